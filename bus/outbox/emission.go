@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 const (
@@ -60,7 +58,7 @@ func (c *Changes) validateEmissions(named func(string) bool) error {
 		case len(e.Body) > MaxBody:
 			return fmt.Errorf("%w: an emission to %s has a body of %d bytes, at most %d", ErrMalformed, e.Target, len(e.Body), MaxBody)
 		}
-		if err := strictjson.Check(e.Body); err != nil && len(e.Body) > 0 {
+		if err := checkBody(e.Body); err != nil {
 			return fmt.Errorf("%w: the body of an emission to %s: %w", ErrMalformed, e.Target, err)
 		}
 	}

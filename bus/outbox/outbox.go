@@ -5,6 +5,7 @@ package outbox
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 	"unicode/utf8"
@@ -19,8 +20,10 @@ const (
 	MaxTimers = 256
 	// MaxKey bounds the key of a timer, in bytes.
 	MaxKey = 256
-	// MaxBody bounds what a handler is given, in bytes.
-	MaxBody = 64 << 10
+	// MaxBody bounds what a handler is given, in bytes, and MaxDepth how many lists and objects stand in one another in it: what is told
+	// travels in other messages, and must be read with them.
+	MaxBody  = 64 << 10
+	MaxDepth = 1000
 	// MaxNotices bounds the notices of one update, and MaxRecipients how many terminals they are for, counted for each notice.
 	MaxNotices    = 256
 	MaxRecipients = 1024
@@ -219,7 +222,7 @@ func (n *Notice) validate(named func(string) bool) error {
 		}
 		seen[id] = true
 	}
-	if err := strictjson.Check(n.Body); err != nil && len(n.Body) > 0 {
+	if err := checkBody(n.Body); err != nil {
 		return fmt.Errorf("%w: the body of a notice on %s: %w", ErrMalformed, n.Topic, err)
 	}
 	return nil
@@ -239,10 +242,24 @@ func (t *Timer) validate(named func(string) bool) error {
 	case t.At < 0 || t.At != 0 && t.After != 0:
 		return fmt.Errorf("%w: timer %q is due at %d and after %v", ErrMalformed, t.Key, t.At, t.After)
 	}
-	if err := strictjson.Check(t.Body); err != nil && len(t.Body) > 0 {
+	if err := checkBody(t.Body); err != nil {
 		return fmt.Errorf("%w: the body of timer %q: %w", ErrMalformed, t.Key, err)
 	}
 	return nil
+}
+
+// errDeep is of a body in which too much stands in one another.
+var errDeep = errors.New("too deep")
+
+// checkBody refuses what can't be a body. Nothing is one.
+func checkBody(body []byte) error {
+	if len(body) == 0 {
+		return nil
+	}
+	if depth := strictjson.Depth(body); depth > MaxDepth {
+		return fmt.Errorf("%w: %d lists and objects stand in one another, at most %d can", errDeep, depth, MaxDepth)
+	}
+	return strictjson.Check(body)
 }
 
 func validKey(key string) error {

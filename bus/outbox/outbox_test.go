@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -34,5 +35,22 @@ func TestChanges_SizeCountsWhatIsKept(t *testing.T) {
 	}
 	if c.IsZero() || !(Changes{}).IsZero() {
 		t.Error("what is nothing and what is something are not told apart")
+	}
+}
+
+// TestChanges_BodiesAreNotTooDeep: what can't be read any more within another message is refused before it is kept.
+func TestChanges_BodiesAreNotTooDeep(t *testing.T) {
+	nested := func(depth int) []byte { return []byte(strings.Repeat("[", depth) + strings.Repeat("]", depth)) }
+	for _, depth := range []int{0, 1, MaxDepth, MaxDepth + 1, 9_998, 10_000, MaxBody / 2} {
+		for what, c := range map[string]Changes{
+			"timer":    {Timers: []Timer{{Key: "a", Operation: "do", Body: nested(depth)}}},
+			"notice":   {Notices: []Notice{{All: true, Topic: "a", Body: nested(depth)}}},
+			"emission": {Emissions: []Emission{{Target: "a", Lane: "a", Body: nested(depth)}}},
+		} {
+			err := c.Validate(func(string) bool { return true })
+			if (err != nil) != (depth > MaxDepth) || err != nil && (!errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), "at most 1000")) {
+				t.Errorf("%s of depth %d: %v", what, depth, err)
+			}
+		}
 	}
 }

@@ -18,6 +18,28 @@ func Check(data []byte) error {
 	return check(data, nil, false)
 }
 
+// Depth is how many lists and objects of JSON stand in one another at most: 0 of a text or number. Who puts JSON that came from elsewhere
+// into a message adds to it, and encoding/json reads no more than 10,000.
+func Depth(data []byte) (deepest int) {
+	depth := 0
+	for at := 0; at < len(data); at++ {
+		switch data[at] {
+		case '"':
+			for at++; at < len(data) && data[at] != '"'; at++ {
+				if data[at] == '\\' {
+					at++
+				}
+			}
+		case '{', '[':
+			depth++
+			deepest = max(deepest, depth)
+		case '}', ']':
+			depth--
+		}
+	}
+	return deepest
+}
+
 // Decode reads what Check accepts into v, a pointer. Names must be those of v, letter by letter, and null may stand only where
 // v has a pointer, an interface or JSON as it came. The error is a sentence for whoever sent it.
 func Decode(data []byte, v any) error {

@@ -195,3 +195,13 @@ func BenchmarkCheck(b *testing.B) {
 		}
 	})
 }
+
+func TestDepth(t *testing.T) {
+	for text, want := range map[string]int{
+		"": 0, "1": 0, `"[[{"`: 0, "[]": 1, `{"a":[1,{"b":[]}],"c":[]}`: 4, `["\\\"[",[]]`: 2, `{"[":"\\"}`: 1, "]]": 0, `"\`: 0, "[[": 2, "[],[[]]": 2,
+	} {
+		if got := Depth([]byte(text)); got != want {
+			t.Errorf("%s: %d, want %d", text, got, want)
+		}
+	}
+}

@@ -48,6 +48,9 @@ func (a *Agent) takeNotices(m *nats.Msg) {
 	}
 	a.answerNotices(m, answer)
 	for _, p := range told {
+		if p.Skipped != "" {
+			a.log.Error("a notice can't be told to applications, who hear that it is missing", "number", p.Number, "notice", p.To, "reason", p.Skipped)
+		}
 		a.publish(p)
 	}
 	a.bell.ring()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/notices"
 	"github.com/hotpair/hotpair/services/strictjson"
 )
@@ -202,7 +203,7 @@ func (s *Session) checkMessage(m *notice.Message) error {
 	switch c := &m.Content; {
 	case !bus.ValidName(c.Service) || c.Service == notice.System || !bus.ValidName(c.Topic):
 		return fmt.Errorf("of service %.80q on topic %.80q, which can't be", c.Service, c.Topic)
-	case len(c.Body) > 0:
+	case len(c.Body) > 0 && strictjson.Depth(c.Body) <= outbox.MaxDepth: // else it is not told
 		if err := strictjson.Check(c.Body); err != nil {
 			return fmt.Errorf("its body: %w", err)
 		}

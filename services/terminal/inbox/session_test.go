@@ -4,13 +4,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/boltdb/bolt"
+
 	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/notices"
 )
 
@@ -219,4 +223,57 @@ func TestSession_ReservesBeforeItTells(t *testing.T) {
 	if !errors.Is(err, broken) || errors.Is(err, ErrRefused) || answer.Why == "" || answer.Cursor == nil || asked != 3 || b.Last() != 0 {
 		t.Errorf("%+v, %v, asked for %d, last %d", answer, err, asked, b.Last())
 	}
+}
+
+// TestSession_SkipsWhatIsTooDeep: a notice whose body could not be read any more in what it is told and kept in is named as missing, and what
+// comes before and after it is told. One that an agent from before has kept stops no page either.
+func TestSession_SkipsWhatIsTooDeep(t *testing.T) {
+	nested := func(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
+	b := openFile(t, t.TempDir()).Box("t1", 0)
+	s := begun(t, b, 1)
+	deep := []string{`{"n":1}`, nested(outbox.MaxDepth), nested(outbox.MaxDepth + 1), nested(9_998), nested(10_000), nested(20_000), `{"n":7}`}
+	var list []notice.Message
+	for i, body := range deep {
+		list = append(list, own(uint64(i+1), 1, uint64(i+1), body))
+	}
+	told := take(t, s, notice.Batch{Epoch: 1, Messages: list})
+	if len(told) != len(deep) {
+		t.Fatalf("%d told", len(told))
+	}
+	whole := map[uint64]bool{1: true, 2: true, 7: true}
+	check := func(list []notice.Told) {
+		t.Helper()
+		for i, n := range list {
+			if n.Number != uint64(i+1) {
+				t.Errorf("number %d at %d", n.Number, i)
+			}
+			if missing := n.Service == notice.System && n.Topic == notice.TopicGap && n.Missing == 1 && n.To == fmt.Sprintf("p/1/%d/0", n.Number) &&
+				n.From == fmt.Sprintf("p/1/%d/%d", n.Number-1, uint32(math.MaxUint32)); missing == whole[n.Number] {
+				t.Errorf("%+v", n)
+			}
+		}
+	}
+	heard := make([]notice.Told, len(told))
+	for i := range told {
+		heard[i] = told[i].Told
+		if (told[i].Skipped == "") != whole[told[i].Number] {
+			t.Errorf("number %d: %q", told[i].Number, told[i].Skipped)
+		}
+	}
+	check(heard)
+	check(after(t, b, 0, 100).Notices)
+
+	// As agents wrote it before it was refused.
+	old := fmt.Sprintf(`{"number":"8","service":"till","topic":"price","body":%s,"id":"p/1/8/0"}`, nested(9_999))
+	next := &state{b.current.Load().record}
+	next.Local = 8
+	if err := b.file.write(change{b.terminal, func(bucket *bolt.Bucket) error { return next.apply(bucket, []entry{{8, []byte(old)}}) }}, len(old)); err != nil {
+		t.Fatal(err)
+	}
+	b.current.Store(next)
+	kept := after(t, b, 0, 100).Notices
+	if len(kept) != 8 {
+		t.Fatalf("%d kept", len(kept))
+	}
+	check(kept)
 }

@@ -6,12 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/boltdb/bolt"
 
 	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/notices"
+	"github.com/hotpair/hotpair/services/strictjson"
 	"github.com/hotpair/hotpair/services/terminal/boltfile"
 )
 
@@ -30,17 +33,23 @@ var ErrBeyond = errors.New("no such notice was ever told here")
 type Published struct {
 	notice.Told
 	Data []byte
+	// Skipped says why it stands in place of a notice that can't be told; "" when it does not.
+	Skipped string
 }
 
 // publish says to applications what is kept under a number.
 func (s *Session) publish(k notices.Kept, c notice.Content) (p Published, err error) {
 	t := notice.Told{Number: k.Local, Service: notice.System}
+	skipped := ""
 	switch gap := k.Message.Gap; {
 	case k.Void != nil:
 		pair := cmp.Or(s.store.Cursor.Pair, s.pair) // of what is void; the terminal may have been another pair's
 		t.Topic, t.From, t.To = notice.TopicDiverged, name(pair, k.Void.From), name(pair, k.Void.To)
 	case gap != (notices.Gap{}):
 		t.Topic, t.From, t.To, t.Missing, t.AtLeast = notice.TopicGap, name(s.pair, gap.From), name(s.pair, gap.To), gap.Missing, gap.AtLeast
+	case strictjson.Depth(c.Body) > outbox.MaxDepth:
+		skipped = tooDeep
+		lacks(&t, notice.ID(s.pair, k.Message.Notice.Number))
 	default:
 		t.Service, t.Topic, t.Body = c.Service, c.Topic, c.Body
 		if len(t.Body) == 0 {
@@ -52,7 +61,38 @@ func (s *Session) publish(k notices.Kept, c notice.Content) (p Published, err er
 		}
 	}
 	data, err := encode(t)
-	return Published{t, data}, err
+	return Published{t, data, skipped}, err
+}
+
+// tooDeep is why a notice is not told which could not be read with what it is told in.
+var tooDeep = fmt.Sprintf("more than %d lists and objects stand in one another in its body", outbox.MaxDepth)
+
+// lacks makes of what is told that the notice of an id is missing: what comes after the place just before it.
+func lacks(t *notice.Told, id string) {
+	t.Service, t.Topic, t.To, t.Missing = notice.System, notice.TopicGap, id, 1
+	if pair, n, err := notice.ParseID(id); err == nil {
+		if n.Index--; n.Index == math.MaxUint32 {
+			n.Sequence--
+		}
+		t.From = notice.ID(pair, n)
+	}
+}
+
+// readable gives what was told as it is kept, or of what is too deep to be read in a page that it is missing.
+func readable(data []byte) ([]byte, error) {
+	if strictjson.Depth(data) <= outbox.MaxDepth+1 { // a body stands in what was told
+		return bytes.Clone(data), nil
+	}
+	var was struct {
+		Number uint64 `json:"number,string"`
+		ID     string `json:"id"`
+	}
+	if err := json.Unmarshal(data, &was); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	t := notice.Told{Number: was.Number}
+	lacks(&t, was.ID)
+	return encode(t)
 }
 
 // name is the id of a notice, "" for the place before the first.
@@ -104,10 +144,13 @@ func (b *Box) After(a notice.After) ([]byte, error) {
 				return nil
 			}
 			data, err := boltfile.Unseal(k, v)
+			if err == nil {
+				data, err = readable(data)
+			}
 			if err != nil {
 				return fmt.Errorf("notice %d: %w", numberOf(k), err)
 			}
-			kept.Notices = append(kept.Notices, bytes.Clone(data))
+			kept.Notices = append(kept.Notices, data)
 			size += len(data)
 		}
 		return nil

@@ -42,7 +42,7 @@ import (
 	"github.com/hotpair/hotpair/services/scaffold/folder"
 	"github.com/hotpair/hotpair/services/supervisor"
 	"github.com/hotpair/hotpair/services/systemd"
-	"github.com/hotpair/hotpair/services/terminal"
+	"github.com/hotpair/hotpair/services/terminal/program"
 	"github.com/hotpair/hotpair/services/terminalif"
 	"github.com/hotpair/hotpair/services/trail"
 	"github.com/hotpair/hotpair/services/updater"
@@ -53,8 +53,7 @@ import (
 )
 
 func main() {
-	process.SetSlack()
-	ctx, stop := process.Context(context.Background())
+	ctx, stop := launch.Context(context.Background())
 	code := run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
@@ -75,7 +74,7 @@ func run(ctx context.Context, args []string) int {
 	default:
 		fmt.Fprintln(root.ErrOrStderr(), "hotpair:", err)
 	}
-	wrong := []error{config.ErrInvalid, operator.ErrUsage, local.ErrOption, simulator.ErrOption, scaffold.ErrOption, folder.ErrName, dev.ErrOption, ask.ErrQuestion}
+	wrong := []error{config.ErrInvalid, operator.ErrUsage, program.ErrUsage, local.ErrOption, simulator.ErrOption, scaffold.ErrOption, folder.ErrName, dev.ErrOption, ask.ErrQuestion}
 	for _, w := range wrong {
 		if errors.Is(err, w) {
 			return launch.Usage
@@ -120,7 +119,7 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 		serve("backups", "Make the host's backups (started by main)", backupName, makeBackups),
 		serve("courier", "Send what services emit to the outside (started by main)", courierName, deliver),
 		serve("witness", "Keep the pair record, on a third machine", nobody[config.Witness], witness.Run),
-		with(serve("terminal", "Be the agent at a terminal", nobody[config.Terminal], terminal.Run), offline.ReadmitCommand(), offline.EnrolCommand()),
+		program.Within().Command(),
 		&cobra.Command{
 			Use: "version", Short: "Print what runs", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {

@@ -7,7 +7,7 @@ import (
 
 // notInPlace are the files that put something in place by themselves, each with the reason why that needs no fsync or has its own.
 var notInPlace = map[string]string{
-	"services/durable/durable.go":               "it is what everybody else uses",
+	"services/durable/system_unix.go":           "it is what everybody else uses",
 	"services/operator/operatortest/samples.go": "for tests",
 	"services/level/leveltest/leveltest.go":     "for tests",
 	"services/role/explore/main.go":             "a profile",
@@ -51,7 +51,8 @@ func TestFault_A3_OnlyOnePackagePutsFilesInPlace(t *testing.T) {
 
 // makesDirectories are the files that make a directory by themselves, each with the reason why its name needs no fsync or has its own.
 var makesDirectories = map[string]string{
-	"services/durable/durable.go":               "it is what everybody else uses",
+	"services/durable/system_unix.go":           "it is what everybody else uses",
+	"services/durable/system_windows.go":        "the same",
 	"services/operator/operatortest/samples.go": "for tests",
 	"services/level/leveltest/leveltest.go":     "for tests",
 	"services/blackbox/blackbox.go":             "traces",

@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -191,6 +192,55 @@ func TestRules_Bite(t *testing.T) {
 
 func forbidden(pkg, imported string) bool {
 	return slices.ContainsFunc(rules, func(r rule) bool { return r.applies(pkg) && r.forbids(imported) })
+}
+
+// TestAgent_CarriesNoHost holds what the program for terminals is made of, on all systems together: it stands on machines that its users did not
+// choose, and what it carries for nothing costs each of them.
+func TestAgent_CarriesNoHost(t *testing.T) {
+	const agent = "services/terminal/hotpair-terminal"
+	may := []string{
+		agent, "bus", "bus/broker", "bus/keyrange", "bus/notice", "bus/outbox", "bus/pack",
+		"services/authority", "services/clocks", "services/config", "services/door", "services/durable", "services/enrolment", "services/evidence", "services/fault",
+		"services/histogram", "services/identity", "services/keyring", "services/launch", "services/lease", "services/level", "services/logs", "services/membership",
+		"services/notices", "services/operator/wording", "services/pace", "services/process", "services/refusals", "services/regular", "services/renewal",
+		"services/requestid", "services/reread", "services/rights", "services/sealing", "services/strictjson", "services/systemd", "services/terminal",
+		"services/terminal/inbox", "services/terminal/program", "services/terminal/web", "services/terminal/winservice", "services/version", "services/wires",
+		"storage/format", "storage/pages", "storage/position",
+	}
+	foreign := []string{
+		"filippo.io/age", "github.com/boltdb/bolt", "github.com/fxamacker/cbor", "github.com/kelseyhightower/envconfig", "github.com/nats-io/jwt",
+		"github.com/nats-io/nats-server", "github.com/nats-io/nats.go", "github.com/nats-io/nkeys", "github.com/spf13/cobra", "golang.org/x/sync", "golang.org/x/sys",
+	}
+	imports := map[string][]string{}
+	for _, f := range moduleFiles(t) {
+		if !f.test {
+			imports[f.pkg] = append(imports[f.pkg], f.imports...)
+		}
+	}
+	seen, queue := map[string]bool{agent: true}, []string{agent}
+	for len(queue) > 0 {
+		pkg := queue[0]
+		queue = queue[1:]
+		for _, i := range imports[pkg] {
+			switch {
+			case seen[i]:
+				continue
+			case ours(i):
+				queue = append(queue, i)
+				if !slices.Contains(may, i) {
+					t.Errorf("%s imports %s, which the agent needs not", pkg, i)
+				}
+			case strings.Contains(strings.Split(i, "/")[0], ".") && !within(foreign...)(i):
+				t.Errorf("%s imports %s, which the agent needs not", pkg, i)
+			}
+			seen[i] = true
+		}
+	}
+	for _, name := range slices.Concat(may, foreign) {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(seen)), within(name)) {
+			t.Errorf("the agent may import %s, and does not: take it off the list", name)
+		}
+	}
 }
 
 // moduleFiles reads the imports and syntax of all Go files of the module.

@@ -26,7 +26,7 @@ func but(set, except func(string) bool) func(string) bool {
 func all(string) bool { return true }
 
 // words are the packages that hold nothing but a type or a function or two which everybody shares.
-var words = within("storage/position", "services/clocks", "services/durable", "services/evidence", "services/fault", "services/histogram", "services/lateness", "services/lease", "services/level", "services/membership", "services/pace", "services/refusals", "services/requestid", "services/regular", "services/reread", "services/strictjson", "services/version")
+var words = within("storage/position", "services/clocks", "services/durable", "services/evidence", "services/fault", "services/histogram", "services/lateness", "services/lease", "services/level", "services/membership", "services/pace", "services/refusals", "services/requestid", "services/regular", "services/reread", "services/rights", "services/strictjson", "services/version")
 
 // ours are all packages of the module, as imports name them.
 var ours = within("bus", "storage", "services", "simulator", "deployments")
@@ -81,6 +81,12 @@ var rules = []rule{
 		func(i string) bool {
 			return ours(i) && !words(i) || within("os", "net", "syscall", "context", "sync")(i)
 		}},
+	{"a service of Windows is run apart from what it does",
+		within("services/terminal/winservice"),
+		but(ours, func(i string) bool { return words(i) || within("services/terminal/winservice")(i) })},
+	{"the command line of an agent is known by programs alone",
+		but(all, within(".", "services/terminal/hotpair-terminal", "services/terminal/program")),
+		within("services/terminal/program")},
 	{"HTTP at a terminal asks the agent, and knows nothing of sessions and requests",
 		within("services/terminal/web"),
 		but(ours, func(i string) bool { return words(i) || within("bus", "services/terminal/web")(i) })},

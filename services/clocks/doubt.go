@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Doubtful is how far a wall clock may be from that of the other host, or from where it was, without being in doubt. It is less than Apart:
@@ -67,11 +65,4 @@ func (d *Doubt) Why() string {
 		return fmt.Sprintf("it jumped by %s, and the kernel says that nothing keeps it right", jumped.Round(time.Second))
 	}
 	return ""
-}
-
-// Synchronised reports whether the kernel says that something keeps the wall clock right, NTP or PTP.
-func Synchronised() bool {
-	var t unix.Timex // Modes 0: it is only read
-	_, err := unix.Adjtimex(&t)
-	return err == nil && t.Status&unix.STA_UNSYNC == 0
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -42,7 +43,17 @@ const helpWidth = 80
 
 // Help writes what can be set: each variable once, under the first process that reads it, with its form, its default
 // and what it means.
-func Help(w io.Writer) error {
+func Help(w io.Writer) error { return help(w, sections) }
+
+// HelpTerminal is Help for a program that is nothing but the agent of a terminal.
+func HelpTerminal(w io.Writer) error {
+	return help(w, slices.DeleteFunc(slices.Clone(sections), func(s section) bool {
+		_, is := s.spec().(*Terminal)
+		return !is
+	}))
+}
+
+func help(w io.Writer, sections []section) error {
 	var b strings.Builder
 	b.WriteString(helpIntro)
 	described := map[string]bool{}

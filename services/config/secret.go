@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/hotpair/hotpair/services/regular"
+	"github.com/hotpair/hotpair/services/rights"
 )
 
 // Bounds of a secret's length: what can't be guessed, and what fits into a header and a handshake.
@@ -96,12 +97,12 @@ func readSecret(path string) (Secret, string) {
 		return "", "can't be read (" + err.Error() + ")"
 	}
 	defer file.Close()
-	info, err := file.Stat()
+	whom, err := rights.Beyond(file, true)
 	switch {
 	case err != nil:
 		return "", "can't be read (" + err.Error() + ")"
-	case info.Mode().Perm()&0o007 != 0:
-		return "", fmt.Sprintf("is open to everybody (mode %04o)", info.Mode().Perm())
+	case whom != "":
+		return "", "is open to everybody (it " + whom + ")"
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxSecret+int64(len("\r\n"))+1))
 	switch {

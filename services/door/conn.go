@@ -6,7 +6,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/hotpair/hotpair/services/evidence"
@@ -106,7 +105,7 @@ func (c *Conn) Close() error {
 		c.line.closing.Store(true)
 		c.err = c.Conn.Close()
 		var network net.Error
-		if errors.As(c.err, &network) && network.Timeout() || errors.Is(c.err, syscall.EPIPE) || errors.Is(c.err, syscall.ECONNRESET) {
+		if errors.As(c.err, &network) && network.Timeout() || evidence.IsReset(c.err) {
 			c.err = nil // the other side did not hear the last word, and need not
 		}
 		if c.gone != nil {

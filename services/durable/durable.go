@@ -8,6 +8,8 @@
 //
 // A failed write or fsync is told and never tried again (R8): what the kernel could not write it may have dropped, and
 // a second fsync would succeed without it. The file in the making is removed then, and the name has what it had.
+//
+// What differs between systems is in files of their own: how a disk is told to flush, how a name is made durable, and how a file is locked.
 package durable
 
 import (
@@ -17,8 +19,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 )
+
+// ErrLocked says that somebody else has a file that is to be had alone.
+var ErrLocked = errors.New("the file is used by another process")
 
 // making is what the name of a file in the making ends with.
 const making = ".new"
@@ -127,7 +131,7 @@ func (f *File) Discard() error {
 // Rename gives another name to a file or a directory whose content is on the disk already. Both names stand in directories of
 // one file system.
 func Rename(from, to string) error {
-	if err := os.Rename(from, to); err != nil {
+	if err := rename(from, to); err != nil {
 		return err
 	}
 	err := SyncDir(filepath.Dir(to))
@@ -135,16 +139,6 @@ func Rename(from, to string) error {
 		err = errors.Join(err, SyncDir(filepath.Dir(from)))
 	}
 	return err
-}
-
-// SyncDir makes the names in a directory durable: without it a file that was created or renamed may be gone after a power
-// failure although its content was fsynced.
-func SyncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // MakeDir makes a directory with its parents, as far as they are missing, so that their names are durable too. Only its owner may look into it.
@@ -159,35 +153,13 @@ func MakeDir(dir string) error {
 			return err
 		}
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	if err := makeDir(dir); err != nil {
 		if info, there := os.Stat(dir); there == nil && info.IsDir() {
 			return nil // somebody else was quicker
 		}
 		return err
 	}
 	return SyncDir(parent)
-}
-
-// Own gives a file that root has made to the owner of the directory that it stands in: a command of root would keep the user out
-// that a host runs as. For everybody else, and where the owners are the same, it does nothing.
-func Own(f *os.File) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	dir, err := os.Stat(filepath.Dir(f.Name()))
-	if err != nil {
-		return err
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	wanted, known := dir.Sys().(*syscall.Stat_t)
-	has, also := info.Sys().(*syscall.Stat_t)
-	if !known || !also || has.Uid == wanted.Uid && has.Gid == wanted.Gid {
-		return nil
-	}
-	return f.Chown(int(wanted.Uid), int(wanted.Gid))
 }
 
 // disk is what the steps need of a file system. Tests stop the machine between any two of them.
@@ -211,7 +183,7 @@ type machine struct{}
 
 func (machine) Open(path string) (file, error) {
 	// Whoever may write to the directory can't lead root elsewhere by a symbolic link.
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|noFollow, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -238,9 +210,9 @@ func (machine) OpenOneOf(dir, pattern string) (file, string, error) {
 	return to, f.Name(), nil
 }
 
-func (machine) Rename(from, to string) error { return os.Rename(from, to) }
+func (machine) Rename(from, to string) error { return rename(from, to) }
 
-func (machine) Link(from, to string) error { return os.Link(from, to) }
+func (machine) Link(from, to string) error { return link(from, to) }
 
 func (machine) Remove(path string) error { return os.Remove(path) }
 

@@ -20,7 +20,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"syscall"
 )
 
 // ErrUnknown says that a text names no State.
@@ -28,7 +27,7 @@ var ErrUnknown = errors.New("unknown evidence")
 
 // IsEnd reports whether the error of a read or write says that the other side has ended the connection, by FIN or RST.
 func IsEnd(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return errors.Is(err, io.EOF) || IsReset(err)
 }
 
 // State is what is known of one port.

@@ -10,8 +10,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"syscall"
 
+	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/fault"
 )
 
@@ -61,7 +61,7 @@ func Explain(err error, own Name, peer Side, heard bool) error {
 			return fmt.Errorf("%w: nothing came from the other side: it hangs, or it speaks no TLS and waits to be greeted", ErrHandshakeTimeout)
 		}
 		return fmt.Errorf("%w: it began and did not go on: is the network or the machine too slow, or a hand in between?", ErrHandshakeTimeout)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), evidence.IsReset(err):
 		if !heard {
 			return fmt.Errorf("%w: the other side closed before it said anything: it is ending, is full, or speaks no TLS", ErrHandshakeEnded)
 		}

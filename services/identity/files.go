@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/regular"
+	"github.com/hotpair/hotpair/services/rights"
 )
 
 const (
@@ -161,12 +161,12 @@ func readFile(path string, private bool) ([]byte, error) {
 	}
 	defer file.Close()
 	if private {
-		info, err := file.Stat()
+		whom, err := rights.Beyond(file, false)
 		if err != nil {
 			return nil, err
 		}
-		if err := CheckPrivate(path, info.Mode()); err != nil {
-			return nil, err
+		if whom != "" {
+			return nil, fmt.Errorf("%w: %s %s; only its owner may have access: %s, and if others had, it needs a new key", ErrReadable, path, whom, rights.Remedy(path))
 		}
 	}
 	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
@@ -174,14 +174,6 @@ func readFile(path string, private bool) ([]byte, error) {
 		err = fmt.Errorf("%s: %w: more than %d bytes", path, regular.ErrTooLarge, maxFile)
 	}
 	return content, err
-}
-
-// CheckPrivate refuses a file with a key in it that its group or others may read or write. The error is ErrReadable.
-func CheckPrivate(path string, mode fs.FileMode) error {
-	if mode.Perm()&0o077 == 0 {
-		return nil
-	}
-	return fmt.Errorf("%w: %s has mode %04o; only its owner may have access: chmod 600 %s, and if others had, it needs a new key", ErrReadable, path, mode.Perm(), path)
 }
 
 func (f *Files) parse(seen [3]string) (*Credentials, error) {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/logs"
-	"github.com/hotpair/hotpair/services/process"
 )
 
 // Exit codes of a process.
@@ -49,23 +48,23 @@ func (t *Told) Unwrap() error { return t.error }
 // Do loads the settings, makes sure of the parent, and runs the process. Nothing that becomes of its log holds or ends
 // it.
 func (p Process[T, P]) Do(ctx context.Context) error {
-	process.Outlive()
+	outlive()
 	environ, err := p.environ()
 	var c T
 	if err == nil {
 		c, err = config.Load[T, P](environ)
 	}
 	if err != nil {
-		process.SayLastWords(os.Environ(), err)
+		sayLastWords(err)
 		return err
 	}
 	to := p.Stderr
 	if to == os.Stderr {
-		to = process.LogOutput()
+		to = logOutput()
 	}
 	log, lines := logs.Start(to, func(w io.Writer) *slog.Logger { return c.Logger(w, p.Host(c), p.Name) })
 	defer lines.Close()
-	if _, err = process.Inherit(environ); err == nil {
+	if err = inherit(environ); err == nil {
 		err = p.Run(ctx, c, log, lines)
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -73,7 +72,7 @@ func (p Process[T, P]) Do(ctx context.Context) error {
 		err = nil
 	}
 	if err != nil {
-		process.SayLastWords(os.Environ(), err)
+		sayLastWords(err)
 		log.Error("process ends", "error", err)
 		return &Told{err}
 	}
@@ -82,10 +81,7 @@ func (p Process[T, P]) Do(ctx context.Context) error {
 
 // environ hides what this process knows, and gives its environment, with the secrets that its parent passed beside it.
 func (p Process[T, P]) environ() ([]string, error) {
-	if err := process.Seal(); err != nil { // before there is a secret
-		return nil, err
-	}
-	environ, err := process.Environ()
+	environ, err := sealed()
 	if err == nil && p.Older {
 		environ = config.Known(environ)
 	}

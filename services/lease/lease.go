@@ -5,25 +5,10 @@
 // one host share, so main can give terminal-if a right that both read the same way (R6).
 package lease
 
-import (
-	"math"
-	"time"
-
-	"golang.org/x/sys/unix"
-)
+import "time"
 
 // Clock gives the time since the machine started, sleep included. It is compared by value; nothing waits on it.
 type Clock func() time.Duration
-
-// BootClock reads CLOCK_BOOTTIME.
-func BootClock() time.Duration {
-	var now unix.Timespec
-	// The only error is a clock the kernel does not have; then no right may hold.
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
-		return math.MaxInt64
-	}
-	return time.Duration(now.Nano())
-}
 
 // Right is the right to answer terminals in one epoch until a time of the host's Clock. The zero Right permits nothing.
 type Right struct {

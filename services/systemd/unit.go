@@ -10,6 +10,8 @@
 // kept, and of everything else each thing once. A socket that nobody reads is tried again each second, and so is one that is gone: systemd
 // may be starting anew. Why not a library: what is said fits into a datagram, and the one call that all of them offer waits until it is
 // taken.
+//
+// Where there is no Linux there is no systemd, and nothing is said.
 package systemd
 
 import (
@@ -22,8 +24,6 @@ import (
 	"sync"
 	"time"
 	"unicode"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/hotpair/hotpair/services/lease"
 )
@@ -46,8 +46,7 @@ const (
 
 // Unit is this process as systemd sees it. Its methods may be called from anywhere, and never wait. A nil Unit says nothing.
 type Unit struct {
-	to       unix.Sockaddr
-	fd       int
+	to       socket
 	watchdog time.Duration // between two signs of life at most; 0: nobody waits for one
 	log      *slog.Logger
 	wake     chan struct{}
@@ -90,16 +89,12 @@ func Open(getenv func(string) string, log *slog.Logger) *Unit {
 	if name == "" {
 		return nil
 	}
-	if name[0] != '/' && name[0] != '@' || len(name) >= len(unix.RawSockaddrUnix{}.Path) {
-		log.Warn("systemd is not told how this process does: the socket has no name that can be", "socket", name)
-		return nil
-	}
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	to, err := dial(name)
 	if err != nil {
-		log.Warn("systemd is not told how this process does", "error", err)
+		log.Warn("systemd is not told how this process does", "socket", name, "error", err)
 		return nil
 	}
-	u := &Unit{to: &unix.SockaddrUnix{Name: name}, fd: fd, log: log, wake: make(chan struct{}, 1), end: make(chan struct{}), done: make(chan struct{})}
+	u := &Unit{to: to, log: log, wake: make(chan struct{}, 1), end: make(chan struct{}), done: make(chan struct{})}
 	if n, err := strconv.ParseInt(usec, 10, 64); err == nil && n > 0 && n < int64(time.Duration(1<<62)/time.Microsecond) && (pid == "" || pid == strconv.Itoa(os.Getpid())) {
 		u.watchdog = time.Duration(n) * time.Microsecond
 	}
@@ -205,7 +200,7 @@ func (u *Unit) note(change func(*pending)) {
 // run says what there is to say until Close.
 func (u *Unit) run() {
 	defer close(u.done)
-	defer func() { _ = unix.Close(u.fd) }() // of a socket of ours
+	defer u.to.close()
 	retry := time.NewTimer(0)
 	retry.Stop()
 	defer retry.Stop()
@@ -241,7 +236,7 @@ func (u *Unit) sayAll() bool {
 		if text == "" {
 			return true
 		}
-		err := unix.Sendto(u.fd, []byte(text), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, u.to)
+		err := u.to.send(text)
 		u.mu.Lock()
 		first := err != nil && !u.failed
 		if u.failed = err != nil; err == nil {
@@ -251,7 +246,7 @@ func (u *Unit) sayAll() bool {
 			}
 		}
 		u.mu.Unlock()
-		if first && !errors.Is(err, unix.EAGAIN) {
+		if first && !errors.Is(err, errFull) {
 			u.log.Warn("systemd can't be told how this process does; it is tried again", "error", err)
 		}
 		if err != nil {
@@ -300,13 +295,4 @@ func line(text string) string {
 		text = strings.ToValidUTF8(text[:longest-len("…")], "") + "…"
 	}
 	return strings.TrimSpace(text)
-}
-
-// monotonic is the clock that systemd compares with.
-func monotonic() time.Duration {
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
-		return 0 // a clock that every kernel has
-	}
-	return time.Duration(now.Nano())
 }

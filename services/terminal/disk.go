@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"sync"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/hotpair/hotpair/services/durable"
 	"github.com/hotpair/hotpair/services/terminal/inbox"
 )
@@ -68,7 +66,7 @@ func OpenDisk(dir string) (*Disk, error) {
 // read finds the facts of every agent. A last region without facts was being made when the process ended; any other is
 // damage.
 func (d *Disk) read(path string) error {
-	if err := unix.Flock(int(d.file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := durable.Lock(d.file); err != nil {
 		return fmt.Errorf("%w: %s", ErrInUse, path)
 	}
 	data, err := os.ReadFile(path)
@@ -143,7 +141,7 @@ func (d *Disk) flush() error {
 		if mine.err = failed; failed != nil {
 			return
 		}
-		if mine.err = unix.Fdatasync(int(d.file.Fd())); mine.err != nil {
+		if mine.err = durable.Flush(d.file); mine.err != nil {
 			d.turn.Lock()
 			d.failed = mine.err
 			d.turn.Unlock()

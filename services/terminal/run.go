@@ -23,8 +23,8 @@ import (
 // bounds the process by a bit more.
 const memory = 1 << 30
 
-// Run is the process "hotpair terminal": one agent until ctx ends.
-func Run(ctx context.Context, c config.Terminal, log *slog.Logger) error {
+// Run is the process "hotpair terminal": one agent until ctx ends. up is called when hosts and applications can come in.
+func Run(ctx context.Context, c config.Terminal, log *slog.Logger, up func()) error {
 	sealed, err := wires.OpenTerminal(c.TLS, c.TerminalID, wires.Ground{Data: c.Data, Keep: true}, log)
 	if err != nil {
 		return err
@@ -45,6 +45,13 @@ func Run(ctx context.Context, c config.Terminal, log *slog.Logger) error {
 	unit := systemd.Open(os.Getenv, log)
 	defer unit.Close()
 	return sealed.During(ctx, func(ctx context.Context) error {
+		go func() {
+			select {
+			case <-a.started:
+				up()
+			case <-ctx.Done():
+			}
+		}()
 		return unit.During(ctx, a.Run, systemd.Service{
 			Up: a.started, Says: a.says, Lives: a.lives, Log: log,
 			Reread: func() string { return reread.All(ctx, sealed.Rereads(), c.Stale()) },

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/hotpair/hotpair/services/durable"
 )
 
@@ -83,10 +81,10 @@ func openStore(dir string) (*store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open durable facts: %w", err)
 	}
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := durable.Lock(file); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %s", ErrInUse, dir), file.Close())
 	}
-	s := &store{file: file, flush: func() error { return unix.Fdatasync(int(file.Fd())) }, close: file.Close}
+	s := &store{file: file, flush: func() error { return durable.Flush(file) }, close: file.Close}
 	slots := make([]byte, 2*slotSize)
 	if _, err := file.ReadAt(slots, 0); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %s: %w", ErrDamaged, path, err), file.Close())

@@ -112,24 +112,3 @@ func TestAuthority_OfAPair(t *testing.T) {
 		}
 	}
 }
-
-// TestEnrol_BadTokensAreExplained: nothing is listened on and nothing is written for what is no token.
-func TestEnrol_BadTokensAreExplained(t *testing.T) {
-	data := filepath.Join(t.TempDir(), "data")
-	for line, says := range map[string]string{
-		"enrol --data " + data:                                  "name the token",
-		"enrol till-7.shop --data " + data:                      "copy the whole of it",
-		"enrol a.b.c.d.e --data " + data:                        "a letter of it is wrong",
-		"enrol x --token-file y --data " + data:                 "name the token, or --token-file",
-		"enrol --token-file /nowhere --data " + data:            "/nowhere",
-		"enrol --token-file " + t.TempDir() + " --data " + data: "--token-file",
-	} {
-		text, err := run(t, line, "", EnrolCommand())
-		if !errors.Is(err, operator.ErrUsage) || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: %v\n%s", line, err, text)
-		}
-	}
-	if _, err := os.Stat(data); err == nil {
-		t.Error("a directory was made")
-	}
-}

@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"syscall"
 	"time"
 
 	"github.com/boltdb/bolt"
@@ -62,7 +61,7 @@ func IsDamage(err error) bool {
 	case err == nil, errors.Is(err, ErrInUse):
 		return false
 	case errors.As(err, &system):
-		return errors.Is(err, syscall.EIO) // the disk has lost a part of it
+		return durable.Lost(err) // a part of it
 	}
 	return true
 }

@@ -1,4 +1,4 @@
-package offline
+package program
 
 import (
 	"context"
@@ -13,26 +13,23 @@ import (
 
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/enrolment"
-	"github.com/hotpair/hotpair/services/operator"
-	"github.com/hotpair/hotpair/services/operator/screen"
-	"github.com/hotpair/hotpair/services/operator/usage"
 )
 
-// EnrolCommand gives terminal enrol.
-func EnrolCommand() *cobra.Command {
+// enrolCommand gives terminal enrol.
+func (p Program) enrolCommand() *cobra.Command {
 	var dir, listen, file string
 	var wait time.Duration
 	var asJSON bool
-	c := usage.Command("enrol TOKEN", "Make this terminal a member of the pair, with a one-time token",
+	c := p.below("enrol TOKEN", "Make this terminal a member of the pair, with a one-time token",
 		`A terminal needs a certificate before hosts serve it. An operator adds it (hotpair terminals add ID=nats://HOST:PORT) and is given a token, once; here
 it is used. The agent makes its key, which never leaves this machine, and listens where hosts will dial it; the host that serves
 dials, both prove that they know the token without sending it, and the agent is given its certificate. Killed in the middle,
 run it again with the same token: it goes on with the same key.
 
-What it writes lies in HOTPAIR_DATA. The settings for the agent are in enrolled.env there: start hotpair terminal with them
-(systemd: EnvironmentFile=). The agent must not run while it enrols: it has the port. Its certificate is renewed by itself.`,
-		`  HOTPAIR_DATA=/var/lib/hotpair-terminal hotpair terminal enrol till-7.shop.tmz4xs.OKH3….QM2A
-  hotpair terminal enrol --data /var/lib/hotpair-terminal --token-file token.txt --wait 1h`,
+What it writes lies in HOTPAIR_DATA. The settings for the agent are in enrolled.env there: start it with --data, which reads them, or hand them to
+it (systemd: EnvironmentFile=). The agent must not run while it enrols: it has the port. Its certificate is renewed by itself.`,
+		`  HOTPAIR_DATA=/var/lib/hotpair-terminal PROGRAM enrol till-7.shop.tmz4xs.OKH3….QM2A
+  PROGRAM enrol --data /var/lib/hotpair-terminal --token-file token.txt --wait 1h`,
 		cobra.MaximumNArgs(1), func(ctx context.Context, c *cobra.Command, args []string) error {
 			text, err := tokenText(c, args, file)
 			if err != nil {
@@ -40,13 +37,13 @@ What it writes lies in HOTPAIR_DATA. The settings for the agent are in enrolled.
 			}
 			token, err := enrolment.ParseToken(text)
 			if err != nil {
-				return fmt.Errorf("%w: %w", operator.ErrUsage, err)
+				return fmt.Errorf("%w: %w", ErrUsage, err)
 			}
 			if dir == "" {
 				dir = os.Getenv(config.Prefix + "_DATA")
 			}
 			if dir == "" {
-				return fmt.Errorf("%w: terminal enrol needs --data or HOTPAIR_DATA: the directory of the agent", operator.ErrUsage)
+				return fmt.Errorf("%w: terminal enrol needs --data or HOTPAIR_DATA: the directory of the agent", ErrUsage)
 			}
 			if listen == "" {
 				if listen = os.Getenv(config.Prefix + "_TERMINAL_LISTEN"); listen == "" {
@@ -61,21 +58,20 @@ What it writes lies in HOTPAIR_DATA. The settings for the agent are in enrolled.
 				return fmt.Errorf("terminal enrol: %w", err)
 			}
 			if asJSON {
-				return screen.JSON(c.OutOrStdout(), done)
+				return printJSON(c.OutOrStdout(), done)
 			}
-			s := &screen.Screen{Colour: screen.IsTerminal(c.OutOrStdout())}
+			var s strings.Builder
 			if done.Already {
-				s.Headline(operator.Good, fmt.Sprintf("Terminal %s of pair %s has used this token already; nothing was done", done.Terminal, done.Pair))
+				s.WriteString(fmt.Sprintf("Terminal %s of pair %s has used this token already; nothing was done\n", done.Terminal, done.Pair))
 			} else {
-				s.Headline(operator.Good, fmt.Sprintf("Terminal %s is a member of pair %s now; host %s has enrolled it", done.Terminal, done.Pair, done.Host))
+				s.WriteString(fmt.Sprintf("Terminal %s is a member of pair %s now; host %s has enrolled it\n", done.Terminal, done.Pair, done.Host))
 			}
-			s.Row("key", done.Fingerprint.String())
-			s.Row("until", done.NotAfter.UTC().Format(time.DateOnly)+", renewed before by itself")
+			fmt.Fprintf(&s, "  key       %s\n  until     %s, renewed before by itself\n", done.Fingerprint, done.NotAfter.UTC().Format(time.DateOnly))
 			if done.Ahead.Abs() > time.Minute {
-				s.Line(fmt.Sprintf("The clock of that host differs from the one here by %v: set the one that is wrong.", done.Ahead))
+				fmt.Fprintf(&s, "The clock of that host differs from the one here by %v: set the one that is wrong.\n", done.Ahead)
 			}
-			s.Line("Start the agent with the settings in " + done.Settings)
-			_, err = io.WriteString(c.OutOrStdout(), s.Out.String())
+			fmt.Fprintf(&s, "Start the agent with the settings in %s\n", done.Settings)
+			_, err = io.WriteString(c.OutOrStdout(), s.String())
 			return err
 		})
 	c.Flags().StringVar(&dir, "data", "", "directory of the agent (default HOTPAIR_DATA)")
@@ -86,14 +82,32 @@ What it writes lies in HOTPAIR_DATA. The settings for the agent are in enrolled.
 	return c
 }
 
+// mostToken is more than any token has, in bytes.
+const mostToken = 4096
+
 // tokenText gives the token as it was given.
 func tokenText(c *cobra.Command, args []string, file string) (string, error) {
 	switch {
 	case len(args) == 1 && file == "":
 		return args[0], nil
 	case len(args) == 1 || file == "":
-		return "", fmt.Errorf("%w: name the token, or --token-file", operator.ErrUsage)
+		return "", fmt.Errorf("%w: name the token, or --token-file", ErrUsage)
 	}
-	text, err := usage.Secret(c.InOrStdin(), "--token-file", file)
-	return strings.TrimSpace(text), err
+	in := c.InOrStdin()
+	if file != "-" {
+		opened, err := os.Open(file) // a pipe too, as a shell makes one of a command
+		if err != nil {
+			return "", fmt.Errorf("%w: --token-file: %w", ErrUsage, err)
+		}
+		defer opened.Close()
+		in = opened
+	}
+	text, err := io.ReadAll(io.LimitReader(in, mostToken+1))
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%w: --token-file: %w", ErrUsage, err)
+	case len(text) > mostToken:
+		return "", fmt.Errorf("%w: --token-file: what it names has more than %d bytes, which no token has", ErrUsage, mostToken)
+	}
+	return strings.TrimSpace(string(text)), nil
 }

@@ -1,0 +1,13 @@
+//go:build !windows
+
+package evidence
+
+import (
+	"errors"
+	"syscall"
+)
+
+// IsReset reports whether an error says that the connection was reset, or that nobody reads it any more.
+func IsReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}

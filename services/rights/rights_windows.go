@@ -1,0 +1,111 @@
+package rights
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// group is nothing here: a group has what the list says of it.
+func beyond(file *os.File, _ bool) (string, error) { return beyondHandle(windows.Handle(file.Fd())) }
+
+func beyondHandle(h windows.Handle) (string, error) {
+	d, err := windows.GetSecurityInfo(h, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
+	if err != nil {
+		return "", fmt.Errorf("read its list of access: %w", err)
+	}
+	list, _, err := d.DACL()
+	if err != nil || list == nil {
+		return "has no list of access, so that it is everybody's", nil
+	}
+	owner, _, err := d.Owner()
+	if err != nil {
+		return "", fmt.Errorf("read its owner: %w", err)
+	}
+	self, err := user()
+	if err != nil {
+		return "", err
+	}
+	entries := make([]entry, 0, list.AceCount)
+	for i := range uint32(list.AceCount) {
+		var ace *windows.ACCESS_ALLOWED_ACE
+		if err := windows.GetAce(list, i, &ace); err != nil {
+			return "", fmt.Errorf("read its list of access: %w", err)
+		}
+		e := entry{allow: ace.Header.AceType == windows.ACCESS_ALLOWED_ACE_TYPE, mask: uint32(ace.Mask), here: ace.Header.AceFlags&windows.INHERIT_ONLY_ACE == 0}
+		if e.known = e.allow || ace.Header.AceType == windows.ACCESS_DENIED_ACE_TYPE; e.known {
+			e.sid = (*windows.SID)(unsafe.Pointer(&ace.SidStart)).String()
+		}
+		entries = append(entries, e)
+	}
+	found := others(entries, owner.String(), self.String())
+	if len(found) == 0 {
+		return "", nil
+	}
+	for i, sid := range found {
+		found[i] = named(sid)
+	}
+	return "gives access to " + strings.Join(found, ", "), nil
+}
+
+// named is an account as people know it.
+func named(text string) string {
+	sid, err := windows.StringToSid(text)
+	if err != nil {
+		return text
+	}
+	account, domain, _, err := sid.LookupAccount("")
+	switch {
+	case err != nil:
+		return text
+	case domain == "":
+		return account
+	}
+	return domain + `\` + account
+}
+
+// user is who this process runs as.
+func user() (*windows.SID, error) {
+	of, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		return nil, fmt.Errorf("look up the own account: %w", err)
+	}
+	return of.User.Sid, nil
+}
+
+func remedy(path string) string {
+	return fmt.Sprintf(`icacls "%s" /inheritance:r /grant:r *%s:F *%s:F`, path, sidSystem, sidAdministrators)
+}
+
+// OwnerOnly is the list of access of a directory for this user, the system and administrators, which hands it down and takes nothing over. more
+// are further accounts, by their security identifiers.
+func OwnerOnly(more ...string) (*windows.SECURITY_DESCRIPTOR, error) {
+	self, err := user()
+	if err != nil {
+		return nil, err
+	}
+	text := "D:P"
+	for _, sid := range append([]string{sidSystem, sidAdministrators, self.String()}, more...) {
+		text += "(A;OICI;FA;;;" + sid + ")"
+	}
+	return windows.SecurityDescriptorFromString(text)
+}
+
+// ClosedDir reports whether nobody else may look into a directory.
+func ClosedDir(dir string) (bool, error) {
+	name, err := windows.UTF16PtrFromString(dir)
+	if err != nil {
+		return false, err
+	}
+	h, err := windows.CreateFile(name, windows.READ_CONTROL, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE|windows.FILE_SHARE_DELETE, nil,
+		windows.OPEN_EXISTING, windows.FILE_FLAG_BACKUP_SEMANTICS, 0)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = windows.CloseHandle(h) }() // nothing was written by it
+	whom, err := beyondHandle(h)
+	return whom == "" && err == nil, err
+}

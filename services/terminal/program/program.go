@@ -1,0 +1,206 @@
+// Package program is the agent of a terminal as a program: its command line, which is the same in hotpair-terminal, a program of its own for
+// machines that are nothing but terminals, and below hotpair terminal, for whoever has the whole.
+package program
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/enrolment"
+	"github.com/hotpair/hotpair/services/launch"
+	"github.com/hotpair/hotpair/services/terminal"
+	"github.com/hotpair/hotpair/services/version"
+)
+
+// ErrUsage says that arguments are wrong. Nothing was done.
+var ErrUsage = errors.New("wrong usage")
+
+// Program is what differs between the two that have this command line.
+type Program struct {
+	// Use is how the command is called below its parent, Path how people type it.
+	Use, Path string
+}
+
+// Within is hotpair terminal.
+func Within() Program { return Program{Use: "terminal", Path: "hotpair terminal"} }
+
+// Alone is hotpair-terminal.
+func Alone() Program { return Program{Use: "hotpair-terminal", Path: "hotpair-terminal"} }
+
+// Command is the agent, and below it what is done at a terminal by hand.
+func (p Program) Command() *cobra.Command {
+	var s settings
+	var service *string
+	c := &cobra.Command{
+		Use: p.Use, Short: "Be the agent at a terminal", Args: cobra.NoArgs,
+		Long: p.named(`Be the agent at a terminal: hosts dial it, and applications of this machine ask it, by NATS or HTTP, and never
+learn that there are two hosts.
+
+Everything is set by the environment, see HELP. What can't stand in an environment may stand in files of
+NAME=value lines: with --data, those count that enrolment has written into that directory, and --settings names
+a file more. What is said closer counts: the environment above files, a later file above an earlier one.`),
+		Example: p.named("  PROGRAM enrol --data DIRECTORY TOKEN\n  PROGRAM --data DIRECTORY"),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return during(c.Context(), *service, c.ErrOrStderr(), func(ctx context.Context, g ground) error {
+				if err := s.apply(); err != nil {
+					return err
+				}
+				return launch.Process[config.Terminal, *config.Terminal]{Name: "terminal", Host: func(config.Terminal) string { return "" }, Stderr: g.log,
+					Run: func(ctx context.Context, c config.Terminal, log *slog.Logger, _ io.Writer) error {
+						return terminal.Run(ctx, c, log, g.up)
+					}}.Do(ctx)
+			})
+		},
+	}
+	c.Flags().StringVar(&s.data, "data", "", "directory of the agent (default HOTPAIR_DATA); the settings in its "+enrolment.SettingsFile+" count too")
+	c.Flags().StringArrayVar(&s.files, "settings", nil, "file with settings, NAME=value in each line, readable by its owner only; may be given several times")
+	service = asService(c)
+	c.AddCommand(p.enrolCommand(), p.readmitCommand())
+	if managed := p.serviceCommand(); managed != nil {
+		c.AddCommand(managed)
+	}
+	return c
+}
+
+// Main is the whole of hotpair-terminal: it gives the exit code.
+func Main(ctx context.Context, args []string) int {
+	root := Alone().Command()
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.Version = version.Long()
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetHelpCommand(helpCommand())
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetArgs(args)
+	understood := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true } // arguments and flags are right
+	err := root.ExecuteContext(ctx)
+	var told *launch.Told
+	switch {
+	case err == nil:
+		return launch.Done
+	case !errors.As(err, &told):
+		fmt.Fprintln(root.ErrOrStderr(), "hotpair-terminal:", err)
+	}
+	if !understood {
+		return launch.Usage
+	}
+	return int(exitCode(err))
+}
+
+// helpCommand is help, with the one topic that is no command.
+func helpCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "help [COMMAND]", Short: "Help for a command, or for the environment (help env)",
+		RunE: func(c *cobra.Command, args []string) error {
+			found, rest, err := c.Root().Find(args)
+			if err == nil && len(rest) > 0 {
+				err = fmt.Errorf("there is no command %q", strings.Join(args, " "))
+			}
+			if err != nil {
+				return fmt.Errorf("%w: %w", ErrUsage, err)
+			}
+			return found.Help()
+		},
+	}
+	c.AddCommand(&cobra.Command{
+		Use: "env", Short: "Print every variable that can be set", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return config.HelpTerminal(c.OutOrStdout()) },
+	})
+	return c
+}
+
+// named puts in how the program is called.
+func (p Program) named(text string) string {
+	help := "hotpair help env"
+	if p == Alone() {
+		help = "hotpair-terminal help env"
+	}
+	return strings.NewReplacer("PROGRAM", p.Path, "HELP", help).Replace(text)
+}
+
+// below makes a command for people.
+func (p Program) below(use, short, long, example string, args cobra.PositionalArgs, run func(ctx context.Context, c *cobra.Command, args []string) error) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Long: p.named(long) + "\n\nExit code: 0 done, 1 failed, 2 wrong usage.", Example: p.named(example),
+		SilenceUsage: true, SilenceErrors: true}
+	wrong := func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w: %w; see %s --help", ErrUsage, err, c.CommandPath())
+	}
+	c.Args = func(c *cobra.Command, given []string) error {
+		if err := args(c, given); err != nil {
+			return wrong(c, err)
+		}
+		return nil
+	}
+	c.RunE = func(c *cobra.Command, given []string) error { return run(c.Context(), c, given) }
+	c.SetFlagErrorFunc(wrong)
+	return c
+}
+
+func printJSON(w io.Writer, v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	_, err = fmt.Fprintln(w, string(text))
+	return err
+}
+
+// ground is what the agent stands on where it is started.
+type ground struct {
+	log io.Writer // where its log goes
+	up  func()    // is called when it serves
+}
+
+// settings are files from which the environment is filled up.
+type settings struct {
+	data  string
+	files []string
+}
+
+// apply puts into the environment what it does not say by itself.
+func (s settings) apply() error {
+	said := map[string]bool{}
+	for _, entry := range os.Environ() {
+		name, value, _ := strings.Cut(entry, "=")
+		said[name] = value != ""
+	}
+	given := map[string]string{}
+	if s.data != "" {
+		dir, err := filepath.Abs(s.data)
+		if err != nil {
+			return fmt.Errorf("%w: --data: %w", ErrUsage, err)
+		}
+		found, err := readSettings(filepath.Join(dir, enrolment.SettingsFile), given)
+		if err != nil && found {
+			return err
+		}
+		if err := os.Setenv(config.Prefix+"_DATA", dir); err != nil {
+			return fmt.Errorf("%w: --data: %w", ErrUsage, err)
+		}
+		said[config.Prefix+"_DATA"] = true
+	}
+	for _, path := range s.files {
+		if _, err := readSettings(path, given); err != nil {
+			return err
+		}
+	}
+	for name, value := range given {
+		if said[name] {
+			continue
+		}
+		if err := os.Setenv(name, value); err != nil {
+			return fmt.Errorf("%w: %s can't be held by an environment: %w", config.ErrInvalid, name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package program
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/operator/wording"
+	"github.com/hotpair/hotpair/services/terminal"
+)
+
+// ErrNotConfirmed says that somebody was asked and did not agree. Nothing was done.
+var ErrNotConfirmed = errors.New("not confirmed, nothing was done")
+
+// readmitCommand gives terminal readmit.
+func (p Program) readmitCommand() *cobra.Command {
+	var dir, epoch string
+	var asJSON bool
+	c := p.below("readmit", "Take back the epoch that this terminal has accepted (its agent must be stopped)",
+		`An agent refuses every host of a lower epoch than it has accepted, for good. If something that is not the pair has taken it over,
+like a copy that was restored from a backup, the real hosts are refused from then on. This takes that epoch back, at the
+terminal, by somebody who knows which pair is the right one: the next host that attaches is accepted, but not the one whose
+epoch it was. Stop that one first, and take its other host down with it.
+
+It says which epoch of which host it is, and does nothing until that number is typed, or given with --epoch. Applications may have been
+told of updates that only that host has: the audit of the pair names them.`,
+		`  HOTPAIR_DATA=/var/lib/hotpair-terminal PROGRAM readmit
+  PROGRAM readmit --data /var/lib/hotpair-terminal --epoch 1000007`,
+		cobra.NoArgs, func(ctx context.Context, c *cobra.Command, _ []string) error {
+			if dir == "" {
+				dir = os.Getenv(config.Prefix + "_DATA")
+			}
+			if dir == "" {
+				return fmt.Errorf("%w: terminal readmit needs --data or HOTPAIR_DATA: the directory of the agent", ErrUsage)
+			}
+			was, err := terminal.Readmit(dir, func(a terminal.Accepted) error {
+				fmt.Fprintf(c.ErrOrStderr(), "This terminal has accepted epoch %d of host %s (identity %s) of pair %s\n",
+					a.Epoch, wording.Printable(a.Host), wording.Printable(a.Identity), wording.Printable(a.PairID))
+				want, given := strconv.FormatUint(a.Epoch, 10), epoch
+				if given == "" {
+					return confirm(ctx, c, want)
+				}
+				if given != want {
+					return fmt.Errorf("%w: epoch %s was accepted here, not %s; nothing was done", bus.ErrRefused, want, wording.Printable(given))
+				}
+				return nil
+			})
+			switch {
+			case err != nil:
+				return fmt.Errorf("terminal readmit: %w", err)
+			case asJSON:
+				return printJSON(c.OutOrStdout(), was)
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "Epoch %d of host %s is taken back; start the agent: the next other host of pair %s that attaches is accepted\n",
+				was.Epoch, wording.Printable(was.Host), wording.Printable(was.PairID))
+			return err
+		})
+	c.Flags().StringVar(&dir, "data", "", "directory of the agent (default HOTPAIR_DATA)")
+	c.Flags().StringVar(&epoch, "epoch", "", "the epoch to take back; asked for when not given")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+// confirm asks for what must be accepted, and takes nothing else. Whoever waits for a person ends with ctx all the same: the read can't be
+// ended, and what it reads afterwards is lost with the process.
+func confirm(ctx context.Context, c *cobra.Command, want string) error {
+	fmt.Fprintf(c.ErrOrStderr(), "Type %s to go on, anything else to stop: ", want)
+	type read struct {
+		line string
+		err  error
+	}
+	typed := make(chan read, 1)
+	go func() {
+		line, err := bufio.NewReader(io.LimitReader(c.InOrStdin(), 200)).ReadString('\n')
+		typed <- read{line, err}
+	}()
+	select {
+	case r := <-typed:
+		if r.err != nil && !errors.Is(r.err, io.EOF) {
+			return r.err
+		}
+		if strings.TrimSpace(r.line) != want {
+			return ErrNotConfirmed
+		}
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

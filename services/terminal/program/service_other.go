@@ -1,0 +1,19 @@
+//go:build !windows
+
+package program
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// serviceCommand is nothing here: systemd and launchd are told what to run by files.
+func (Program) serviceCommand() *cobra.Command { return nil }
+
+func asService(*cobra.Command) *string { return new(string) }
+
+func during(ctx context.Context, _ string, log io.Writer, run func(context.Context, ground) error) error {
+	return run(ctx, ground{log: log, up: func() {}})
+}

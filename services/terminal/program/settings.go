@@ -1,0 +1,77 @@
+package program
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/regular"
+	"github.com/hotpair/hotpair/services/rights"
+)
+
+// mostSettings bounds a file of settings, in bytes.
+const mostSettings = 256 << 10
+
+// readSettings adds the settings of a file, which may hold secrets, to those there are. found: there is such a file. The error is
+// config.ErrInvalid.
+func readSettings(path string, to map[string]string) (found bool, err error) {
+	wrong := func(text string, args ...any) error {
+		return fmt.Errorf("%w: settings: %s: "+text, append([]any{config.ErrInvalid, path}, args...)...)
+	}
+	file, err := regular.Open(path)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist), wrong("%w", err)
+	}
+	defer file.Close()
+	whom, err := rights.Beyond(file, true)
+	switch {
+	case err != nil:
+		return true, wrong("%w", err)
+	case whom != "":
+		return true, wrong("it may hold secrets and %s: %s", whom, rights.Remedy(path))
+	}
+	text, err := regular.Read(path, mostSettings)
+	if err != nil {
+		return true, wrong("%w", err)
+	}
+	list, err := parseSettings(string(text))
+	if err != nil {
+		return true, wrong("%w", err)
+	}
+	for _, s := range list {
+		to[s[0]] = s[1]
+	}
+	return true, nil
+}
+
+// parseSettings reads lines of NAME=value, as files of environments are for systemd: empty lines and such that begin with # or ; are none, and
+// a value may stand in quotes. Only what is ours can be set: nobody who may write such a file is to change how programs are found or loaded.
+func parseSettings(text string) (list [][2]string, err error) {
+	text = strings.TrimPrefix(text, "\ufeff") // as editors of Windows begin a file
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' || line[0] == ';' {
+			continue
+		}
+		name, value, found := strings.Cut(line, "=")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if !found || !strings.HasPrefix(name, config.Prefix+"_") || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return nil, fmt.Errorf("line %d is no setting: want %s_NAME=value", n, config.Prefix)
+		}
+		if len(value) > 1 && (value[0] == '"' || value[0] == '\'') {
+			if value[len(value)-1] != value[0] {
+				return nil, fmt.Errorf("line %d: the value of %s begins with a quote and does not end with it", n, name)
+			}
+			value = value[1 : len(value)-1]
+		}
+		if strings.ContainsRune(value, 0) {
+			return nil, fmt.Errorf("line %d: the value of %s holds a byte that no setting can", n, name)
+		}
+		list = append(list, [2]string{name, value})
+	}
+	return list, nil
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/screen"
 	"github.com/hotpair/hotpair/services/operator/usage"
+	"github.com/hotpair/hotpair/services/scaffold/folder"
 )
 
 // ErrBroken says that the program breaks a rule; which one has been printed.
@@ -39,6 +40,9 @@ answer is lost, a commit loses to another one, a request comes again, the progra
 when what comes of it is to be compared, "fire" for the run of a timer that a case before has set, and "query": true for what only reads.
 Without it each operation is asked with {}, and rules that need a request which writes are not tried.
 
+A program whose main function is business.Main serves under its own name alone: in a folder with hotpair.json that stands there, elsewhere
+--name says it.
+
 The program gets the environment that a host gives it: PATH, HOME, TMPDIR, TZ and the language, and nothing else of this shell.`,
 		`  hotpair service check -- ./run
   hotpair service check --cases cases.json -- ./run
@@ -46,7 +50,7 @@ The program gets the environment that a host gives it: PATH, HOME, TMPDIR, TZ an
 		cobra.MinimumNArgs(1), func(ctx context.Context, c *cobra.Command, args []string) error { return f.run(ctx, c, args) })
 	flags := c.Flags()
 	flags.StringVar(&f.cases, "cases", "", "file with requests of the service, in JSON")
-	flags.StringVar(&f.name, "name", "", "name of the service (default: what the program announces)")
+	flags.StringVar(&f.name, "name", "", "name of the service (default: that in hotpair.json of this folder, else what the program announces)")
 	flags.StringSliceVar(&f.terminals, "terminals", []string{"t1", "t2"}, "ids of terminals; the first one makes the requests")
 	flags.StringSliceVar(&f.targets, "targets", nil, "names of targets that the service emits to; nothing is sent")
 	flags.StringSliceVar(&f.only, "only", nil, "try these rules only")
@@ -99,8 +103,11 @@ func (f *flags) run(ctx context.Context, c *cobra.Command, args []string) error 
 
 // options reads what was given.
 func (f *flags) options(args []string) (o Options, err error) {
-	o = Options{Environ: os.Environ(), Name: f.name, Terminals: f.terminals, Targets: f.targets, Only: f.only, Start: f.start, Within: f.within}
+	o = Options{Environ: os.Environ(), Terminals: f.terminals, Targets: f.targets, Only: f.only, Start: f.start, Within: f.within}
 	if o.Command, err = command(args); err != nil {
+		return o, err
+	}
+	if o.Name, err = f.service(); err != nil {
 		return o, err
 	}
 	if f.cases != "" {
@@ -109,6 +116,21 @@ func (f *flags) options(args []string) (o Options, err error) {
 		}
 	}
 	return o, o.check(f.timeout)
+}
+
+// service is the name that was given, or that of the folder; "" is neither.
+func (f *flags) service() (string, error) {
+	if f.name != "" {
+		return f.name, nil
+	}
+	s, err := folder.Read(".")
+	switch {
+	case errors.Is(err, folder.ErrNone):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("%w; or give --name", err)
+	}
+	return s.Name, nil
 }
 
 func (o Options) check(timeout time.Duration) error {

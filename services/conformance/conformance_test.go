@@ -20,6 +20,7 @@ import (
 	"github.com/hotpair/hotpair/services/business/ledger"
 	"github.com/hotpair/hotpair/services/business/sequence"
 	"github.com/hotpair/hotpair/services/business/tickets"
+	"github.com/hotpair/hotpair/services/scaffold/folder"
 )
 
 // everything has each broken program tried by all rules, which takes minutes.
@@ -359,5 +360,28 @@ func TestCommand_IsUsedRightly(t *testing.T) {
 	}
 	if !strings.HasPrefix(told, "failed") {
 		t.Errorf("it tells %q", told)
+	}
+}
+
+// TestCommand_TakesTheNameOfTheFolder: a name that was given counts, then that of hotpair.json; one that can't be read is not passed over.
+func TestCommand_TakesTheNameOfTheFolder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, c := range []struct{ file, given, want, says string }{
+		{want: ""},
+		{given: "seats", want: "seats"},
+		{file: `{"service": "tickets", "run": "bin/tickets"}`, want: "tickets"},
+		{file: `{"service": "tickets", "run": "bin/tickets"}`, given: "seats", want: "seats"},
+		{file: `{"service": "Tickets!", "run": "bin/tickets"}`, says: "or give --name"},
+		{file: `{"service": "Tickets!", "run": "bin/tickets"}`, given: "seats", want: "seats"},
+	} {
+		if c.file != "" {
+			if err := os.WriteFile(folder.File, []byte(c.file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		o, err := (&flags{name: c.given, terminals: []string{"t1"}, start: time.Second, within: time.Second, timeout: time.Second}).options([]string{"true"})
+		if o.Name != c.want || (err != nil) != (c.says != "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%+v: %q, %v", c, o.Name, err)
+		}
 	}
 }

@@ -36,6 +36,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/command/archives"
 	"github.com/hotpair/hotpair/services/operator/command/notices"
 	"github.com/hotpair/hotpair/services/operator/command/outgoing"
+	"github.com/hotpair/hotpair/services/operator/command/running"
 	"github.com/hotpair/hotpair/services/operator/offline"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/scaffold"
@@ -105,7 +106,7 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetHelpCommand(help())
 	root.AddCommand(local.Command(), simulator.Command())
-	root.AddCommand(with(serviceCommand(), scaffold.NewCommand(), conformance.Command()), dev.Command(), ask.Command())
+	root.AddCommand(with(serviceCommand(), append([]*cobra.Command{scaffold.NewCommand(), conformance.Command()}, running.Commands()...)...), dev.Command(), ask.Command())
 	root.AddCommand(founding.Command(), install.JoinCommand(), install.LeaveCommand(), install.RunCommand())
 	root.AddCommand(command.Commands()...)
 	root.AddCommand(notices.Command(), outgoing.EmissionsCommand(), outgoing.TargetsCommand())

@@ -56,6 +56,7 @@ var (
 	CallAttach        = Order[Attach, Attached](ProcessTerminalInterface, "attach")
 	CallDetach        = Order[Detach, Done](ProcessTerminalInterface, "detach")
 	CallDrainRequests = Order[DrainRequests, Done](ProcessTerminalInterface, "drain")
+	CallDrainService  = Order[DrainService, Done](ProcessTerminalInterface, "drain-service")
 	CallAskTerminals  = Order[AskTerminals, TerminalsAsked](ProcessTerminalInterface, "ask")
 	CallTerminals     = Order[SetTerminals, Done](ProcessTerminalInterface, "terminals") // whom to dial from now on
 	CallSystemChanged = Order[Done, Done](ProcessTerminalInterface, "system")            // SystemSpace has changed: ask the updater again

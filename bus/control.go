@@ -227,6 +227,14 @@ type DrainRequests struct {
 	Within time.Duration `json:"within_ns"`
 }
 
+// DrainService orders terminal-if to give a service no new requests (they wait for its next run) and answers when it has answered
+// those it has, or Within has passed. What it has still when it goes down then is sent to the next run, and suspect of nothing:
+// its end was ordered.
+type DrainService struct {
+	Service string        `json:"service"`
+	Within  time.Duration `json:"within_ns"`
+}
+
 // AskTerminals orders terminal-if to ask all warm terminals at once whether the other host's session is fresh: see AgentFreshRequest.
 type AskTerminals struct {
 	Within time.Duration `json:"within_ns"`

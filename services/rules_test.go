@@ -155,6 +155,9 @@ var rules = []rule{
 		but(ours, func(i string) bool {
 			return words(i) || within("bus", "services/config", "services/process", "services/processes", "services/role", "services/traffic")(i)
 		})},
+	{"what is told of services, and kept of them, is apart from who runs them",
+		within("services/processes/paths", "services/processes/programs", "services/processes/said"),
+		but(ours, func(i string) bool { return words(i) || i == "bus" || i == "services/processes/said" })},
 	{"how a process begins knows how it is set, and not what it does",
 		within("services/launch"),
 		but(ours, func(i string) bool {
@@ -191,7 +194,7 @@ var rules = []rule{
 		within("services/operations"),
 		but(within("services", "storage"), func(i string) bool {
 			return words(i) || i == "services/backups" || i == "services/operator" || within("services/alarms", "services/arbiter", "services/config", "services/events", "services/metrics",
-				"services/accounts", "services/door", "services/enrolment", "services/issuing", "services/identity", "services/courier/waybill", "services/operations", "services/operator/access", "services/operator/certificates", "services/operator/registry", "services/terminalif/agenda", "services/terminalif/delivery", "services/terminalif/receipt", "services/operator/verdict", "services/role", "services/supervisor", "services/wires")(i)
+				"services/accounts", "services/door", "services/enrolment", "services/issuing", "services/identity", "services/courier/waybill", "services/operations", "services/operator/access", "services/operator/certificates", "services/operator/registry", "services/processes/programs", "services/processes/said", "services/terminalif/agenda", "services/terminalif/delivery", "services/terminalif/receipt", "services/operator/verdict", "services/role", "services/supervisor", "services/wires")(i)
 		})},
 	{"what operators see knows neither how it is served nor how it is shown",
 		func(pkg string) bool { return pkg == "services/operator" },

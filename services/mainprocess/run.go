@@ -133,7 +133,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	defer plan.Release()
 	h.processes = processes.New(processes.Config{
 		Host: c, Environ: os.Environ(), Users: users, Server: server, Conn: conns.Control, Traffic: plan, Network: h.run.network, Inherit: inherit, Begin: ground.Start,
-		Watcher: h, Elsewhere: h, Machine: h.fitness, Log: log, UpdaterOnly: h.run.held.by != nil, BusinessUser: as,
+		Watcher: h, Elsewhere: h, Machine: h.fitness, Log: log, Calls: h.orders, UpdaterOnly: h.run.held.by != nil, BusinessUser: as,
 	})
 
 	h.peer = &peer{config: c, incarnation: h.run.incarnation, log: log, driver: h.driver, heard: &h.heard, reports: h.reports, services: h.processes,

@@ -81,6 +81,7 @@ func (o *Operations) examineOwn(ctx context.Context, _ operator.Caller, _ operat
 	e := operator.Examination{Host: o.Host.Host, Role: string(v.Role), Version: version.String(), Lease: o.Host.Lease, Lateness: o.Lateness.Day()}
 	f := &findings{host: o.Host.Host}
 	o.examineProcesses(f, v)
+	o.examinePrograms(f)
 	o.examineDisk(ctx, f)
 	o.examineWitness(ctx, f, v)
 	seen := o.Main.Status(ctx)
@@ -121,6 +122,13 @@ func (o *Operations) examineProcesses(f *findings, v role.View) {
 	}
 	if down := o.Processes.Down(); len(down) > 0 {
 		f.add(operator.Warning, "services", strings.Join(down, ", ")+": not ready; nobody on this host answers their requests", "hotpair status has the last words of each; one that a takeover must not do without is named in HOTPAIR_TAKEOVER_NEEDS")
+	}
+}
+
+// examinePrograms finds services that run another program than the settings name, as an operator wanted.
+func (o *Operations) examinePrograms(f *findings) {
+	for _, d := range o.Processes.Differing() {
+		f.add(operator.Warning, "programs", d.Service+" runs "+d.Path, "name that in HOTPAIR_BUSINESS of this host, where "+d.Set+" stands: from then on the settings say it again")
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/hotpair/hotpair/services/issuing"
 	"github.com/hotpair/hotpair/services/lateness"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/operations/running"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/operator/access"
 	"github.com/hotpair/hotpair/services/operator/registry"
@@ -52,6 +53,7 @@ type Processes interface {
 	IsUp(name string) bool
 	// Down are the services that are not ready.
 	Down() []string
+	running.Services
 }
 
 // Keys are those that the witness lets in.
@@ -134,6 +136,7 @@ func New(ctx context.Context, c Config, r *registry.Registry) *Operations {
 	o.answerDoctor(r)
 	o.answerSettings(r)
 	o.answerTerminals(r)
+	running.Answer(running.Config{Host: c.Host.Host, Services: c.Processes, View: func() role.View { return c.Machine.View() }, Note: o.noteOutcome, Registry: r})
 	o.answerMembers(r)
 	o.answerVerify(r)
 	o.answerLevels(r)

@@ -155,6 +155,7 @@ func Operations() []Info {
 		CallSwitchover.Info(), CallSchedule.Info(), CallCancelSchedule.Info(), CallPause.Info(), CallResume.Info(), CallExplain.Info(), CallDoctor.Info(), CallSettings.Info(),
 		CallPromotePlan.Info(), CallPromote.Info(), CallAdmit.Info(),
 		CallTerminals.Info(), CallAddTerminals.Info(), CallRemoveTerminals.Info(), CallProbeTerminals.Info(), CallTerminalTokens.Info(), CallRevokeTerminals.Info(), CallRotateReceipts.Info(),
+		CallServices.Info(), CallRestartService.Info(), CallServiceLog.Info(),
 		CallTimers.Info(), CallReleaseTimer.Info(), CallDropTimer.Info(), CallNotices.Info(),
 		CallEmissions.Info(), CallReleaseEmission.Info(), CallDropEmission.Info(), CallReleaseHeld.Info(), CallTargets.Info(), CallSetTarget.Info(), CallRemoveTarget.Info(),
 		CallVerify.Info(), CallVerifyState.Info(), CallStopVerify.Info(), CallLevels.Info(), CallRise.Info(), CallBackup.Info(), CallBackups.Info(), CallMakeBackup.Info(),

@@ -43,6 +43,9 @@ type Restarting struct {
 // It is said once, until Recovered.
 type GaveUp struct{ Failures float64 }
 
+// Renewing means that another run was wanted, and begins now: an Exited that was ordered came before, if there was a run.
+type Renewing struct{}
+
 // Recovered means that after GaveUp the process has been ready for long enough to be trusted again.
 type Recovered struct{ PID int }
 
@@ -53,6 +56,7 @@ func (Exited) event()     {}
 func (NotStarted) event() {}
 func (Restarting) event() {}
 func (GaveUp) event()     {}
+func (Renewing) event()   {}
 func (Recovered) event()  {}
 
 // State is what a kept process is doing, as status shows it.
@@ -72,7 +76,7 @@ const (
 type Status struct {
 	PID      int // 0 when there is none
 	State    State
-	Restarts int // starts after the first
+	Restarts int // starts after the first, but for those by Renew
 	GaveUp   bool
 	Trouble  string // how the run before ended, or why there was none; empty while there was no end
 }

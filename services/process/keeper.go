@@ -45,6 +45,7 @@ type Keeper struct {
 	child    Process
 	watch    *Watch
 	readied  chan struct{} // capacity 1: Ready was called for the current run
+	renew    chan struct{} // capacity 1: another run is wanted
 	draining sync.WaitGroup
 }
 
@@ -56,10 +57,20 @@ func (k *Keeper) Run(ctx context.Context) error {
 	if restarts.Rand == nil {
 		restarts.Rand = rand.Float64
 	}
+	renew := k.wanted()
+	anew := func() {
+		restarts.Forget()
+		k.set(func(s *Status) { s.GaveUp = false })
+		k.emit(Renewing{})
+	}
 	for ctx.Err() == nil {
-		stopped, err := k.once(ctx, restarts)
-		if stopped {
+		switch end, err := k.once(ctx, restarts, renew); end {
+		case stopped:
 			return err
+		case renewed:
+			k.starts-- // the next one is no restart
+			anew()
+			continue
 		}
 		delay, giveUp := restarts.Decide(time.Now())
 		failures := restarts.Failures(time.Now())
@@ -73,22 +84,33 @@ func (k *Keeper) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
+		case <-renew:
+			anew()
 		}
 		timer.Stop()
 	}
 	return nil
 }
 
-// once is one run of the process: from before its start until it is gone. It tells whether that was ordered by ctx.
-func (k *Keeper) once(ctx context.Context, restarts *Restarts) (stopped bool, err error) {
+// ending is why a run is over.
+type ending int
+
+const (
+	failed  ending = iota // by itself, or it did not begin
+	stopped               // ordered by ctx
+	renewed               // ordered by Renew
+)
+
+// once is one run of the process: from before its start until it is gone.
+func (k *Keeper) once(ctx context.Context, restarts *Restarts, renew <-chan struct{}) (end ending, err error) {
 	child, err := k.start(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
-			return true, nil
+			return stopped, nil
 		}
 		k.set(func(s *Status) { s.Trouble = err.Error() })
 		k.emit(NotStarted{Err: err})
-		return false, nil
+		return failed, nil
 	}
 	began := time.Now()
 	// What it wrote last is logged while the next one starts already.
@@ -110,7 +132,12 @@ func (k *Keeper) once(ctx context.Context, restarts *Restarts) (stopped bool, er
 		select {
 		case <-child.Done():
 			k.gone(child.Wait(), false)
-			return false, nil
+			return failed, nil
+		case <-renew:
+			k.set(func(s *Status) { s.State = StateStopping })
+			exit, _ := child.Stop(k.Grace) // it is gone, whether it complained or had to be killed
+			k.gone(exit, true)
+			return renewed, nil
 		case <-ctx.Done():
 			k.set(func(s *Status) { s.State = StateStopping })
 			exit, err := child.Stop(k.Grace)
@@ -119,7 +146,7 @@ func (k *Keeper) once(ctx context.Context, restarts *Restarts) (stopped bool, er
 			if !exit.Clean() && exit.Signal != syscall.SIGTERM || err != nil {
 				err = errors.Join(fmt.Errorf("%s: %w: %s", k.name, ErrUnclean, exit), err)
 			}
-			return true, err
+			return stopped, err
 		case <-looks:
 			look.Reset(pace.Next(k.watch.Interval()))
 			if k.Turned != nil {
@@ -203,6 +230,25 @@ func (k *Keeper) Ready(pid int) {
 	k.watch.Beat()
 	k.status.State = StateReady
 	k.readied <- struct{}{} // never blocks: once for each run
+}
+
+// Renew ends the run that there is, as Run's end would, and begins another one at once. That is no failure, and those of before
+// are forgotten: what begins may be another program. It does not wait; [Renewing] tells when it comes to it.
+func (k *Keeper) Renew() {
+	select {
+	case k.wanted() <- struct{}{}:
+	default: // one is wanted already
+	}
+}
+
+// wanted is where Renew says so.
+func (k *Keeper) wanted() chan struct{} {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.renew == nil {
+		k.renew = make(chan struct{}, 1)
+	}
+	return k.renew
 }
 
 // Kill kills the process that runs now, if one does; it counts as a failure, and the next one starts by the policy.

@@ -282,3 +282,53 @@ func TestFault_D9_SaysWhyThereIsNoProcess(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestKeeper_RenewsOnPurpose: a run that is wanted begins at once, however often, and counts as no failure; what failed before is
+// forgotten.
+func TestKeeper_RenewsOnPurpose(t *testing.T) {
+	k := keep(t, "leaf", nil)
+	pid := next[Started](t, k).PID
+	for n := 1; n <= 8; n++ { // more than are enough to give up
+		k.Ready(pid)
+		next[Ready](t, k)
+		k.Renew()
+		if exited := next[Exited](t, k); !exited.Ordered {
+			t.Errorf("%+v", exited)
+		}
+		next[Renewing](t, k)
+		again := next[Started](t, k)
+		if again.PID == pid || again.Restarts != 0 {
+			t.Errorf("time %d: %+v", n, again)
+		}
+		pid = again.PID
+	}
+	if k.Status().GaveUp {
+		t.Error("it was given up")
+	}
+}
+
+// TestKeeper_RenewsWhatWasGivenUp: another program may work where the one before did not.
+func TestKeeper_RenewsWhatWasGivenUp(t *testing.T) {
+	part := "crash"
+	var mu sync.Mutex
+	k := keep(t, part, func(k *Keeper) {
+		k.Spec = func(context.Context) (Spec, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return Spec{Name: part, Environ: []string{"HELPER=" + part}, Logger: slog.New(slog.DiscardHandler)}, nil
+		}
+		k.Policy = Policy{Base: time.Hour, Longest: time.Hour, Enough: 1, HalfLife: time.Hour}
+	})
+	first[GaveUp](t, k)
+	mu.Lock()
+	part = "leaf"
+	mu.Unlock()
+	k.Renew() // it waits for an hour
+	first[Renewing](t, k)
+	started := next[Started](t, k)
+	k.Ready(started.PID)
+	next[Ready](t, k)
+	if s := k.Status(); s.GaveUp || s.State != StateReady {
+		t.Errorf("%+v", s)
+	}
+}

@@ -61,6 +61,9 @@ func (r *Restarts) Failures(now time.Time) float64 {
 	return r.failures * math.Exp2(-float64(now.Sub(r.at))/float64(r.Policy.HalfLife))
 }
 
+// Forget forgets all failures.
+func (r *Restarts) Forget() { r.failures, r.at = 0, time.Time{} }
+
 // SettledIn is how long the process must run from the time given until it counts as recovered: until half of what
 // is enough to give up is forgotten.
 func (r *Restarts) SettledIn(now time.Time) time.Duration {

@@ -7,6 +7,7 @@ package processes
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -20,6 +21,8 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/process"
+	"github.com/hotpair/hotpair/services/processes/paths"
+	"github.com/hotpair/hotpair/services/processes/said"
 	"github.com/hotpair/hotpair/services/role"
 	"github.com/hotpair/hotpair/services/traffic"
 )
@@ -28,10 +31,12 @@ import (
 type kept struct {
 	name     string
 	args     []string
-	path     string // of a foreign business process; empty: this binary
-	foreign  bool
+	foreign  bool   // a business process that is a program of its own; else it is this binary
 	service  string // of a business process
-	aside    bool   // nobody who is served needs it
+	set      string // the program that the settings name for it
+	said     said.Lines
+	beats    bool // it says by itself that it is ready; who does not is asked
+	aside    bool // nobody who is served needs it
 	user     *process.Identity
 	password string
 	environ  func(config.Bus) []string
@@ -41,6 +46,9 @@ type kept struct {
 	telling sync.Mutex // likewise for the other processes
 
 	mu          sync.Mutex
+	path        string    // of a foreign one: what runs, or is about to
+	renewal     *renewal  // not nil while it is restarted on purpose
+	since       time.Time // as it is, up or not
 	incarnation uint64
 	pid         int
 	up          bool
@@ -95,7 +103,8 @@ type Config struct {
 	Inherit process.Inheritance
 	Begin   process.Starter // nil: real processes
 	Watcher Watcher
-	Machine Machine // is told who is fit, and who was given up
+	Calls   *bus.Poster // orders to the host's processes; nil: none can be given
+	Machine Machine     // is told who is fit, and who was given up
 	// Elsewhere is what the other host has.
 	Elsewhere Elsewhere
 	Log       *slog.Logger
@@ -117,6 +126,7 @@ type State struct {
 type Processes struct {
 	config   Config
 	children []*kept
+	noting   sync.Mutex    // held while the file of replaced programs is written
 	patience time.Duration // with a service that neither gets ready nor ends
 
 	judging sync.Mutex // held while the machine is told, so that it hears the last word last
@@ -129,6 +139,7 @@ type Processes struct {
 func New(c Config) *Processes {
 	p := &Processes{config: c, patience: unreadyFor}
 	add := func(k *kept) {
+		k.beats = !k.foreign
 		k.password = c.Traffic.Password(k.name)
 		c.Users.Allow(k.name, broker.Grant{Password: k.password, Permissions: broker.Permissions(k.name)})
 		p.children = append(p.children, k)
@@ -142,12 +153,16 @@ func New(c Config) *Processes {
 		environ: func(b config.Bus) []string {
 			return config.ForTerminalInterface(c.Environ, c.Host, b, c.Traffic.Requests())
 		}})
+	replaced := p.replaced()
 	for _, s := range c.Host.Business {
 		k := &kept{name: bus.ProcessBusiness + "." + s.Name, service: s.Name,
 			environ: func(b config.Bus) []string { return config.ForBusiness(c.Environ, c.Host, b, c.Traffic.Ways()) }}
 		k.user = c.BusinessUser
 		if s.Path != "" {
-			k.path, k.foreign = s.Path, true
+			k.set, k.foreign = s.Path, true
+			if k.path = paths.Of(replaced, s.Name, s.Path); k.path != k.set {
+				c.Log.Warn("a service runs another program than HOTPAIR_BUSINESS names, as an operator wanted", "service", s.Name, "runs", k.path, "named", k.set)
+			}
 		} else {
 			k.args = []string{"business", s.Name}
 		}
@@ -186,17 +201,17 @@ func (p *Processes) makeKeeper(ctx context.Context, k *kept) {
 	k.keeper = &process.Keeper{
 		Start: p.config.Begin,
 		Spec: func(context.Context) (process.Spec, error) {
-			var said *slog.Logger
+			var log *slog.Logger
 			if k.foreign {
-				said = p.config.Log.With("name", k.name) // and its last words are kept
+				log = k.said.Logger(p.config.Log.With("name", k.name)) // and its last words are kept
 			}
 			return process.Spec{
 				Priority: k.priority(), Slack: process.Patient,
-				Name: k.name, Path: k.path, Args: k.args, User: k.user, LifelineFD: p.config.Inherit.LifelineFD, Logger: said,
+				Name: k.name, Path: k.program(), Args: k.args, User: k.user, LifelineFD: p.config.Inherit.LifelineFD, Logger: log,
 				Environ: k.environ(config.Bus{BusURL: p.config.Server.URL(), BusUser: k.name, BusPassword: config.Secret(k.password), BusInbox: bus.InboxPrefix(k.name)}),
 			}, nil
 		},
-		Policy: process.DefaultPolicy(), Grace: 5 * time.Second, StartPatience: 30 * time.Second,
+		Policy: process.DefaultPolicy(), Grace: endGrace, StartPatience: 30 * time.Second,
 		Events: func(e process.Event) { p.happened(run, k, e) },
 	}
 	if !k.foreign {
@@ -222,12 +237,13 @@ func (p *Processes) happened(ctx context.Context, k *kept, e process.Event) {
 	case process.Started:
 		k.mu.Lock()
 		k.incarnation++
-		k.pid, k.frozen = e.PID, false
+		k.pid, k.frozen, k.since = e.PID, false, time.Now()
 		k.mu.Unlock()
+		k.said.Add(said.Host, fmt.Sprintf("started, pid %d", e.PID))
 		if e.Restarts > 0 {
 			p.config.Watcher.ProcessEvent(k.name, fmt.Sprintf("started again, pid %d", e.PID))
 		}
-		if k.foreign {
+		if !k.beats {
 			p.wait.Go(func() { p.awaitForeign(ctx, k, e.PID) })
 		}
 		if k.service != "" {
@@ -247,14 +263,19 @@ func (p *Processes) happened(ctx context.Context, k *kept, e process.Event) {
 		p.config.Watcher.ProcessEvent(k.name, fmt.Sprintf("frozen for %s, is killed", e.Silent.Round(time.Millisecond)))
 	case process.Exited:
 		p.wentDown(k, e.Exit)
-		if !e.Ordered {
+		if k.said.Add(said.Host, e.Exit.String()); !e.Ordered {
+			k.outcome(errors.New(e.Exit.String()))
 			p.config.Watcher.ProcessEvent(k.name, e.Exit.String())
 			p.stillFailed(k)
 		}
 	case process.NotStarted:
 		k.settle()
+		k.said.Add(said.Host, e.Err.Error())
+		k.outcome(e.Err)
 		p.config.Watcher.ProcessEvent(k.name, e.Err.Error())
 		p.stillFailed(k)
+	case process.Renewing:
+		k.begin()
 	case process.GaveUp:
 		p.failed(k)
 	case process.Recovered:
@@ -337,7 +358,7 @@ func (p *Processes) cameUp(k *kept, pid int) {
 	k.mu.Lock()
 	fresh := !k.up && k.pid == pid
 	if fresh {
-		k.up, k.settled = true, true
+		k.up, k.settled, k.since = true, true, time.Now()
 	}
 	k.mu.Unlock()
 	if !fresh {
@@ -346,6 +367,7 @@ func (p *Processes) cameUp(k *kept, pid int) {
 	k.keeper.Ready(pid)
 	p.announce(k)
 	p.config.Watcher.ProcessUp(k.name)
+	k.outcome(nil)
 }
 
 func (p *Processes) wentDown(k *kept, exit process.Exit) {
@@ -353,7 +375,7 @@ func (p *Processes) wentDown(k *kept, exit process.Exit) {
 	defer k.order.Unlock()
 	k.mu.Lock()
 	was := k.up
-	k.up, k.pid, k.settled = false, 0, true
+	k.up, k.pid, k.settled, k.since = false, 0, true, time.Now()
 	k.killed = exit.Signal == syscall.SIGKILL && !k.frozen
 	k.mu.Unlock()
 	p.announce(k)

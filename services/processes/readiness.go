@@ -13,8 +13,8 @@ const unreadyFor = 10 * time.Second
 // failed tells that a process can't be restarted. A service that the other host lacks too is an outage of that service: to hand
 // over would mend nothing, and stop all the others for a moment.
 func (p *Processes) failed(k *kept) {
-	if k.aside {
-		return // the alarm says it
+	if k.aside || k.isRenewed() {
+		return // the alarm says it, or who restarts it on purpose
 	}
 	if k.service != "" && p.config.Elsewhere.Lacks(k.service) {
 		p.config.Log.Warn("a service is down on both hosts; the others go on", "name", k.name)
@@ -40,11 +40,11 @@ func (k *kept) settle() {
 
 // missed reports whether the host can't serve for want of the process. A service is waited for while it starts for the first
 // time; one that is known not to work is missed only where an operator has said that a takeover needs it and the other host,
-// as far as is known, has it.
+// as far as is known, has it. One that is restarted on purpose is not missed: it is back soon, or the one before it is.
 func (p *Processes) missed(k *kept) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return !k.up && !k.aside && (k.service == "" || !k.settled || p.config.Host.TakeoverNeeds.Has(k.service) && !p.config.Elsewhere.Lacks(k.service))
+	return !k.up && !k.aside && k.renewal == nil && (k.service == "" || !k.settled || p.config.Host.TakeoverNeeds.Has(k.service) && !p.config.Elsewhere.Lacks(k.service))
 }
 
 // Down are the services that are not ready.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/services/terminalif/round"
 	"github.com/hotpair/hotpair/services/terminalif/screening"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
@@ -77,7 +78,7 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 		a.close()
 		s.log.Warn("terminal refuses to be attached", "epoch", t.Epoch, "error", wire.Clip(answer.Error))
 		s.set(stateRefused, wire.Clip(answer.Error))
-		t.round.report(s, stateRefused)
+		t.round.Report(s, round.Refused)
 		return nil
 	}
 	s.mu.Lock()
@@ -85,7 +86,7 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 	s.audit = 0
 	s.mu.Unlock()
 	s.set(stateAttached, "")
-	t.round.report(s, stateAttached)
+	t.round.Report(s, round.Attached)
 	a.deliver(t, answer.Notices)
 	return nil
 }
@@ -181,6 +182,6 @@ func (a *attachment) close() {
 func (a *attachment) lost() {
 	a.close()
 	if t := a.session.owner.present(); t != nil {
-		t.round.report(a.session, stateUnreachable)
+		t.round.Report(a.session, round.Unreachable)
 	}
 }

@@ -88,6 +88,7 @@ func (i *Interface) routers(run context.Context) (orders, questions *bus.Router)
 	begun(i, orders, bus.CallAttach, func(q bus.Attach) func() (bus.Attached, error) { return i.attach(run, q) })
 	begun(i, orders, bus.CallDetach, func(bus.Detach) func() (bus.Done, error) { return i.detach() })
 	begun(i, orders, bus.CallDrainRequests, func(q bus.DrainRequests) func() (bus.Done, error) { return i.drain(run, q) })
+	begun(i, orders, bus.CallDrainService, func(q bus.DrainService) func() (bus.Done, error) { return i.drainService(run, q) })
 	begun(i, orders, bus.CallTerminals, func(q bus.SetTerminals) func() (bus.Done, error) {
 		err := i.setTerminals(run, q)
 		return func() (bus.Done, error) { return bus.Done{}, err }
@@ -154,11 +155,11 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() (bus.At
 		patience := time.NewTimer(attachPatience)
 		defer patience.Stop()
 		select {
-		case <-t.round.done:
+		case <-t.round.Done():
 		case <-patience.C:
 		case <-ctx.Done():
 		}
-		result := t.round.outcome()
+		result := t.round.Outcome()
 		result.Took = time.Since(begun)
 		i.log.Info("terminals attached", "epoch", t.Epoch, "attached", result.Attached, "refused", result.Refused,
 			"unreachable", result.Unreachable, "took", result.Took)
@@ -213,6 +214,22 @@ func (i *Interface) drain(ctx context.Context, order bus.DrainRequests) func() (
 			return bus.Done{}, fmt.Errorf("%w: %d", errStillOut, rest)
 		}
 		return bus.Done{}, nil
+	}
+}
+
+// drainService gives one service nothing new and waits for what it has.
+func (i *Interface) drainService(ctx context.Context, order bus.DrainService) func() (bus.Done, error) {
+	left := i.relay.services.leave(order.Service)
+	return func() (bus.Done, error) {
+		patience := time.NewTimer(order.Within)
+		defer patience.Stop()
+		select {
+		case <-left:
+			return bus.Done{}, nil
+		case <-patience.C:
+		case <-ctx.Done():
+		}
+		return bus.Done{}, fmt.Errorf("%w: of service %s", errStillOut, order.Service)
 	}
 }
 

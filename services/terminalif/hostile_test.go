@@ -15,6 +15,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/process/processtest"
+	"github.com/hotpair/hotpair/services/terminalif/admission"
 	"github.com/hotpair/hotpair/services/terminalif/screening"
 )
 
@@ -236,7 +237,7 @@ func TestRelay_BoundsWhatIsInFlight(t *testing.T) {
 	h.startPacked("kv", func(bus.Request, func(bus.Reply)) {})
 	tm := &term{Attach: bus.Attach{Epoch: 1, Counter: 1, PairID: "p", Identity: "i", TicketKey: testKey}, round: newRound(nil)}
 	h.relay.begin(tm)
-	h.relay.bounds = bounds{perTerminal: 3, inAll: 5, perTerminalBytes: 100, inAllBytes: 150}
+	h.relay.books.Bounds = admission.Bounds{PerTerminal: 3, InAll: 5, PerTerminalBytes: 100, InAllBytes: 150}
 	take := func(terminal string, counter uint64, size int) int {
 		code := 0
 		h.relay.take(terminal, tm, bus.Request{ID: bus.RequestID{Counter: counter}, Service: "kv", Operation: "put",

@@ -20,6 +20,7 @@ import (
 	"github.com/hotpair/hotpair/services/issuing"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/pace"
+	"github.com/hotpair/hotpair/services/terminalif/admission"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
 	"github.com/hotpair/hotpair/services/terminalif/tally"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
@@ -124,7 +125,7 @@ func New(c Config) *Interface {
 	}
 	i := &Interface{
 		config: c, log: c.Log, incarnation: rand.Uint64(), dialer: wire.NewDialer(c.Bus.Network, parallelDials),
-		relay:   newRelay(bounds{perTerminal, inAll, perTerminalBytes, inAllBytes}, c.Clock, c.Log),
+		relay:   newRelay(admission.Bounds{PerTerminal: perTerminal, InAll: inAll, PerTerminalBytes: perTerminalBytes, InAllBytes: inAllBytes}, c.Clock, c.Log),
 		started: make(chan struct{}), failed: make(chan error, 1), pairData: newPairData(), attaching: make(chan struct{}, attachesAtOnce),
 		endLeft:  func() {},
 		blackbox: blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessTerminalInterface, Log: c.Log}),

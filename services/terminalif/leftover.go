@@ -48,7 +48,7 @@ func (i *Interface) beginLeft(t *term) {
 		patience := time.NewTimer(attachPatience)
 		defer patience.Stop()
 		select { // terminals are attached first
-		case <-t.round.done:
+		case <-t.round.Done():
 		case <-patience.C:
 		case <-ctx.Done():
 		}

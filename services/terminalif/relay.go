@@ -14,6 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/histogram"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/refusals"
+	"github.com/hotpair/hotpair/services/terminalif/admission"
 	"github.com/hotpair/hotpair/services/terminalif/agenda"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
 	"github.com/hotpair/hotpair/services/terminalif/screening"
@@ -27,19 +28,9 @@ const (
 	poisoned = agenda.Poisoned
 )
 
-// bounds of what is in flight, in requests and in bytes of bodies.
-type bounds struct {
-	perTerminal, inAll           int
-	perTerminalBytes, inAllBytes int
-}
-
-// load is what one terminal has in flight.
-type load struct{ count, bytes int }
-
 // relay takes requests from sessions, passes them to business processes, and passes answers back while the right to
 // answer holds. All its decisions are made under one lock; it sends after releasing it.
 type relay struct {
-	bounds   bounds
 	clock    lease.Clock // for the right to answer alone: it counts sleep, for which each reading asks the kernel
 	began    time.Time   // what requests take is measured from here, on a clock that asks nobody
 	log      *slog.Logger
@@ -52,8 +43,7 @@ type relay struct {
 	desk     *ticket.Desk  // of the term
 	draining chan struct{} // not nil while draining; closed when nothing is out or parked
 	flights  map[bus.RequestID]*flight
-	loads    map[string]*load
-	total    load
+	books    *admission.Books
 	busy     int // out or parked
 	parked   []*flight
 	held     []*flight
@@ -63,8 +53,8 @@ type relay struct {
 	refused  refusals.Counter    // requests answered at once
 }
 
-func newRelay(b bounds, clock lease.Clock, log *slog.Logger) *relay {
-	r := &relay{bounds: b, clock: clock, began: time.Now(), log: log, signer: receipt.New(receipt.Keys{}), flights: map[bus.RequestID]*flight{}, loads: map[string]*load{}}
+func newRelay(b admission.Bounds, clock lease.Clock, log *slog.Logger) *relay {
+	r := &relay{clock: clock, began: time.Now(), log: log, signer: receipt.New(receipt.Keys{}), flights: map[bus.RequestID]*flight{}, books: admission.NewBooks(b)}
 	r.right.Store(&lease.Right{})
 	r.services = newDirectory(r, log)
 	return r
@@ -100,8 +90,8 @@ func (r *relay) end() {
 // drop forgets every flight. Their answers, when they come, belong to none.
 func (r *relay) drop() {
 	clear(r.flights)
-	clear(r.loads)
-	r.total, r.busy, r.parked, r.held = load{}, 0, nil, nil
+	r.books.Clear()
+	r.busy, r.parked, r.held = 0, nil, nil
 	r.services.forgetWaiting()
 }
 
@@ -206,13 +196,7 @@ func (r *relay) admit(f *flight, t *term) (*sending, *bus.Reply) {
 		there.deadline = f.deadline
 		return nil, nil
 	}
-	mine := r.loads[id.Terminal]
-	if mine == nil {
-		mine = &load{}
-		r.loads[id.Terminal] = mine
-	}
-	if mine.count >= r.bounds.perTerminal || mine.bytes+size > r.bounds.perTerminalBytes ||
-		r.total.count >= r.bounds.inAll || r.total.bytes+size > r.bounds.inAllBytes {
+	if r.books.Full(id.Terminal, size) {
 		return nil, &bus.Reply{Code: bus.CodeBusy, Message: "too many requests in flight; not executed"}
 	}
 	f.service = r.services.find(f.request.Service)
@@ -225,10 +209,7 @@ func (r *relay) admit(f *flight, t *term) (*sending, *bus.Reply) {
 	if f.service.up() && !f.service.admission.Admits(f.service.out) {
 		return nil, &bus.Reply{Code: bus.CodeBusy, Message: "service " + f.service.name + " has all it can do in time; not executed"}
 	}
-	mine.count++
-	mine.bytes += size
-	r.total.count++
-	r.total.bytes += size
+	r.books.Enter(id.Terminal, size)
 	r.flights[id] = f
 	return r.launch(f), nil
 }
@@ -262,6 +243,7 @@ func (r *relay) move(f *flight, to place) {
 			s.out++
 		} else {
 			s.out--
+			s.finished()
 		}
 	}
 	f.place = to
@@ -295,17 +277,8 @@ func (r *relay) settle() {
 
 // forget removes f from all books. The lock is held.
 func (r *relay) forget(f *flight) {
-	id, size := f.request.ID, len(f.request.Body)
-	delete(r.flights, id)
-	if mine := r.loads[id.Terminal]; mine != nil {
-		mine.count--
-		mine.bytes -= size
-		if mine.count == 0 {
-			delete(r.loads, id.Terminal)
-		}
-	}
-	r.total.count--
-	r.total.bytes -= size
+	delete(r.flights, f.request.ID)
+	r.books.Leave(f.request.ID.Terminal, len(f.request.Body))
 	r.move(f, waiting)
 }
 

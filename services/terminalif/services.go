@@ -35,6 +35,7 @@ const (
 	coming               // announced as up, has not described itself yet
 	serving              // described itself: takes requests
 	down                 // announced as down; left by an announcement
+	leaving              // about to end on purpose: it keeps what it has and gets nothing new; left by the announcement of its end
 )
 
 // service is one business service. Protected by the relay's lock.
@@ -45,9 +46,10 @@ type service struct {
 	way         way.Way
 	description description.Description
 	waiting     []*flight
-	alone       *flight // a suspect whose turn it is
-	asking      bool    // a goroutine asks it to describe itself
-	out         int     // requests that it has
+	alone       *flight       // a suspect whose turn it is
+	asking      bool          // a goroutine asks it to describe itself
+	out         int           // requests that it has
+	left        chan struct{} // not nil while somebody waits until it has none, since it is leaving; closed then
 	admission   admission.Bound
 	misses      int // times in a row that it described itself and then did not listen
 }
@@ -140,7 +142,7 @@ func (d *directory) announced(p bus.ProcessState) {
 		return
 	}
 	var failed way.Way
-	if (s.state == serving || s.state == coming) && s.incarnation != 0 && (!p.Up || p.Incarnation != s.incarnation) {
+	if (s.state == serving || s.state == coming || s.state == leaving) && s.incarnation != 0 && (!p.Up || p.Incarnation != s.incarnation) {
 		failed = d.crashed(s, p.Killed)
 	} else if !p.Up && s.state == serving {
 		failed = d.crashed(s, p.Killed)
@@ -156,6 +158,33 @@ func (d *directory) announced(p bus.ProcessState) {
 	r.mu.Unlock()
 	if failed != nil {
 		failed.Fail()
+	}
+}
+
+// leave gives a service nothing new from now on, because it is about to end on purpose. What it gives is closed when the service
+// has answered what it has.
+func (d *directory) leave(name string) <-chan struct{} {
+	d.relay.mu.Lock()
+	defer d.relay.mu.Unlock()
+	left := make(chan struct{})
+	s := d.services[name]
+	switch {
+	case s == nil || s.state != serving && s.state != coming && s.state != leaving:
+		close(left) // it has nothing
+	case s.left != nil:
+		return s.left
+	default:
+		s.state, s.left = leaving, left
+		s.finished()
+	}
+	return left
+}
+
+// finished tells who waits for it that the service has nothing any more. The relay's lock is held.
+func (s *service) finished() {
+	if s.left != nil && s.out == 0 {
+		close(s.left)
+		s.left = nil
 	}
 }
 
@@ -210,7 +239,7 @@ func (d *directory) described(s *service, about description.Description, err err
 	r := d.relay
 	r.mu.Lock()
 	switch {
-	case s.state == down || d.ctx.Err() != nil:
+	case s.state == down || s.state == leaving || d.ctx.Err() != nil:
 		s.asking = false
 		r.mu.Unlock()
 		return true
@@ -349,6 +378,7 @@ func (d *directory) untaken(f *flight) {
 func (d *directory) forgetWaiting() {
 	for _, s := range d.services {
 		s.waiting, s.alone, s.out = nil, nil, 0
+		s.finished()
 	}
 }
 

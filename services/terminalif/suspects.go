@@ -32,7 +32,7 @@ func (r *relay) waits(f *flight) bool { return r.flights[f.request.ID] == f && f
 // crashed takes back what the service had: it may or may not have been executed, so it is sent again as a further
 // attempt. The lock is held; the way is to be failed after it is released.
 func (d *directory) crashed(s *service, killed bool) way.Way {
-	r := d.relay
+	r, planned := d.relay, s.state == leaving
 	s.state = down
 	var had []*flight
 	for _, f := range r.flights {
@@ -41,6 +41,13 @@ func (d *directory) crashed(s *service, killed bool) way.Way {
 		}
 	}
 	for _, f := range had {
+		if planned { // its end was ordered, which says nothing against what it could not finish before
+			f.request.Attempt++
+			f.sending++
+			r.move(f, waiting)
+			s.waiting = append(s.waiting, f)
+			continue
+		}
 		again := f.trusted
 		f.trusted = killed && f.request.Crashes == 0
 		f.request.Attempt++
@@ -60,7 +67,7 @@ func (d *directory) crashed(s *service, killed bool) way.Way {
 		}
 		s.waiting = append(s.waiting, f)
 	}
-	d.log.Warn("service went down, its requests wait", "service", s.name, "killed", killed, "suspects", len(had), "waiting", len(s.waiting))
+	d.log.Warn("service went down, its requests wait", "service", s.name, "planned", planned, "killed", killed, "out", len(had), "waiting", len(s.waiting))
 	return s.way
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/process/processtest"
+	"github.com/hotpair/hotpair/services/terminalif/admission"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -71,7 +72,7 @@ func TestFault_C8_APositionIsTheUpdatersWord(t *testing.T) {
 // request that it says it with, and goes on in the ticket alone.
 func TestFault_A8_AFloorIsNotAboveItsRequest(t *testing.T) {
 	tm := &term{Attach: bus.Attach{Epoch: 3, TicketKey: testKey}, round: newRound(nil)}
-	r := newRelay(bounds{100, 100, 1 << 20, 1 << 20}, func() time.Duration { return 0 }, slog.New(slog.DiscardHandler))
+	r := newRelay(admission.Bounds{PerTerminal: 100, InAll: 100, PerTerminalBytes: 1 << 20, InAllBytes: 1 << 20}, func() time.Duration { return 0 }, slog.New(slog.DiscardHandler))
 	got := make(chan bus.Request, 1)
 	r.services.services["kv"] = &service{name: "kv", state: serving, way: wayFunc(func(q bus.Request) { got <- q })}
 	r.begin(tm)

@@ -48,12 +48,17 @@ func (p *Plan) Ways() config.Ways {
 // Password of a process at both servers.
 func (p *Plan) Password(process string) string { return Password(p.key, process) }
 
-// Ping asks a service whether it is there, where it gets requests.
-func (p *Plan) Ping(ctx context.Context, network bus.Network, service string) error {
-	conn, err := bus.Connect(ctx, bus.ConnConfig{
+// Connect connects main to where services get requests.
+func (p *Plan) Connect(ctx context.Context, network bus.Network) (*bus.Conn, error) {
+	return bus.Connect(ctx, bus.ConnConfig{
 		Name: bus.ProcessMain, URL: p.Ways().RequestsURL, User: bus.ProcessMain, Password: p.Password(bus.ProcessMain),
 		Inbox: bus.InboxPrefix(bus.ProcessMain), Network: network, Once: true,
 	})
+}
+
+// Ping asks a service whether it is there, where it gets requests.
+func (p *Plan) Ping(ctx context.Context, network bus.Network, service string) error {
+	conn, err := p.Connect(ctx, network)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func Commands() []*cobra.Command {
 }
 
 // changing are the commands that change something: they take a reason.
-var changing = []string{"switchover", "ack", "diverged", "pause", "resume", "promote", "admit", "add", "remove", "token", "revoke", "rotate", "rotate-receipts", "verify", "backup", "now", "finish", "run", "release", "drop", "set"}
+var changing = []string{"switchover", "ack", "diverged", "pause", "resume", "promote", "admit", "add", "remove", "token", "revoke", "rotate", "rotate-receipts", "verify", "backup", "now", "finish", "run", "release", "drop", "set", "restart"}
 
 // flags that every command has.
 type flags struct {

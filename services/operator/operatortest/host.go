@@ -338,6 +338,7 @@ func (h *Host) Registry() *registry.Registry {
 		return list, h.Err
 	})
 	h.answerEmissions(r)
+	h.answerServices(r)
 	registry.Answer(r, operator.CallVerify, h.BeginVerify)
 	registry.Answer(r, operator.CallVerifyState, h.VerifyState)
 	registry.Answer(r, operator.CallStopVerify, h.StopVerify)

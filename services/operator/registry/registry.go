@@ -158,6 +158,11 @@ func AnswerPart[Q, A any](r *Registry, p operator.Part[Q, A], own func(context.C
 	hear(r, p.Name, ofMain, false, own)
 }
 
+// AnswerOrder is AnswerPart for what changes something: who heard it on the line and says it again changes nothing.
+func AnswerOrder[Q, A any](r *Registry, p operator.Part[Q, A], own func(context.Context, operator.Caller, Q) (A, error)) {
+	hear(r, p.Name, ofMain, true, own)
+}
+
 // Other asks the other host for its part. Errors: operator.ErrForward, and what it ends with there.
 func Other[Q, A any](ctx context.Context, r *Registry, p operator.Part[Q, A], caller operator.Caller, q Q) (A, error) {
 	return ask[Q, A](ctx, r, p.Name, caller, q)

@@ -294,7 +294,7 @@ func (d *describer) structure(t reflect.Type) object {
 func comments(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, dir := range []string{"../../identity", "../../door", "../../wires", "../../config", "../../lateness", "../../level", "../../keyring", "../../trail", "../../backups", "../../terminalif/receipt", "../../courier/waybill", "../../../bus", "../certificates", "..", "."} { // of a name that several have, the last one counts
+	for _, dir := range []string{"../../identity", "../../door", "../../wires", "../../config", "../../lateness", "../../level", "../../keyring", "../../trail", "../../backups", "../../terminalif/receipt", "../../courier/waybill", "../../processes/said", "../../processes/programs", "../../../bus", "../certificates", "..", "."} { // of a name that several have, the last one counts
 		files, err := filepath.Glob(filepath.Join(dir, "*.go")) // a test runs in the directory of its package
 		if err != nil {
 			t.Fatal(err)

@@ -1,0 +1,78 @@
+package processes
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/processes/programs"
+	"github.com/hotpair/hotpair/services/processes/said"
+)
+
+// aboutWithin bounds the question what a service says of itself.
+const aboutWithin = time.Second
+
+// mostOperations bounds what is shown of one, longestVersion what it says of its version.
+const (
+	mostOperations = 256
+	longestVersion = 64
+)
+
+// describe asks services what they are. One that says nothing has said nothing: its state stands beside it.
+func (p *Processes) describe(ctx context.Context, list []programs.Service) {
+	ctx, cancel := context.WithTimeout(ctx, aboutWithin)
+	defer cancel()
+	conn, err := p.config.Traffic.Connect(ctx, p.config.Network)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	var asked sync.WaitGroup
+	for i := range list {
+		if s := &list[i]; s.State == programs.Ready {
+			asked.Go(func() { s.Version, s.Operations = about(ctx, conn, s.Service) })
+		}
+	}
+	asked.Wait()
+}
+
+// about asks one.
+func about(ctx context.Context, conn bus.Asker, service string) (version string, operations []string) {
+	reply, err := conn.Request(ctx, micro.APIPrefix+"."+micro.InfoVerb.String()+"."+service, nil)
+	if err != nil {
+		return "", nil
+	}
+	var info struct {
+		Version   string `json:"version"`
+		Endpoints []struct {
+			Subject string `json:"subject"`
+		} `json:"endpoints"`
+	}
+	if bus.DecodeJSON(reply.Data, &info) != nil {
+		return "", nil
+	}
+	for _, e := range info.Endpoints {
+		if name, own := strings.CutPrefix(e.Subject, bus.BusinessSubject(service, "")); own && bus.ValidName(name) && len(operations) < mostOperations {
+			operations = append(operations, name)
+		}
+	}
+	slices.Sort(operations)
+	return strings.ToValidUTF8(info.Version[:min(len(info.Version), longestVersion)], ""), operations
+}
+
+// Said are the last lines of a service behind a number, at most so many, and the number to go on behind. apart: it is part of
+// this binary, and writes to the log of the host, not here. The error is bus.ErrRefused.
+func (p *Processes) Said(service string, after uint64, limit int) (lines []said.Line, next uint64, apart bool, err error) {
+	k := p.find(bus.ProcessBusiness + "." + service)
+	if k == nil || k.service == "" {
+		return nil, 0, false, fmt.Errorf("%w: %s has no service %q: HOTPAIR_BUSINESS names those there are", bus.ErrRefused, p.config.Host.Host, service)
+	}
+	lines, next = k.said.After(after, min(limit, said.MostLines))
+	return lines, next, !k.foreign, nil
+}

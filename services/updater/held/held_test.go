@@ -89,6 +89,23 @@ func TestBooks_OnlyTheFirstIsTakenAtTheBound(t *testing.T) {
 	}
 }
 
+// What is damaged of the answers counts as it stands, and nothing else comes of it.
+func TestBooks_CountWhatIsDamaged(t *testing.T) {
+	dir, b := t.TempDir(), held.New(bound)
+	p := &pair{t, drafttest.StoreIn(t, dir)}
+	e := entry(2, 1, 0)
+	e.Answer.Body = []byte(strings.Repeat("a damaged answer", 100))
+	p.frame(b, e)
+	drafttest.Damage(t, p.store, dir, string(e.Answer.Body))
+	again := held.New(bound)
+	if got := p.frame(again, entry(3, 1, bound)); len(got) != 0 || again.Bytes(series) < len(e.Answer.Body) {
+		t.Errorf("%v are taken, %d bytes are kept", got, again.Bytes(series))
+	}
+	if got := p.frame(again, entry(3, 3, 0)); len(got) != 1 || again.Bytes(series) >= len(e.Answer.Body) {
+		t.Errorf("%v are taken, %d bytes are kept", got, again.Bytes(series))
+	}
+}
+
 // Whatever comes, in whichever frames, whether it is applied or not: the books of a term are what its successor finds.
 func TestBooks_AreWhatIsKept(t *testing.T) {
 	for seed := range uint64(20) {

@@ -75,10 +75,13 @@ func (System) Create(s Service) error {
 	restart := func(after time.Duration) mgr.RecoveryAction {
 		return mgr.RecoveryAction{Type: mgr.ServiceRestart, Delay: after}
 	}
-	err = errors.Join(
-		made.SetRecoveryActions([]mgr.RecoveryAction{restart(time.Second), restart(5 * time.Second), restart(time.Minute)}, 3600),
-		made.SetRecoveryActionsOnNonCrashFailures(true),
-	)
+	err = made.SetRecoveryActions([]mgr.RecoveryAction{restart(time.Second), restart(5 * time.Second), restart(time.Minute)}, 3600)
+	if err == nil {
+		// A system that does not know this restarts what has crashed only.
+		if err = made.SetRecoveryActionsOnNonCrashFailures(true); errors.Is(err, windows.ERROR_INVALID_LEVEL) {
+			err = nil
+		}
+	}
 	if err == nil {
 		// One that was left has the same text.
 		_ = eventlog.Remove(s.Name)
@@ -161,8 +164,11 @@ func (System) Report(name string) (r Report, err error) {
 			return fmt.Errorf("ask for service %s: %w", name, err)
 		}
 		r = Report{PID: status.ProcessId, Code: status.Win32ExitCode}
-		if windows.Errno(status.Win32ExitCode) == windows.ERROR_SERVICE_SPECIFIC_ERROR {
+		switch windows.Errno(status.Win32ExitCode) {
+		case windows.ERROR_SERVICE_SPECIFIC_ERROR:
 			r.Code = status.ServiceSpecificExitCode
+		case windows.ERROR_SERVICE_NEVER_STARTED:
+			r.Code = 0
 		}
 		switch svc.State(status.CurrentState) {
 		case svc.StartPending, svc.ContinuePending:

@@ -79,8 +79,9 @@ func confirm(ctx context.Context, c *cobra.Command, want string) error {
 		err  error
 	}
 	typed := make(chan read, 1)
+	in := bufio.NewReader(io.LimitReader(c.InOrStdin(), 200))
 	go func() {
-		line, err := bufio.NewReader(io.LimitReader(c.InOrStdin(), 200)).ReadString('\n')
+		line, err := in.ReadString('\n')
 		typed <- read{line, err}
 	}()
 	select {

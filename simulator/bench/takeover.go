@@ -303,7 +303,6 @@ func (o *observed) watch(ctx context.Context, w *workers, window time.Duration, 
 	if err := <-failed; err != nil {
 		return err
 	}
-	o.stretch = w.writers.Look(o.loss.Add(-time.Millisecond), time.Now())
 	for _, took := range <-knocked {
 		if took == 0 {
 			o.unheard++
@@ -312,6 +311,11 @@ func (o *observed) watch(ctx context.Context, w *workers, window time.Duration, 
 		o.knocks = append(o.knocks, took)
 	}
 	slices.Sort(o.knocks)
+	// A takeover may take longer than the window: who knocked is answered by now, and who writes soon after.
+	if err := pace.Rest(ctx, quiet); err != nil {
+		return err
+	}
+	o.stretch = w.writers.Look(o.loss.Add(-time.Millisecond), time.Now())
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -214,9 +213,7 @@ func TestLab_HandshakesThatNeverEnd(t *testing.T) {
 	f.must(f.Run(pair.Witness))
 	f.await("both in sync after a start of the standby and the witness", func() bool {
 		look()
-		a, errA := f.Status(f.ctx, pair.HostA)
-		b, errB := f.Status(f.ctx, pair.HostB)
-		return errors.Join(errA, errB) == nil && a.Witness.Reachable && b.Witness.Reachable && f.paired(f.ctx)
+		return f.replaceable()
 	})
 	f.progress()
 	f.same(before)

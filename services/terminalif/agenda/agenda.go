@@ -23,7 +23,7 @@ const (
 	eachAtOnce = 16
 	// eachBeside bounds them while terminals wait for answers, whose requests have the same processor, disk and wire before them; besides is how
 	// long it goes on after terminals were last seen to wait.
-	eachBeside = 2
+	eachBeside = 1
 	besides    = time.Second
 	// page is how many timers of each clock one look asks for.
 	page = 128

@@ -73,7 +73,7 @@ func play(part string) error {
 			}
 		}
 		tell(part, os.Getpid())
-		select {}
+		forever()
 	case "guard":
 		// What a supervisor is to its main: of its user, and no more.
 		life, err := NewLifeline()
@@ -105,7 +105,7 @@ func play(part string) error {
 				runtime.LockOSThread()
 				own, _ := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
 				slack <- own
-				select {}
+				forever()
 			}()
 		}
 		fmt.Println(time.Duration(<-slack), time.Duration(<-slack))
@@ -126,14 +126,14 @@ func play(part string) error {
 		fmt.Println("ready")
 		<-ctx.Done()
 		fmt.Println("ending")
-		select {}
+		forever()
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
 		tell("stubborn", os.Getpid())
-		select {}
+		forever()
 	case "leaf":
 		tell("leaf", os.Getpid())
-		select {}
+		forever()
 	case "middle", "top":
 		below := map[string]string{"top": "middle", "middle": "leaf"}[part]
 		file := os.NewFile(uintptr(inheritance.SupervisorFD), "told")
@@ -143,7 +143,7 @@ func play(part string) error {
 			return err
 		}
 		tell(part, os.Getpid())
-		select {}
+		forever()
 	case "careless":
 		// A program that knows nothing of lifelines starts a daemon that nobody will kill.
 		daemon := exec.Command("/bin/sleep", "600")
@@ -152,7 +152,7 @@ func play(part string) error {
 			return err
 		}
 		tell("daemon", daemon.Process.Pid)
-		select {}
+		forever()
 	}
 	return err
 }
@@ -219,4 +219,11 @@ func alive(pid int) bool {
 		}
 	}
 	return state != 'Z' && state != 'X'
+}
+
+// forever waits until the process is ended. For the runtime, a select without cases is a deadlock where nothing else waits.
+func forever() {
+	for {
+		time.Sleep(time.Hour)
+	}
 }

@@ -192,7 +192,9 @@ func play(part string, args []string) error {
 	if err != nil {
 		return err
 	}
-	select {}
+	for { // a select without cases is a deadlock to the runtime where nothing else waits
+		time.Sleep(time.Hour)
+	}
 }
 
 // notes reads who noted itself, by part, in the order of time.

@@ -468,10 +468,12 @@ func TestUnreadable_OthersAreSent(t *testing.T) {
 	u.to("stock", good, waybill.Target{}) // set anew: what failed may do now
 	u.await("it is sent too", func() bool { return len(u.lane("stock", "bad").Queue) == 0 })
 	u.to("stock", good, waybill.Target{Unreadable: "it is cut short"})
+	unset := func(s outbox.EmissionState) bool {
+		return s.Out == 0 && s.Failing == "stock" && strings.Contains(s.Why, "how it is set can't be read")
+	}
+	u.awaitState(g, unset) // a look that has begun goes by what was set before
 	u.emit("stock", "good", "5")
-	u.awaitState(g, func(s outbox.EmissionState) bool {
-		return s.Failing == "stock" && strings.Contains(s.Why, "how it is set can't be read")
-	})
+	u.awaitState(g, func(s outbox.EmissionState) bool { return s.Waiting == 1 && unset(s) })
 	if n := len(u.lane("stock", "good").Queue); n != 1 {
 		t.Errorf("%d wait", n)
 	}

@@ -19,6 +19,12 @@ const (
 	CodeFull   = 507
 )
 
+// IsAgain reports whether an answer with a code says that another moment may bring another one: it is not written down for a queued request,
+// which is sent again.
+func IsAgain(code int) bool {
+	return code == CodeAbsent || code == CodeBusy || code == CodeNobody || code == CodeUnknown
+}
+
 // queueSeries is added to the name of a terminal; no name has it.
 const queueSeries = "+queue"
 

@@ -16,8 +16,8 @@ import (
 const (
 	// mostBatches bounds the batches of notices that wait for the disk. A host sends one and waits for the answer.
 	mostBatches = 8
-	// toldBlock is how many numbers of notices are made durable at once.
-	toldBlock = 1 << 12
+	// keptBlock is how many numbers of notices, and of what is queued, are made durable at once.
+	keptBlock = 1 << 12
 )
 
 // takeNotices takes a batch from the attached session. It runs on a goroutine of its own: a slow disk keeps neither requests nor the
@@ -88,7 +88,7 @@ func (a *Agent) reserve(upTo uint64) error {
 	if upTo <= a.store.get().Told {
 		return nil
 	}
-	return a.store.update(func(f *facts) { f.Told = max(f.Told, upTo+toldBlock) })
+	return a.store.update(func(f *facts) { f.Told = max(f.Told, upTo+keptBlock) })
 }
 
 // noticesAfter gives an application what is kept.

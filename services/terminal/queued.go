@@ -15,9 +15,6 @@ import (
 	"github.com/hotpair/hotpair/services/terminal/queue"
 )
 
-// queuedBlock is how many numbers of the queue are made durable at once.
-const queuedBlock = 1 << 12
-
 // openQueue opens what has to be done.
 func (a *Agent) openQueue() (*queue.Store, error) {
 	store, err := queue.Open(a.config.Data, a.config.ID, a.store.get().Queued, a.reserveQueued, a.config.Queue)
@@ -40,7 +37,7 @@ func (a *Agent) reserveQueued(upTo uint64) error {
 	if upTo <= a.store.get().Queued {
 		return nil
 	}
-	return a.store.update(func(f *facts) { f.Queued = max(f.Queued, upTo+queuedBlock) })
+	return a.store.update(func(f *facts) { f.Queued = max(f.Queued, upTo+keptBlock) })
 }
 
 // isQueued reports whether a request says that it is to be kept; what else it says about that is looked at later.

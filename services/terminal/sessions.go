@@ -89,10 +89,10 @@ func (a *Agent) disconnected(m *nats.Msg) {
 
 // leave ends a session if it is still the attached one. What it had is kept for the next.
 func (a *Agent) leave(s *session, why string) {
+	a.queue.Detach(s.caller) // whoever has it now: it may have been attached to the queue after it was lost
 	if !a.table.lose(s) {
 		return
 	}
-	a.queue.Detach(s.caller)
 	s.caller.Close()
 	a.log.Info("host left", "active", s.host, "epoch", s.epoch, "reason", why, "waiting", a.table.count())
 	a.pushChange()

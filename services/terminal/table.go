@@ -150,7 +150,8 @@ func (t *table) release(e *entry) []sending {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e.held = false
-	if t.stopped || t.session == nil || t.entries[e.id] != e || e.session != nil {
+	// One without an order is not taken in yet, and its number is given meanwhile.
+	if e.order == 0 || t.stopped || t.session == nil || t.entries[e.id] != e || e.session != nil {
 		return nil
 	}
 	return []sending{t.send(e)}

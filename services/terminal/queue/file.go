@@ -82,7 +82,15 @@ func (f *file) open(first func(*bolt.Bucket) error) error {
 		return errors.Join(err, db.Close())
 	}
 	f.db, f.taken = db, 0
-	return nil
+	return boltfile.Guard(f.measure)
+}
+
+// measure notes how much of the file is used.
+func (f *file) measure() error {
+	return f.db.View(func(tx *bolt.Tx) error {
+		f.used = tx.Size()
+		return nil
+	})
 }
 
 // room takes room on the disk, so that what is written next and all outcomes can be. The error is ErrNoRoom, or that of the system.
@@ -143,10 +151,7 @@ func (f *file) update(write func(*bolt.Bucket) error) error {
 		if err != nil {
 			return err
 		}
-		return f.db.View(func(tx *bolt.Tx) error {
-			f.used = tx.Size()
-			return nil
-		})
+		return f.measure()
 	})
 	f.broken = f.broken || !ended
 	return err

@@ -181,21 +181,20 @@ func (q *Queue) Behind(lane string, turn func()) (leave func(), first bool) {
 
 // Attach has requests go to a session of a pair from now on. base is where the numbers of a queue begin that has none at that pair.
 func (q *Queue) Attach(s Session, pair string, base uint64) {
-	q.exchange(&host{s, pair, base})
+	q.exchange(&host{s, pair, base}, nil)
 }
 
 // Detach notes that a session is over.
-func (q *Queue) Detach(s Session) {
-	q.mu.Lock()
-	is := q.host != nil && q.host.session == s
-	q.mu.Unlock()
-	if is {
-		q.exchange(nil)
-	}
-}
+func (q *Queue) Detach(s Session) { q.exchange(nil, s) }
 
-func (q *Queue) exchange(h *host) {
+// exchange has requests go to another host, or to none. over is the session that is over: nothing changes when they go to another one; nil is
+// any.
+func (q *Queue) exchange(h *host, over Session) {
 	q.mu.Lock()
+	if over != nil && (q.host == nil || q.host.session != over) {
+		q.mu.Unlock()
+		return
+	}
 	q.host = h
 	for n, t := range q.out {
 		t.timer.Stop()

@@ -11,6 +11,8 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/process/processtest"
+	"github.com/hotpair/hotpair/services/terminal/queue/lanes"
+	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -354,6 +356,34 @@ func TestQueue_AnotherPair(t *testing.T) {
 	r.awaitIdle()
 	if did := other.did(); len(did) != 1 || other.asked[0].ID.Counter != 99+3 {
 		t.Errorf("%v, %+v", did, other.asked)
+	}
+}
+
+// What is queued after the terminal moved to another pair is for that one, also when nothing waited at the move.
+func TestQueue_AnotherPairWhenNothingWaits(t *testing.T) {
+	r := run(t, t.TempDir(), Bounds{})
+	p, other := newPair(10), newPair(99)
+	r.Attach(p.session(), "p", p.base)
+	r.queue(1, "a")
+	r.awaitIdle()
+	r.Attach(other.session(), "q", other.base)
+	processtest.Await(t, "the other pair's numbers", func() bool { pair, _ := r.store.Series(); return pair == "q" })
+	ids := r.queue(1, "a")
+	r.awaitIdle()
+	if state := r.state(ids[0]); state != "done" || len(other.did()) != 1 {
+		t.Errorf("%s, %d done at the other pair", state, len(other.did()))
+	}
+}
+
+// What an answer means to a queue, and what the pair writes down of it, are one rule; so is how many numbers the pair keeps the answers of.
+func TestJudge_AsThePairKeeps(t *testing.T) {
+	for code := range 1000 {
+		if again := lanes.Judge(code, false) == lanes.Again; again != bus.IsAgain(code) {
+			t.Errorf("%d is sent again: %t, and is not written down: %t", code, again, !again)
+		}
+	}
+	if lanes.Window != history.AnswerWindow {
+		t.Errorf("a window of %d, and the pair keeps %d", lanes.Window, history.AnswerWindow)
 	}
 }
 

@@ -65,6 +65,24 @@ func TestStore_KeepsWhatIsQueuedAndWhatCameOfIt(t *testing.T) {
 	}
 }
 
+// Of two outcomes of one request, as of an answer and of a move to another pair at the same moment, the first counts.
+func TestStore_TwoOutcomesOfOne(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir, Bounds{})
+	put(t, s, 3)
+	lost := Finished{1, Outcome{Unknown: true, Code: 410, At: begin}}
+	if told, err := s.Finish([]Finished{answered(1), lost}); err != nil || len(told) != 1 {
+		t.Errorf("%+v, %v", told, err)
+	}
+	before := s.Count()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s = openStore(t, dir, Bounds{}); s.quarantined != nil || s.Count() != before || before.Waiting != 2 || before.Done != 1 {
+		t.Errorf("%v, %+v, and before %+v", s.quarantined, s.Count(), before)
+	}
+}
+
 // A key stands for one request, in the list that is written and in what is there, as long as anything is known of it.
 func TestStore_AKeyIsTakenOnce(t *testing.T) {
 	s := openStore(t, t.TempDir(), Bounds{Kept: 1})

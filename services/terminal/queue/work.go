@@ -110,22 +110,26 @@ func (q *Queue) call() {
 	}
 }
 
-// settle sees to it that the numbers of what waits are the pair's that is attached; the host is nil when nothing can be sent.
+// settle sees to it that numbers are the pair's that is attached, also when nothing waits: what is queued next is for that pair. The host is
+// nil when nothing can be sent.
 func (q *Queue) settle() (*host, error) {
 	q.mu.Lock()
 	h, waits := q.host, q.lanes.Len() > 0
 	q.mu.Unlock()
-	if h == nil || !waits {
+	if h == nil {
 		return nil, nil
 	}
 	pair, base := q.store.Series()
-	if pair == h.pair && base != 0 {
+	foreign := pair != "" && pair != h.pair
+	switch {
+	case !waits && !foreign:
+		return nil, nil
+	case pair == h.pair && base != 0:
 		return h, nil
-	}
-	if h.base == 0 {
+	case h.base == 0:
 		return nil, nil // the next host will say it
 	}
-	if pair != "" && pair != h.pair {
+	if foreign {
 		q.mu.Lock()
 		for _, p := range q.store.Waiting() {
 			q.finished = append(q.finished, Finished{p.Number, Outcome{Unknown: true, Code: bus.CodeTooOld, At: time.Now(), Message: fmt.Sprintf(

@@ -366,12 +366,14 @@ func (s *Store) Finish(list []Finished) ([]Told, error) {
 
 func (s *Store) finish(list []Finished) ([]Told, error) {
 	edits := make([]edit, 0, len(list))
+	over := make(map[uint64]bool, len(list)) // of two outcomes of one request the first counts
 	var told []Told
 	for _, f := range list {
 		it := s.items[f.Number]
-		if it == nil || it.state != Waiting {
+		if it == nil || it.state != Waiting || over[f.Number] {
 			continue
 		}
+		over[f.Number] = true
 		w, err := s.read(f.Number)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrDisk, err)

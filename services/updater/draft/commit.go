@@ -51,7 +51,7 @@ func NewCommit(service string, asked ticket.Ticket, c *bus.Commit) (Commit, *bus
 		e.Effects = append(e.Effects, history.Effect{Key: o.Key, Value: o.Value, Delete: o.Delete})
 		made.Size += len(o.Key) + len(o.Value) + 16
 	}
-	if bus.IsQueueSeries(e.Request.Terminal) && isAgain(c.Answer.Code) {
+	if bus.IsQueueSeries(e.Request.Terminal) && bus.IsAgain(c.Answer.Code) {
 		made.Record = false // it is asked again under its number, until another moment brings another answer
 	}
 	if !e.Request.IsZero() {
@@ -84,11 +84,6 @@ func NewCommit(service string, asked ticket.Ticket, c *bus.Commit) (Commit, *bus
 		return Commit{}, &bus.DatabaseReply{Code: bus.CodeTooLarge, Message: fmt.Sprintf("update of %d bytes, at most %d", made.Size, history.MaxEntry)}
 	}
 	return made, nil
-}
-
-// isAgain reports whether an answer with a code says that nothing was done, and that another moment may bring another answer.
-func isAgain(code int) bool {
-	return code == bus.CodeAbsent || code == bus.CodeBusy || code == bus.CodeNobody || code == bus.CodeUnknown
 }
 
 // RequestID turns the bus's form into the storage's.

@@ -10,10 +10,9 @@ import (
 	"github.com/hotpair/hotpair/storage/overlay"
 )
 
-// AnswerBytes is what the recorded answers of a terminal take under counters from one up to, and without, another one. It is for a bound:
-// what can't be read of them is estimated, or not counted, and fails nothing.
+// AnswerBytes is what the recorded answers of a terminal take under counters from one, which is not below its floor, up to and without
+// another one. It is for a bound: what can't be read of them is estimated, or not counted, and fails nothing.
 func (r *Reader) AnswerBytes(terminal string, from, upto uint64) (sum int) {
-	from = max(from, r.Floor(terminal))
 	if from >= upto {
 		return 0
 	}

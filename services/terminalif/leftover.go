@@ -27,8 +27,8 @@ func (t *timerRuns) Run(q bus.Request, answer func(bus.Reply)) {
 	t.i.relay.enter(t.t, q, answer)
 }
 
-// InFlight implements agenda.Relay.
-func (t *timerRuns) InFlight() int { return t.i.relay.inFlight() }
+// Waiting implements agenda.Relay.
+func (t *timerRuns) Waiting() int { return t.i.relay.asked() }
 
 // beginLeft ends what the term before did of what services have left to be done, and begins that of t; nil begins nothing.
 func (i *Interface) beginLeft(t *term) {

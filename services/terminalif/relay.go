@@ -137,6 +137,13 @@ func (r *relay) awaitDrain(ctx context.Context) int {
 	return r.busy
 }
 
+// asked counts the requests of terminals in flight: those of timers are of none.
+func (r *relay) asked() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.books.Beside("")
+}
+
 // inFlight counts requests that were taken and not answered.
 func (r *relay) inFlight() int {
 	r.mu.Lock()

@@ -156,6 +156,9 @@ func (t *term) frame(ctx context.Context, calls []*commitCall) error {
 	held := make([]heldReply, 0, len(calls))
 	err := t.store.View(func(r *storage.Reader) error {
 		d.Forgets = r.Forgettable(d.Earliest)
+		if err := r.Damage(); err != nil { // nothing is forgotten, and no commit fails by it
+			t.damaged(err)
+		}
 		d.Held = t.held.Frame(r, end.Position.Sequence+1)
 		for i, c := range calls {
 			if c.epoch != t.epoch {

@@ -9,7 +9,7 @@ type Bounds struct {
 // Books count what is in flight, of each terminal and in all. They are not safe for use by several goroutines.
 type Books struct {
 	Bounds Bounds
-	of     map[string]*load
+	of     map[string]load
 	all    load
 }
 
@@ -17,38 +17,33 @@ type Books struct {
 type load struct{ count, bytes int }
 
 // NewBooks makes empty ones.
-func NewBooks(b Bounds) *Books { return &Books{Bounds: b, of: map[string]*load{}} }
+func NewBooks(b Bounds) *Books { return &Books{Bounds: b, of: map[string]load{}} }
 
 // Full reports whether a further request of a terminal, of so many bytes, is beyond the bounds.
 func (b *Books) Full(terminal string, size int) bool {
-	var mine load
-	if its := b.of[terminal]; its != nil {
-		mine = *its
-	}
+	mine := b.of[terminal]
 	return mine.count >= b.Bounds.PerTerminal || mine.bytes+size > b.Bounds.PerTerminalBytes ||
 		b.all.count >= b.Bounds.InAll || b.all.bytes+size > b.Bounds.InAllBytes
 }
 
 // Enter counts one.
 func (b *Books) Enter(terminal string, size int) {
-	mine := b.of[terminal]
-	if mine == nil {
-		mine = &load{}
-		b.of[terminal] = mine
-	}
-	mine.add(1, size)
-	b.all.add(1, size)
+	b.of[terminal] = b.of[terminal].with(1, size)
+	b.all = b.all.with(1, size)
 }
 
 // Leave counts one no more.
 func (b *Books) Leave(terminal string, size int) {
-	if mine := b.of[terminal]; mine != nil {
-		if mine.add(-1, -size); mine.count == 0 {
+	if mine, ok := b.of[terminal]; ok {
+		if b.of[terminal] = mine.with(-1, -size); mine.count == 1 {
 			delete(b.of, terminal)
 		}
 	}
-	b.all.add(-1, -size)
+	b.all = b.all.with(-1, -size)
 }
+
+// Beside counts what is in flight but for that of a terminal.
+func (b *Books) Beside(terminal string) int { return b.all.count - b.of[terminal].count }
 
 // Clear forgets all.
 func (b *Books) Clear() {
@@ -56,7 +51,4 @@ func (b *Books) Clear() {
 	b.all = load{}
 }
 
-func (l *load) add(count, bytes int) {
-	l.count += count
-	l.bytes += bytes
-}
+func (l load) with(count, bytes int) load { return load{l.count + count, l.bytes + bytes} }

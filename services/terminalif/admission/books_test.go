@@ -20,6 +20,9 @@ func TestBooks_CountEachTerminalAndAll(t *testing.T) {
 	full("all bytes", "t2", 90, true)
 	b.Enter("t2", 1)
 	full("all in number", "t3", 1, true)
+	if b.Beside("t1") != 1 || b.Beside("t2") != 2 || b.Beside("t3") != 3 {
+		t.Errorf("beside them: %d, %d, %d", b.Beside("t1"), b.Beside("t2"), b.Beside("t3"))
+	}
 	b.Leave("t1", 60)
 	full("one left", "t3", 1, false)
 	b.Leave("t1", 1)

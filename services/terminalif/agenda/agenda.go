@@ -63,8 +63,8 @@ type Updater interface {
 // begin to count anew.
 type Relay interface {
 	Run(q bus.Request, answer func(bus.Reply))
-	// InFlight counts what was given to it and has no answer yet: runs, and requests of terminals.
-	InFlight() int
+	// Waiting counts the requests of terminals that have no answer yet.
+	Waiting() int
 }
 
 // Agenda is that of one term.

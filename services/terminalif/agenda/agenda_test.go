@@ -159,10 +159,10 @@ func (p *pair) Run(q bus.Request, answer func(bus.Reply)) {
 	}()
 }
 
-func (p *pair) InFlight() int {
+func (p *pair) Waiting() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.running + p.waiting
+	return p.waiting
 }
 
 // wait has so many requests of terminals wait for answers, and says how many timers ran at once at most until then.

@@ -13,7 +13,7 @@ import (
 // remembered: when a run ends, its service goes on there at once, while the pass goes on for the others.
 func (a *Agenda) look(ctx context.Context) (next time.Duration, err error) {
 	a.giveUp(ctx)
-	if a.relay.InFlight() > a.running {
+	if a.relay.Waiting() > 0 {
 		a.asked = time.Now()
 	}
 	next, err = a.fill(ctx)

@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus"
@@ -8,6 +9,7 @@ import (
 	"github.com/hotpair/hotpair/services/updater/dispatch"
 	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/services/updater/schedule"
+	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 )
 
@@ -52,7 +54,11 @@ func (d *Draft) leave(s State, c *Commit) ([]history.Effect, *Verdict) {
 		}
 	}
 	if err != nil {
-		return nil, &Verdict{Held: o.drafted, Reply: bus.DatabaseReply{Code: leaving.Code(err), Message: err.Error()}}
+		v := &Verdict{Held: o.drafted, Reply: bus.DatabaseReply{Code: leaving.Code(err), Message: err.Error()}}
+		if errors.Is(err, storage.ErrDamaged) {
+			v.Damaged = err
+		}
+		return nil, v
 	}
 	return set.Effects(), nil
 }

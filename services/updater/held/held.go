@@ -80,9 +80,9 @@ func (f *Frame) Refuse(e *history.Entry) (reply bus.DatabaseReply, ok bool) {
 		return reply, true
 	}
 	b := f.books
+	k := b.of(f.state, id.Terminal)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	k := b.of(f.state, id.Terminal)
 	if k.bytes+storage.AnswerSize(&e.Answer) <= b.bound {
 		return reply, true
 	}
@@ -95,13 +95,16 @@ func (f *Frame) Refuse(e *history.Entry) (reply bus.DatabaseReply, ok bool) {
 		wording.Bytes(int64(k.bytes)), name(id.Terminal), wording.Bytes(int64(b.bound)), e.Oldest)}, false
 }
 
-// of finds the book of a queue, or makes it. The lock is held.
+// of finds the book of a queue, or makes it. Only who makes frames makes books and reads what is committed: whoever asks what waits never
+// waits for a disk.
 func (b *Books) of(s State, series string) *book {
 	k := b.series[series]
 	if k == nil {
 		floor := s.Floor(series)
 		k = &book{floor: floor, bytes: s.AnswerBytes(series, floor, ^uint64(0))}
+		b.mu.Lock()
 		b.series[series] = k
+		b.mu.Unlock()
 	}
 	return k
 }
@@ -113,14 +116,18 @@ func (f *Frame) Take(e *history.Entry) {
 		return
 	}
 	b := f.books
+	k := b.of(f.state, id.Terminal)
+	floor, gone := e.Floor(), 0
+	if floor > k.floor {
+		gone = f.state.AnswerBytes(id.Terminal, k.floor, floor)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	k := b.of(f.state, id.Terminal)
 	if k.frame != f.first {
 		k.frame, k.fresh = f.first, k.fresh[:0]
 	}
-	if floor := e.Floor(); floor > k.floor {
-		k.bytes -= f.state.AnswerBytes(id.Terminal, k.floor, floor)
+	if floor > k.floor {
+		k.bytes -= gone
 		for _, a := range k.fresh {
 			if a.counter >= k.floor && a.counter < floor {
 				k.bytes -= a.size

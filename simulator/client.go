@@ -66,6 +66,8 @@ func (c *client) settle(ctx context.Context, request call) (answer, error) {
 		a, err := c.send(ctx, request)
 		executed := true // perhaps
 		switch {
+		case errors.Is(err, errUnsettled): // asking again says the same
+			return answer{}, err
 		case errors.Is(err, nats.ErrNoResponders):
 			c.recorder.problem("no agent")
 			executed = false

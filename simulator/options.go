@@ -85,6 +85,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: no terminals", ErrOption)
 	case o.Workload == Tickets && len(o.Hosts) == 0:
 		return o, fmt.Errorf("%w: --workload %s has to know the hosts of the pair, for its accounting is outside of it", ErrOption, o.Workload)
+	case o.Queue && o.Workload == Put:
+		return o, fmt.Errorf("%w: --queue: the workload %s has no ids, under which anything is queued; give another one", ErrOption, o.Workload)
 	case o.Clients < 1 || o.Clients > mostClients:
 		return o, fmt.Errorf("%w: --clients %d: give 1 to %d", ErrOption, o.Clients, mostClients)
 	case o.Duration < 0:

@@ -30,7 +30,7 @@ type queued struct {
 func (c *client) queues(lane string) error {
 	c.queued = &queued{lane: lane, waits: map[string]chan struct{}{}}
 	_, err := c.conn.Subscribe(notice.AppSubject(notice.System, bus.TopicResult), func(m *nats.Msg) {
-		var told queue.Told
+		var told struct{ ID string }
 		if json.Unmarshal(m.Data, &told) == nil {
 			c.queued.told(told.ID)
 		}
@@ -78,7 +78,7 @@ func (c *client) enqueue(ctx context.Context, request call) (answer, error) {
 	told := c.queued.wait(kept.ID)
 	defer c.queued.told(kept.ID)
 	for {
-		a, done, err := c.came(ctx, kept.ID)
+		a, done, err := c.came(ctx, request, kept.ID)
 		if err != nil || done {
 			return a, err
 		}
@@ -92,13 +92,16 @@ func (c *client) enqueue(ctx context.Context, request call) (answer, error) {
 	}
 }
 
-// came asks what came of a request; done: it is over.
-func (c *client) came(ctx context.Context, id string) (a answer, done bool, err error) {
+// came asks what came of a request under its id in the queue; done: it is over. The error is errUnsettled when nobody can tell.
+func (c *client) came(ctx context.Context, request call, id string) (a answer, done bool, err error) {
 	reply, err := c.conn.RequestWithContext(ctx, bus.SubjectQueueGet, fmt.Appendf(nil, `{"id":%q}`, id))
 	if err != nil {
 		return answer{}, false, err
 	}
 	a, err = read(reply)
+	if a.code == bus.CodeAbsent { // its outcome is not kept any more
+		return answer{}, false, fmt.Errorf("%w: %s", errUnsettled, request)
+	}
 	if err != nil || !a.ok() {
 		return a, true, err
 	}
@@ -106,8 +109,11 @@ func (c *client) came(ctx context.Context, id string) (a answer, done bool, err 
 	if err := a.decode(&told); err != nil {
 		return answer{}, false, err
 	}
-	if told.State == queue.Waiting.String() {
+	switch told.State {
+	case queue.Waiting.String():
 		return answer{}, false, nil
+	case queue.Unsure.String():
+		return answer{}, false, fmt.Errorf("%w: %s", errUnsettled, request)
 	}
 	a = answer{code: told.Code, message: told.Error, body: told.Body}
 	if told.Position != "" {

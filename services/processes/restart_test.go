@@ -123,7 +123,7 @@ func play(t *testing.T, data, program string) *stage {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.tickets.keeper.Run(ctx) }()
-	time.Sleep(time.Second) // of the bubble: it is up
+	time.Sleep(time.Second) // of the bubble's clock: it is up
 	s.end = func() {
 		stop()
 		if err := <-ended; err != nil {

@@ -173,7 +173,7 @@ func TestQueue_IsDoneOnceThoughTheLineIsCutAndTheAgentKilled(t *testing.T) {
 	c.startBoth(before.Epoch)
 	done := func() (count int) {
 		var s struct{ Queued int }
-		if _, ok := at.call(http.MethodGet, "/v1/status", "", nil, &s); !ok {
+		if status, ok := at.call(http.MethodGet, "/v1/status", "", nil, &s); !ok || status != http.StatusOK {
 			return 0
 		}
 		return lanes*each - s.Queued

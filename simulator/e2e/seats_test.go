@@ -162,7 +162,7 @@ func (h *house) awaitStarted() {
 				return false
 			}
 			for name, pid := range processes {
-				if now := s.Processes[name].PID; now == 0 || now == pid {
+				if now := s.Processes[name]; now.PID == 0 || now.PID == pid || now.State != "ready" {
 					return false
 				}
 			}

@@ -50,7 +50,7 @@ func TestFollow_TellsHowFarItIs(t *testing.T) {
 		if got := told(); !slices.Equal(states(got), []State{Starting}) || got[0].Within != within {
 			t.Fatalf("at first it says %v", got)
 		}
-		time.Sleep(2*again + 1)
+		time.Sleep(2*again + 1) // of the bubble's clock, and so are those below
 		if got := told(); !slices.Equal(states(got), []State{Starting, Starting}) || got[1].Step <= got[0].Step {
 			t.Errorf("while it starts it says %v", got)
 		}

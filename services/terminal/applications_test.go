@@ -62,28 +62,21 @@ func exampleRepeat(nc *nats.Conn, got func(first, again *nats.Msg)) error {
 }
 
 func exampleQueue(nc *nats.Conn) (*nats.Msg, error) {
-	kept, err := exampleKeep(nc)
-	if err != nil {
-		return nil, err
-	}
-	var queued struct {
-		ID string `json:"id"`
-	}
-	if err := json.Unmarshal(kept.Data, &queued); err != nil {
-		return nil, err
-	}
-	came, err := nc.Request("queue.get", fmt.Appendf(nil, `{"id":%q}`, queued.ID), 5*time.Second)
-	return came, err
-}
-
-func exampleKeep(nc *nats.Conn) (*nats.Msg, error) {
 	m := nats.NewMsg("request.ledger.transfer")
 	m.Data = []byte(`{"from":"till-3","to":"safe","amount":25}`)
 	m.Header.Set("Hotpair-Queue", "yes")
 	m.Header.Set("Hotpair-Lane", "till-3")        // what is in one lane is done one after the other
 	m.Header.Set("Hotpair-Queue-Key", "order-18") // queue the same again, and it is queued once
 	kept, err := nc.RequestMsg(m, 5*time.Second)  // without an answer it may be queued: queue the same again, with its key
-	return kept, err
+	if err != nil {
+		return nil, err
+	}
+	var queued struct{ ID string }
+	if err := json.Unmarshal(kept.Data, &queued); err != nil {
+		return nil, err
+	}
+	came, err := nc.Request("queue.get", fmt.Appendf(nil, `{"id":%q}`, queued.ID), 5*time.Second)
+	return came, err
 }
 
 func exampleHear(nc *nats.Conn, show func(json.RawMessage)) error {

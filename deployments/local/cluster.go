@@ -142,6 +142,13 @@ func (c *Cluster) Run(ctx context.Context) (err error) {
 			return fmt.Errorf("%w on port %d (directory %s): end that one, or choose other ports with --port", ErrRunning, c.options.Port, dir)
 		}
 	}
+	own, groups := c.options.Terminals, []string{Witness, terminals, HostA, HostB}
+	if len(c.elsewhere) > 0 {
+		own, groups = 0, []string{Witness, HostA, HostB}
+	}
+	if err := allowFiles(own, c.options.Silent); err != nil {
+		return err
+	}
 	if c.dir, err = claim(c.options.Dir); err != nil {
 		return err
 	}
@@ -151,10 +158,6 @@ func (c *Cluster) Run(ctx context.Context) (err error) {
 		}
 		err = errors.Join(err, c.dir.release())
 	}()
-	own, groups := c.options.Terminals, []string{Witness, terminals, HostA, HostB}
-	if len(c.elsewhere) > 0 {
-		own, groups = 0, []string{Witness, HostA, HostB}
-	}
 	if c.ports, err = choosePorts(c.options.Port, own, c.options.Silent); err != nil {
 		return err
 	}

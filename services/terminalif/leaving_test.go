@@ -47,6 +47,18 @@ func TestDrainService_NothingIsLostAndNothingSuspect(t *testing.T) {
 		defer h.relay.mu.Unlock()
 		return h.relay.services.services["kv"].state == leaving
 	})
+	h.announce("kv", 1, true) // again: main says it to whoever connects anew
+	h.announce("other", 1, true)
+	processtest.Await(t, "what main said is heard", func() bool {
+		h.relay.mu.Lock()
+		defer h.relay.mu.Unlock()
+		return h.relay.services.services["other"] != nil
+	})
+	h.relay.mu.Lock()
+	if state := h.relay.services.services["kv"].state; state != leaving {
+		t.Errorf("a service that leaves is taken back: %v", state)
+	}
+	h.relay.mu.Unlock()
 	var later []<-chan *nats.Msg
 	for n := range 5 {
 		later = append(later, askLater(nc, "request.kv.put", fmt.Sprint(n)))

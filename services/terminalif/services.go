@@ -151,7 +151,7 @@ func (d *directory) announced(p bus.ProcessState) {
 	switch {
 	case !p.Up:
 		s.state = down
-	case s.state != serving:
+	case s.state != serving && s.state != leaving: // that it is up is said again, and it goes on leaving
 		s.state = coming
 		d.describe(s)
 	}

@@ -176,6 +176,39 @@ func TestEvents_Selects(t *testing.T) {
 	}
 }
 
+// TestEvents_DamagedStandForThemselvesAlone: an event or an alarm that can't be read hides no other one, and says that it can't be read.
+func TestEvents_DamagedStandForThemselvesAlone(t *testing.T) {
+	space := spaceOf{}
+	raised := happened("a", 1, 4, "four")
+	raised.Kind, raised.State = bus.EventAlarm, bus.AlarmRaised
+	raised.Alarm = &bus.Alarm{ID: "lost", Host: "a", Severity: bus.Critical, Acknowledge: true}
+	plan, err := planEvents(space, []bus.Event{happened("a", 1, 1, "one"), happened("a", 1, 2, "two"), happened("a", 1, 3, "three"), raised}, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	space.apply(plan.operations)
+	space[string(eventKey(2))] = "{"
+	delete(space, string(eventKey(3)))
+	space[alarmPrefix+"lost"] = "\x00"
+	for _, q := range []bus.EventsRequest{{Limit: 9}, {From: 1, Limit: 9}, {Since: happened("a", 1, 1, "").Time, Limit: 9}} {
+		page := space.page(t, q)
+		if len(page.Events) != 4 || page.Next != 5 || page.Events[0].Text != "one" || page.Events[3].Text != "four" {
+			t.Fatalf("%+v", page)
+		}
+		for n, e := range page.Events[1:3] {
+			if e.ID != uint64(n+2) || !strings.Contains(e.Text, "can't be read") {
+				t.Errorf("%+v", e)
+			}
+		}
+		if len(page.Alarms) != 1 || page.Alarms[0].ID != "lost" || !strings.Contains(page.Alarms[0].Text, "can't be read") {
+			t.Errorf("%+v", page.Alarms)
+		}
+	}
+	if page := space.page(t, bus.EventsRequest{Kind: bus.EventAlarm, Limit: 9}); len(page.Events) != 3 { // it may have been of that kind
+		t.Errorf("%+v", page.Events)
+	}
+}
+
 // TestEvents_ForgetsOldMains: a host that starts for ever does not fill the database with what is known of each start.
 func TestEvents_ForgetsOldMains(t *testing.T) {
 	space := spaceOf{}

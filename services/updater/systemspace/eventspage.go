@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -57,6 +58,7 @@ type eventsReader struct {
 	at       uint64 // next to look at
 	looked   int
 	bytes    int
+	near     time.Time // of the event looked at before
 	page     bus.EventsPage
 }
 
@@ -68,9 +70,7 @@ func (p *eventsReader) read(r keys) (done bool, err error) {
 	}
 	p.page.First, p.page.Last = head.First, head.Next-1
 	if !p.begun {
-		if err := p.begin(r, head); err != nil {
-			return true, err
-		}
+		p.begin(r, head)
 	}
 	p.at = max(p.at, head.First) // trimmed since the last view
 	for n := 0; n < eventsView; n++ {
@@ -78,16 +78,14 @@ func (p *eventsReader) read(r keys) (done bool, err error) {
 		case p.at < head.First || p.at >= head.Next, len(p.page.Events) >= p.limit, p.bytes >= eventsBytes, p.looked >= eventsLooked:
 			return true, nil
 		}
-		if err := p.look(r); err != nil {
-			return true, err
-		}
+		p.look(r)
 	}
 	return false, nil
 }
 
-func (p *eventsReader) begin(r keys, head eventsHead) (err error) {
+func (p *eventsReader) begin(r keys, head eventsHead) {
 	p.begun = true
-	p.page.Alarms, err = pinned(r)
+	p.page.Alarms, p.near = pinned(r), p.q.Since
 	switch {
 	case p.q.From > 0:
 		p.at = p.q.From
@@ -96,19 +94,24 @@ func (p *eventsReader) begin(r keys, head eventsHead) (err error) {
 	default:
 		p.backward, p.at = true, head.Next-1
 	}
-	return err
 }
 
-// look takes one event into the page if it is wanted.
-func (p *eventsReader) look(r keys) error {
+// look takes one event into the page if it is wanted. In the place of one that can't be read stands another, which says so: it must not hide the
+// rest of the log.
+func (p *eventsReader) look(r keys) {
 	value, _, known := r.Get(bus.SystemSpace, eventKey(p.at))
-	if !known {
-		return fmt.Errorf("%w: number %d is missing", errEvents, p.at)
-	}
 	e, err := decodeEvent(value)
-	if err != nil {
-		return fmt.Errorf("number %d: %w", p.at, err)
+	switch {
+	case !known:
+		err = fmt.Errorf("%w: it is missing", errEvents)
+	case err == nil && e.ID != p.at:
+		err = fmt.Errorf("%w: it says that it is number %d", errEvents, e.ID)
 	}
+	if err != nil {
+		e = bus.Event{ID: p.at, Time: p.near, Kind: p.q.Kind, Text: fmt.Sprintf("event %d of the log can't be read: %v", p.at, err)}
+		e.Cut()
+	}
+	p.near = e.Time
 	if p.backward {
 		p.at--
 	} else {
@@ -116,11 +119,10 @@ func (p *eventsReader) look(r keys) error {
 	}
 	p.looked++
 	if p.q.Kind != "" && e.Kind != p.q.Kind || e.Time.Before(p.q.Since) {
-		return nil
+		return
 	}
 	p.page.Events = append(p.page.Events, e)
 	p.bytes += len(value)
-	return nil
 }
 
 func (p *eventsReader) result() bus.EventsPage {
@@ -146,15 +148,18 @@ func decodeEvent(value []byte) (e bus.Event, err error) {
 	return e, e.Check()
 }
 
-// pinned reads the alarms that wait to be acknowledged.
-func pinned(r keys) (alarms []bus.Alarm, err error) {
+// pinned reads the alarms that wait to be acknowledged. One that can't be read says so under its id.
+func pinned(r keys) (alarms []bus.Alarm) {
 	items, _ := r.Scan(bus.SystemSpace, []byte(alarmPrefix), nil, pinnedAlarms, 0)
 	for _, it := range items {
 		var a bus.Alarm
 		if err := json.Unmarshal(it.Value, &a); err != nil {
-			return nil, fmt.Errorf("%w: %s: %w", errEvents, it.Key, err)
+			a = bus.Alarm{
+				ID: strings.TrimPrefix(string(it.Key), alarmPrefix), Severity: bus.Critical, Acknowledge: true,
+				Text: fmt.Sprintf("what the database has of this alarm can't be read: %v", err), Remedy: "look for it in the events, mend its cause, then acknowledge it",
+			}
 		}
 		alarms = append(alarms, a)
 	}
-	return alarms, nil
+	return alarms
 }

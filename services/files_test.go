@@ -55,7 +55,7 @@ var makesDirectories = map[string]string{
 	"services/durable/system_windows.go":        "the same",
 	"services/operator/operatortest/samples.go": "for tests",
 	"services/level/leveltest/leveltest.go":     "for tests",
-	"services/blackbox/blackbox.go":             "traces",
+	"services/flightrecorder/recorder.go":       "traces",
 	"storage/place/place.go":                    "it makes the names durable, and knows which it made",
 	"deployments/local/control.go":              "a pair on one machine, to look at",
 	"deployments/local/directory.go":            "the same",

@@ -152,7 +152,7 @@ func TestRules_Bite(t *testing.T) {
 		"services/house":       "bus",
 		"services/config":      "services/house/measure",
 
-		"services/terminalif/wire":     "services/blackbox",
+		"services/terminalif/wire":     "services/flightrecorder",
 		"services/mainprocess/x":       "services/terminalif/wire",
 		"services/operator/web":        "services/operator/command",
 		"services/operator/command":    "services/operator/web",

@@ -59,7 +59,7 @@ func (w *Watch) Turned() {
 		late = max(passed-w.interval, 0)
 	}
 	if passed > lateAfter*w.interval && before != 0 {
-		// What this main overslept moves on what it compares with, as in the role machine.
+		// The time for which this main was stalled moves on what it compares with, as in the role machine.
 		for _, mark := range []*time.Duration{&w.heard, &w.replied} {
 			if *mark != 0 {
 				*mark = min(*mark+late, now)

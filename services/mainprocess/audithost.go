@@ -25,7 +25,7 @@ func (h *host) auditLate() {
 	if !h.driver.View().Serving {
 		return
 	}
-	if work, any := h.auditor.BeginLate(h.tenure.ctx, h.tenure.epoch); any {
+	if work, any := h.auditor.BeginLate(h.current.ctx, h.current.epoch); any {
 		h.driver.work.Go(work)
 	}
 }

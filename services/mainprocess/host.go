@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/flightrecorder"
 	"github.com/hotpair/hotpair/services/keyring"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/notes"
@@ -37,7 +37,7 @@ type host struct {
 	processes  *processes.Processes
 	peer       *peer
 	operations *operations.Operations // what operators can ask for
-	blackbox   *blackbox.Recorder
+	traces     *flightrecorder.Recorder
 	measures   measures
 	began      struct{ own, peer beginning } // catch-ups
 
@@ -90,7 +90,7 @@ func (h *host) stepped(v role.View, right lease.Right) {
 	if h.follow(v) {
 		h.peer.link.Now()
 		if v.Role == role.Active {
-			h.blackbox.Note(fmt.Sprintf("epoch-%d", v.Epoch))
+			h.traces.Note(fmt.Sprintf("epoch-%d", v.Epoch))
 		}
 	}
 	h.renew(right)

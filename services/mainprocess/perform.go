@@ -113,7 +113,7 @@ func (p *performer) perform(action role.Action) {
 			p.driver.Give(role.Required{Serial: a.Serial, Failure: failure(err)})
 		})
 	case role.Drain:
-		handover := p.terms.tenure
+		handover := p.terms.current
 		p.driver.work.Go(func() { p.drain(a, handover) })
 	case role.BecomeStandby:
 		p.insist(bus.ProcessTerminalInterface, bus.CallDetach.Subject(), p.detach)
@@ -159,7 +159,7 @@ func failure(err error) string {
 // insist gives an order whose only answer is that it was carried out, again until it is, as long as the host has the role it was
 // given for. A process that went down needs it no more: it starts without a term. It runs on the driver's goroutine.
 func (p *performer) insist(process, order string, give func(done func(error))) {
-	term := p.terms.tenure.ctx
+	term := p.terms.current.ctx
 	give(func(err error) {
 		if err == nil || term.Err() != nil {
 			return
@@ -245,7 +245,7 @@ func (p *performer) attach(epoch uint64) { p.attachAs(epoch, false) }
 // attachAs orders terminal-if to serve; the counter makes a later attach of the same epoch the newer one. It runs on the
 // driver's goroutine.
 func (p *performer) attachAs(epoch uint64, resumed bool) {
-	v, term := p.driver.View(), p.terms.tenure.ctx
+	v, term := p.driver.View(), p.terms.current.ctx
 	order := bus.Attach{Epoch: epoch, Counter: p.attaches.Add(1), PairID: v.Record.PairID, Identity: v.Self.Identity, Resumed: resumed, TicketKey: p.tickets}
 	bus.CallAttach.Post(p.orders, order, orderDeadline, func(r bus.Attached, err error) {
 		p.driver.Give(role.TerminalsAttached{Epoch: epoch, Attached: r.Attached, Refused: r.Refused, Waiting: r.Unreachable, Failure: failure(err)})
@@ -269,8 +269,8 @@ func (p *performer) detach(done func(error)) {
 
 // drain ends the term from within: requests in flight are finished, then no process of this host answers any more,
 // then the updater ends the term. Rights never overlap: a terminal-if that does not confirm is outlasted. A hand-over
-// that is taken back ends its tenure, and with it what the drain still had to do.
-func (p *performer) drain(a role.Drain, handover tenure) {
+// that is taken back ends its term, and with it what the drain still had to do.
+func (p *performer) drain(a role.Drain, handover term) {
 	within := p.lease / 2
 	if _, err := bus.CallDrainRequests.PostWait(handover.ctx, p.orders, bus.DrainRequests{Within: within}, within+p.lease/4); err != nil && handover.ctx.Err() == nil {
 		p.log.Warn("requests in flight were not finished; terminals send them again", "error", err)

@@ -20,9 +20,9 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/services/arbiter"
-	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/flightrecorder"
 	"github.com/hotpair/hotpair/services/keyring"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/link"
@@ -75,7 +75,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	if err != nil {
 		return err
 	}
-	h.blackbox = blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessMain, Log: log})
+	h.traces = flightrecorder.New(flightrecorder.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessMain, Log: log})
 	interval := c.Lease / 8
 	h.driver = newDriver(role.New(role.Config{
 		Host: c.Host, PairID: rand.Text(), Lease: c.Lease, StandbyPatience: c.StandbyPatience, RefusedIsDead: c.RefusedIsDead,
@@ -180,7 +180,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	group.Go(func() error { return sealed.Run(running) })
 	group.Go(func() error { return h.run.wires.Run(running) })
 	group.Go(func() error { return h.measures.recorder.Run(running) })
-	group.Go(func() error { return h.blackbox.Run(running) })
+	group.Go(func() error { return h.traces.Run(running) })
 	group.Go(func() error { return h.serveHTTP(running) })
 	h.reports.start(running, group, h, h.run.pid)
 	group.Go(func() error {

@@ -108,7 +108,7 @@ func (o *Operations) examineOwn(ctx context.Context, _ operator.Caller, _ operat
 		}
 	}
 	for _, loss := range []predict.Loss{predict.OtherDies, predict.OtherVanishes} {
-		e.Outlooks = append(e.Outlooks, shownOutlook(predict.After(m, loss)))
+		e.Predictions = append(e.Predictions, shownPrediction(predict.After(m, loss)))
 	}
 	e.Findings, e.Time = f.list, time.Now()
 	return e, nil

@@ -106,13 +106,13 @@ func (o *Operations) explainOwn(ctx context.Context, _ operator.Caller, _ operat
 			Since: o.standing.at(c.Name), Verdict: c.Unmet})
 	}
 	for _, loss := range []predict.Loss{predict.OtherDies, predict.OtherVanishes, predict.LinkLost, predict.WitnessLost, predict.ThisReturns} {
-		own.Outlooks = append(own.Outlooks, shownOutlook(predict.After(m, loss)))
+		own.Predictions = append(own.Predictions, shownPrediction(predict.After(m, loss)))
 	}
 	return own, nil
 }
 
-func shownOutlook(o predict.Prediction) operator.Outlook {
-	shown := operator.Outlook{Loss: string(o.Loss), Serves: o.Serves, AfterMS: -1, Role: string(o.Role), Mode: string(o.Mode), Waiting: o.Waiting, HeldBack: o.HeldBack,
+func shownPrediction(o predict.Prediction) operator.Prediction {
+	shown := operator.Prediction{Loss: string(o.Loss), Serves: o.Serves, AfterMS: -1, Role: string(o.Role), Mode: string(o.Mode), Waiting: o.Waiting, HeldBack: o.HeldBack,
 		Moves: []operator.Move{}}
 	if o.Serves {
 		shown.AfterMS = o.ServedAfter.Milliseconds()

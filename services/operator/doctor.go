@@ -38,13 +38,13 @@ type Finding struct {
 
 // Examination is what one host finds of itself.
 type Examination struct {
-	Host      string        `json:"host"`
-	Time      time.Time     `json:"time"` // on its wall clock, as it answers
-	Role      string        `json:"role"`
-	Version   string        `json:"version"`
-	Lease     time.Duration `json:"lease_ns"`
-	Lateness  lateness.Day  `json:"lateness"`
-	Outlooks  []Outlook     `json:"outlooks"`  // of the loss of the other host
-	Terminals int           `json:"terminals"` // that it is connected to
-	Findings  []Finding     `json:"findings"`
+	Host        string        `json:"host"`
+	Time        time.Time     `json:"time"` // on its wall clock, as it answers
+	Role        string        `json:"role"`
+	Version     string        `json:"version"`
+	Lease       time.Duration `json:"lease_ns"`
+	Lateness    lateness.Day  `json:"lateness"`
+	Predictions []Prediction  `json:"predictions"` // of the loss of the other host
+	Terminals   int           `json:"terminals"`   // that it is connected to
+	Findings    []Finding     `json:"findings"`
 }

@@ -17,11 +17,11 @@ type Explanation struct {
 
 // OwnView is what a host says of itself: its role machine was asked, so this can't differ from what it would do.
 type OwnView struct {
-	Host       string      `json:"host"`
-	Role       string      `json:"role"`
-	Mode       string      `json:"mode"`
-	Conditions []Condition `json:"conditions"` // before it may take the next epoch
-	Outlooks   []Outlook   `json:"outlooks"`
+	Host        string       `json:"host"`
+	Role        string       `json:"role"`
+	Mode        string       `json:"mode"`
+	Conditions  []Condition  `json:"conditions"` // before it may take the next epoch
+	Predictions []Prediction `json:"predictions"`
 }
 
 // Condition is one thing that must be so.
@@ -34,8 +34,8 @@ type Condition struct {
 	Verdict string    `json:"verdict"`
 }
 
-// Outlook is what a host would do about a loss.
-type Outlook struct {
+// Prediction is what a host would do about a loss.
+type Prediction struct {
 	Loss     string `json:"loss"` // other-dies, other-vanishes, link-lost, witness-lost, this-returns
 	Serves   bool   `json:"serves"`
 	AfterMS  int64  `json:"after_ms"` // until updates go on: 0 never stopped, -1 it does not serve

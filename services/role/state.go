@@ -120,7 +120,7 @@ type otherHost struct {
 	evidence     PeerEvidence
 	holder       uint64 // incarnation that was seen holding the record's epoch
 	holderEpoch  uint64
-	heardAt      time.Duration     // last beat or reply of the other main; the time that this one overslept moves it on
+	heardAt      time.Duration     // last beat or reply of the other main; the time for which this one was stalled moves it on
 	toldAt       time.Duration     // likewise, and nothing moves it on
 	heardActive  time.Duration     // last beat of an active
 	heardCommit  position.Position // highest position that it has called acknowledged

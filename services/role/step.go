@@ -9,7 +9,7 @@ func (m *Machine) Step(now time.Duration, in Input) []Action {
 	m.out = nil
 	switch in := in.(type) {
 	case Tick:
-		m.overslept(in.Late)
+		m.stalled(in.Late)
 	case FactsRead:
 		m.factsRead(in)
 	case RecordRead:
@@ -130,9 +130,9 @@ func (m *Machine) factsRead(in FactsRead) {
 	}
 }
 
-// overslept excuses the other main for what this one did not hear while it did not run. It only makes this host wait
+// stalled excuses the other main for what this one did not hear while it did not run. It only makes this host wait
 // longer before it accuses; rights and promises are compared with the clock as ever.
-func (m *Machine) overslept(late time.Duration) {
+func (m *Machine) stalled(late time.Duration) {
 	if late <= 0 {
 		return
 	}

@@ -362,7 +362,7 @@ func (w *world) command(words []string) {
 		r := &w.register
 		r.id += "'"
 		r.record, r.revision = Record{}, 0
-	case "foretell":
+	case "predict":
 		before := fmt.Sprintf("%+v", *h.m)
 		o := predict.After(h.m, predict.Loss(words[2]))
 		if after := fmt.Sprintf("%+v", *h.m); after != before {

@@ -146,7 +146,7 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() (bus.At
 	i.relay.begin(t)
 	i.beginLeft(t)
 	i.pairData.lookAgain()
-	i.blackbox.Note(fmt.Sprintf("epoch-%d", t.Epoch))
+	i.recorder.Note(fmt.Sprintf("epoch-%d", t.Epoch))
 	for _, s := range busiest(i.roster.all()) {
 		s.poke()
 	}

@@ -14,9 +14,9 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/outbox"
-	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/enrolment"
+	"github.com/hotpair/hotpair/services/flightrecorder"
 	"github.com/hotpair/hotpair/services/issuing"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/pace"
@@ -89,7 +89,7 @@ type Interface struct {
 	changes     atomic.Uint64 // rises when a session's state changes
 	report      reporter
 	losses      tally.Tally
-	blackbox    *blackbox.Recorder
+	recorder    *flightrecorder.Recorder
 	goroutines  sync.WaitGroup
 	failed      chan error
 
@@ -128,7 +128,7 @@ func New(c Config) *Interface {
 		relay:   newRelay(admission.Bounds{PerTerminal: perTerminal, InAll: inAll, PerTerminalBytes: perTerminalBytes, InAllBytes: inAllBytes}, c.Clock, c.Log),
 		started: make(chan struct{}), failed: make(chan error, 1), pairData: newPairData(), attaching: make(chan struct{}, attachesAtOnce),
 		endLeft:  func() {},
-		blackbox: blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessTerminalInterface, Log: c.Log}),
+		recorder: flightrecorder.New(flightrecorder.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessTerminalInterface, Log: c.Log}),
 	}
 	sessions := make([]*session, len(c.Terminals))
 	for n, t := range c.Terminals {
@@ -233,7 +233,7 @@ func (i *Interface) Run(ctx context.Context) error {
 	g, inner := errgroup.WithContext(ctx)
 	g.Go(func() error { return i.heart.Run(inner) })
 	g.Go(func() error { return i.sweep(inner) })
-	g.Go(func() error { return i.blackbox.Run(inner) })
+	g.Go(func() error { return i.recorder.Run(inner) })
 	g.Go(func() error { return i.watchSilence(inner) })
 	i.follow(inner, g)
 	g.Go(func() error {

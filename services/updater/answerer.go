@@ -17,7 +17,7 @@ func (u *updater) answerer() *comparison.Answerer {
 // comparable refuses a comparison that is not led by the active whose standby this host is.
 func (u *updater) comparable(epoch uint64) error {
 	switch r := u.receiver.State(); {
-	case u.present().duty != standby:
+	case u.present().kind != standby:
 		return fmt.Errorf("this host is not standby")
 	case r.Inconsistent:
 		return errInconsistent

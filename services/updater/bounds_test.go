@@ -42,7 +42,7 @@ func TestFault_A13_ScansThatWaitAreBounded(t *testing.T) {
 // TestFault_A13_OrdersThatWaitAreBounded: nor to that of orders, which none but a main that went mad comes to.
 func TestFault_A13_OrdersThatWaitAreBounded(t *testing.T) {
 	h, _ := newHosts(t)
-	c := newConductor(newUpdater(h.config, h.log)) // which carries nothing out
+	c := newOrderQueue(newUpdater(h.config, h.log)) // which carries nothing out
 	conn := h.connect(bus.ProcessUpdater)
 	if err := c.serve(bus.HostConns{Control: conn, Traffic: conn}); err != nil {
 		t.Fatal(err)

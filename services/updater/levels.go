@@ -25,7 +25,7 @@ func (u *updater) Level() level.Level { return u.store.Level() }
 // Other implements rise.Term.
 func (u *updater) Other() (replication.PeerState, bool) {
 	p := u.present()
-	if p.duty != serving {
+	if p.kind != serving {
 		return replication.PeerState{}, false
 	}
 	return p.active.sender.State(), true
@@ -34,7 +34,7 @@ func (u *updater) Other() (replication.PeerState, bool) {
 // Rise implements rise.Term.
 func (u *updater) Rise(to level.Level, answer func(bus.DatabaseReply)) error {
 	p := u.present()
-	if p.duty != serving {
+	if p.kind != serving {
 		return notServed(p.epoch)
 	}
 	rise := draft.Commit{Entry: history.Entry{Kind: history.KindUpdate, Space: bus.SystemSpace, Level: to}, Size: draft.Overhead}

@@ -83,11 +83,11 @@ func (u *updater) prepare(ctx context.Context, q bus.Prepare) (bus.Prepared, err
 	}
 	mark, err := u.makeReady(ctx, q)
 	if err != nil {
-		u.enter(post{duty: standby})
+		u.enter(state{kind: standby})
 		u.log.Warn("not fit to take over", "epoch", q.Epoch, "position", mark.Position, "error", err)
 		return bus.Prepared{Position: mark.Position}, err
 	}
-	u.enter(post{duty: preparing, epoch: q.Epoch, mark: mark, ready: true})
+	u.enter(state{kind: preparing, epoch: q.Epoch, mark: mark, ready: true})
 	return bus.Prepared{Position: mark.Position}, nil
 }
 
@@ -138,8 +138,8 @@ func (u *updater) fence(ctx context.Context, epoch, session uint64) (end history
 
 // release answers bus.Release: the role went to another, or nowhere. The next hello opens the journal again.
 func (u *updater) release() (bus.Done, error) {
-	if u.present().duty == preparing {
-		u.enter(post{duty: standby})
+	if u.present().kind == preparing {
+		u.enter(state{kind: standby})
 	}
 	return bus.Done{}, nil
 }
@@ -163,7 +163,7 @@ func (u *updater) standby(q bus.Standby) (bus.Done, error) {
 // require answers bus.Require.
 func (u *updater) require(ctx context.Context, q bus.Require) (bus.Required, error) {
 	p := u.present()
-	if p.duty != serving || q.Epoch != 0 && q.Epoch != p.epoch {
+	if p.kind != serving || q.Epoch != 0 && q.Epoch != p.epoch {
 		return bus.Required{}, notServed(q.Epoch)
 	}
 	t, sender := p.active.term, p.active.sender
@@ -199,10 +199,10 @@ func notServed(epoch uint64) error { return fmt.Errorf("%w: epoch %d is not serv
 // drain answers bus.Drain: steps B4 and B5 of the patent in this process. What waits is finished, nothing new is taken.
 func (u *updater) drain(ctx context.Context, q bus.Drain) (bus.Drained, error) {
 	p := u.present()
-	if p.duty == drained && p.epoch == q.Epoch {
+	if p.kind == drained && p.epoch == q.Epoch {
 		return u.noteMembership(q, p)
 	}
-	if p.duty != serving || p.epoch != q.Epoch {
+	if p.kind != serving || p.epoch != q.Epoch {
 		return bus.Drained{}, notServed(q.Epoch)
 	}
 	p.active.term.queue.Close()
@@ -212,14 +212,14 @@ func (u *updater) drain(ctx context.Context, q bus.Drain) (bus.Drained, error) {
 		return bus.Drained{}, context.Cause(ctx)
 	}
 	p.active.stop(errTermEnded)
-	p = post{duty: drained, epoch: q.Epoch, last: u.store.Committed().Position}
+	p = state{kind: drained, epoch: q.Epoch, last: u.store.Committed().Position}
 	u.enter(p)
 	u.log.Info("the term is drained", "epoch", q.Epoch, "position", p.last)
 	return u.noteMembership(q, p)
 }
 
 // noteMembership makes the note for the successor's record durable before main learns that the term is drained.
-func (u *updater) noteMembership(q bus.Drain, p post) (bus.Drained, error) {
+func (u *updater) noteMembership(q bus.Drain, p state) (bus.Drained, error) {
 	var err error
 	if q.Membership != nil {
 		_, err = u.note(bus.Note{Membership: q.Membership})

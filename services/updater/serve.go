@@ -21,9 +21,9 @@ var (
 func (u *updater) serve(ctx context.Context, q bus.Serve) (bus.Served, error) {
 	p := u.present()
 	switch {
-	case p.duty == serving && p.epoch == q.Epoch:
+	case p.kind == serving && p.epoch == q.Epoch:
 		return bus.Served{Position: u.store.Committed().Position}, nil // the order was repeated
-	case p.duty == serving:
+	case p.kind == serving:
 		return bus.Served{}, fmt.Errorf("%w: epoch %d is served", errEpoch, p.epoch)
 	}
 	started := u.clock()
@@ -35,7 +35,7 @@ func (u *updater) serve(ctx context.Context, q bus.Serve) (bus.Served, error) {
 	}
 	if err != nil {
 		u.endIfDead(err)
-		u.enter(post{duty: standby})
+		u.enter(state{kind: standby})
 		u.log.Warn("the term can't be served", "epoch", q.Epoch, "resume", q.Resume, "error", err)
 		return bus.Served{}, err
 	}
@@ -49,8 +49,8 @@ func (u *updater) serve(ctx context.Context, q bus.Serve) (bus.Served, error) {
 
 // begin opens a term that was prepared and won: the epoch is durable before it is used, and what the journal holds is
 // the history from now on (R1). The journal is fenced for the epoch since it was prepared, and nobody was let in since.
-func (u *updater) begin(ctx context.Context, q bus.Serve, p post) error {
-	if p.duty != preparing || !p.ready || p.epoch != q.Epoch {
+func (u *updater) begin(ctx context.Context, q bus.Serve, p state) error {
+	if p.kind != preparing || !p.ready || p.epoch != q.Epoch {
 		return fmt.Errorf("epoch %d was not prepared by this run of the updater", q.Epoch)
 	}
 	if _, err := u.noteTerm(q); err != nil {

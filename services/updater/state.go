@@ -16,11 +16,11 @@ func (u *updater) report() (ready bool, state any) {
 	if active != nil {
 		u.noteNotified(active.sender.State())
 	}
-	return true, u.state(active)
+	return true, u.stateOf(active)
 }
 
-// state is what holds here now, with what only a host that serves knows.
-func (u *updater) state(active *activity) bus.UpdaterState {
+// stateOf gives what holds here now, with what only a host that serves knows.
+func (u *updater) stateOf(active *activeTerm) bus.UpdaterState {
 	received := u.receiver.State()
 	committed := u.store.Committed()
 	facts := u.facts.Get()
@@ -54,7 +54,7 @@ func (u *updater) state(active *activity) bus.UpdaterState {
 }
 
 // tell adds what only a host that serves knows.
-func (a *activity) tell(s *bus.UpdaterState) {
+func (a *activeTerm) tell(s *bus.UpdaterState) {
 	s.Epoch = a.term.epoch
 	peer := a.sender.State()
 	s.Peer, s.PeerReason, s.PeerPosition, s.PeerProgress = peer.State, peer.Reason, peer.Position, peer.Progress

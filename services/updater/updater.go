@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/blackbox"
 	"github.com/hotpair/hotpair/services/clocks"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/flightrecorder"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/link"
@@ -58,7 +58,7 @@ const (
 // errStopped is the cause of what ends because the process was told to end.
 var errStopped = errors.New("the updater is stopping")
 
-// updater is the process. Run puts it together; its parts are used by several goroutines, post only under mu.
+// updater is the process. Run puts it together; its parts are used by several goroutines, state only under mu.
 type updater struct {
 	config config.Updater
 	log    *slog.Logger
@@ -85,13 +85,13 @@ type updater struct {
 	emitted  *sending.Watch
 	told     *leaving.Told
 	heart    *bus.Heart
-	blackbox *blackbox.Recorder
+	recorder *flightrecorder.Recorder
 	fail     func(error) // ends the process
 
 	moved   pulse               // beats when more is committed as standby
-	purging *semaphore.Weighted // held by purge; taken to leave a duty in which the receiver commits
+	purging *semaphore.Weighted // held by purge; taken to leave a state in which the receiver commits
 	mu      sync.Mutex
-	post    post
+	state   state
 	news    news
 	aside   asideCount
 
@@ -134,7 +134,7 @@ func newUpdater(c config.Updater, log *slog.Logger) *updater {
 		otherSeam: func(j otherJournal) otherJournal { return j },
 		fail:      func(error) {},
 		told:      leaving.NewTold(log),
-		blackbox:  blackbox.New(blackbox.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessUpdater, Log: log}),
+		recorder:  flightrecorder.New(flightrecorder.Config{Dir: c.TraceDir, Name: c.Host + "-" + bus.ProcessUpdater, Log: log}),
 	}
 }
 
@@ -144,8 +144,8 @@ func (u *updater) run(ctx context.Context) (err error) {
 	if err := u.open(ctx); err != nil {
 		return err
 	}
-	upper := newCrew(ctx)
-	lower := newCrew(context.WithoutCancel(ctx))
+	upper := newGroup(ctx)
+	lower := newGroup(context.WithoutCancel(ctx))
 	lower.failed, u.fail = upper.fail, upper.fail
 	conns, err := u.connect(ctx)
 	if err != nil {
@@ -176,26 +176,26 @@ func (u *updater) run(ctx context.Context) (err error) {
 	})
 	keys := receiptkeys.New(u.store, space, u.config.PairSecret.Reveal(), u.wall)
 	u.notices = bulletin.New(upper.ctx, u.told.Viewer(u.store), asked{u}, u.wall(), u.log)
-	conductor := newConductor(u, space, keys, members.New(u.store, space, u.wall), backuprecord.New(u.store, space), inspector, rise.Levels{Host: u.config.Host, Remote: u.remote, Term: u}, timing.New(upper.ctx, u.timers, asked{u}), u.notices,
+	orders := newOrderQueue(u, space, keys, members.New(u.store, space, u.wall), backuprecord.New(u.store, space), inspector, rise.Levels{Host: u.config.Host, Remote: u.remote, Term: u}, timing.New(upper.ctx, u.timers, asked{u}), u.notices,
 		sending.New(upper.ctx, sending.Config{Store: u.told.Viewer(u.store), Term: asked{u}, Watch: u.emitted, Pair: func() string { return u.facts.Get().PairID }, Time: u.timers.Time}))
 	lower.run("answerer", u.answerer().Run)
 	upper.run("verifier", inspector.Run)
 	upper.run("bulletin", u.notices.Run)
 	upper.run("orders", func(ctx context.Context) error {
 		defer inspector.Close() // once the last question is answered
-		return conductor.run(ctx)
+		return orders.run(ctx)
 	})
-	if err := errors.Join(conductor.serve(conns), database.serve(served.Conn), u.subscribed(ctx, conns)); err != nil {
+	if err := errors.Join(orders.serve(conns), database.serve(served.Conn), u.subscribed(ctx, conns)); err != nil {
 		upper.fail(err)
 	}
 	upper.run("disk", u.watchDisk)
 	upper.run("heart", u.heart.Run)
-	upper.run("trace", u.blackbox.Run)
+	upper.run("trace", u.recorder.Run)
 	u.log.Info("updater is ready", "position", u.tail.End().Position, "applied", u.store.Applied().Position, "replication", u.journal.Address())
 
 	<-upper.ctx.Done()
 	reason := context.Cause(upper.ctx)
-	conductor.stop()
+	orders.stop()
 	database.stop()
 	stopped := upper.wait(stopWithin)
 	database.flush()
@@ -336,12 +336,12 @@ func (u *updater) watchDisk(ctx context.Context) error {
 			now := u.tail.End().Position
 			moved := now != end && !end.IsZero()
 			end = now
-			return moved && u.present().duty == standby
+			return moved && u.present().kind == standby
 		},
 		Took: u.measured.probe.Observe,
 		// A standby begins anew with another look at what its disk kept. An active learns it from its own next write.
 		Failed: func(err error) {
-			if u.present().duty == standby {
+			if u.present().kind == standby {
 				u.fail(err)
 			}
 		},
@@ -410,13 +410,13 @@ func (u *updater) beatOn(change func(*news)) {
 }
 
 // purge gives the journal up behind what bolt holds. On a standby the receiver does it, which has more to do then; the
-// duty does not change meanwhile, because only one of them may commit.
+// state does not change meanwhile, because only one of them may commit.
 func (u *updater) purge(ctx context.Context, m history.Mark) error {
 	if err := journal.Acquire(ctx, u.purging); err != nil {
 		return err
 	}
 	defer u.purging.Release(1)
-	if d := u.present().duty; d == preparing || d == serving {
+	if d := u.present().kind; d == preparing || d == serving {
 		return u.tail.Applied(ctx, m)
 	}
 	return u.receiver.Applied(ctx, m)

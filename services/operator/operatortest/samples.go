@@ -34,8 +34,8 @@ func Examined() (a, b operator.Examination) {
 		return []operator.Finding{{Host: host, Check: "durable write", Level: "good", Value: "140µs"}, {Host: host, Check: "terminals", Level: "good", Value: "5 of 5 connected"}}
 	}
 	viewA, viewB := OwnViews()
-	a = operator.Examination{Host: "a", Time: Noon(), Role: "active", Version: "v1", Lease: time.Second, Outlooks: viewA.Outlooks, Findings: good("a")}
-	b = operator.Examination{Host: "b", Time: Noon(), Role: "standby", Version: "v1", Lease: time.Second, Outlooks: viewB.Outlooks, Findings: good("b")}
+	a = operator.Examination{Host: "a", Time: Noon(), Role: "active", Version: "v1", Lease: time.Second, Predictions: viewA.Predictions, Findings: good("a")}
+	b = operator.Examination{Host: "b", Time: Noon(), Role: "standby", Version: "v1", Lease: time.Second, Predictions: viewB.Predictions, Findings: good("b")}
 	return a, b
 }
 
@@ -56,11 +56,11 @@ func OwnViews() (a, b operator.OwnView) {
 		{Name: "in-sync set", Value: "a,b", Needed: "this host is in it", Met: true, Since: Noon().Add(-98 * time.Minute)},
 		{Name: "processes", Value: "all ready", Needed: "all ready", Met: true, Since: Noon().Add(-99 * time.Minute)},
 	}
-	a = operator.OwnView{Host: "a", Role: "active", Mode: "paired", Conditions: met, Outlooks: []operator.Outlook{
+	a = operator.OwnView{Host: "a", Role: "active", Mode: "paired", Conditions: met, Predictions: []operator.Prediction{
 		{Loss: "other-dies", Serves: true, AfterMS: 2}, {Loss: "other-vanishes", Serves: true, AfterMS: 502},
 		{Loss: "link-lost", Serves: true, AfterMS: 502}, {Loss: "witness-lost", Serves: true}, {Loss: "this-returns", Serves: true, AfterMS: 1005},
 	}}
-	b = operator.OwnView{Host: "b", Role: "standby", Mode: "paired", Conditions: met, Outlooks: []operator.Outlook{
+	b = operator.OwnView{Host: "b", Role: "standby", Mode: "paired", Conditions: met, Predictions: []operator.Prediction{
 		{Loss: "other-dies", Serves: true, AfterMS: 13}, {Loss: "other-vanishes", Serves: true, AfterMS: 1130},
 		{Loss: "link-lost", AfterMS: -1, Waiting: "waiting for a"}, {Loss: "witness-lost", AfterMS: -1}, {Loss: "this-returns", Serves: true, AfterMS: 1131},
 	}}
@@ -79,8 +79,8 @@ func Explained() operator.Explanation {
 func ExplainedSolo() operator.Explanation {
 	a, _ := OwnViews()
 	a.Mode = "solo"
-	for i := range a.Outlooks {
-		a.Outlooks[i].AfterMS = 0
+	for i := range a.Predictions {
+		a.Predictions[i].AfterMS = 0
 	}
 	a.Conditions = append(a.Conditions, operator.Condition{Name: "other host", Value: "b, heard 1m0s ago", Needed: "heard within 500ms", Since: Noon().Add(-time.Minute),
 		Verdict: "the other host does not answer"})

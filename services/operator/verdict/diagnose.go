@@ -68,18 +68,18 @@ func verdict(pair operator.Status, own operator.Examination, other, successor *o
 	}
 	worst := int64(0)
 	for _, loss := range []string{"other-dies", "other-vanishes"} {
-		i := slices.IndexFunc(successor.Outlooks, func(o operator.Outlook) bool { return o.Loss == loss })
+		i := slices.IndexFunc(successor.Predictions, func(o operator.Prediction) bool { return o.Loss == loss })
 		switch {
-		case i < 0 || !successor.Outlooks[i].Serves:
+		case i < 0 || !successor.Predictions[i].Serves:
 			why := "it says nothing"
 			if i >= 0 {
-				why = ReasonOf(successor.Outlooks[i])
+				why = ReasonOf(successor.Predictions[i])
 			}
 			return false, fmt.Sprintf("NO takeover by %s is possible now: %s", successor.Host, wording.Or(why, "see its conditions in hotpair explain"))
-		case successor.Outlooks[i].HeldBack != "":
+		case successor.Predictions[i].HeldBack != "":
 			return false, fmt.Sprintf("NO takeover by %s now: it is paused", successor.Host)
 		}
-		worst = max(worst, successor.Outlooks[i].AfterMS)
+		worst = max(worst, successor.Predictions[i].AfterMS)
 	}
 	return true, fmt.Sprintf("%s could take over now, within %s at worst", successor.Host, wording.After(worst))
 }

@@ -28,10 +28,10 @@ func TestDiagnose(t *testing.T) {
 			a.Findings[0] = operator.Finding{Host: "a", Check: "disk", Level: "bad", Value: "takes no writes"}
 		}, false, 0, true, "b could take over"},
 		{"would not", func(_, b *operator.Examination) {
-			b.Outlooks = []operator.Outlook{{Loss: "other-dies", Waiting: "not in the set"}, {Loss: "other-vanishes"}}
+			b.Predictions = []operator.Prediction{{Loss: "other-dies", Waiting: "not in the set"}, {Loss: "other-vanishes"}}
 		}, false, 0, false, "not in the set"},
 		{"paused", func(_, b *operator.Examination) {
-			b.Outlooks = []operator.Outlook{{Loss: "other-dies", Serves: true, HeldBack: "a is gone"}, {Loss: "other-vanishes", Serves: true}}
+			b.Predictions = []operator.Prediction{{Loss: "other-dies", Serves: true, HeldBack: "a is gone"}, {Loss: "other-vanishes", Serves: true}}
 		}, false, 0, false, "it is paused"},
 		{"nobody serves", func(a, _ *operator.Examination) { a.Role = "standby" }, false, 0, false, "nobody serves"},
 	} {

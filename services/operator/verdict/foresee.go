@@ -8,14 +8,14 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// outlook of a loss; false when the host did not say.
-func outlook(v *operator.OwnView, loss string) (operator.Outlook, bool) {
-	for _, o := range v.Outlooks {
+// predictionOf gives what is predicted of a loss; false when the host did not say.
+func predictionOf(v *operator.OwnView, loss string) (operator.Prediction, bool) {
+	for _, o := range v.Predictions {
 		if o.Loss == loss {
 			return o, true
 		}
 	}
-	return operator.Outlook{}, false
+	return operator.Prediction{}, false
 }
 
 // Foresee joins what the two hosts would do. other is nil when it could not be asked.
@@ -54,8 +54,8 @@ func foreseeOne(loss, lost string, stays *operator.OwnView) operator.Foreseen {
 		f.Verdict = "if " + lost + " is lost, nobody serves until it is back: the other host does not answer"
 		return f
 	}
-	dies, _ := outlook(stays, "other-dies")
-	vanishes, known := outlook(stays, "other-vanishes")
+	dies, _ := predictionOf(stays, "other-dies")
+	vanishes, known := predictionOf(stays, "other-vanishes")
 	if !known {
 		f.Verdict = stays.Host + " does not say"
 		return f
@@ -83,7 +83,7 @@ func foreseeOne(loss, lost string, stays *operator.OwnView) operator.Foreseen {
 }
 
 // ReasonOf says why a host would not serve; "" when it does not say.
-func ReasonOf(o operator.Outlook) string {
+func ReasonOf(o operator.Prediction) string {
 	if o.Waiting != "" {
 		return "it is " + strings.TrimPrefix(o.Waiting, "it is ")
 	}
@@ -94,7 +94,7 @@ func ReasonOf(o operator.Outlook) string {
 }
 
 func foreseeLink(active, standby *operator.OwnView) operator.Foreseen {
-	o, _ := outlook(active, "link-lost")
+	o, _ := predictionOf(active, "link-lost")
 	f := operator.Foreseen{Loss: "link", Level: operator.Bad.String(), DiesMS: -1, VanishesMS: -1}
 	switch {
 	case !o.Serves:
@@ -106,7 +106,7 @@ func foreseeLink(active, standby *operator.OwnView) operator.Foreseen {
 		f.Level, f.DiesMS, f.VanishesMS = operator.Good.String(), o.AfterMS, o.AfterMS
 		f.Verdict = fmt.Sprintf("if the link is lost, %s goes on alone after at most %s", active.Host, wording.After(o.AfterMS))
 		if standby != nil {
-			if s, known := outlook(standby, "link-lost"); known && s.Serves {
+			if s, known := predictionOf(standby, "link-lost"); known && s.Serves {
 				f.Level = operator.Bad.String()
 				f.Verdict += fmt.Sprintf(", and %s takes over too", standby.Host)
 			} else if known {
@@ -118,7 +118,7 @@ func foreseeLink(active, standby *operator.OwnView) operator.Foreseen {
 }
 
 func foreseeWitness(active, standby *operator.OwnView) operator.Foreseen {
-	o, _ := outlook(active, "witness-lost")
+	o, _ := predictionOf(active, "witness-lost")
 	f := operator.Foreseen{Loss: "witness", Level: operator.Warning.String(), DiesMS: o.AfterMS, VanishesMS: o.AfterMS}
 	if !o.Serves {
 		f.Level, f.DiesMS, f.VanishesMS = operator.Bad.String(), -1, -1
@@ -138,7 +138,7 @@ func foreseeBoth(own operator.OwnView, other *operator.OwnView) operator.Foresee
 		views = append(views, other)
 	}
 	for _, v := range views {
-		o, known := outlook(v, "this-returns")
+		o, known := predictionOf(v, "this-returns")
 		switch {
 		case !known:
 		case o.Serves:

@@ -29,16 +29,16 @@ func TestForesee_SaysWhatIsBad(t *testing.T) {
 	}{
 		{"whole", func(*operator.OwnView, *operator.OwnView) {}, "active", "b serves: after 13 ms", operator.Good},
 		{"standby would not", func(_, b *operator.OwnView) {
-			b.Outlooks[0] = operator.Outlook{Loss: "other-dies", Waiting: "not fit: updater"}
-			b.Outlooks[1] = operator.Outlook{Loss: "other-vanishes", Waiting: "not fit: updater"}
+			b.Predictions[0] = operator.Prediction{Loss: "other-dies", Waiting: "not fit: updater"}
+			b.Predictions[1] = operator.Prediction{Loss: "other-vanishes", Waiting: "not fit: updater"}
 		}, "active", "nobody serves: b would not, it is not fit", operator.Bad},
-		{"paused", func(_, b *operator.OwnView) { b.Outlooks[0].HeldBack = "a is silent" }, "active", "held back by the pause", operator.Bad},
-		{"both serve", func(_, b *operator.OwnView) { b.Outlooks[2].Serves = true }, "link", "b takes over too", operator.Bad},
-		{"active stops without a witness", func(a, _ *operator.OwnView) { a.Outlooks[3].Serves = false }, "witness", "stops serving", operator.Bad},
+		{"paused", func(_, b *operator.OwnView) { b.Predictions[0].HeldBack = "a is silent" }, "active", "held back by the pause", operator.Bad},
+		{"both serve", func(_, b *operator.OwnView) { b.Predictions[2].Serves = true }, "link", "b takes over too", operator.Bad},
+		{"active stops without a witness", func(a, _ *operator.OwnView) { a.Predictions[3].Serves = false }, "witness", "stops serving", operator.Bad},
 		{"nobody", func(a, b *operator.OwnView) { a.Role, b.Role = "standby", "standby" }, "now", "nobody serves at the moment", operator.Bad},
 	} {
 		x, y := a, b
-		x.Outlooks, y.Outlooks = append([]operator.Outlook(nil), a.Outlooks...), append([]operator.Outlook(nil), b.Outlooks...)
+		x.Predictions, y.Predictions = append([]operator.Prediction(nil), a.Predictions...), append([]operator.Prediction(nil), b.Predictions...)
 		c.change(&x, &y)
 		found := false
 		for _, f := range verdict.Foresee(x, &y) {

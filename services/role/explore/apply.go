@@ -71,7 +71,7 @@ func (w *world) apply(e event) {
 		w.start(i)
 	case evThaw:
 		h.frozen = false
-		if k == overslept {
+		if k == stalled {
 			w.step(i, role.Tick{Late: lease})
 		}
 	case evMend:
@@ -80,7 +80,7 @@ func (w *world) apply(e event) {
 		w.giveUp(k)
 	case evLost:
 		w.lost(k)
-	case evStalled:
+	case evDelayed:
 		w.arrive(k)
 	case evTurn:
 		w.reverse = !w.reverse
@@ -118,7 +118,7 @@ func (w *world) fault(f plan.Kind, i, k int) {
 	case plan.OldRead:
 		read := h.reads[0]
 		h.reads = h.reads[1:]
-		w.stalled = append(w.stalled, stalled{read: &read, host: i})
+		w.delayed = append(w.delayed, delayed{read: &read, host: i})
 	case plan.Doubling:
 		switch k {
 		case 0:
@@ -175,7 +175,7 @@ func (w *world) sever(c uint8) {
 	for i := range w.hosts {
 		if !w.linkOpen(i) {
 			w.beats[i], w.replies[1-i] = nil, nil
-			w.stalled = slices.DeleteFunc(w.stalled, func(s stalled) bool {
+			w.delayed = slices.DeleteFunc(w.delayed, func(s delayed) bool {
 				return s.beat != nil && s.host == i || s.beat == nil && s.frame == nil && s.read == nil && s.host == 1-i
 			})
 			w.messages = slices.DeleteFunc(w.messages, func(m message) bool { return m.to == 1-i })
@@ -200,7 +200,7 @@ func (w *world) down(i int) {
 	w.messages = slices.DeleteFunc(w.messages, func(m message) bool { return m.to == i })
 	w.frames = slices.DeleteFunc(w.frames, func(f frame) bool { return f.back && f.from == i || !f.back && f.from == 1-i })
 	w.beats[1-i], w.replies[i] = nil, nil
-	w.stalled = slices.DeleteFunc(w.stalled, func(s stalled) bool {
+	w.delayed = slices.DeleteFunc(w.delayed, func(s delayed) bool {
 		if s.frame != nil {
 			return s.frame.back == (s.frame.from == i)
 		}
@@ -240,15 +240,15 @@ func (w *world) facts(i int) role.FactsRead {
 
 // pass lets a tick go by. The clock of slow does not count all of it.
 func (w *world) pass(slow int) {
-	w.stalled = slices.DeleteFunc(w.stalled, func(s stalled) bool {
+	w.delayed = slices.DeleteFunc(w.delayed, func(s delayed) bool {
 		late := s.read != nil && s.age == 2 && w.works(s.host)
 		if late {
 			w.hosts[s.host].later = append(w.hosts[s.host].later, role.RecordRead{Wall: wall(w.hosts[s.host].clock), Failed: true})
 		}
 		return late
 	})
-	for k := range w.stalled {
-		w.stalled[k].age = min(2, w.stalled[k].age+1)
+	for k := range w.delayed {
+		w.delayed[k].age = min(2, w.delayed[k].age+1)
 	}
 	for i := range w.hosts {
 		w.hosts[i].clock += tick
@@ -357,7 +357,7 @@ func (w *world) deliverMessage(k int, again bool) {
 
 // stall takes something off its way; it arrives at any later time.
 func (w *world) stall(i, k int) {
-	s := stalled{host: i}
+	s := delayed{host: i}
 	switch {
 	case k == 0:
 		s.beat, w.beats[i] = w.beats[i], nil
@@ -372,12 +372,12 @@ func (w *world) stall(i, k int) {
 		s.frame = &f
 		w.frames = slices.Delete(w.frames, k-32, k-31)
 	}
-	w.stalled = append(w.stalled, s)
+	w.delayed = append(w.delayed, s)
 }
 
 // canArrive: what was delayed finds its receiver.
 func (w *world) canArrive(k int) bool {
-	s := w.stalled[k]
+	s := w.delayed[k]
 	switch {
 	case s.beat != nil:
 		return w.works(1-s.host) && w.linkOpen(s.host) && w.beats[s.host] == nil
@@ -396,8 +396,8 @@ func (w *world) canArrive(k int) bool {
 }
 
 func (w *world) arrive(k int) {
-	s := w.stalled[k]
-	w.stalled = slices.Delete(w.stalled, k, k+1)
+	s := w.delayed[k]
+	w.delayed = slices.Delete(w.delayed, k, k+1)
 	switch {
 	case s.beat != nil:
 		w.beats[s.host] = s.beat

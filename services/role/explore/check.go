@@ -19,7 +19,7 @@ func (w *world) check() {
 	}
 	for i := range w.hosts {
 		h := &w.hosts[i]
-		if r.Epoch > 0 && h.upd.duty == serving && r.Epoch == h.upd.epoch && r.Active != w.member(i) {
+		if r.Epoch > 0 && h.upd.state == serving && r.Epoch == h.upd.epoch && r.Active != w.member(i) {
 			w.fail("%s serves epoch %d, which belongs to %s", h.name, h.upd.epoch, r.Active.Host)
 		}
 		if r.Epoch == 0 || !r.Has(w.member(i)) || h.disk.note.Out || h.disk.note.Version < r.Membership() {
@@ -30,7 +30,7 @@ func (w *world) check() {
 		}
 	}
 	a, b := &w.hosts[0], &w.hosts[1]
-	if a.upd.duty == serving && b.upd.duty == serving && a.upd.epoch == b.upd.epoch {
+	if a.upd.state == serving && b.upd.state == serving && a.upd.epoch == b.upd.epoch {
 		w.fail("both serve epoch %d", a.upd.epoch)
 	}
 	if w.mayAnswer(0) && w.mayAnswer(1) {
@@ -71,7 +71,7 @@ func (w *world) mayAnswer(i int) bool {
 func (w *world) whole() bool {
 	for i := range w.hosts {
 		h, o := &w.hosts[i], &w.hosts[1-i]
-		if h.up && o.up && h.m.Role() == role.Active && h.upd.duty == serving && h.upd.hold != nil && h.upd.hold.met &&
+		if h.up && o.up && h.m.Role() == role.Active && h.upd.state == serving && h.upd.hold != nil && h.upd.hold.met &&
 			o.m.Role() == role.Standby && len(w.shown(i).record.InSync) == 2 && w.shown(i).record.Active == w.member(i) && w.agree() &&
 			h.m.View().Mode == role.Paired && o.m.View().Mode == role.Paired && h.upd.required {
 			return true

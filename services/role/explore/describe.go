@@ -59,8 +59,8 @@ func (w *world) describe(e event) string {
 		return fmt.Sprintf("%s attaches terminal %d", h, e.arg)
 	case evSeen:
 		return fmt.Sprintf("%s hears of its terminals: %+v", h, w.terms.Seen(int(e.host)))
-	case evStalled:
-		s := w.stalled[e.arg]
+	case evDelayed:
+		s := w.delayed[e.arg]
 		switch {
 		case s.beat != nil:
 			return fmt.Sprintf("the delayed beat of %s arrives", w.hosts[s.host].name)
@@ -82,7 +82,7 @@ func (w *world) describe(e event) string {
 	case evStart:
 		return fmt.Sprintf("%s starts", h)
 	case evThaw:
-		if e.arg == overslept {
+		if e.arg == stalled {
 			return fmt.Sprintf("%s is thawed, and knows how late it is", h)
 		}
 		return fmt.Sprintf("%s is thawed", h)

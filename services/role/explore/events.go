@@ -44,14 +44,14 @@ const (
 	evLateApply             // the arbiter gets request arg although its sender is cut off or has given up
 	evGiveUp                // the sender of request arg gives up; cut off, this is no fault
 	evLost                  // the answer arg is lost with the connection; cut off, this is no fault
-	evStalled               // what was delayed arrives, arg
+	evDelayed               // what was delayed arrives, arg
 	evTurn                  // from now on what is owed happens in the reverse order
 	evFault                 // the first of the faults, see faultEvent
 )
 
-// overslept is the thaw of a main that knows how late it is before it takes anything else. It says a whole lease, also when
+// stalled is the thaw of a main that knows how late it is before it takes anything else. It says a whole lease, also when
 // it was less: no excuse may be unsafe.
-const overslept = 1
+const stalled = 1
 
 // faultEvent is a fault of a kind, with its target: a host, and what of it.
 func faultEvent(k plan.Kind, host, arg int) event {
@@ -180,7 +180,7 @@ func (w *world) unowed(to []event) []event {
 			if !w.rules.Witnessless { // else it has to know
 				to = append(to, event{evThaw, u, 0})
 			}
-			to = append(to, event{evThaw, u, overslept})
+			to = append(to, event{evThaw, u, stalled})
 		default:
 			if w.canWrite(i) {
 				to = append(to, event{evWrite, u, 0})
@@ -201,9 +201,9 @@ func (w *world) unowed(to []event) []event {
 			}
 		}
 	}
-	for k := range w.stalled {
+	for k := range w.delayed {
 		if w.canArrive(k) {
-			to = append(to, event{evStalled, 0, uint8(k)})
+			to = append(to, event{evDelayed, 0, uint8(k)})
 		}
 	}
 	for _, c := range w.cuts() {

@@ -32,7 +32,7 @@ func appended(log []entry, more ...entry) []entry {
 func (w *world) commit(i, n int) {
 	h := &w.hosts[i]
 	h.disk.committed = max(h.disk.committed, n)
-	if h.upd.duty == serving && h.upd.epoch < w.forced {
+	if h.upd.state == serving && h.upd.epoch < w.forced {
 		return // an old active that has not read the record yet
 	}
 	if w.rules.Terminals > 0 && w.terms.Served(i, h.upd.epoch) == 0 {
@@ -50,7 +50,7 @@ func (w *world) commit(i, n int) {
 // canWrite: the host serves, nothing is in flight, and logs do not differ by more than is explored.
 func (w *world) canWrite(i int) bool {
 	h := &w.hosts[i]
-	if h.upd.duty != serving || h.upd.flight != nil || w.rules.Terminals > 0 && w.terms.Served(i, h.upd.epoch) == 0 {
+	if h.upd.state != serving || h.upd.flight != nil || w.rules.Terminals > 0 && w.terms.Served(i, h.upd.epoch) == 0 {
 		return false
 	}
 	if len(h.orders) > 0 {
@@ -133,10 +133,10 @@ func (w *world) deliverFrame(k int) {
 // canProbe: an active without an open session reaches an updater that would take it.
 func (w *world) canProbe(i int) bool {
 	h, o := &w.hosts[i], &w.hosts[1-i]
-	if h.upd.duty != serving || w.sessionOpen(i) || !w.replicationOpen() || h.disk.epoch < o.disk.epoch {
+	if h.upd.state != serving || w.sessionOpen(i) || !w.replicationOpen() || h.disk.epoch < o.disk.epoch {
 		return false
 	}
-	return o.upd.duty == standby || o.upd.duty == drained && h.upd.epoch > o.upd.epoch
+	return o.upd.state == standby || o.upd.state == drained && h.upd.epoch > o.upd.epoch
 }
 
 // probe begins a session: the other journal is fenced, what only it has is set aside, history is sent.
@@ -168,7 +168,7 @@ func (w *world) probe(i int) {
 // canFeed: the other host lacks committed history.
 func (w *world) canFeed(i int) bool {
 	h, o := &w.hosts[i], &w.hosts[1-i]
-	return h.upd.duty == serving && w.sessionOpen(i) && w.replicationOpen() &&
+	return h.upd.state == serving && w.sessionOpen(i) && w.replicationOpen() &&
 		(len(o.disk.log) < h.disk.committed || o.disk.committed < h.disk.committed)
 }
 
@@ -182,7 +182,7 @@ func (w *world) feed(i int) {
 
 func (w *world) canMeet(i int) bool {
 	u := &w.hosts[i].upd
-	return u.duty == serving && u.hold != nil && !u.hold.met && w.sessionOpen(i) && w.replicationOpen() && len(w.hosts[1-i].disk.log) >= u.hold.upTo
+	return u.state == serving && u.hold != nil && !u.hold.met && w.sessionOpen(i) && w.replicationOpen() && len(w.hosts[1-i].disk.log) >= u.hold.upTo
 }
 
 // meet: the other host holds everything before the frames that wait for it, and notes so; then main is told.

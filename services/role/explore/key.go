@@ -119,7 +119,7 @@ func (k *keyer) steps(w *world) {
 		if b := w.replies[1-i]; b != nil {
 			s = append(s, b.view.Steps)
 		}
-		for _, late := range w.stalled {
+		for _, late := range w.delayed {
 			switch {
 			case late.beat != nil && late.host == i:
 				s = append(s, late.beat.view.Steps)
@@ -134,7 +134,7 @@ func (k *keyer) steps(w *world) {
 
 func (k *keyer) updater(h *host, same int) {
 	c, u := &k.canon, &h.upd
-	c.Byte(byte(u.duty))
+	c.Byte(byte(u.state))
 	c.EpochNumber(u.epoch)
 	c.Bools(u.prepared, u.required, u.flight != nil, u.hold != nil)
 	c.ID(u.session)
@@ -161,8 +161,8 @@ func (k *keyer) wire(w *world) {
 		k.beat(w.beats[i])
 		k.beat(w.replies[i])
 	}
-	c.Byte(byte(len(w.stalled)))
-	for _, s := range w.stalled {
+	c.Byte(byte(len(w.delayed)))
+	for _, s := range w.delayed {
 		c.Now = w.hosts[s.host].clock
 		c.Byte(byte(s.host))
 		k.beat(s.beat)

@@ -69,7 +69,7 @@ var roleMutants = []mutant{
 	{"R11: an answer to a read that was sent before an attempt settles it", edit{"register.go",
 		"case a.after && (in.Revision",
 		"case (BROKEN || a.after) && (in.Revision"}, "old-read", nil},
-	{"T11: a main that overslept moves its lease on", edit{"step.go",
+	{"T11: a main that was stalled moves its lease on", edit{"step.go",
 		"m.term.repliedAt = min(m.term.repliedAt+late, m.now)",
 		"m.term.repliedAt = min(m.term.repliedAt+late, m.now)\nif BROKEN {\nm.term.leaseUntil += late\n}"}, "freeze-and-cut", nil},
 	{"a promise has no margin for clocks", edit{"config.go",

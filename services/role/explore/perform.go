@@ -78,7 +78,7 @@ func (w *world) perform(i int, action role.Action) {
 			h.disk.pair, h.disk.version = a.PairID, max(h.disk.version, a.RecordVersion)
 			if a.Epoch > h.disk.epoch {
 				h.disk.epoch = a.Epoch
-				if h.upd.duty == standby { // else it may come after the order that is under way
+				if h.upd.state == standby { // else it may come after the order that is under way
 					h.upd.grant = 0
 				}
 			}

@@ -64,7 +64,7 @@ func (w *world) loseRecord(way int) {
 		w.hosts[a.host].later = append(w.hosts[a.host].later, role.RecordWritten{Ticket: a.in.Ticket, Outcome: role.InDoubt})
 	}
 	w.requests, w.answers = nil, nil
-	w.stalled = slices.DeleteFunc(w.stalled, func(s stalled) bool {
+	w.delayed = slices.DeleteFunc(w.delayed, func(s delayed) bool {
 		if s.read != nil {
 			w.hosts[s.host].later = append(w.hosts[s.host].later, role.RecordRead{Wall: wall(w.hosts[s.host].clock), Failed: true})
 		}

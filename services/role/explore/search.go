@@ -78,7 +78,7 @@ func (s *scenario) first() (w *world, failure string) {
 		until(func() bool { return len(w.requests) > 0 })
 	case "relieved": // b has taken over because a is frozen, and serves no terminal yet
 		w.hosts[0].frozen = true
-		until(func() bool { return w.hosts[1].upd.duty == serving })
+		until(func() bool { return w.hosts[1].upd.state == serving })
 	}
 	if s.Begin == "solo" || s.Begin == "close" {
 		w.down(1)

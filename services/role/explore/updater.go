@@ -13,7 +13,7 @@ import (
 func (w *world) updaterState(i int) role.UpdaterState {
 	h := &w.hosts[i]
 	s := role.UpdaterState{Position: positionAt(h.disk.log, len(h.disk.log)), Committed: positionAt(h.disk.log, h.disk.committed), Note: h.disk.note}
-	if h.upd.duty != serving {
+	if h.upd.state != serving {
 		return s
 	}
 	switch {
@@ -71,7 +71,7 @@ func (w *world) updaterDown(i int) {
 func (w *world) resign(i int) {
 	u := &w.hosts[i].upd
 	w.endSession(i)
-	u.duty, u.flight, u.prepared = standby, nil, false
+	u.state, u.flight, u.prepared = standby, nil, false
 	w.dropHold(i)
 }
 
@@ -141,8 +141,8 @@ func (w *world) order(i int) {
 		w.dropHold(i)
 		w.prepare(i, a)
 	case role.Release:
-		if u.duty == preparing {
-			u.duty, u.prepared = standby, false
+		if u.state == preparing {
+			u.state, u.prepared = standby, false
 		}
 	case role.Serve:
 		w.serve(i, a)
@@ -177,7 +177,7 @@ func (w *world) prepare(i int, a role.Prepare) {
 		w.step(i, p)
 		return
 	}
-	h.upd.duty, h.upd.epoch = preparing, a.Epoch
+	h.upd.state, h.upd.epoch = preparing, a.Epoch
 	if w.rules.Broken == plan.EpochEarly {
 		h.disk.epoch = a.Epoch
 	}
@@ -185,7 +185,7 @@ func (w *world) prepare(i int, a role.Prepare) {
 		h.upd.grant = 0
 	}
 	if p.Position.Before(a.AtLeast) {
-		p.Unfit, h.upd.duty = "updates are missing", standby
+		p.Unfit, h.upd.state = "updates are missing", standby
 	}
 	h.upd.prepared = p.Unfit == ""
 	w.step(i, p)
@@ -194,7 +194,7 @@ func (w *world) prepare(i int, a role.Prepare) {
 func (w *world) serve(i int, a role.Serve) {
 	h := &w.hosts[i]
 	h.muted = false
-	if u := &h.upd; u.duty == serving {
+	if u := &h.upd; u.state == serving {
 		s := role.Served{Epoch: a.Epoch, Position: positionAt(h.disk.log, h.disk.committed)}
 		if u.epoch != a.Epoch {
 			s.Failure = "another epoch is served"
@@ -205,17 +205,17 @@ func (w *world) serve(i int, a role.Serve) {
 	s := role.Served{Epoch: a.Epoch}
 	if a.Resume {
 		s = w.resume(i, a)
-	} else if h.upd.duty != preparing || !h.upd.prepared || h.upd.epoch != a.Epoch {
+	} else if h.upd.state != preparing || !h.upd.prepared || h.upd.epoch != a.Epoch {
 		s.Failure = "the epoch was not prepared"
 	}
 	if s.Failure != "" {
-		h.upd.duty = standby
+		h.upd.state = standby
 		w.step(i, s)
 		return
 	}
 	w.use(i, a.Epoch)
 	h.disk.epoch, h.disk.version = a.Epoch, max(h.disk.version, a.RecordVersion)
-	h.upd.duty, h.upd.epoch, h.upd.required = serving, a.Epoch, a.RequirePeer
+	h.upd.state, h.upd.epoch, h.upd.required = serving, a.Epoch, a.RequirePeer
 	if w.rules.Broken != plan.NoFence {
 		h.upd.grant = 0
 	}
@@ -245,7 +245,7 @@ func (w *world) resume(i int, a role.Serve) role.Served {
 	case w.rules.Broken == plan.ResumeBlind:
 		w.commit(i, len(h.disk.log))
 		return s
-	case !w.replicationOpen() || o.upd.duty == preparing || o.upd.duty == serving || o.disk.epoch > a.Epoch:
+	case !w.replicationOpen() || o.upd.state == preparing || o.upd.state == serving || o.disk.epoch > a.Epoch:
 		s.Failure, s.Unreadable = "the other journal can't be read", true
 		return s
 	}
@@ -269,7 +269,7 @@ func (w *world) resume(i int, a role.Serve) role.Served {
 
 func (w *world) require(i int, a role.Require) {
 	u := &w.hosts[i].upd
-	if u.duty != serving || u.epoch != w.hosts[i].m.View().Epoch {
+	if u.state != serving || u.epoch != w.hosts[i].m.View().Epoch {
 		w.step(i, role.Required{Serial: a.Serial, Failure: "the epoch is not served"})
 		return
 	}
@@ -300,13 +300,13 @@ func (w *world) drain(i int, a role.Drain) {
 		w.silence(i)
 	}
 	d := role.Drained{Serial: a.Serial, Position: positionAt(h.disk.log, h.disk.committed)}
-	if u.duty != serving && u.duty != drained {
+	if u.state != serving && u.state != drained {
 		d.Failure = "the epoch is not served"
 	} else {
 		if w.rules.Broken != plan.NoDrain {
 			epoch := u.epoch
 			w.resign(i)
-			u.duty, u.epoch = drained, epoch
+			u.state, u.epoch = drained, epoch
 		}
 		h.disk.note = a.Membership
 	}

@@ -45,11 +45,11 @@ type disk struct {
 	committed      int     // how much of it is known to be committed
 }
 
-// duty of an updater, as services/updater has it.
-type duty uint8
+// updaterState is that of an updater, as services/updater has it.
+type updaterState uint8
 
 const (
-	standby duty = iota
+	standby updaterState = iota
 	preparing
 	serving
 	drained
@@ -73,7 +73,7 @@ type hold struct {
 // updater is the part of an updater's state that a crash ends.
 type updater struct {
 	up       bool
-	duty     duty
+	state    updaterState
 	epoch    uint64
 	prepared bool
 	required bool
@@ -160,8 +160,8 @@ type frame struct {
 	back    bool // it is the acknowledgement
 }
 
-// stalled is a beat, reply, message or frame that arrives at some later time; one of them is set.
-type stalled struct {
+// delayed is a beat, reply, message or frame that arrives at some later time; one of them is set.
+type delayed struct {
 	beat, reply *beat
 	message     *message
 	frame       *frame
@@ -205,7 +205,7 @@ type world struct {
 	terms    terminals.Set
 	used     []use  // who has served the last epochs
 	forced   uint64 // the last epoch that was taken by force: what it left out counts as acknowledged no more
-	stalled  []stalled
+	delayed  []delayed
 	faults   plan.Faults
 	ids      uint64
 	reverse  bool // what is owed happens in the reverse order
@@ -249,7 +249,7 @@ func (w *world) clone() *world {
 	c.answers = slices.Clone(c.answers)
 	c.messages = slices.Clone(c.messages)
 	c.frames = slices.Clone(c.frames)
-	c.stalled = slices.Clone(c.stalled)
+	c.delayed = slices.Clone(c.delayed)
 	c.used = slices.Clone(c.used)
 	return &c
 }

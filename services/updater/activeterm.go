@@ -25,7 +25,7 @@ import (
 // the own journal that are not known to be committed; the other host must have them before they are.
 func (u *updater) openTerm(ctx context.Context, q bus.Serve, backlog []history.Stored) error {
 	life, end := context.WithCancelCause(context.Background())
-	a := &activity{end: end, sender: replication.NewSender(u.senderConfig(q.Epoch, backlog))}
+	a := &activeTerm{end: end, sender: replication.NewSender(u.senderConfig(q.Epoch, backlog))}
 	a.term = &term{
 		epoch: q.Epoch, tickets: ticket.NewDesk(q.TicketKey), store: u.store, own: u.ownSeam(u.tail), other: u.otherSeam(a.sender), times: u.times, clock: u.clock, retention: u.config.Retention,
 		room: u.applier.roomy, hurry: u.applier.hurry, queue: queue.New(callSize), ended: make(chan struct{}), changed: make(chan struct{}),
@@ -52,12 +52,12 @@ func (u *updater) openTerm(ctx context.Context, q bus.Serve, backlog []history.S
 			return err
 		}
 	}
-	u.enter(post{duty: serving, epoch: q.Epoch, active: a})
+	u.enter(state{kind: serving, epoch: q.Epoch, active: a})
 	return nil
 }
 
-// run starts a goroutine of the activity. An error that is not its end's is one of the own disk and ends the process.
-func (a *activity) run(u *updater, name string, life context.Context, f func(context.Context) error) {
+// run starts a goroutine of the activeTerm. An error that is not its end's is one of the own disk and ends the process.
+func (a *activeTerm) run(u *updater, name string, life context.Context, f func(context.Context) error) {
 	a.group.Add(1)
 	go func() {
 		defer a.group.Done()
@@ -68,7 +68,7 @@ func (a *activity) run(u *updater, name string, life context.Context, f func(con
 }
 
 // settle makes frames wait for the other host where it is required, and commits the backlog once it has that.
-func (u *updater) settle(ctx context.Context, a *activity, life context.Context, required bool, backlog []history.Stored) error {
+func (u *updater) settle(ctx context.Context, a *activeTerm, life context.Context, required bool, backlog []history.Stored) error {
 	if !required {
 		return nil
 	}

@@ -11,12 +11,12 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// duty is what this host is ordered to be.
-type duty uint8
+// stateKind is what this host is ordered to be.
+type stateKind uint8
 
 const (
 	// standby: it takes what an active sends. Entered at the start, by order, and when anything below fails.
-	standby duty = iota
+	standby stateKind = iota
 	// preparing: it takes nothing from anybody; a takeover is being made ready, or a term begun. Entered by Prepare and
 	// Serve, left by Serve, Release, Standby.
 	preparing
@@ -26,18 +26,18 @@ const (
 	drained
 )
 
-// post is the duty with what belongs to it.
-type post struct {
-	duty   duty
+// state is what this host is ordered to be, with what belongs to it.
+type state struct {
+	kind   stateKind
 	epoch  uint64            // of the term that is prepared, served or drained
 	mark   history.Mark      // preparing: end of the journal once it is fenced and validated; zero before
 	ready  bool              // preparing: mark is valid
 	last   position.Position // drained: of the term
-	active *activity         // serving
+	active *activeTerm       // serving
 }
 
-// activity is a term with what drives the other host, and with who waits for both to end.
-type activity struct {
+// activeTerm is a term with what drives the other host, and with who waits for both to end.
+type activeTerm struct {
 	term   *term
 	sender *replication.Sender
 	end    context.CancelCauseFunc
@@ -45,31 +45,31 @@ type activity struct {
 }
 
 // stop ends the term and waits until nothing of it runs any more.
-func (a *activity) stop(cause error) {
+func (a *activeTerm) stop(cause error) {
 	a.end(cause)
 	a.group.Wait()
 }
 
-func (u *updater) present() post {
+func (u *updater) present() state {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.post
+	return u.state
 }
 
 // prepareFor enters the way to a term. From here on the receiver commits nothing for the applier, which would wait for the
 // journal; it fails when that takes longer than ctx has.
 func (u *updater) prepareFor(ctx context.Context, epoch uint64) error {
 	if err := journal.Acquire(ctx, u.purging); err != nil {
-		return fmt.Errorf("leave the duty: %w", err)
+		return fmt.Errorf("leave the state: %w", err)
 	}
 	defer u.purging.Release(1)
-	u.enter(post{duty: preparing, epoch: epoch})
+	u.enter(state{kind: preparing, epoch: epoch})
 	return nil
 }
 
-func (u *updater) enter(p post) {
+func (u *updater) enter(p state) {
 	u.mu.Lock()
-	u.post = p
+	u.state = p
 	u.mu.Unlock()
 	u.beat()
 }
@@ -78,10 +78,10 @@ func (u *updater) enter(p post) {
 func (u *updater) serving() *term {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.post.duty != serving {
+	if u.state.kind != serving {
 		return nil
 	}
-	return u.post.active.term
+	return u.state.active.term
 }
 
 // allow refuses the other host's hello where it must not change this host's journal (R5). Epochs lower than known are
@@ -90,11 +90,11 @@ func (u *updater) allow(epoch uint64) error {
 	switch p := u.present(); {
 	case u.facts.Get().Restored != nil:
 		return fmt.Errorf("%w: this host was restored from a backup, and nobody has finished that", replication.ErrNotNow)
-	case p.duty == preparing:
+	case p.kind == preparing:
 		return fmt.Errorf("%w: this host is taking over as epoch %d", replication.ErrNotNow, p.epoch)
-	case p.duty == serving:
+	case p.kind == serving:
 		return fmt.Errorf("%w: this host serves epoch %d", replication.ErrNotNow, p.epoch)
-	case p.duty == drained && epoch <= p.epoch:
+	case p.kind == drained && epoch <= p.epoch:
 		return fmt.Errorf("%w: this host has served epoch %d", replication.ErrNotNow, p.epoch)
 	}
 	return nil
@@ -103,8 +103,8 @@ func (u *updater) allow(epoch uint64) error {
 // resign ends whatever term there is. What it has not committed stays in the journal, for the next active to decide.
 func (u *updater) resign(cause error) {
 	u.mu.Lock()
-	active := u.post.active
-	u.post = post{duty: standby}
+	active := u.state.active
+	u.state = state{kind: standby}
 	u.mu.Unlock()
 	if active != nil {
 		active.stop(cause)

@@ -1,4 +1,4 @@
-package blackbox
+package flightrecorder
 
 import (
 	"bytes"

@@ -18,10 +18,10 @@ var (
 	errOrders     = errors.New("too many orders wait")
 )
 
-// conductor carries out main's orders. Those that change the duty run one at a time; a later one ends an earlier one
+// orderQueue carries out main's orders. Those that change the state run one at a time; a later one ends an earlier one
 // that still waits, because main knows better now. Main may repeat an order after a timeout: the same order again
 // while it runs gets the same answer. Facts and notes are answered at once, beside them, and so are all questions, by others.
-type conductor struct {
+type orderQueue struct {
 	u      *updater
 	orders chan order
 	router *bus.Router // of orders and notes
@@ -30,7 +30,7 @@ type conductor struct {
 	asides asides
 }
 
-// order is an order that changes the duty.
+// order is an order that changes the state.
 type order struct {
 	call     string // subject of its endpoint
 	request  any
@@ -60,8 +60,8 @@ type answerer interface {
 	Answer(r *bus.Router, group bus.Group)
 }
 
-func newConductor(u *updater, answerers ...answerer) *conductor {
-	c := &conductor{u: u, orders: make(chan order, ordersQueue), router: bus.NewRouter(bus.InboxPrefix(bus.ProcessMain)),
+func newOrderQueue(u *updater, answerers ...answerer) *orderQueue {
+	c := &orderQueue{u: u, orders: make(chan order, ordersQueue), router: bus.NewRouter(bus.InboxPrefix(bus.ProcessMain)),
 		aside: bus.NewRouter("inbox")} // terminal-if asks too; who may ask what, the bus says
 	c.takeOrders()
 	for _, a := range answerers {
@@ -71,7 +71,7 @@ func newConductor(u *updater, answerers ...answerer) *conductor {
 }
 
 // takeOrders has what main orders carried out.
-func (c *conductor) takeOrders() {
+func (c *orderQueue) takeOrders() {
 	u := c.u
 	bus.CallFacts.Handle(c.router, func(_ bus.FactsRequest, answer func(bus.Facts, error)) { answer(u.describe(), nil) })
 	bus.CallNote.HandleIn(context.Background(), c.router, &inOrder{group: &c.asides}, func(_ context.Context, q bus.Note) (bus.Done, error) { return u.note(q) })
@@ -83,7 +83,7 @@ func (c *conductor) takeOrders() {
 	inTurn(c, bus.CallPrepare, u.prepare)
 	inTurn(c, bus.CallRelease, func(context.Context, bus.Release) (bus.Done, error) { return u.release() })
 	inTurn(c, bus.CallServe, func(ctx context.Context, q bus.Serve) (bus.Served, error) {
-		u.blackbox.Note(fmt.Sprintf("epoch-%d", q.Epoch))
+		u.recorder.Note(fmt.Sprintf("epoch-%d", q.Epoch))
 		return u.serve(ctx, q)
 	})
 	inTurn(c, bus.CallRequire, u.require)
@@ -92,7 +92,7 @@ func (c *conductor) takeOrders() {
 }
 
 // inTurn has the orders of an endpoint carried out one at a time with all others that are in turn.
-func inTurn[Q, A any](c *conductor, e bus.Endpoint[Q, A], carryOut func(context.Context, Q) (A, error)) {
+func inTurn[Q, A any](c *orderQueue, e bus.Endpoint[Q, A], carryOut func(context.Context, Q) (A, error)) {
 	e.Handle(c.router, func(q Q, answer func(A, error)) {
 		o := order{
 			call: e.Subject(), request: q,
@@ -109,7 +109,7 @@ func inTurn[Q, A any](c *conductor, e bus.Endpoint[Q, A], carryOut func(context.
 }
 
 // serve takes orders and questions, each on a connection of its own.
-func (c *conductor) serve(conns bus.HostConns) error {
+func (c *orderQueue) serve(conns bus.HostConns) error {
 	orders, err := c.router.Listen(conns.Control, bus.Control(bus.ProcessUpdater))
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (c *conductor) serve(conns bus.HostConns) error {
 }
 
 // stop takes no more orders.
-func (c *conductor) stop() {
+func (c *orderQueue) stop() {
 	for _, f := range c.stops {
 		f()
 	}
@@ -155,7 +155,7 @@ func (a *asides) end() {
 }
 
 // run carries orders out until ctx ends, then ends the term.
-func (c *conductor) run(ctx context.Context) error {
+func (c *orderQueue) run(ctx context.Context) error {
 	defer c.asides.end()
 	var running *job
 	var later []order

@@ -1,13 +1,13 @@
-// Package blackbox keeps the last seconds of a process's execution trace in memory, and writes them to a file after a
+// Package flightrecorder keeps the last seconds of a process's execution trace in memory, and writes them to a file after a
 // moment that somebody will ask about: a takeover. The file shows what ran, what waited and for what, to the microsecond.
 //
-//	recorder := blackbox.New(blackbox.Config{Dir: dir, Name: "a-main", Log: log})
+//	recorder := flightrecorder.New(flightrecorder.Config{Dir: dir, Name: "a-main", Log: log})
 //	group.Go(func() error { return recorder.Run(ctx) })
 //	recorder.Note("epoch-7") // never waits
 //
 // Nobody waits for it: a file is written by Run's goroutine, some time after the moment, so that what followed is in it and what
 // terminals wait for is over. An error is logged and changes nothing.
-package blackbox
+package flightrecorder
 
 import (
 	"context"

@@ -219,8 +219,8 @@ func TestDrain_OutlastsARightThatIsNotGivenBack(t *testing.T) {
 	}
 }
 
-// TestTenure_LateAuditEndsNoLaterOne: the answer to an attach of a term that is over begins no audit, and ends none of the new term.
-func TestTenure_LateAuditEndsNoLaterOne(t *testing.T) {
+// TestTerms_LateAuditEndsNoLaterOne: the answer to an attach of a term that is over begins no audit, and ends none of the new term.
+func TestTerms_LateAuditEndsNoLaterOne(t *testing.T) {
 	p := newDrainPair(t, time.Minute)
 	p.is(role.Active, 7, lease.Right{})
 	p.on(func() { p.attach(7) })
@@ -228,7 +228,7 @@ func TestTenure_LateAuditEndsNoLaterOne(t *testing.T) {
 	p.is(role.Takeover, 0, lease.Right{})
 	p.is(role.Active, 8, lease.Right{})
 	p.makeAuditor()
-	p.on(func() { p.driver.work.Go(p.auditor.Begin(p.tenure.ctx, 8)) })
+	p.on(func() { p.driver.work.Go(p.auditor.Begin(p.current.ctx, 8)) })
 	p.answer(late, bus.Attached{Attached: 1})
 	// The answer came when an order given after it is answered.
 	done := make(chan struct{})
@@ -250,12 +250,12 @@ func (p *drainPair) makeAuditor() {
 	p.auditor = audit.New(audit.Config{Pair: auditCalls{p.host}, Events: p.events, Alarms: alarms.NewSet("a", 1), Counts: &p.measures, Log: p.log})
 }
 
-// TestTenure_AuditsWhoAttachesLater: terminals that attach when the audit of their term is through are asked, while the host serves.
-func TestTenure_AuditsWhoAttachesLater(t *testing.T) {
+// TestTerms_AuditsWhoAttachesLater: terminals that attach when the audit of their term is through are asked, while the host serves.
+func TestTerms_AuditsWhoAttachesLater(t *testing.T) {
 	p := newDrainPair(t, time.Minute)
 	p.makeAuditor()
 	p.is(role.Active, 7, lease.Right{})
-	p.on(func() { p.driver.work.Go(p.auditor.Begin(p.tenure.ctx, 7)) })
+	p.on(func() { p.driver.work.Go(p.auditor.Begin(p.current.ctx, 7)) })
 	var first, late bus.CollectReceipts
 	p.question(bus.CallReceipts.Subject(), &first, bus.CollectedReceipts{Asked: 1})
 	p.driver.work.Wait()

@@ -19,7 +19,7 @@ func heardOnce(at time.Duration) *Machine {
 	return m
 }
 
-// What was overslept excuses the other main's silence; it does not make what it said before newer than it is: an old
+// The time for which a main was stalled excuses the other main's silence; it does not make what it said before newer than it is: an old
 // active that said before a takeover that it serves would then have said so after it.
 func TestTick_LatenessMakesNothingHeard(t *testing.T) {
 	const heard, late = time.Hour, testLease * 3 / 4

@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// crew owns goroutines that work until its context ends, and ends it with the first error of one of them.
-type crew struct {
+// group owns goroutines that work until its context ends, and ends it with the first error of one of them.
+type group struct {
 	ctx    context.Context
 	fail   context.CancelCauseFunc
-	failed func(error) // told of an error instead of fail, when another crew decides the end
+	failed func(error) // told of an error instead of fail, when another group decides the end
 	group  sync.WaitGroup
 
 	mu      sync.Mutex
 	working map[string]int
 }
 
-func newCrew(ctx context.Context) *crew {
+func newGroup(ctx context.Context) *group {
 	ctx, cancel := context.WithCancelCause(ctx)
-	return &crew{ctx: ctx, fail: cancel, failed: cancel, working: map[string]int{}}
+	return &group{ctx: ctx, fail: cancel, failed: cancel, working: map[string]int{}}
 }
 
 // run starts a goroutine. Its error counts unless it only says that the context has ended.
-func (c *crew) run(name string, f func(context.Context) error) {
+func (c *group) run(name string, f func(context.Context) error) {
 	c.note(name, 1)
 	c.group.Add(1)
 	go func() {
@@ -37,7 +37,7 @@ func (c *crew) run(name string, f func(context.Context) error) {
 	}()
 }
 
-func (c *crew) note(name string, n int) {
+func (c *group) note(name string, n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.working[name] += n; c.working[name] == 0 {
@@ -49,7 +49,7 @@ func (c *crew) note(name string, n int) {
 var errLate = errors.New("did not stop in time")
 
 // wait waits for all, which were told to end before. The error names who did not.
-func (c *crew) wait(limit time.Duration) error {
+func (c *group) wait(limit time.Duration) error {
 	if err := within(limit, "", func() error { c.group.Wait(); return nil }); err == nil {
 		return nil
 	}

@@ -177,7 +177,8 @@ func WhatOf(name string) string {
 	return name[len(timeOfName)+1:]
 }
 
-// Newest reads the newest result of a kind, made whole. Errors: ErrNone, ErrDamaged.
+// Newest reads the newest result of a kind, made whole. What only the binary measured before it has on the same machine is added, and a note
+// names that binary: what takes long is not measured of each. Errors: ErrNone, ErrDamaged.
 func Newest(folder, what string) (*Result, error) {
 	names, err := Files(folder, what)
 	if err != nil {
@@ -186,7 +187,42 @@ func Newest(folder, what string) (*Result, error) {
 	if len(names) == 0 {
 		return nil, fmt.Errorf("%w: %s in %s", ErrNone, what, folder)
 	}
-	return Whole(folder, names)
+	newest, err := Whole(folder, names)
+	if err != nil {
+		return nil, err
+	}
+	for last, name := range slices.Backward(names) {
+		r, err := Load(filepath.Join(folder, name))
+		if err != nil {
+			return nil, err
+		}
+		if r.Version == newest.Version || r.Machine != newest.Machine {
+			continue
+		}
+		before, err := Whole(folder, names[:last+1])
+		if err != nil {
+			return nil, err
+		}
+		if added := newest.take(before); added > 0 {
+			newest.Note("%d series are of the run of %s, of %s", added, before.Time.Format("2006-01-02 15:04"), before.Version)
+		}
+		break
+	}
+	return newest, nil
+}
+
+// take adds the series that only another result has, with its notes, and counts them.
+func (r *Result) take(other *Result) (added int) {
+	for _, s := range other.Series {
+		if r.Find(s.Row, s.Metric) == nil {
+			r.Series = append(r.Series, s)
+			added++
+		}
+	}
+	if added > 0 {
+		r.Notes = append(r.Notes, other.Notes...)
+	}
+	return added
 }
 
 // Whole reads the last of some files, the oldest first, and adds the series that only earlier ones of the same binary on the
@@ -208,15 +244,7 @@ func Whole(folder string, names []string) (*Result, error) {
 		if r.Version != newest.Version || r.Machine != newest.Machine {
 			continue
 		}
-		added := 0
-		for _, s := range r.Series {
-			if newest.Find(s.Row, s.Metric) == nil {
-				newest.Series = append(newest.Series, s)
-				added++
-			}
-		}
-		if added > 0 {
-			newest.Notes = append(newest.Notes, r.Notes...)
+		if added := newest.take(r); added > 0 {
 			newest.Note("%d series are of the run of %s, with %s", added, r.Time.Format("2006-01-02 15:04"), r.settings())
 		}
 	}

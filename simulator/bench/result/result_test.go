@@ -52,12 +52,12 @@ func TestSave_ReplacesNoResultOfTheSameSecond(t *testing.T) {
 	}
 }
 
-func TestNewest_IsMadeWholeFromPartsOfTheSameBinary(t *testing.T) {
+func TestNewest_IsMadeWholeFromPartsAndTheBinaryBefore(t *testing.T) {
 	dir, at := t.TempDir(), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for i, part := range []struct {
 		version, row string
 		value        float64
-	}{{"old", "1 terminal", 1}, {"new", "1 terminal", 2}, {"new", "50 terminals", 3}, {"new", "50 terminals", 4}} {
+	}{{"older", "5 terminals", 8}, {"old", "1 terminal", 1}, {"old", "1000 terminals", 7}, {"new", "1 terminal", 2}, {"new", "50 terminals", 3}, {"new", "50 terminals", 4}} {
 		r := &Result{Time: at.Add(time.Duration(i) * time.Hour), What: "takeover", Version: part.version, Settings: map[string]string{"trials": "5"}}
 		r.Add(part.row, "gap", "ms", Less, part.value)
 		if _, err := r.Save(dir); err != nil {
@@ -65,10 +65,10 @@ func TestNewest_IsMadeWholeFromPartsOfTheSameBinary(t *testing.T) {
 		}
 	}
 	r, err := Newest(dir, "takeover")
-	if err != nil || len(r.Series) != 2 || r.Find("50 terminals", "gap").Samples[0] != 4 || r.Find("1 terminal", "gap").Samples[0] != 2 {
+	if err != nil || len(r.Series) != 3 || r.Find("50 terminals", "gap").Samples[0] != 4 || r.Find("1 terminal", "gap").Samples[0] != 2 || r.Find("1000 terminals", "gap").Samples[0] != 7 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "-trials=5") {
+	if len(r.Notes) != 3 || !strings.Contains(r.Notes[0], "-trials=5") || !strings.HasSuffix(r.Notes[2], ", of old") {
 		t.Errorf("notes: %q", r.Notes)
 	}
 }

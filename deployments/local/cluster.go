@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,6 +46,7 @@ type Options struct {
 	Dir       string // data; "" is a fresh temporary directory, removed at the end
 	Port      int    // base of all ports; 0 picks free ones
 	Terminals int    // 1 to MaxTerminals
+	Each      int    // terminals of one process; 0 is PartSize
 	// TerminalsFile lists terminals that run elsewhere, as HOTPAIR_TERMINALS_FILE does; the cluster then starts none, and
 	// Terminals counts for nothing. Empty: they are the cluster's own.
 	TerminalsFile string
@@ -97,6 +99,8 @@ func New(o Options) (*Cluster, error) {
 	switch {
 	case o.Terminals < 1 || o.Terminals > MaxTerminals:
 		return nil, fmt.Errorf("%w: --terminals %d: give 1 to %d", ErrOption, o.Terminals, MaxTerminals)
+	case o.Each < 0 || o.Each > PartSize:
+		return nil, fmt.Errorf("%w: --each %d: give 1 to %d", ErrOption, o.Each, PartSize)
 	case o.TerminalsFile != "" && o.Load != "":
 		return nil, fmt.Errorf("%w: --load with --terminals-file: who runs the terminals elsewhere has to let them work", ErrOption)
 	case o.Port < 0 || o.Port > 65535:
@@ -105,6 +109,7 @@ func New(o Options) (*Cluster, error) {
 	if err := o.kiosk(); err != nil {
 		return nil, err
 	}
+	o.Each = cmp.Or(o.Each, PartSize)
 	if o.Environ == nil {
 		o.Environ = os.Environ()
 	}
@@ -146,7 +151,7 @@ func (c *Cluster) Run(ctx context.Context) (err error) {
 	if len(c.elsewhere) > 0 {
 		own, groups = 0, []string{Witness, HostA, HostB}
 	}
-	if err := allowFiles(own, c.options.Silent); err != nil {
+	if err := allowFiles(min(own, c.options.Each), c.options.Silent); err != nil {
 		return err
 	}
 	if c.dir, err = claim(c.options.Dir); err != nil {
@@ -235,9 +240,10 @@ func (c *Cluster) plan() error {
 		c.add(name, config.ForHost(c.options.Environ, host), "supervisor")
 	}
 	plain := config.Passed(c.options.Environ)
-	c.add(terminals, append(plain, config.Environ(&c.settings.Log)...), "cluster", "terminals",
-		"--dir", c.dir.path, "--port", strconv.Itoa(c.ports.base), "--terminals", strconv.Itoa(c.options.Terminals), "--plain="+strconv.FormatBool(c.options.Plain),
-		"--http="+strconv.FormatBool(!c.options.Silent), "--files", c.options.Files)
+	fleet := Fleet{
+		Dir: c.dir.path, Port: c.ports.base, Terminals: c.options.Terminals, Each: c.options.Each, Plain: c.options.Plain, Silent: c.options.Silent, Files: c.options.Files,
+	}
+	c.add(terminals, append(plain, config.Environ(&c.settings.Log)...), fleet.arguments()...)
 	c.add(load, plain, "simulate", "--dir", c.dir.path, "--duration", "0", "--workload", c.load.name,
 		"--rate", strconv.Itoa(c.load.rate*c.options.Terminals))
 	return nil

@@ -62,6 +62,8 @@ to start each part by hand, are in the directory.`,
 	// directory before, of which they have certificates, where the wires are to be TLS.
 	f.StringVar(&o.TerminalsFile, "terminals-file", "", "file of terminals that run elsewhere, as id=nats://host:port in lines; none are started")
 	f.Lookup("terminals-file").Hidden = true
+	f.IntVar(&o.Each, "each", PartSize, "terminals of one process; always the same for a directory")
+	f.Lookup("each").Hidden = true
 	f.BoolVar(&o.Plain, "plain", false, "plain text between the parts instead of TLS, to compare with")
 	f.BoolVar(&web, "http", true, "let applications ask the terminals over HTTP too")
 	f.StringVar(&o.Files, "files", "", "folder with the files of a kiosk, which each terminal serves over HTTP (default: a page of its own)")
@@ -144,6 +146,8 @@ func fleetCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&f.Dir, "dir", "", "directory of the cluster")
 	c.Flags().IntVar(&f.Port, "port", 0, "base of the cluster's ports")
+	c.Flags().IntVar(&f.Each, "each", PartSize, "terminals of one process")
+	c.Flags().IntVar(&f.Part, "part", 0, "the part of them that this process runs alone")
 	c.Flags().BoolVar(&f.Plain, "plain", false, "speak plain text")
 	c.Flags().IntVar(&f.Terminals, "terminals", 0, "number of terminals")
 	c.Flags().BoolVar(&web, "http", true, "take applications over HTTP")

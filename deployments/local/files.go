@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// What the process of the terminals has open at the same time: for each the sockets that it listens on, those of two hosts and one of an
-// application, and some for itself.
+// What a process of terminals has open at the same time: for each the sockets that it listens on, those of two hosts and one of an application,
+// and some for itself.
 const (
 	filesEach     = 5
 	filesEachHTTP = 6
@@ -21,7 +21,11 @@ func filesOf(terminals int, silent bool) uint64 {
 	return uint64(filesOfFleet + terminals*filesEachHTTP)
 }
 
-// allowFiles sees to it that the processes which this one starts may open as many files as so many terminals need: terminals beyond the limit would
+// PartSize is how many terminals one process runs at most: so many may have their files open on a machine that lets a process have 20,000. It is the
+// same everywhere, since what the terminals of a process keep is in one file.
+const PartSize = 2500
+
+// allowFiles sees to it that a process which this one starts may open as many files as so many terminals need: terminals beyond the limit would
 // answer nobody, and the pair would never become ready. It raises the limit where the system lets it. The error is ErrOption.
 func allowFiles(terminals int, silent bool) error {
 	need := filesOf(terminals, silent)
@@ -35,5 +39,5 @@ func allowFiles(terminals int, silent bool) error {
 	if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: need, Max: need}) == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: --terminals %d: their process needs %d open files and may have %d: raise that (ulimit -n, by who may), or give fewer terminals", ErrOption, terminals, need, limit.Max)
+	return fmt.Errorf("%w: a process of %d terminals needs %d open files and may have %d: raise that (ulimit -n, by who may), or give fewer with --terminals", ErrOption, terminals, need, limit.Max)
 }

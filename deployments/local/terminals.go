@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,13 +17,14 @@ import (
 	"github.com/hotpair/hotpair/deployments/founding"
 	"github.com/hotpair/hotpair/services/authority"
 	"github.com/hotpair/hotpair/services/config"
+	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/services/terminal"
 	"github.com/hotpair/hotpair/services/terminal/web"
 	"github.com/hotpair/hotpair/services/wires"
 )
 
-// Fleet says which agents one process runs: those of a cluster, all together, since hundreds of terminals on one
-// machine are only there to be served.
+// Fleet says which agents run: those of a cluster, thousands of them in one process, since so many terminals on one machine are only there to
+// be served.
 type Fleet struct {
 	Dir       string // of the cluster; a bundle in it has the secret that the terminals' keys come from
 	Port      int    // base of the cluster's ports
@@ -30,6 +32,8 @@ type Fleet struct {
 	Plain     bool   // no TLS
 	Silent    bool   // no applications over HTTP
 	Files     string // of a kiosk
+	Each      int    // terminals of one process, PartSize as a rule
+	Part      int    // 0: the first of them, and a process for each further part; else that part alone
 }
 
 const (
@@ -73,7 +77,51 @@ func (o *Options) kiosk() error {
 }
 
 // Run runs the agents until ctx ends or one of them fails.
-func (f Fleet) Run(ctx context.Context, log *slog.Logger) (err error) {
+func (f Fleet) Run(ctx context.Context, log *slog.Logger) error {
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() error { return f.runOwn(ctx, log) })
+	if f.Part == 0 {
+		for part := 1; part*f.Each < f.Terminals; part++ {
+			work.Go(func() error { return f.runApart(ctx, part) })
+		}
+	}
+	return work.Wait()
+}
+
+// runApart runs a further part in a process of its own until ctx ends or that process does.
+func (f Fleet) runApart(ctx context.Context, part int) error {
+	f.Part = part
+	child, err := process.Start(process.Spec{Name: fmt.Sprintf("%s, part %d", terminals, part), Args: f.arguments(), Environ: os.Environ()})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-child.Done():
+		return fmt.Errorf("part %d of the terminals has ended: %s", part, child.Wait())
+	case <-ctx.Done():
+		_, err := child.Stop(stopPatience)
+		return err
+	}
+}
+
+// arguments start a process of this fleet.
+func (f Fleet) arguments() []string {
+	return []string{
+		"cluster", "terminals", "--dir", f.Dir, "--port", strconv.Itoa(f.Port), "--terminals", strconv.Itoa(f.Terminals), "--each", strconv.Itoa(f.Each), "--part", strconv.Itoa(f.Part),
+		"--plain=" + strconv.FormatBool(f.Plain), "--http=" + strconv.FormatBool(!f.Silent), "--files", f.Files,
+	}
+}
+
+// folder has what the agents of the part keep.
+func (f Fleet) folder() string {
+	if f.Part == 0 {
+		return filepath.Join(f.Dir, terminals)
+	}
+	return filepath.Join(f.Dir, terminals, fmt.Sprintf("part-%d", f.Part))
+}
+
+// runOwn runs the agents of this process's part.
+func (f Fleet) runOwn(ctx context.Context, log *slog.Logger) (err error) {
 	members, err := readMembers(f.Dir)
 	if err != nil {
 		return err
@@ -87,21 +135,21 @@ func (f Fleet) Run(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	p := ports{base: f.Port, terminals: f.Terminals, silent: f.Silent}
 	// One flush of this machine's disk for all that are attached at the same moment: a terminal in the field has a disk of its own.
-	disk, err := terminal.OpenDisk(filepath.Join(f.Dir, terminals))
+	disk, err := terminal.OpenDisk(f.folder())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, disk.Close()) }()
 	work, ctx := errgroup.WithContext(ctx)
 	starting := make(chan struct{}, startAtOnce)
-	for i := range f.Terminals {
+	for i := f.Part * f.Each; i < min((f.Part+1)*f.Each, f.Terminals); i++ {
 		select {
 		case starting <- struct{}{}:
 		case <-ctx.Done():
 			return work.Wait()
 		}
 		id := TerminalID(i)
-		data := filepath.Join(f.Dir, terminals, id)
+		data := filepath.Join(f.folder(), id)
 		if err := os.MkdirAll(data, 0o700); err != nil {
 			return fmt.Errorf("directory of terminal %s: %w", id, err)
 		}

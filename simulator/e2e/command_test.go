@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/simulator/clustertest"
 )
 
@@ -112,5 +115,40 @@ func TestCommands_HaveHelp(t *testing.T) {
 	out, err := exec.Command(binary, "help", "env").CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "HOTPAIR_LEASE") {
 		t.Errorf("hotpair help env: %v\n%s", err, out)
+	}
+}
+
+// TestTerminals_OfSeveralProcesses: more terminals than one process may have files for run in several, which end with the cluster and find again
+// what they kept.
+func TestTerminals_OfSeveralProcesses(t *testing.T) {
+	sideBySide(t)
+	dir := filepath.Join(t.TempDir(), "cluster")
+	for range 2 {
+		c := startClusterIn(t, dir, []string{"--terminals", "5", "--each", "2"})
+		c.awaitPaired()
+		for _, terminal := range c.File().Terminals {
+			conn, err := nats.Connect(terminal.Address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			reply, err := conn.Request("request.kv.put", []byte(`{"key":"a","value":"1"}`), healWithin)
+			conn.Close()
+			if err != nil || reply.Header.Get(bus.HeaderErrorCode) != "" {
+				t.Fatalf("%s: %+v, %v", terminal.ID, reply, err)
+			}
+		}
+		for _, of := range [][]string{{"part-1", "t3"}, {"part-2", "t5"}} {
+			if _, err := os.Stat(filepath.Join(dir, "terminals", of[0], of[1])); err != nil {
+				t.Error(err)
+			}
+		}
+		if running := strings.Join(processesOf(t, dir, c.groups()), "\n"); !strings.Contains(running, "--part 2") {
+			t.Errorf("a process of the last terminals is not seen:\n%s", running)
+		}
+		groups := c.groups()
+		c.interrupt()
+		if left := processesOf(t, dir, groups); len(left) > 0 {
+			t.Errorf("they live on: %q", left)
+		}
 	}
 }

@@ -75,13 +75,13 @@ func (c *Cluster) start(ctx context.Context, binary string, terminals, settings 
 	if err != nil {
 		return fmt.Errorf("output of the cluster: %w", err)
 	}
-	defer output.Close()
 	c.lines = lines
 	c.child, err = process.Start(process.Spec{
 		Name: "cluster", Path: binary, Args: append([]string{"cluster", "--dir", c.Dir, "--port", "0"}, terminals...),
 		Environ: append(os.Environ(), settings...), Group: true, Output: output,
 	})
-	if err != nil {
+	// What it prints ends with it, so nobody else may hold the end that it writes to.
+	if err := errors.Join(err, output.Close()); err != nil {
 		return err
 	}
 	ready, last := make(chan struct{}), make(chan string, 1)

@@ -101,9 +101,8 @@ func commands() *cobra.Command {
 hotpair help env lists what can be set, hotpair help --all also what a host starts itself.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Version:       version.Long(),
+		Version:       strings.TrimPrefix(version.Long(), "hotpair "),
 	}
-	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetHelpCommand(help())
 	root.AddCommand(local.Command(), simulator.Command())
 	root.AddCommand(with(serviceCommand(), append([]*cobra.Command{scaffold.NewCommand(), conformance.Command()}, running.Commands()...)...), dev.Command(), ask.Command())

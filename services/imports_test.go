@@ -125,6 +125,32 @@ func TestFaults_HaveCodesOfTheirOwn(t *testing.T) {
 	}
 }
 
+// TestImports_NoTemplates: a program that can run a template keeps every method of everything in it, which is a quarter more bytes. The libraries
+// that have one run it only when they are asked to.
+func TestImports_NoTemplates(t *testing.T) {
+	asked := map[string]bool{"SetVersionTemplate": true, "SetHelpTemplate": true, "SetUsageTemplate": true, "Usage": true, "Usagef": true, "Usaget": true}
+	for _, f := range moduleFiles(t) {
+		if f.test {
+			continue
+		}
+		for _, i := range f.syntax.Imports {
+			if path := strings.Trim(i.Path.Value, `"`); path == "text/template" || path == "html/template" {
+				t.Errorf("%s imports %s", f.path, path)
+			}
+		}
+		ast.Inspect(f.syntax, func(n ast.Node) bool {
+			s, ok := n.(*ast.SelectorExpr)
+			if !ok || !asked[s.Sel.Name] {
+				return true
+			}
+			if x, named := s.X.(*ast.Ident); !strings.HasPrefix(s.Sel.Name, "Usage") || named && x.Name == "envconfig" {
+				t.Errorf("%s has a library run a template: %s", f.path, s.Sel.Name)
+			}
+			return true
+		})
+	}
+}
+
 // TestRules_Bite shows that each rule refuses something and allows something.
 func TestRules_Bite(t *testing.T) {
 	refused := map[string]string{ // package → import that some rule forbids it

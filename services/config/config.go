@@ -22,12 +22,9 @@ package config
 import (
 	"crypto/rand"
 	"errors"
-	"io"
 	"os"
-	"reflect"
 	"regexp"
 	"strings"
-	"text/template"
 
 	"github.com/kelseyhightower/envconfig"
 )
@@ -131,35 +128,4 @@ func (c *checker) parse(values map[string]string, own map[string]field, spec any
 		c.reject(f, bad.Value, bad.Err)
 		os.Unsetenv(bad.KeyName)
 	}
-}
-
-// field is one variable of a struct as envconfig sees it.
-type field struct {
-	name  string // with prefix
-	value reflect.Value
-	tags  reflect.StructTag
-}
-
-func (f field) secret() bool {
-	return f.tags.Get("secret") == "true" || f.value.Type() == reflect.TypeFor[Secret]()
-}
-func (f field) needed() bool    { return f.tags.Get("needed") == "true" }
-func (f field) initial() string { return f.tags.Get("default") }
-func (f field) alike() bool     { return f.tags.Get("of") != ofHost }
-
-// gather is the only door envconfig has to what it finds in a struct: its usage template.
-const gather = `{{range .}}{{gather .Key .Field .Tags}}{{end}}`
-
-// fields lists the variables of a struct in the order in which they are declared.
-func fields(spec any) []field {
-	var found []field
-	add := func(name string, value reflect.Value, tags reflect.StructTag) string {
-		found = append(found, field{name: name, value: value, tags: tags})
-		return ""
-	}
-	usage := template.Must(template.New("fields").Funcs(template.FuncMap{"gather": add}).Parse(gather))
-	if err := envconfig.Usaget(Prefix, spec, io.Discard, usage); err != nil {
-		panic("config: not a struct of this package: " + err.Error())
-	}
-	return found
 }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"text/template"
 
 	"github.com/hotpair/hotpair/services/regular"
 	"github.com/hotpair/hotpair/services/scaffold/folder"
@@ -33,15 +32,11 @@ func (f files) describe(text string) { f[folder.File] = file{[]byte(text), plain
 func goFiles(o Options) (files, notes, error) {
 	f := files{}
 	for _, name := range []string{"main.go", "service.go", "service_test.go"} {
-		t, err := template.ParseFS(golang, "golang/"+name+".tmpl")
+		text, err := golang.ReadFile("golang/" + name + ".tmpl")
 		if err != nil {
 			return nil, nil, fmt.Errorf("template: %w", err)
 		}
-		var text bytes.Buffer
-		if err := t.Execute(&text, o); err != nil {
-			return nil, nil, fmt.Errorf("template: %w", err)
-		}
-		f[name] = file{text.Bytes(), plain}
+		f[name] = file{bytes.ReplaceAll(text, []byte("{{.Name}}"), []byte(o.Name)), plain}
 	}
 	f.describe(`{
   "service": "` + o.Name + `",

@@ -76,8 +76,7 @@ a file more. What is said closer counts: the environment above files, a later fi
 func Main(ctx context.Context, args []string) int {
 	root := Alone().Command()
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.Version = version.Long()
-	root.SetVersionTemplate("{{.Version}}\n")
+	root.Version = strings.TrimPrefix(version.Long(), "hotpair ")
 	root.SetHelpCommand(helpCommand())
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetArgs(args)

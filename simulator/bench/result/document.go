@@ -95,7 +95,7 @@ func (r *Result) Circumstances() string {
 	b.WriteString("| | |\n|---|---|\n")
 	say("measured", r.Time.Format("2006-01-02 15:04"))
 	say("of", r.Version)
-	say("on", fmt.Sprintf("%d × %s, kernel %s, %s", r.Machine.CPUs, r.Machine.Model, r.Machine.Kernel, r.Machine.Go))
+	say("on", r.Machine.String())
 	say("with", r.settings())
 	for _, note := range r.Notes {
 		say("note", note)

@@ -177,8 +177,16 @@ func WhatOf(name string) string {
 	return name[len(timeOfName)+1:]
 }
 
-// Newest reads the newest result of a kind, made whole. What only the binary measured before it has on the same machine is added, and a note
-// names that binary: what takes long is not measured of each. Errors: ErrNone, ErrDamaged.
+// String names what may make two machines differ, but for their memory.
+func (m Machine) String() string {
+	return fmt.Sprintf("%d × %s, kernel %s, %s", m.CPUs, m.Model, m.Kernel, m.Go)
+}
+
+// outdated is how much older than the newest what is added to it may be.
+const outdated = 72 * time.Hour
+
+// Newest reads the newest result of a kind, made whole. What only the binary measured in the days before has is added, and a note
+// names that binary and its machine: what takes long is not measured of each. Errors: ErrNone, ErrDamaged.
 func Newest(folder, what string) (*Result, error) {
 	names, err := Files(folder, what)
 	if err != nil {
@@ -196,7 +204,10 @@ func Newest(folder, what string) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r.Version == newest.Version || r.Machine != newest.Machine {
+		if newest.Time.Sub(r.Time) > outdated {
+			break
+		}
+		if r.Version == newest.Version {
 			continue
 		}
 		before, err := Whole(folder, names[:last+1])
@@ -204,7 +215,7 @@ func Newest(folder, what string) (*Result, error) {
 			return nil, err
 		}
 		if added := newest.take(before); added > 0 {
-			newest.Note("%d series are of the run of %s, of %s", added, before.Time.Format("2006-01-02 15:04"), before.Version)
+			newest.Note("%d series are of the run of %s on %s, of %s", added, before.Time.Format("2006-01-02 15:04"), before.Machine, before.Version)
 		}
 		break
 	}

@@ -25,14 +25,19 @@ func RareCollections(percent int, limit int64) {
 	}
 }
 
-// RoomForGarbage lets so many bytes of garbage gather beside as much as is alive before it is collected, unless GOGC or
+// RoomForGarbage lets so many bytes of garbage gather beside half as much as is alive before it is collected, unless GOGC or
 // GOMEMLIMIT say something else, until the function that it gives is called. It is for a process that may have to keep much
 // alive and mostly does not: RareCollections would let its garbage grow with that, or have it collect without end at its limit.
 func RoomForGarbage(bytes int) (end func()) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return func() {}
 	}
+	const half = 50
+	before := debug.SetGCPercent(half)
 	// What is alive counts for the collector. Nobody reads or writes it, so the kernel never gives memory for it.
-	alive := make([]byte, bytes)
-	return func() { runtime.KeepAlive(alive) }
+	alive := make([]byte, bytes*100/half)
+	return func() {
+		runtime.KeepAlive(alive)
+		debug.SetGCPercent(before)
+	}
 }

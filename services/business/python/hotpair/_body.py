@@ -6,12 +6,14 @@ import dataclasses
 import json
 import math
 import typing
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Iterable, List, Tuple
 
 from ._errors import Malformed, Misuse
 
 # Answers above this are refused: the bus could not carry them.
 MAX_ANSWER = 4 << 20
+# How long a way into a value is told.
+_LONGEST_WAY = 200
 
 
 def encode(value: Any) -> bytes:
@@ -21,7 +23,23 @@ def encode(value: Any) -> bytes:
             value = dataclasses.asdict(value)
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise Misuse(f"{type(value).__name__} can't be written as JSON: {error}") from None
+        raise Misuse(f"{_culprit(value)} can't be written as JSON: {error}") from None
+
+
+def _culprit(value: Any, where: str = "") -> str:
+    """What of a value is no JSON, with the way to it."""
+    parts: Iterable[Tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        parts = value.items()
+    elif isinstance(value, (list, tuple)):
+        parts = enumerate(value)
+    if len(where) < _LONGEST_WAY:
+        for name, part in parts:
+            try:
+                json.dumps(part, allow_nan=False)
+            except (TypeError, ValueError, RecursionError):
+                return _culprit(part, where + f"[{name!r:.40}]")
+    return type(value).__name__ + (f" at {where}" if where else "")
 
 
 def clean(text: str) -> str:

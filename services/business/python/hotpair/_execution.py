@@ -4,9 +4,11 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import os
 import random
 import threading
 import time
+from types import TracebackType
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from . import _errors as e
@@ -156,7 +158,7 @@ class Execution:
                 except e.Misuse as error:
                     if fixed is not None:
                         return self._unserved(e.FAULT, _fault().message)
-                    self._complain("the service made a mistake: %s", error)
+                    self._complain("the service made a mistake%s: %s", place(error), error)
                     fixed = _fault()
             except e.Recorded as known:
                 self._counts.recorded += 1
@@ -189,7 +191,7 @@ class Execution:
             answer = self._operation.handler(tx, decode_request(self._request.body, self._operation.kind))
             if tx.failed is not None:
                 raise tx.failed
-            body = answer_body(answer)
+            body = self._body(answer)
         except e.Interrupt:
             raise
         except e.Error as error:
@@ -197,11 +199,19 @@ class Execution:
         except BaseException as error:  # a handler must not end the process, nor the thread: sys.exit, CancelledError
             if tx.failed is not None:
                 raise tx.failed from None
-            self._complain("the handler failed", exc_info=error)
+            if isinstance(error, e.Misuse):
+                raise
+            self._complain("the handler failed", exc_info=error.with_traceback(own_part(error.__traceback__)))
             return _fault()
         if len(body) > MAX_ANSWER:
             return Reply(e.TOO_LARGE, f"the answer would have {len(body)} bytes, at most {MAX_ANSWER} can be sent")
         return Reply(e.OK, "", body)
+
+    def _body(self, answer: Any) -> bytes:
+        try:
+            return answer_body(answer)
+        except e.Misuse as error:
+            raise e.Misuse(f"what {self._operation.handler.__name__} returned: {error}") from None
 
     def _told(self, error: e.Error) -> Reply:
         """What an error of the handler says. A class of the service's own may have made anything of it."""
@@ -381,6 +391,31 @@ def not_now(operation: Operation, request: Request, code: int, message: str) -> 
     if may_repeat(operation, request, request.attempt):
         return Reply(e.UNKNOWN, "the outcome is unknown; repeat the request with the same id")
     return Reply(code, message)
+
+
+def own_part(trace: Optional[TracebackType]) -> Optional[TracebackType]:
+    """What of a traceback is the service's: without the calls in this package that led to its handler."""
+    part = trace
+    while part is not None and _is_ours(part):
+        part = part.tb_next
+    return part or trace
+
+
+def place(error: BaseException) -> str:
+    """Where in the service an error came up; "" where it did not come up there."""
+    last = None
+    part = error.__traceback__
+    while part is not None:
+        last = last if _is_ours(part) else part
+        part = part.tb_next
+    if last is None:
+        return ""
+    code = last.tb_frame.f_code
+    return f" in {code.co_name} ({os.path.basename(code.co_filename)}, line {last.tb_lineno})"
+
+
+def _is_ours(part: TracebackType) -> bool:
+    return os.path.dirname(part.tb_frame.f_code.co_filename) == os.path.dirname(__file__)
 
 
 def _fault() -> Reply:

@@ -37,6 +37,8 @@ _HEADERS = ("Hotpair-Terminal", "Hotpair-Counter", "Hotpair-Request-Id", "Hotpai
 
 def main(service: Service) -> None:
     """Serves until SIGTERM, then ends the process: with 0, or with 1 and a sentence when it could not go on."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # what a handler prints is in the host's log at once, not with the next record
     if not logging.getLogger().handlers:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")  # half of a character must not cost a line
@@ -134,9 +136,17 @@ class Process:
 
     def _complain(self, error: Exception) -> None:
         if isinstance(error, Forbidden):
-            self._fail(error)
+            self._fail(self._misnamed() or error)
         else:
             log.debug("a server complains: %s", error)  # that it shuts down, for example: it comes back, or main ends
+
+    def _misnamed(self) -> Optional[Exception]:
+        """Why a host refuses all that a program does which it has started under another name."""
+        name = self._environment["HOTPAIR_BUS_USER"].removeprefix("business.")
+        if name == self._service.name:
+            return None
+        return Forbidden(f'the host started this program as "{name}", and it is {self._service.name}: '
+                         "give it that name in hotpair.Service, or in HOTPAIR_BUSINESS (hotpair.json where hotpair dev runs it)")
 
     def _connect(self, url: str, once: bool = False) -> Connection:
         env = self._environment

@@ -273,7 +273,7 @@ func (d *directory) described(s *service, about description.Description, err err
 	waited := len(s.waiting)
 	for _, f := range s.waiting {
 		if r.waits(f) && f.untaken && !about.Packs && !about.Offers(s.name, f.request.Operation) {
-			f.answer(bus.Reply{Code: bus.CodeAbsent, Message: fmt.Sprintf("service %s has no operation %s", s.name, f.request.Operation)})
+			f.answer(bus.Reply{Code: bus.CodeAbsent, Message: about.Lacking(s.name, f.request.Operation)})
 			r.forget(f)
 		}
 	}

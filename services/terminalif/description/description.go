@@ -70,3 +70,21 @@ func (d Description) Operations(service string) (list []string) {
 	slices.Sort(list)
 	return list
 }
+
+// longestList bounds the names in Lacking, in bytes: a sentence travels in a header.
+const longestList = 400
+
+// Lacking says that the service has no such operation, and which it has: what was asked for is mostly a slip of the pen.
+func (d Description) Lacking(service, operation string) string {
+	text := fmt.Sprintf("service %s has no operation %s", service, operation)
+	list, size := d.Operations(service), 0
+	for i, name := range list {
+		if size += len(name); size > longestList {
+			return fmt.Sprintf("%s; it has %s and %d more", text, strings.Join(list[:i], ", "), len(list)-i)
+		}
+	}
+	if len(list) == 0 {
+		return text
+	}
+	return text + "; it has " + strings.Join(list, ", ")
+}

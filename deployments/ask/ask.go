@@ -186,6 +186,12 @@ func (c *Client) Ask(ctx context.Context, q Question) (Answer, error) {
 	defer context.AfterFunc(c.closed, cancel)()
 	reply, err := c.conn.RequestMsgWithContext(ctx, m)
 	a.Took = time.Since(began)
+	if errors.Is(err, nats.ErrConnectionClosed) { // why, is told a moment later
+		select {
+		case <-c.closed.Done():
+		case <-ctx.Done():
+		}
+	}
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
 		return a, fmt.Errorf("%w: %s is no agent of a terminal", ErrTerminal, c.conn.ConnectedUrl())

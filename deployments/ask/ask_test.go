@@ -136,7 +136,7 @@ func TestCommand_SaysWhatHappenedAndWhatToDo(t *testing.T) {
 		"413": {Refused, "too large"},
 		"422": {Refused, "its own"},
 		"429": {Nobody, "ask again"},
-		"500": {Refused, "ask anew, without --id "},
+		"500": {Refused, "ask anew."},
 		"503": {Nobody, "ask again"},
 		"504": {Unknown, "hotpair request --id"},
 		"x":   {Unknown, "It may have been done"},
@@ -154,6 +154,25 @@ func TestCommand_SaysWhatHappenedAndWhatToDo(t *testing.T) {
 		id := (<-f.asked).Header.Get(bus.HeaderRequestID)
 		if strings.Contains(c.says, "--id") && !strings.Contains(err.Error(), id) {
 			t.Errorf("%v does not name %s", err, id)
+		}
+	}
+}
+
+// TestCommand_AnIdOfOnesOwnKeepsItsAnswer: after a fault the same id would give the same answer for ever; who gave none is not told of ids.
+func TestCommand_AnIdOfOnesOwnKeepsItsAnswer(t *testing.T) {
+	f := answering(t)
+	id := NewID()
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{nil, "Once it is mended ask anew."},
+		{[]string{"--id", id}, "Once it is mended ask anew, with another --id than " + id + ", which keeps its answer."},
+	} {
+		_, err := run(t, "", append([]string{"shop.500", "{}", "--terminal", f.server.URL()}, c.args...)...)
+		<-f.asked
+		if err == nil || !strings.HasSuffix(err.Error(), c.says) {
+			t.Errorf("%v: %v, want %q", c.args, err, c.says)
 		}
 	}
 }

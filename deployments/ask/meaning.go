@@ -80,7 +80,11 @@ func (f *Failure) advice() string {
 	case bus.CodeBusy:
 		return "The pair is busy. Nothing was done: ask again in a moment."
 	case bus.CodeFault:
-		return "A fault of the service: its log says which (hotpair dev shows it). Once it is mended ask anew, without --id " + f.Answer.ID + ", which keeps its answer."
+		const fault = "A fault of the service: its log says which (hotpair dev shows it). Once it is mended ask anew"
+		if f.Question.ID == "" {
+			return fault + "."
+		}
+		return fault + ", with another --id than " + f.Answer.ID + ", which keeps its answer."
 	case bus.CodeNobody:
 		return "No host served this terminal, or no process the service, in time. Nothing was done: ask again; hotpair status says who serves."
 	case bus.CodeFull:

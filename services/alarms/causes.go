@@ -73,7 +73,8 @@ type Facts struct {
 type ProcessFacts struct {
 	Name     string
 	Restarts int    // in all
-	GaveUp   bool   // it can't be restarted
+	GaveUp   bool   // it can't be restarted, or could not shortly before
+	Up       bool   // it is ready all the same
 	Last     string // how it ended the last time
 }
 
@@ -293,7 +294,10 @@ func twoActives(f Facts) bool {
 func processCauses(f Facts, lately recent, add func(id, format string, a ...any)) {
 	var failed, storms []string
 	for _, p := range f.Processes {
-		if p.GaveUp {
+		switch {
+		case p.GaveUp && p.Up:
+			failed = append(failed, fmt.Sprintf("%s runs again on host %s, and this ends when it has done so for some time; before that: %s", p.Name, f.Host, p.Last))
+		case p.GaveUp:
 			failed = append(failed, fmt.Sprintf("%s can't be restarted on host %s: %s", p.Name, f.Host, p.Last))
 		}
 		if n := lately.restarts[p.Name]; n >= stormRestarts {

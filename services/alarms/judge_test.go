@@ -49,6 +49,8 @@ func TestJudge(t *testing.T) {
 		"the standby knows it alone": {Facts{View: role.View{Role: role.Standby, Mode: role.Solo}}, nil},
 		"a process is given up": {Facts{Processes: []ProcessFacts{{Name: "kv", GaveUp: true, Last: "exit 1"}, {Name: "updater"}}},
 			map[string]string{ProcessFailed: "kv can't be restarted on host a: exit 1"}},
+		"a process is back": {Facts{Processes: []ProcessFacts{{Name: "kv", GaveUp: true, Up: true, Last: "exit 1"}}},
+			map[string]string{ProcessFailed: "kv runs again on host a, and this ends when it has done so for some time; before that: exit 1"}},
 		"main starts a lot":      {Facts{Starts: starts(stormRestarts+1, stormWindow-1)}, map[string]string{RestartStorm: "main was started 6 times in 5m0s on host a"}},
 		"main started a lot":     {Facts{Starts: starts(stormRestarts+1, stormWindow)}, nil},
 		"main starts at times":   {Facts{Starts: starts(stormRestarts, 0)}, nil},

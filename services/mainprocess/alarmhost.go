@@ -3,6 +3,7 @@ package mainprocess
 import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/alarms"
+	"github.com/hotpair/hotpair/services/process"
 )
 
 // AllAlarms are the pair's, this host's, and those that the other host tells of while it is heard.
@@ -27,7 +28,7 @@ func (h *host) Facts() alarms.Facts {
 		Emissions: h.operations.Emitted.State(), NoCourier: !h.processes.IsUp(bus.ProcessCourier),
 	}
 	for _, p := range h.processes.States() {
-		f.Processes = append(f.Processes, alarms.ProcessFacts{Name: p.Name, Restarts: p.Restarts, GaveUp: p.GaveUp, Last: p.Trouble})
+		f.Processes = append(f.Processes, alarms.ProcessFacts{Name: p.Name, Restarts: p.Restarts, GaveUp: p.GaveUp, Up: p.State == process.StateReady, Last: p.Trouble})
 	}
 	f.Held = h.run.held.why(h.config.Host)
 	f.Issuing, f.Misused = h.operations.Authority()

@@ -92,7 +92,7 @@ func (h *host) addProcesses(s *operator.Status) {
 	for _, status := range h.processes.States() {
 		p := operator.Process{PID: status.PID, Restarts: status.Restarts, State: string(status.State), HeardMS: status.SilentMS}
 		switch {
-		case status.GaveUp:
+		case status.GaveUp && status.State != process.StateReady: // one that is ready serves, though it is not trusted yet
 			p.State = "failed"
 		case status.State == process.StateWaiting, status.State == process.StateFrozen:
 			p.State = "restarting"

@@ -29,6 +29,15 @@ type Exited struct {
 	Ordered bool
 }
 
+// String is a reason for a log line: that of the exit, and that it was one of the process's own will where that is not seen. A program
+// that has nothing left to do ends well, and whoever looks for a failure finds none.
+func (e Exited) String() string {
+	if e.Exit.Clean() && !e.Ordered {
+		return e.Exit.String() + " by itself, though it is to run until it is told to end"
+	}
+	return e.Exit.String()
+}
+
 // NotStarted means that no process came to be. It counts as a failure like an exit.
 type NotStarted struct{ Err error }
 

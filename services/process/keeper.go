@@ -199,9 +199,10 @@ func (k *Keeper) start(ctx context.Context) (Process, error) {
 func (k *Keeper) gone(exit Exit, ordered bool) {
 	k.mu.Lock()
 	k.child = nil
-	k.status.PID, k.status.Trouble = 0, exit.String()
+	gone := Exited{Exit: exit, Ordered: ordered}
+	k.status.PID, k.status.Trouble = 0, gone.String()
 	k.mu.Unlock()
-	k.emit(Exited{Exit: exit, Ordered: ordered})
+	k.emit(gone)
 }
 
 func (k *Keeper) look(now time.Time) (time.Duration, bool) {

@@ -283,6 +283,28 @@ func TestFault_D9_SaysWhyThereIsNoProcess(t *testing.T) {
 	}
 }
 
+// TestExited_SaysThatNobodyHadToldIt: "exited with code 0" is no reason for who looks for a failure.
+func TestExited_SaysThatNobodyHadToldIt(t *testing.T) {
+	byItself := "exited with code 0 by itself, though it is to run until it is told to end"
+	for want, e := range map[string]Exited{
+		byItself:                     {},
+		"exited with code 0":         {Ordered: true},
+		"exited with code 1: no bus": {Exit: Exit{Code: 1, Words: "no bus"}},
+		"ended by signal: killed":    {Exit: Exit{Code: -1, Signal: syscall.SIGKILL}},
+	} {
+		if got := e.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	k := keep(t, "leaf", func(k *Keeper) {
+		k.Spec = func(context.Context) (Spec, error) { return Spec{Name: "tickets", Path: "/bin/true"}, nil }
+	})
+	first[GaveUp](t, k)
+	if s := k.Status(); s.Trouble != byItself {
+		t.Errorf("%+v", s)
+	}
+}
+
 // TestKeeper_RenewsOnPurpose: a run that is wanted begins at once, however often, and counts as no failure; what failed before is
 // forgotten.
 func TestKeeper_RenewsOnPurpose(t *testing.T) {

@@ -263,9 +263,9 @@ func (p *Processes) happened(ctx context.Context, k *kept, e process.Event) {
 		p.config.Watcher.ProcessEvent(k.name, fmt.Sprintf("frozen for %s, is killed", e.Silent.Round(time.Millisecond)))
 	case process.Exited:
 		p.wentDown(k, e.Exit)
-		if k.said.Add(said.Host, e.Exit.String()); !e.Ordered {
-			k.outcome(errors.New(e.Exit.String()))
-			p.config.Watcher.ProcessEvent(k.name, e.Exit.String())
+		if k.said.Add(said.Host, e.String()); !e.Ordered {
+			k.outcome(errors.New(e.String()))
+			p.config.Watcher.ProcessEvent(k.name, e.String())
 			p.stillFailed(k)
 		}
 	case process.NotStarted:

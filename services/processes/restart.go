@@ -272,10 +272,10 @@ func (p *Processes) Services(ctx context.Context) []programs.Service {
 // stateOf is what a process does, in the words of services.
 func stateOf(s process.Status) string {
 	switch {
+	case s.State == process.StateReady: // also one that was given up before: it serves
+		return programs.Ready
 	case s.GaveUp:
 		return programs.Failed
-	case s.State == process.StateReady:
-		return programs.Ready
 	case s.State == process.StateStarting:
 		return programs.Starting
 	case s.State == process.StateStopped, s.State == process.StateStopping:

@@ -145,6 +145,22 @@ func programsOf(t *testing.T, names ...string) string {
 	return dir
 }
 
+// TestStateOf_WhoServesHasNotFailed: one that was given up and is ready is not trusted for a while, and serves all the same. It was shown as
+// failed meanwhile, and who waited for it to be ready waited for minutes.
+func TestStateOf_WhoServesHasNotFailed(t *testing.T) {
+	for want, status := range map[string]process.Status{
+		programs.Ready:      {State: process.StateReady, GaveUp: true},
+		programs.Failed:     {State: process.StateStarting, GaveUp: true},
+		programs.Starting:   {State: process.StateStarting},
+		programs.Stopped:    {State: process.StateStopped},
+		programs.Restarting: {State: process.StateWaiting},
+	} {
+		if got := stateOf(status); got != want {
+			t.Errorf("%+v is %s, want %s", status, got, want)
+		}
+	}
+}
+
 // TestRestart_OnPurpose: a program that works runs from then on, and the next main knows it; one that does not is replaced by the
 // one before, and the error has its last words. No takeover needs it meanwhile, and nobody hands over for it.
 func TestRestart_OnPurpose(t *testing.T) {

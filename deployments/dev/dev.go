@@ -193,19 +193,24 @@ func (d *dev) run(ctx context.Context, trees []tree) (err error) {
 // serve is what is done once there is a pair.
 func (d *dev) serve(ctx context.Context, trees []tree) {
 	served := d.awaitServices(ctx)
-	client, err := d.client(ctx)
+	told := newNotices(d.screen)
+	clients, err := d.clients(ctx, told)
+	for _, c := range clients {
+		defer c.Close()
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			d.quit(err)
 		}
 		return
 	}
-	defer client.Close()
+	client := clients[0]
 	if err := d.hello(ctx, client, served); err != nil && ctx.Err() == nil {
 		d.screen.line(err.Error())
 	}
 	var watching sync.WaitGroup
 	defer watching.Wait()
+	watching.Go(func() { told.run(ctx) })
 	for i, s := range d.services {
 		watching.Go(func() {
 			watch(ctx, s, lookEvery, trees[i], func(file string) { d.change(ctx, s, file) }, func(err error) { d.screen.line(err.Error()) })
@@ -217,19 +222,34 @@ func (d *dev) serve(ctx context.Context, trees []tree) {
 	<-ctx.Done()
 }
 
-// client is an application at the first terminal, which hears what that is told.
-func (d *dev) client(ctx context.Context) (*ask.Client, error) {
-	at, err := ask.TerminalOf(d.dir, "")
+// clients are applications at the terminals, which hear what those are told; the first one makes requests, too. What was made is given
+// with an error as well.
+func (d *dev) clients(ctx context.Context, told *notices) (list []*ask.Client, err error) {
+	file, err := local.ReadFile(d.dir)
 	if err != nil {
 		return nil, err
 	}
-	client, err := ask.Dial(ctx, at, true)
-	if err != nil {
-		return nil, err
+	for i, t := range file.Terminals[:min(len(file.Terminals), 1+mostHeard)] {
+		hear := told.first
+		if i > 0 {
+			hear = func(subject string, data []byte) { told.other(t.ID, subject, data) }
+		}
+		client, err := ask.Dial(ctx, t.Address, true)
+		if err == nil {
+			list = append(list, client)
+			err = client.Subscribe("notice.>", hear)
+		}
+		switch {
+		case err != nil && i == 0:
+			return list, err
+		case err != nil && ctx.Err() == nil:
+			d.screen.line("what terminal " + t.ID + " is told is not shown: " + err.Error())
+		}
 	}
-	return client, client.Subscribe("notice.>", func(subject string, data []byte) {
-		d.screen.line("notice   " + printable(strings.TrimPrefix(subject, "notice.")+" "+told(data)))
-	})
+	if len(list) == 0 {
+		return nil, errors.New("the pair has no terminal")
+	}
+	return list, nil
 }
 
 // hello says what there is, and what can be done.
@@ -252,7 +272,7 @@ func (d *dev) hello(ctx context.Context, client *ask.Client, served bool) error 
 	}
 	d.screen.line(fmt.Sprintf("ready: %s active=%s console=%s/ apps=%s http=%s directory=%s", what, active, file.Hosts[active].HTTP, file.Terminals[0].Address, file.Terminals[0].HTTP, d.dir))
 	first := cmp.Or(d.first(ctx, client), d.services[0].Name+".operation")
-	d.screen.line(`a file that changes starts its service again; type a request, as OPERATION {"field":"value"}; list shows the operations (` + first + ", …), help says what else")
+	d.screen.line(`a file that changes starts its service again; type a request of terminal ` + file.Terminals[0].ID + `, as OPERATION {"field":"value"}; list shows the operations (` + first + ", …), help says what else")
 	return nil
 }
 

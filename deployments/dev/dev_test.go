@@ -243,7 +243,10 @@ func TestFollower_ReadsWhatIsWhole(t *testing.T) {
 func TestRecord_OfAHostsLog(t *testing.T) {
 	for line, want := range map[string]string{
 		`{"time":"2026-01-02T03:04:05Z","level":"INFO","msg":"INFO serving till 1: add","host":"a","process":"main","name":"business.till"}`: "till|INFO serving till 1: add",
-		`{"time":"x","level":"WARN","msg":"slow\u001b[2J","host":"a","process":"business.till","took":12,"error":"no"}`:                      "till|WARN slow?[2J error=no took=12",
+		`{"time":"x","level":"WARN","msg":"slow\u001b[2J","host":"a","process":"business.till","took":12,"error":"no"}`:                      "till|WARN slow?[2J error=no took=12ns",
+		`{"msg":"process is ready","process":"main","name":"business.till","took":847599563}`:                                                "till|process is ready took=848ms",
+		`{"level":"WARN","msg":"a timer has failed","process":"terminal-if","service":"till","in":1000000000}`:                               "till|WARN a timer has failed in=1s",
+		`{"level":"INFO","msg":"service is up","process":"terminal-if","service":"till"}`:                                                    "|service is up",
 		`{"level":"INFO","msg":"paired","process":"main"}`:                                                                                   "|paired",
 		`{"level":"INFO","process":"business.till"}`:                                                                                         "none",
 		`time=2026 level=INFO msg="x" process=business.till`:                                                                                 "none",

@@ -68,6 +68,7 @@ type record struct {
 	Msg     string
 	Process string
 	Name    string // of the process that it is about
+	Service string // likewise, of the service
 	Rest    []string
 }
 
@@ -84,9 +85,20 @@ func parse(line []byte) (r record, ok bool) {
 		delete(all, name)
 		return s
 	}
-	r = record{Level: text("level"), Msg: text("msg"), Process: text("process"), Name: text("name")}
-	for _, name := range []string{"time", "host", "service", "version", "epoch"} {
+	r = record{Level: text("level"), Msg: text("msg"), Process: text("process"), Name: text("name"), Service: text("service")}
+	for _, name := range []string{"time", "host", "version", "epoch"} {
 		delete(all, name)
+	}
+	for _, name := range []string{"took", "in"} { // durations, which JSON has in nanoseconds
+		if n, is := all[name].(json.Number); is {
+			if ns, err := n.Int64(); err == nil {
+				d := time.Duration(ns)
+				if d > time.Millisecond {
+					d = d.Round(time.Millisecond)
+				}
+				all[name] = d
+			}
+		}
 	}
 	for _, name := range sorted(all) {
 		r.Rest = append(r.Rest, fmt.Sprintf("%s=%v", name, all[name]))
@@ -94,14 +106,18 @@ func parse(line []byte) (r record, ok bool) {
 	return r, r.Msg != ""
 }
 
-// of gives the service that a line is of or about.
+// of gives the service that a line is of or about. Of what others say of a service only that counts which is wrong with it: a timer that
+// fails is told by who runs it.
 func (r record) of() (service string, ok bool) {
 	for _, process := range []string{r.Process, r.Name} {
 		if service, ok = strings.CutPrefix(process, bus.ProcessBusiness+"."); ok {
 			return service, true
 		}
 	}
-	return "", false
+	if r.Level == "INFO" || r.Level == "DEBUG" {
+		return "", false
+	}
+	return r.Service, r.Service != ""
 }
 
 // shown is what is shown of it.

@@ -3,7 +3,6 @@ package dev
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/deployments/ask"
 	"github.com/hotpair/hotpair/deployments/local"
 )
@@ -179,13 +177,4 @@ func (d *dev) order(ctx context.Context, do, host string) error {
 	}
 	_, err = local.Send(ctx, d.dir, local.Order{Do: do, Host: host})
 	return err
-}
-
-// told is what a notice says.
-func told(data []byte) string {
-	var t notice.Told
-	if err := json.Unmarshal(data, &t); err != nil || len(t.Body) == 0 {
-		return string(data)
-	}
-	return string(t.Body)
 }

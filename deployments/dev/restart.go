@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/deployments/local"
 	"github.com/hotpair/hotpair/services/operator"
+	"github.com/hotpair/hotpair/services/processes/programs"
 	"github.com/hotpair/hotpair/services/scaffold/folder"
 )
 
@@ -24,8 +24,12 @@ const (
 	enoughRestarts = 3
 )
 
-// errNotReady says that a service did not get ready; the text says how it ended last.
-var errNotReady = errors.New("is not ready")
+var (
+	// errNotReady says that a service did not get ready; the text says how it ended last.
+	errNotReady = errors.New("is not ready")
+	// errChanged says that a file has changed again.
+	errChanged = errors.New("a file has changed again")
+)
 
 // status is what a host says of itself.
 func status(ctx context.Context, file local.File, host string) (operator.Status, error) {
@@ -96,19 +100,22 @@ func awaitReady(ctx context.Context, file local.File, host, service string, was 
 	return fmt.Errorf("%s %w on host %s after %s: %s", service, errNotReady, host, time.Since(began).Round(100*time.Millisecond), why)
 }
 
-// change builds a service of which a file has changed, and starts it again. Where that fails the old one goes on.
+// change builds a service of which a file has changed, and starts it again. Where that fails the old one goes on. What waits for it, a
+// build that does not end or a program that does not get ready, ends when a file changes again: that is the next one to try.
 func (d *dev) change(ctx context.Context, s folder.Service, file string) {
 	d.starts.Lock()
 	defer d.starts.Unlock()
 	began := time.Now()
-	err := build(ctx, s)
+	patience, stop := d.untilChanged(ctx, s)
+	defer stop()
+	err := build(patience, s)
 	if err == nil {
-		err = d.restart(ctx, s)
+		err = d.restart(ctx, patience, s)
 	}
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(context.Cause(patience), errChanged):
 	case errors.Is(err, errNotReady):
-		d.screen.line(printable(file) + " has changed, but " + err.Error())
+		d.screen.line(printable(file) + " has changed, but " + err.Error() + "; mend it: the next change is tried")
 	case err != nil:
 		d.screen.line(printable(file) + " has changed, but the old program goes on: " + err.Error())
 	default:
@@ -116,9 +123,23 @@ func (d *dev) change(ctx context.Context, s folder.Service, file string) {
 	}
 }
 
+// untilChanged ends, with errChanged as its cause, when a file of the service changes. stop ends it too, and waits for who looks.
+func (d *dev) untilChanged(ctx context.Context, s folder.Service) (until context.Context, stop func()) {
+	until, cancel := context.WithCancelCause(ctx)
+	was, err := look(s)
+	var looking sync.WaitGroup
+	if err == nil { // what can't be read now will be told by who looks for changes
+		looking.Go(func() {
+			watch(until, s, lookEvery, was, func(string) { cancel(errChanged) }, func(error) {})
+		})
+	}
+	return until, func() { cancel(nil); looking.Wait() }
+}
+
 // restart starts a service again, on the host that does not serve first: if it does not get ready there, the other one has the old
-// program still. Requests wait meanwhile, and none is lost: a process that is told to end answers what it has.
-func (d *dev) restart(ctx context.Context, s folder.Service) error {
+// program still. A host does it as for an operator: requests wait meanwhile, none is lost, and it counts as no failure, however often
+// a file is saved.
+func (d *dev) restart(ctx, patience context.Context, s folder.Service) error {
 	file, err := local.ReadFile(d.dir)
 	if err != nil {
 		return err
@@ -136,27 +157,29 @@ func (d *dev) restart(ctx context.Context, s folder.Service) error {
 			return fmt.Errorf("host %s does not say which process it is: %w", host, err)
 		}
 		was := of.Processes[bus.ProcessBusiness+"."+s.Name]
-		if err := end(file, host, was.PID); err != nil {
-			return err
+		q := programs.RestartService{Service: s.Name, Host: host}
+		_, err = operator.CallRestartService.Ask(ctx, file.Hosts[host].Client(), q)
+		if errors.Is(err, operator.ErrUnfinished) {
+			err = d.slow(patience, file, host, s.Name, was, err)
 		}
-		if err := awaitReady(ctx, file, host, s.Name, was); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// end tells a process of a host to end, unless it has ended.
-func end(file local.File, host string, pid int) error {
-	if pid <= 0 {
-		return nil
+// slow waits for a service that a host has stopped waiting for, if it runs still: an interpreter on a busy machine takes its time. why is
+// what the host said.
+func (d *dev) slow(ctx context.Context, file local.File, host, service string, was operator.Process, why error) error {
+	of, err := status(ctx, file, host)
+	p := of.Processes[bus.ProcessBusiness+"."+service]
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s %w on host %s: %w", service, errNotReady, host, why)
+	case p.PID == 0 || p.Restarts > was.Restarts:
+		return fmt.Errorf("%s %w on host %s: it %s", service, errNotReady, host, printable(p.Reason))
 	}
-	group, err := syscall.Getpgid(pid)
-	if err == nil && group == file.Hosts[host].PGID { // nobody else has got the number meanwhile
-		err = syscall.Kill(pid, syscall.SIGTERM)
-	}
-	if err != nil && !errors.Is(err, syscall.ESRCH) {
-		return fmt.Errorf("end process %d of host %s: %w", pid, host, err)
-	}
-	return nil
+	d.screen.line(service + " is not ready on host " + host + " yet: " + printable(why.Error()))
+	return awaitReady(ctx, file, host, service, was)
 }

@@ -1,7 +1,9 @@
 package terminalif
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -67,7 +69,11 @@ func (d *directory) crashed(s *service, killed bool) way.Way {
 		}
 		s.waiting = append(s.waiting, f)
 	}
-	d.log.Warn("service went down, its requests wait", "service", s.name, "planned", planned, "killed", killed, "out", len(had), "waiting", len(s.waiting))
+	level := slog.LevelWarn
+	if planned {
+		level = slog.LevelInfo
+	}
+	d.log.Log(context.Background(), level, "service went down, its requests wait", "service", s.name, "planned", planned, "killed", killed, "out", len(had), "waiting", len(s.waiting))
 	return s.way
 }
 

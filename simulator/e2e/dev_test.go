@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/hotpair/hotpair/deployments/local"
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
@@ -53,6 +54,34 @@ func TestDev_SaysWhatIsWrongAndKeepsTheOldOne(t *testing.T) {
 	r.awaitShown("SyntaxError")
 	r.session("> add {\"name\":\"a\"}\n{\"count\":2}\n")
 
+	// However often a file is saved, that is no failure of the service: nothing is given up, and nobody takes over.
+	before := restarts(t, filepath.Join(filepath.Dir(r.folder), "pairtill"), "business.till")
+	for n := range 3 {
+		save(good + "# " + strconv.Itoa(n) + "\n")
+		r.awaitShown("service.py has changed: till is started again on both hosts")
+	}
+	r.session("> status\nhost a is active, paired; till ready\nhost b is standby, paired; till ready\n")
+	if after := restarts(t, filepath.Join(filepath.Dir(r.folder), "pairtill"), "business.till"); after != before {
+		t.Errorf("%d restarts count as failures", after-before)
+	}
+
+	// What is wrong is said with its reason, and the next change is tried at once, whatever is still waited for.
+	for _, wrong := range []struct{ with, said string }{
+		{"service.rum()", "service.py has changed, but till is not ready on host b: it exited with code 1: …has no attribute 'rum'"},
+		{"pass", "service.py has changed, but till is not ready on host b: it exited with code 0 by itself"},
+		{"service.name = 'bill'; service.run()", `the host started this program as "till", and it is bill`},
+		{"import time; time.sleep(1000)", "till is not ready on host b yet: "},
+	} {
+		save(strings.Replace(good, "service.run()", wrong.with, 1))
+		r.awaitShown(wrong.said)
+		save(good)
+		r.awaitShown("service.py has changed: till is started again on both hosts")
+	}
+	save("import time\nopen('building', 'w').close()\ntime.sleep(1000)\n") // a build that does not end
+	r.commands("$ until [ -e building ]; do sleep 0.05; done\n")
+	save(good)
+	r.awaitShown("service.py has changed: till is started again on both hosts")
+
 	// Another one on its ports is refused before anything is started.
 	second := exec.Command(binary, "dev", "--port", strconv.Itoa(r.port))
 	second.Dir, second.Env = r.folder, r.environ
@@ -65,4 +94,21 @@ func TestDev_SaysWhatIsWrongAndKeepsTheOldOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.ended()
+}
+
+// restarts counts those of a process on both hosts of a cluster that count as failures.
+func restarts(t *testing.T, dir, process string) (n int) {
+	t.Helper()
+	file, err := local.ReadFile(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range file.Hosts {
+		s, err := host.Client().Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += s.Processes[process].Restarts
+	}
+	return n
 }

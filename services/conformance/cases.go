@@ -35,7 +35,7 @@ type Case struct {
 	Answer map[string]any `json:"answer,omitempty"`
 	// Timer is the key of a timer that waits after it.
 	Timer string `json:"timer,omitempty"`
-	// Notices are what it tells all terminals.
+	// Notices are what it tells terminals.
 	Notices []Notice `json:"notices,omitempty"`
 	// Emissions are what it leaves for the outside.
 	Emissions []Emission `json:"emissions,omitempty"`
@@ -45,6 +45,7 @@ type Case struct {
 
 // Notice is what terminals are told.
 type Notice struct {
+	To    []string       `json:"to,omitempty"` // ids; none is all
 	Topic string         `json:"topic"`
 	Body  map[string]any `json:"body"`
 }

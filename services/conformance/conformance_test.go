@@ -321,6 +321,31 @@ func FuzzParseCases(f *testing.F) {
 	})
 }
 
+// TestCase_NoticesAreForWhomTheyAreFor: one to the desk alone is neither one to all nor none.
+func TestCase_NoticesAreForWhomTheyAreFor(t *testing.T) {
+	cases, err := ParseCases([]byte(`[{"operation": "forget", "notices": [{"topic": "a", "body": {"n": "*"}}, {"to": ["t2"], "topic": "a", "body": {}}]}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, desk := cases[0].Notices[0], cases[0].Notices[1]
+	one := map[string]any{"n": json.Number("1")}
+	for _, c := range []struct {
+		wants, told Notice
+		fits        bool
+	}{
+		{all, Notice{Topic: "a", Body: one}, true},
+		{all, Notice{Topic: "b", Body: one}, false},
+		{all, Notice{To: []string{"t2"}, Topic: "a", Body: one}, false},
+		{desk, Notice{To: []string{"t2"}, Topic: "a", Body: map[string]any{}}, true},
+		{desk, Notice{To: []string{"t1"}, Topic: "a", Body: map[string]any{}}, false},
+		{desk, Notice{Topic: "a", Body: map[string]any{}}, false},
+	} {
+		if fits := c.wants.awaits(c.told); fits != c.fits {
+			t.Errorf("%v for %v: %t", c.told, c.wants, fits)
+		}
+	}
+}
+
 func TestCommand_IsUsedRightly(t *testing.T) {
 	run := func(args ...string) (stdout, stderr string, err error) {
 		var out, complaints bytes.Buffer

@@ -67,7 +67,7 @@ func (c Case) met(o observed) error {
 	switch {
 	case c.Timer != "" && o.writes() && !left.timers[c.Timer]:
 		return fmt.Errorf("it sets no timer %q", c.Timer)
-	case c.Notices != nil && !slices.EqualFunc(c.Notices, left.notices, func(a, b Notice) bool { return a.Topic == b.Topic && alike(a.Body, b.Body) }):
+	case c.Notices != nil && !slices.EqualFunc(c.Notices, left.notices, Notice.awaits):
 		return fmt.Errorf("it tells terminals %v, awaited is %v", left.notices, c.Notices)
 	case c.Emissions != nil && !slices.EqualFunc(c.Emissions, left.emissions, func(a, b Emission) bool {
 		return a.Target == b.Target && a.Lane == b.Lane && alike(a.Body, b.Body)
@@ -77,10 +77,15 @@ func (c Case) met(o observed) error {
 	return nil
 }
 
+// awaits reports whether a notice is what a case wants it to be.
+func (n Notice) awaits(told Notice) bool {
+	return slices.Equal(n.To, told.To) && n.Topic == told.Topic && alike(n.Body, told.Body)
+}
+
 // left is what a request leaves to be done.
 type left struct {
 	timers    map[string]bool
-	notices   []Notice // to all
+	notices   []Notice
 	emissions []Emission
 }
 
@@ -94,9 +99,7 @@ func leftBy(o observed) left {
 			l.timers[s.Key] = !s.Cancel
 		}
 		for _, n := range call.Commit.Outbox.Notices {
-			if n.All {
-				l.notices = append(l.notices, Notice{n.Topic, object(n.Body)})
-			}
+			l.notices = append(l.notices, Notice{n.To, n.Topic, object(n.Body)})
 		}
 		for _, e := range call.Commit.Outbox.Emissions {
 			l.emissions = append(l.emissions, Emission{e.Target, e.Lane, object(e.Body)})

@@ -18,9 +18,13 @@ func Command() *cobra.Command {
 		Short: "Run a pair on this machine with the service of this folder, which begins anew when a file changes",
 		Long: `Run a pair on this machine that the service of a folder serves (this one, unless others are
 named): hosts a and b, the witness and terminals, as hotpair cluster does. Shows what the
-service logs and what the terminal is told, takes requests from the prompt or from a pipe, one
-a line, and runs the service anew on both hosts when a file changes. A build that fails
-leaves the old one running. Ctrl-C, or quit, ends all.
+service logs, what fails of its timers and what terminals are told, takes requests from the
+prompt or from a pipe, one a line, and runs the service anew on both hosts when a file
+changes. A build that fails leaves the old one running; a program that does not get ready
+on the standby leaves it running on the host that serves. Ctrl-C, or quit, ends all.
+
+Requests go through terminal t1. Of what it is told everything is shown, of the others (t2 and
+so on) what is for them alone.
 
 The folder says in hotpair.json what it is; hotpair service new writes one, and for a service
 that is there you write it:

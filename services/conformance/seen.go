@@ -3,6 +3,7 @@ package conformance
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -68,13 +69,25 @@ func (c Case) met(o observed) error {
 	case c.Timer != "" && o.writes() && !left.timers[c.Timer]:
 		return fmt.Errorf("it sets no timer %q", c.Timer)
 	case c.Notices != nil && !slices.EqualFunc(c.Notices, left.notices, Notice.awaits):
-		return fmt.Errorf("it tells terminals %v, awaited is %v", left.notices, c.Notices)
+		return fmt.Errorf("it tells terminals %s, awaited is %s", shown(left.notices), shown(c.Notices))
 	case c.Emissions != nil && !slices.EqualFunc(c.Emissions, left.emissions, func(a, b Emission) bool {
 		return a.Target == b.Target && a.Lane == b.Lane && alike(a.Body, b.Body)
 	}):
-		return fmt.Errorf("it emits %v, awaited is %v", left.emissions, c.Emissions)
+		return fmt.Errorf("it emits %s, awaited is %s", shown(left.emissions), shown(c.Emissions))
 	}
 	return nil
+}
+
+// shown is a list as a case has it.
+func shown[T any](list []T) string {
+	if len(list) == 0 {
+		return "nothing"
+	}
+	text, err := json.Marshal(list)
+	if err != nil { // of what was read as JSON: there is none
+		return fmt.Sprint(list)
+	}
+	return fmt.Sprintf("%.600s", text)
 }
 
 // awaits reports whether a notice is what a case wants it to be.

@@ -147,7 +147,7 @@ export class Execution {
             if (fixed) {
               return this.#unserved(Code.fault, fault().message);
             }
-            this.#complain(`the service made a mistake: ${clean(ended.message)}`);
+            this.#complain(`the service made a mistake${place(ended)}: ${clean(ended.message)}`);
             fixed = fault();
           } else {
             throw ended;
@@ -410,4 +410,12 @@ function lost(message: Message, made: Message): string[] {
     }
   }
   return keys;
+}
+
+const OURS = new URL(".", import.meta.url).href;
+
+/** Where in the service an error came up, with a space before it; "" where that is not to be seen. */
+function place(error: Error): string {
+  const frame = (error.stack ?? "").split("\n").find((line) => /^ +at .*file:/.test(line) && !line.includes(OURS));
+  return frame === undefined ? "" : clean(` ${frame.trim()}`.slice(0, 300));
 }

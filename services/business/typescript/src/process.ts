@@ -75,6 +75,13 @@ export class Process {
     this.stop();
   }
 
+  /** Why a host refuses what this program does: it refuses all of one that it has started under another name. */
+  refused(error: Error): Error {
+    const name = this.environment["HOTPAIR_BUS_USER"]!.replace(/^business\./, "");
+    return name === this.service.name ? error : new Error(`the host started this program as "${name}", and it is ${this.service.name}: ` +
+      "give it that name in new Service, or in HOTPAIR_BUSINESS (hotpair.json where hotpair dev runs it)");
+  }
+
   #connect(url: string, once = false): Connection {
     const env = this.environment;
     const connection = new Connection({
@@ -84,7 +91,7 @@ export class Process {
       name: `business.${this.service.name}`,
       inbox: `${env["HOTPAIR_BUS_INBOX"]}.${randomBytes(16).toString("hex")}`,
       once,
-    }, (error) => this.#fail(error));
+    }, (error) => this.#fail(this.refused(error)));
     this.#connections.push(connection);
     return connection;
   }

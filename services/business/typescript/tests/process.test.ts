@@ -185,6 +185,14 @@ async function ends(program: string): Promise<[number | string | null, string]> 
 
 const src = new URL("../src/", import.meta.url).href;
 
+test("a program under another name than its host's says so when it is refused", () => {
+  for (const [user, said] of [["business.cloakroom", /started this program as "cloakroom", and it is garderobe/], ["business.garderobe", /^Permissions/]] as const) {
+    const environment = Object.fromEntries(["REQUESTS_URL", "DATABASE_URL", "BUS_PASSWORD", "BUS_INBOX"].map((name) => [`HOTPAIR_${name}`, "nats://127.0.0.1:1"]));
+    const process = new Process(new Service("garderobe").query("x", () => ({})), { ...environment, HOTPAIR_BUS_USER: user });
+    assert.match(process.refused(new Error("Permissions Violation")).message, said);
+  }
+});
+
 test("a process whose thread is kept busy is killed, and one that is not lives", async () => {
   const [signal, said] = await ends(`import { watch } from "${src}watchdog.js"; watch("busy", 200); for (;;) {}`);
   assert.equal(signal, "SIGKILL");

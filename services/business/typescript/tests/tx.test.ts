@@ -279,6 +279,16 @@ for (const [what, mistake] of Object.entries(MISTAKES)) {
   });
 }
 
+test("a mistake is said with its place in the service", async () => {
+  const log = quiet();
+  handler = function keep(tx) {
+    tx.put("a", { b: () => 1 });
+    return {};
+  };
+  assert.equal((await pair.callRaw("do")).code, 500);
+  assert.match(log.lines(), /the service made a mistake at (\w+\.)?keep \(file:.*tx\.test\.[jt]s:\d+:\d+\): /);
+});
+
 test("a query writes nothing", async () => {
   quiet();
   for (const write of [(tx: Tx) => tx.put("a", 1), (tx: Tx) => tx.delete("a"), (tx: Tx) => tx.emit("t", "a"), (tx: Tx) => tx.notify(ALL, "a")]) {

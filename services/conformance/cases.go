@@ -33,6 +33,8 @@ type Case struct {
 	Message string `json:"message,omitempty"`
 	// Answer is the body of the answer. A field whose value is "*" may have any.
 	Answer map[string]any `json:"answer,omitempty"`
+	// As names the answer for the cases behind it: a text "$NAME.FIELD" in the body of one is that field of it.
+	As string `json:"as,omitempty"`
 	// Timer is the key of a timer that waits after it.
 	Timer string `json:"timer,omitempty"`
 	// Notices are what it tells terminals.
@@ -107,6 +109,8 @@ func (c Case) check() error {
 		return fmt.Errorf(`"code" is %d; 0 is success, and errors have 400 to 599`, c.Code)
 	case c.Code != 0 && c.Answer != nil:
 		return errors.New(`an error has no "answer"`)
+	case c.As != "" && (!bus.ValidName(c.As) || c.Code != 0 || c.Query):
+		return fmt.Errorf(`"as" names the answer of a case that writes, by letters, digits, - and _; it is %.70q`, c.As)
 	case c.Query && c.Fire != "":
 		return errors.New("the run of a timer is no query")
 	}

@@ -290,6 +290,9 @@ func TestCases_SayWhatIsWrong(t *testing.T) {
 		`[{"operation":"a","colour":1}]`:             "colour",
 		`[{"fire":"a","body":{}}]`:                   "the body is that of the timer",
 		`[{"fire":"a","query":true}]`:                "no query",
+		`[{"operation":"a","as":"x","query":true}]`:  "a case that writes",
+		`[{"operation":"a","as":"x","code":409}]`:    "a case that writes",
+		`[{"operation":"a","as":"x.y"}]`:             "letters",
 	} {
 		if _, err := ParseCases([]byte(text)); !errors.Is(err, ErrCases) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
@@ -301,7 +304,7 @@ func TestCases_SayWhatIsWrong(t *testing.T) {
 }
 
 func FuzzParseCases(f *testing.F) {
-	for _, name := range []string{ticketsCases, "testdata/kv.json", "testdata/count.json"} {
+	for _, name := range []string{ticketsCases, "testdata/kv.json", "testdata/count.json", "testdata/hooks.json"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)

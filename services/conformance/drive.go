@@ -67,7 +67,7 @@ func (t *trial) request(c Case) stand.Request {
 		}
 	}
 	t.counter++
-	return stand.Request{Operation: c.Operation, Body: c.Body, Counter: t.counter, Attempt: 1, Within: t.options.Within}
+	return stand.Request{Operation: c.Operation, Body: t.named.fill(c.Body), Counter: t.counter, Attempt: 1, Within: t.options.Within}
 }
 
 // observe makes a request once, and notes what the program does.
@@ -76,6 +76,7 @@ func (t *trial) observe(ctx context.Context, number int, r stand.Request) observ
 	if r.Operation == "" {
 		return o
 	}
+	t.as = t.cases[number].As
 	t.stand.Forget()
 	o.answer, o.err = t.stand.Call(ctx, r, t.packs, t.options.Within)
 	o.calls, o.ticket = t.stand.Calls(), t.stand.Ticket(r)
@@ -86,11 +87,14 @@ func (t *trial) observe(ctx context.Context, number int, r stand.Request) observ
 	return o
 }
 
-// note keeps which timers wait after some calls.
+// note keeps which timers wait after some calls, and what was answered.
 func (t *trial) note(calls []*stand.Call) {
 	for _, c := range calls {
 		if !c.Done() {
 			continue
+		}
+		if t.as != "" && c.Writes() && c.Commit.Answer.Code == bus.CodeOK {
+			t.named.take(t.as, c.Commit.Answer.Body)
 		}
 		reply, _ := c.Reply()
 		if f := c.Commit.Outbox.Fired; f != nil {
@@ -198,6 +202,7 @@ func (u *suite) replay(ctx context.Context, at []int, treat func(*trial, int, st
 			continue
 		}
 		delete(rest, i)
+		t.as = c.As
 		t.stand.Forget()
 		err := treat(t, i, r)
 		if failed := t.whole(); failed != nil {

@@ -53,7 +53,7 @@ func waits(ctx context.Context, u *suite) verdict {
 	if err != nil {
 		return of(err)
 	}
-	t := &trial{suite: u, stand: s, timers: map[string]timer{}}
+	t := &trial{suite: u, stand: s, timers: map[string]timer{}, named: named{}}
 	defer t.close(ctx)
 	p, err := s.Launch()
 	if err != nil {

@@ -172,6 +172,8 @@ type trial struct {
 	stand   *stand.Stand
 	counter uint64
 	timers  map[string]timer // that wait
+	named   named            // answers to which later cases refer
+	as      string           // how the answer of the case that is made is named; "" is none
 
 	mu     sync.Mutex
 	failed error // of the host itself
@@ -197,7 +199,7 @@ func (u *suite) open(ctx context.Context) (*trial, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &trial{suite: u, stand: s, timers: map[string]timer{}}
+	t := &trial{suite: u, stand: s, timers: map[string]timer{}, named: named{}}
 	began := time.Now()
 	if _, err := s.Start(ctx); err != nil {
 		t.close(ctx)

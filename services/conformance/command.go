@@ -37,7 +37,8 @@ func Command() *cobra.Command {
 answer is lost, a commit loses to another one, a request comes again, the program is killed in the middle. Says passed, failed or not tried for each rule.
 
 --cases says what requests of the service look like, a list in JSON of {"operation": …, "body": …}, with "code", "message" and "answer"
-when what comes of it is to be compared, "fire" for the run of a timer that a case before has set, and "query": true for what only reads.
+when what comes of it is to be compared, "as" for what later ones are to have of it, "fire" for the run of a timer that a case before has
+set, and "query": true for what only reads.
 Without it each operation is asked with {}, and rules that need a request which writes are not tried.
 
 A program whose main function is business.Main serves under its own name alone: in a folder with hotpair.json that stands there, elsewhere

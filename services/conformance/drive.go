@@ -77,6 +77,9 @@ func (t *trial) observe(ctx context.Context, number int, r stand.Request) observ
 		return o
 	}
 	t.as = t.cases[number].As
+	if r.Timer != nil && t.cases[number].Fire == "" {
+		t.as = "" // the run of a timer that the case has set
+	}
 	t.stand.Forget()
 	o.answer, o.err = t.stand.Call(ctx, r, t.packs, t.options.Within)
 	o.calls, o.ticket = t.stand.Calls(), t.stand.Ticket(r)

@@ -278,7 +278,7 @@ func (d *dev) hello(ctx context.Context, client *ask.Client, served bool) error 
 
 // first is an operation of the first service.
 func (d *dev) first(ctx context.Context, client *ask.Client) string {
-	list, err := client.Discover(ctx, d.services[0].Name)
+	list, err := d.operations(ctx, client, d.services[0].Name)
 	if err != nil || len(list) == 0 {
 		return ""
 	}

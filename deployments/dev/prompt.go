@@ -12,6 +12,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/deployments/ask"
 	"github.com/hotpair/hotpair/deployments/local"
+	"github.com/hotpair/hotpair/services/operator"
 )
 
 // help is what can be typed.
@@ -119,7 +120,7 @@ func (d *dev) request(ctx context.Context, client *ask.Client, l line) error {
 // list shows the operations of all services.
 func (d *dev) list(ctx context.Context, client *ask.Client) error {
 	for _, s := range d.services {
-		list, err := client.Discover(ctx, s.Name)
+		list, err := d.operations(ctx, client, s.Name)
 		if err != nil {
 			return err
 		}
@@ -128,6 +129,38 @@ func (d *dev) list(ctx context.Context, client *ask.Client) error {
 		}
 	}
 	return nil
+}
+
+// operations are those of a service, as the host that serves has them: a terminal is told some seconds later what has changed. Where that
+// host can't say it, the terminal is asked all the same.
+func (d *dev) operations(ctx context.Context, client *ask.Client, service string) ([]ask.Operation, error) {
+	file, err := local.ReadFile(d.dir)
+	if err != nil {
+		return nil, err
+	}
+	active, err := d.active(ctx, file)
+	if err != nil {
+		return client.Discover(ctx, service)
+	}
+	within, cancel := context.WithTimeout(ctx, statusWithin)
+	defer cancel()
+	known, err := operator.CallServices.Ask(within, file.Hosts[active].Client(), operator.None{})
+	if err != nil {
+		return client.Discover(ctx, service)
+	}
+	var list []ask.Operation
+	for _, s := range known.Services {
+		if s.Service != service || s.Host != active {
+			continue
+		}
+		for _, operation := range s.Operations {
+			list = append(list, ask.Operation(service+"."+operation))
+		}
+	}
+	if len(list) == 0 {
+		return client.Discover(ctx, service)
+	}
+	return list, nil
 }
 
 // status shows the pair and its services.

@@ -35,6 +35,8 @@ const (
 	answerPayload = 5 << 20
 	// housekeeping is the interval of pings inside one process, where nothing can be lost without notice.
 	housekeeping = time.Minute
+	// hostSilence: a host that has said nothing for so long is asked, and has left after two more. Hellos of up to 500 terminals come sooner.
+	hostSilence = 10 * time.Second
 	// startWithin bounds the first words with the own server.
 	startWithin = 10 * time.Second
 )

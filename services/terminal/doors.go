@@ -44,7 +44,7 @@ func (a *Agent) open(ctx context.Context) (err error) {
 	d.appUsers.AllowLoopback(broker.Grant{Password: a.config.Token, Permissions: appPermissions(), Account: appsAccount, Limits: limits})
 	if d.hosts, err = broker.NewServer(broker.ServerConfig{
 		Name: "terminal-" + a.config.ID, Listen: a.config.Listen, Network: a.config.Hosts, Users: d.hostUsers,
-		Accounts: []string{hostsAccount}, MaxConnections: hostConnections, MaxPending: maxPending, Logger: a.log,
+		Accounts: []string{hostsAccount}, MaxConnections: hostConnections, MaxPending: maxPending, PingInterval: hostSilence, Logger: a.log,
 	}); err != nil {
 		return err
 	}

@@ -167,7 +167,7 @@ func queuedSaid(c queue.Count, now time.Time) (said string) {
 		if said != "" {
 			said += "; "
 		}
-		said += fmt.Sprintf("of %d that were queued nobody knows whether they took effect", c.Unsure)
+		said += fmt.Sprintf("%s that were queued, of which nobody knows whether they took effect", wording.Count(uint64(c.Unsure), "request"))
 	}
 	return said
 }

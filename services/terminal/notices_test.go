@@ -31,6 +31,7 @@ type telling struct {
 	serial  uint64
 	count   uint64
 	began   bool
+	service string // whose notices they are
 }
 
 // tells attaches a host that answers every request, and begins its session of notices.
@@ -42,7 +43,7 @@ func tells(t testing.TB, a *running, name string, epoch uint64) *telling {
 		t.Fatalf("%+v", got)
 	}
 	c := *got.Notices
-	return &telling{host: h, session: fmt.Sprintf("%s-%d-1", name, epoch), epoch: epoch, cursor: c, count: c.Marks[notices.Own].Count}
+	return &telling{host: h, session: fmt.Sprintf("%s-%d-1", name, epoch), epoch: epoch, cursor: c, count: c.Marks[notices.Own].Count, service: "shop"}
 }
 
 // batch sends one as it is.
@@ -85,7 +86,7 @@ func (h *telling) next(bodies ...string) []byte {
 		h.count++
 		b.Messages = append(b.Messages, notice.Message{
 			Message: notices.Message{Serial: h.serial, Notice: notices.Notice{Number: notices.Number{Epoch: h.epoch, Sequence: h.count}, Count: h.count}},
-			Content: notice.Content{Service: "shop", Topic: "price", Body: []byte(body)},
+			Content: notice.Content{Service: h.service, Topic: "price", Body: []byte(body)},
 		})
 	}
 	data, err := bus.Encode(b)

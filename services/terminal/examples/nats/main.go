@@ -1,0 +1,153 @@
+// Command nats sells a seat with the client of NATS, at once or queued:
+//
+//	go run ./services/terminal/examples/nats sell nats://127.0.0.1:4222 A1 ann
+//	go run ./services/terminal/examples/nats queue nats://127.0.0.1:4222 A1 ann order-17
+//
+// A sale at once is made with an id of its own: whatever happens to this call, the same is sent again and takes effect once. One that is queued
+// is done once for its key, whether there is a line to the hosts or not; after a crash run the same again. It hears what comes of it.
+package main
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// again are the codes after which the same is sent again: nobody knows yet, or nothing was done.
+var again = []string{"429", "500", "503", "504"}
+
+const (
+	tries    = 5
+	patience = 40 * time.Second // longer than the deadline
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) < 4 || args[0] == "queue" && len(args) < 5 {
+		return errors.New("nats sell URL SEAT CUSTOMER, or nats queue URL SEAT CUSTOMER KEY")
+	}
+	nc, err := nats.Connect(args[1], nats.MaxReconnects(-1), nats.ReconnectWait(time.Second), nats.RetryOnFailedConnect(true))
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	body, err := json.Marshal(map[string]string{"seat": args[2], "customer": args[3]})
+	if err != nil {
+		return err
+	}
+	if args[0] == "sell" {
+		return sell(nc, body)
+	}
+	return queue(nc, body, args[3], args[4])
+}
+
+// sell has it done now.
+func sell(nc *nats.Conn, body []byte) error {
+	deadline := "30s"
+	if set := os.Getenv("DEADLINE"); set != "" {
+		deadline = set
+	}
+	id := time.Now().UTC().Format(time.RFC3339Nano) + "/" + rand.Text()
+	answer, err := ask(nc, "request.tickets.sell", body, patience, nats.Header{"Hotpair-Request-Id": {id}, "Hotpair-Deadline": {deadline}})
+	if err != nil {
+		return err
+	}
+	fmt.Println("done:", string(answer))
+	return nil
+}
+
+// outcome is what came of something that was queued.
+type outcome struct {
+	ID, State, Error string
+	Code             int
+	Body             json.RawMessage
+}
+
+// queue has the agent keep it until it is done, and waits for that.
+func queue(nc *nats.Conn, body []byte, lane, key string) error {
+	// Before it is queued, so that nothing is told before somebody hears.
+	results, err := nc.SubscribeSync("notice.hotpair.result")
+	if err != nil {
+		return err
+	}
+	if _, err := nc.Subscribe("notice.tickets.*", func(m *nats.Msg) { fmt.Println("told:", string(m.Data)) }); err != nil {
+		return err
+	}
+	kept, err := ask(nc, "request.tickets.sell", body, 5*time.Second, nats.Header{"Hotpair-Queue": {"yes"}, "Hotpair-Queue-Key": {key}, "Hotpair-Lane": {lane}})
+	if err != nil {
+		return err
+	}
+	var queued struct{ ID string }
+	if err := json.Unmarshal(kept, &queued); err != nil {
+		return err
+	}
+	fmt.Println("queued:", queued.ID)
+	question, err := json.Marshal(map[string]string{"id": queued.ID})
+	if err != nil {
+		return err
+	}
+	for {
+		// It may be over already, or be told while the connection was away: that is not told again.
+		text, err := ask(nc, "queue.get", question, 5*time.Second, nil)
+		if err != nil {
+			return err
+		}
+		for err == nil {
+			var o outcome
+			if err := json.Unmarshal(text, &o); err != nil {
+				return err
+			}
+			if o.ID == queued.ID && o.State != "queued" {
+				return o.tell()
+			}
+			var m *nats.Msg
+			if m, err = results.NextMsg(time.Minute); err == nil {
+				text = m.Data
+			}
+		}
+		if !errors.Is(err, nats.ErrTimeout) {
+			return err
+		}
+	}
+}
+
+// tell says an outcome. The error is that it is none to be glad of.
+func (o outcome) tell() error {
+	switch {
+	case o.State == "unknown":
+		return fmt.Errorf("not known, look at the seat: %s", o.Error)
+	case o.Code != 0:
+		return fmt.Errorf("refused: %s", o.Error)
+	}
+	fmt.Println("done:", string(o.Body))
+	return nil
+}
+
+// ask asks until there is an answer, the same each time.
+func ask(nc *nats.Conn, subject string, body []byte, wait time.Duration, header nats.Header) ([]byte, error) {
+	var problem error
+	for range tries {
+		answer, err := nc.RequestMsg(&nats.Msg{Subject: subject, Data: body, Header: header}, wait)
+		if err != nil {
+			problem = err // no agent, or no answer in time
+		} else if code := answer.Header.Get("Nats-Service-Error-Code"); code == "" {
+			return answer.Data, nil
+		} else if problem = errors.New(answer.Header.Get("Nats-Service-Error")); !slices.Contains(again, code) {
+			break
+		}
+		time.Sleep(time.Second)
+	}
+	return nil, problem
+}

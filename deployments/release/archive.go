@@ -2,6 +2,8 @@ package main
 
 import (
 	"archive/tar"
+	"archive/zip"
+	"compress/flate"
 	"compress/gzip"
 	"crypto/sha256"
 	"errors"
@@ -17,7 +19,7 @@ import (
 var documents = [...]string{"README.md", "CHANGELOG.md", "LICENSE", "deployments/OPERATIONS.md"}
 
 // archive packs the program with all that is needed to install it by hand.
-func (b *build) archive(program, arch string) (err error) {
+func (b *build) archive(program, arch string) error {
 	list := []file{{Name: "hotpair", From: program, Mode: 0o755}}
 	for _, name := range documents {
 		list = append(list, file{Name: path.Base(name), From: filepath.Join(b.Root, name), Mode: 0o644})
@@ -37,7 +39,17 @@ func (b *build) archive(program, arch string) (err error) {
 		f.Name = "completions/" + f.Name
 		list = append(list, f)
 	}
-	out, err := os.Create(b.named(arch, ".tar.gz"))
+	return b.tarred(b.named(arch, tarSuffix), list)
+}
+
+const (
+	tarSuffix = ".tar.gz"
+	zipSuffix = ".zip"
+)
+
+// tarred packs files into an archive, below a folder of its name.
+func (b *build) tarred(into string, list []file) (err error) {
+	out, err := os.Create(into)
 	if err != nil {
 		return err
 	}
@@ -47,7 +59,7 @@ func (b *build) archive(program, arch string) (err error) {
 		return err
 	}
 	t := tar.NewWriter(packed)
-	root := strings.TrimSuffix(filepath.Base(out.Name()), ".tar.gz")
+	root := strings.TrimSuffix(filepath.Base(into), tarSuffix)
 	for _, f := range list {
 		f.Name = path.Join(root, f.Name)
 		if err := b.add(t, f); err != nil {
@@ -55,6 +67,34 @@ func (b *build) archive(program, arch string) (err error) {
 		}
 	}
 	return errors.Join(t.Close(), packed.Close())
+}
+
+// zipped is tarred for Windows.
+func (b *build) zipped(into string, list []file) (err error) {
+	out, err := os.Create(into)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	z := zip.NewWriter(out)
+	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
+	root := strings.TrimSuffix(filepath.Base(into), zipSuffix)
+	for _, f := range list {
+		h := &zip.FileHeader{Name: path.Join(root, f.Name), Method: zip.Deflate, Modified: b.version.Time}
+		h.SetMode(f.Mode)
+		data, err := os.ReadFile(f.From)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+		w, err := z.CreateHeader(h)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+		if _, err := w.Write(data); err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+	}
+	return z.Close()
 }
 
 // add writes one file into an archive, as of root and of the time of the commit.

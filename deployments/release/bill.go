@@ -4,13 +4,21 @@ import (
 	"debug/buildinfo"
 	"errors"
 	"os"
+	"strings"
 	"time"
 
 	cyclonedx "github.com/CycloneDX/cyclonedx-go"
 )
 
-// bill writes the bill of materials of a program: the modules that the toolchain noted in it, which is what it was linked from.
-func (b *build) bill(program, arch string) (err error) {
+// bill writes the bill of materials of the program of hosts.
+func (b *build) bill(program, arch string) error {
+	return b.materials(program, b.named(arch, billSuffix))
+}
+
+const billSuffix = ".cdx.json"
+
+// materials writes the bill of materials of a program into a file: the modules that the toolchain noted in it, which is what it was linked from.
+func (b *build) materials(program, into string) error {
 	info, err := buildinfo.ReadFile(program)
 	if err != nil {
 		return err
@@ -21,6 +29,11 @@ func (b *build) bill(program, arch string) (err error) {
 	}
 	all := cyclonedx.NewBOM()
 	whole := component(cyclonedx.ComponentTypeApplication, info.Main.Path, "v"+b.version.Name)
+	if below, found := strings.CutPrefix(info.Path, info.Main.Path+"/"); found {
+		whole.Name = info.Path
+		whole.PackageURL += "#" + below
+		whole.BOMRef = whole.PackageURL
+	}
 	all.Metadata = &cyclonedx.Metadata{Timestamp: b.version.Time.Format(time.RFC3339), Component: &whole}
 	parts := []cyclonedx.Component{component(cyclonedx.ComponentTypeLibrary, "std", info.GoVersion)}
 	for _, m := range info.Deps {
@@ -30,7 +43,7 @@ func (b *build) bill(program, arch string) (err error) {
 		parts = append(parts, component(cyclonedx.ComponentTypeLibrary, m.Path, m.Version))
 	}
 	all.Components = &parts
-	out, err := os.Create(b.named(arch, ".cdx.json"))
+	out, err := os.Create(into)
 	if err != nil {
 		return err
 	}

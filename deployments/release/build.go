@@ -32,14 +32,23 @@ type file struct {
 	Mode os.FileMode
 }
 
-// compiled builds the program for a processor.
-func (b *build) compiled(ctx context.Context, arch, name string, args ...string) (string, error) {
+// host is the program that is everything; agent is that of terminals, which are machines of all kinds.
+const (
+	host  = "."
+	agent = "./services/terminal/hotpair-terminal"
+)
+
+// machine is a system and a processor, as the compiler calls them; without either it is this one.
+type machine struct{ OS, Arch string }
+
+// compiled builds a program for a machine.
+func (b *build) compiled(ctx context.Context, program string, m machine, name string, args ...string) (string, error) {
 	into := filepath.Join(b.work, name)
-	c := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-o", into}, b.flags, args, []string{"."})...)
+	c := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-o", into}, b.flags, args, []string{program})...)
 	c.Dir = b.Root
-	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0", "GOARM=7")
-	if arch != "" {
-		c.Env = append(c.Env, "GOARCH="+arch)
+	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0", "GOARM=7", "GOOS="+m.OS)
+	if m.Arch != "" {
+		c.Env = append(c.Env, "GOARCH="+m.Arch)
 	}
 	if said, err := c.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, said)
@@ -49,7 +58,7 @@ func (b *build) compiled(ctx context.Context, arch, name string, args ...string)
 
 // manual writes the pages and completions, which only a build of its own can.
 func (b *build) manual(ctx context.Context) error {
-	program, err := b.compiled(ctx, "", "manual-program", "-tags=manual")
+	program, err := b.compiled(ctx, host, machine{OS: "linux"}, "manual-program", "-tags=manual")
 	if err != nil {
 		return fmt.Errorf("manual: %w", err)
 	}
@@ -79,7 +88,7 @@ func (b *build) target(ctx context.Context, arch string) error {
 	if !slices.Contains([]string{"amd64", "arm64", "arm"}, arch) {
 		return fmt.Errorf("%w: want amd64, arm64 or arm", errTarget)
 	}
-	program, err := b.compiled(ctx, arch, "hotpair-"+arch)
+	program, err := b.compiled(ctx, host, machine{"linux", arch}, "hotpair-"+arch)
 	if err != nil {
 		return err
 	}
@@ -94,9 +103,14 @@ func (b *build) target(ctx context.Context, arch string) error {
 	return nil
 }
 
-// named is a file of the release.
+// named is a file of the release for a processor of Linux.
 func (b *build) named(arch, suffix string) string {
-	return filepath.Join(b.out, strings.Join([]string{"hotpair", b.version.Name, "linux", platform(arch)}, "_")+suffix)
+	return b.called("hotpair", machine{"linux", arch}, suffix)
+}
+
+// called is a file of the release.
+func (b *build) called(program string, m machine, suffix string) string {
+	return filepath.Join(b.out, strings.Join([]string{program, b.version.Name, m.OS, platform(m.Arch)}, "_")+suffix)
 }
 
 // platform is what a processor is called in the names of files.

@@ -1,5 +1,6 @@
 // Release builds everything that a version of hotpair is made of, into one folder: Debian packages, archives, images,
-// bills of materials, and the checksums of all. The same commit gives the same bytes, on any machine with the same Go.
+// the agent of terminals for each of their systems, bills of materials, and the checksums of all. The same commit gives
+// the same bytes, on any machine with the same Go.
 //
 //	go run -C deployments/release . -out ../../dist
 //
@@ -23,13 +24,17 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	o := options{}
-	var targets string
+	var targets, agents string
 	flag.StringVar(&o.Root, "root", "../..", "the clone to build from")
 	flag.StringVar(&o.Out, "out", "../../dist", "the folder to build into; what an earlier build left there is replaced")
 	flag.StringVar(&targets, "targets", "amd64,arm64,arm", "the processors of Linux to build for")
+	flag.StringVar(&agents, "agents", strings.Join(allAgents(), ","), "the systems and processors to build the agent of terminals for; none for no agent")
 	flag.BoolVar(&o.Snapshot, "snapshot", false, "build what has no tag, or is not committed; its version says so")
 	flag.Parse()
 	o.Targets = strings.Split(targets, ",")
+	if agents != "none" {
+		o.Agents = strings.Split(agents, ",")
+	}
 	if err := release(ctx, o, shipped()); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
@@ -41,12 +46,14 @@ type options struct {
 	Root     string
 	Out      string
 	Targets  []string // values of GOARCH
+	Agents   []string // GOOS/GOARCH
 	Snapshot bool
 }
 
 var (
-	errTarget   = errors.New("not a processor that a release is built for")
+	errTarget   = errors.New("not a machine that a release is built for")
 	errUntagged = errors.New("not a version")
+	errUnit     = errors.New("a unit that the agent's can't be made from")
 )
 
 // release builds all of it, with these flags of the compiler. Files come into place at the end, when all are whole.
@@ -70,6 +77,11 @@ func release(ctx context.Context, o options, flags []string) error {
 	for _, arch := range o.Targets {
 		if err := b.target(ctx, arch); err != nil {
 			return fmt.Errorf("%s: %w", arch, err)
+		}
+	}
+	for _, target := range o.Agents {
+		if err := b.agent(ctx, target); err != nil {
+			return fmt.Errorf("agent for %s: %w", target, err)
 		}
 	}
 	if err := checksums(b.out); err != nil {

@@ -19,7 +19,9 @@ import (
 func built(t *testing.T, out string) {
 	t.Helper()
 	arch := strings.TrimSpace(run(t, "go", "env", "GOARCH"))
-	if err := release(t.Context(), options{Root: "../..", Out: out, Targets: []string{arch}, Snapshot: true}, nil); err != nil {
+	// Of the other systems Windows is the one whose archive is another: that of macOS is made as those of Linux are.
+	agents := []string{"linux/" + arch, "windows/amd64"}
+	if err := release(t.Context(), options{Root: "../..", Out: out, Targets: []string{arch}, Agents: agents, Snapshot: true}, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -34,12 +36,18 @@ func run(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// one is the one file of a folder that ends so.
+// one is the one file of a folder that a release of hotpair itself has of a kind, named by its end.
 func one(t *testing.T, dir, suffix string) string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
+	return only(t, dir, "hotpair_*"+suffix)
+}
+
+// only is the one file of a folder with such a name.
+func only(t *testing.T, dir, pattern string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, pattern))
 	if err != nil || len(files) != 1 {
-		t.Fatalf("files with %s: %v, %v", suffix, files, err)
+		t.Fatalf("files with %s: %v, %v", pattern, files, err)
 	}
 	return files[0]
 }
@@ -56,6 +64,8 @@ func TestRelease(t *testing.T) {
 	t.Run("archive", func(t *testing.T) { archived(t, first) })
 	t.Run("bill of materials", func(t *testing.T) { billed(t, first) })
 	t.Run("image", func(t *testing.T) { imaged(t, first) })
+	t.Run("agent for Linux", func(t *testing.T) { agentOfLinux(t, first) })
+	t.Run("agent for Windows", func(t *testing.T) { agentOfWindows(t, first) })
 	t.Run("Debian", func(t *testing.T) { installed(t, first) })
 }
 

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// allAgents are the machines that terminals are, as the compiler calls them.
+func allAgents() []string {
+	return []string{"linux/amd64", "linux/arm64", "linux/arm", "windows/amd64", "windows/arm64", "darwin/amd64", "darwin/arm64"}
+}
+
+// guides go into every archive of the agent: how it is installed, and how an application asks it.
+var guides = [...]string{"CHANGELOG.md", "LICENSE", "deployments/OPERATIONS.md", "services/terminal/APPLICATIONS.md", "services/terminal/HTTP.md"}
+
+// agent builds the agent of terminals for one kind of machine, and packs it as that machine unpacks it.
+func (b *build) agent(ctx context.Context, target string) error {
+	if !slices.Contains(allAgents(), target) {
+		return fmt.Errorf("%w: want %s", errTarget, strings.Join(allAgents(), ", "))
+	}
+	var m machine
+	m.OS, m.Arch, _ = strings.Cut(target, "/")
+	const name = "hotpair-terminal"
+	program, err := b.compiled(ctx, agent, m, strings.Join([]string{name, m.OS, m.Arch}, "-"))
+	if err != nil {
+		return err
+	}
+	list := []file{{Name: name, From: program, Mode: 0o755}}
+	if m.OS == "windows" {
+		list[0].Name += ".exe"
+	}
+	for _, guide := range guides {
+		list = append(list, file{Name: path.Base(guide), From: filepath.Join(b.Root, guide), Mode: 0o644})
+	}
+	ours, err := b.starting(m.OS)
+	if err != nil {
+		return err
+	}
+	examples, err := b.examples()
+	if err != nil {
+		return fmt.Errorf("examples: %w", err)
+	}
+	list = slices.Concat(list, ours, examples)
+	pack, suffix := b.tarred, tarSuffix
+	if m.OS == "windows" {
+		pack, suffix = b.zipped, zipSuffix
+	}
+	if err := pack(b.called(name, m, suffix), list); err != nil {
+		return fmt.Errorf("archive: %w", err)
+	}
+	if err := b.materials(program, b.called(name, m, billSuffix)); err != nil {
+		return fmt.Errorf("bill of materials: %w", err)
+	}
+	return nil
+}
+
+// starting are the files by which a system starts the agent. Windows needs none: the program puts itself up as a service.
+func (b *build) starting(system string) ([]file, error) {
+	switch system {
+	case "linux":
+		const name = "hotpair-terminal@.service"
+		unit, err := os.ReadFile(filepath.Join(b.Root, "deployments/systemd", name))
+		if err != nil {
+			return nil, err
+		}
+		// What the unit starts with hotpair is a program of its own here, and in what it says by hand too.
+		for _, change := range [][2]string{
+			{"/usr/local/bin/hotpair terminal", "/usr/local/bin/hotpair-terminal"}, {"install -m 0755 hotpair /usr", "install -m 0755 hotpair-terminal /usr"}, {"-- hotpair terminal enrol", "-- hotpair-terminal enrol"},
+		} {
+			if !bytes.Contains(unit, []byte(change[0])) {
+				return nil, fmt.Errorf("%w: %s says nothing of %q", errUnit, name, change[0])
+			}
+			unit = bytes.ReplaceAll(unit, []byte(change[0]), []byte(change[1]))
+		}
+		into := filepath.Join(b.work, "agent-"+name)
+		if err := os.WriteFile(into, unit, 0o644); err != nil {
+			return nil, err
+		}
+		return []file{{Name: "systemd/" + name, From: into, Mode: 0o644},
+			{Name: "systemd/terminal.env.example", From: filepath.Join(b.Root, "deployments/systemd/terminal.env.example"), Mode: 0o644}}, nil
+	case "darwin":
+		const name = "hotpair-terminal.plist"
+		return []file{{Name: "launchd/" + name, From: filepath.Join(b.Root, "deployments/launchd", name), Mode: 0o644}}, nil
+	}
+	return nil, nil
+}
+
+// examples are those of applications.
+func (b *build) examples() (list []file, err error) {
+	dir := filepath.Join(b.Root, "services/terminal/examples")
+	err = filepath.WalkDir(dir, func(from string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, from)
+		f := file{Name: path.Join("examples", filepath.ToSlash(name)), From: from, Mode: 0o644}
+		if filepath.Ext(from) == ".sh" {
+			f.Mode = 0o755
+		}
+		list = append(list, f)
+		return err
+	})
+	return list, err
+}

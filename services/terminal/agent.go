@@ -13,6 +13,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/durable"
+	"github.com/hotpair/hotpair/services/terminal/figures"
 	"github.com/hotpair/hotpair/services/terminal/inbox"
 	"github.com/hotpair/hotpair/services/terminal/queue"
 	"github.com/hotpair/hotpair/services/terminal/web"
@@ -100,6 +101,9 @@ type Agent struct {
 	bell   bell          // rings when applications have something to hear
 	lost   atomic.Uint64 // own connections that were lost
 
+	answers  figures.Codes // that applications were given
+	outcomes figures.Codes // of what was queued
+
 	dropped atomic.Uint64 // requests that nobody can be answered
 	refused atomic.Uint64 // batches of notices
 
@@ -135,8 +139,8 @@ func New(c Config) *Agent {
 		receipts: newReceipts(), started: make(chan struct{}), failed: make(chan error, 1),
 	}
 	a.table = newTable(c.Bound, c.BoundBytes)
-	a.table.standing.since = time.Now()
-	a.table.standing.measured = a.bell.ring
+	a.table.standing.Since = time.Now()
+	a.table.standing.Measured = a.bell.ring
 	if c.HTTP.Listen != "" {
 		c.HTTP.Network, c.HTTP.Agent, c.HTTP.Token, c.HTTP.Log = c.Network, behind{a}, c.Token, a.log
 		a.web = web.New(c.HTTP)

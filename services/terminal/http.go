@@ -7,7 +7,10 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/services/operator/wording"
+	"github.com/hotpair/hotpair/services/terminal/figures"
+	"github.com/hotpair/hotpair/services/terminal/standing"
 	"github.com/hotpair/hotpair/services/terminal/web"
+	"github.com/hotpair/hotpair/services/version"
 )
 
 // behind is the agent as its HTTP door sees it.
@@ -45,20 +48,21 @@ func (a behind) Status() web.Status {
 	s := web.Status{Terminal: a.config.ID, Epoch: known.Epoch, Host: known.Host, LastNotice: a.inbox.Last(), Now: now.UTC()}
 	t := a.table
 	t.mu.Lock()
-	s.Serves, s.Since, s.Waiting = t.session != nil, t.standing.since, len(t.entries)
+	s.Serves, s.Since, s.Waiting = t.session != nil, t.standing.Since, len(t.entries)
 	var oldest time.Time
 	for _, e := range t.entries {
 		if oldest.IsZero() || e.arrived.Before(oldest) {
 			oldest = e.arrived
 		}
 	}
-	takeover, outage := t.standing.takeover, t.standing.outage
-	feels := t.standing.feeling == &t.standing.takeover
+	takeover, _ := t.standing.Takeover()
+	outage, _ := t.standing.Outage()
+	feels := t.standing.Feels()
 	t.mu.Unlock()
 	if s.Waiting > 0 {
 		s.OldestMS = now.Sub(oldest).Milliseconds()
 	}
-	s.LastTakeover, s.LastOutage = takeover.shown(), outage.shown()
+	s.LastTakeover, s.LastOutage = shown(takeover), shown(outage)
 	c := a.queue.Count()
 	s.Queued, s.Unknown = c.Waiting, c.Unsure
 	s.Words = words(s, feels)
@@ -69,12 +73,31 @@ func (a behind) Status() web.Status {
 	return s
 }
 
+// Metrics implements web.Agent.
+func (a behind) Metrics() []byte {
+	s, c := a.Status(), a.queue.Count()
+	t := a.table
+	t.mu.Lock()
+	_, takeovers := t.standing.Takeover()
+	_, outages := t.standing.Outage()
+	t.mu.Unlock()
+	f := figures.Figures{
+		Terminal: s.Terminal, Version: version.Name(), Attached: s.Serves, Since: s.Since, Epoch: s.Epoch, Waiting: s.Waiting, Oldest: time.Duration(s.OldestMS) * time.Millisecond,
+		Queue:     figures.Queue{Waiting: c.Waiting, Bytes: c.Bytes, Unknown: c.Unsure, Kept: c.Done},
+		Takeovers: takeovers, Outages: outages, LastNotice: s.LastNotice, Answers: &a.answers, Outcomes: &a.outcomes,
+	}
+	if c.Waiting > 0 {
+		f.Queue.Oldest = s.Now.Sub(c.Oldest)
+	}
+	return f.Page()
+}
+
 // shown is an interruption as applications see it, nil if there was none.
-func (i interruption) shown() *web.Interruption {
-	if i.at.IsZero() {
+func shown(i standing.Interruption) *web.Interruption {
+	if i.At.IsZero() {
 		return nil
 	}
-	return &web.Interruption{At: i.at.UTC(), From: i.from, To: i.to, AwayMS: i.away.Milliseconds(), Waiting: i.waiting, FeltMS: i.felt.Milliseconds()}
+	return &web.Interruption{At: i.At.UTC(), From: i.From, To: i.To, AwayMS: i.Away.Milliseconds(), Waiting: i.Waiting, FeltMS: i.Felt.Milliseconds()}
 }
 
 // words say a status; feels: the last takeover is still being felt.

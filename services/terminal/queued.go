@@ -69,6 +69,7 @@ func (a *Agent) enqueue(q question, by asker) {
 
 // publishResult tells applications what came of a request. Who does not hear it asks.
 func (a *Agent) publishResult(t queue.Told) {
+	a.outcomes.CountOutcome(t.Code, t.State == queue.Unsure.String())
 	data := bus.EncodeJSON(t)
 	_ = a.apps.Publish(notice.AppSubject(notice.System, bus.TopicResult), data)
 	a.unread.answered(len(data) * int(max(1, a.doors.apps.NumSubscriptions())))

@@ -233,6 +233,7 @@ func (a *Agent) refuse(replies []asker, code int, sentence string) {
 // answer gives applications the answer; over NATS in the form of NATS services.
 func (a *Agent) answer(replies []asker, reply bus.Reply) {
 	for _, to := range replies {
+		a.answers.Count(reply.Code)
 		if to.take != nil {
 			to.take(reply)
 			continue

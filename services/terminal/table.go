@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/terminal/standing"
 )
 
 // maxJoined bounds the applications that wait for one request under an id of their own.
@@ -49,7 +50,7 @@ type table struct {
 	counters   []uint64 // unanswered ones in rising order; answered ones are dropped lazily
 	session    *session // attached, or nil
 	lastAnswer time.Time
-	standing   standing
+	standing   standing.Standing
 	stopped    bool
 }
 
@@ -201,6 +202,11 @@ func (t *table) oldest() uint64 {
 	return 0
 }
 
+// standing is the session as it is counted.
+func (s *session) standing() standing.Session {
+	return standing.Session{Host: s.host, Identity: s.identity}
+}
+
 // replace makes s the attached session (nil: none) and gives the one before it, what is to be sent to s now, and how
 // long what waits has been without any answer.
 func (t *table) replace(s *session) (before *session, again []sending, gap time.Duration) {
@@ -221,11 +227,11 @@ func (t *table) exchange(s *session) (before *session, again []sending, gap time
 	}
 	now := time.Now()
 	if s == nil {
-		t.standing.lost(before, now)
+		t.standing.Lost(before != nil, now)
 		return before, nil, 0
 	}
 	if len(waiting) == 0 {
-		t.standing.came(s, before, 0, now, now)
+		t.standing.Came(s.standing(), before != nil, 0, now, now)
 		return before, nil, 0
 	}
 	slices.SortFunc(waiting, func(a, b *entry) int { return cmp.Compare(a.order, b.order) })
@@ -233,7 +239,7 @@ func (t *table) exchange(s *session) (before *session, again []sending, gap time
 	if t.lastAnswer.After(since) {
 		since = t.lastAnswer
 	}
-	t.standing.came(s, before, len(waiting), since, now)
+	t.standing.Came(s.standing(), before != nil, len(waiting), since, now)
 	for _, e := range waiting {
 		if !e.held {
 			again = append(again, t.send(e))
@@ -293,7 +299,7 @@ func (t *table) settle(s sending, reply bus.Reply, err error) (outcome, []asker)
 	}
 	t.remove(e)
 	t.lastAnswer = time.Now()
-	t.standing.answered(t.lastAnswer)
+	t.standing.Answered(t.lastAnswer)
 	return answered, e.replies
 }
 

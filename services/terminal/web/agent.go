@@ -20,6 +20,8 @@ type Agent interface {
 	Changed() <-chan struct{}
 	// Status says how the terminal is served.
 	Status() Status
+	// Metrics is a page of figures, as Prometheus reads it.
+	Metrics() []byte
 	// Queued says what came of a request that was queued, as JSON of queue.Told in an answer that is as one of a service; id is its id,
 	// or key what it was queued under.
 	Queued(id, key string) bus.Reply

@@ -20,6 +20,7 @@ const (
 	pathStatus   = api + "status"
 	pathServices = api + "services"
 	pathQueue    = api + "queue"
+	pathMetrics  = api + "metrics"
 )
 
 // ServeHTTP implements http.Handler.
@@ -99,6 +100,9 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) {
 	case pathServices:
 		s.look(w, r, s.services)
 		return
+	case pathMetrics:
+		s.look(w, r, s.metrics)
+		return
 	}
 	if r.Method != http.MethodPost && (r.URL.Path == pathQueue || strings.HasPrefix(r.URL.Path, pathQueue+"/")) {
 		s.queue(w, r, strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, pathQueue), "/"))
@@ -108,7 +112,7 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !found || !bus.ValidName(service) || !bus.ValidName(operation):
 		s.refuse(w, r, refusal(http.StatusNotFound, "path", "There is no such path",
-			fmt.Sprintf("%.100q is none of /v1/<service>/<operation>, %s, %s and %s", r.URL.EscapedPath(), pathNotices, pathStatus, pathServices),
+			fmt.Sprintf("%.100q is none of /v1/<service>/<operation>, %s, %s, %s and %s", r.URL.EscapedPath(), pathNotices, pathStatus, pathServices, pathMetrics),
 			"Names are 1 to 64 letters, digits, hyphens and underscores; see GET "+pathServices+" for what there is."))
 	case r.Method != http.MethodPost:
 		s.wrongMethod(w, r, "POST")
@@ -135,6 +139,13 @@ func (s *Server) wrongMethod(w http.ResponseWriter, r *http.Request, right strin
 }
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) { s.tell(w, s.config.Agent.Status()) }
+
+func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
+	text := s.config.Agent.Metrics()
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	_, _ = w.Write(text) // as below
+}
 
 func (s *Server) services(w http.ResponseWriter, _ *http.Request) {
 	list := s.config.Agent.Services()

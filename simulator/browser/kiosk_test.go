@@ -76,23 +76,27 @@ func TestKiosk_SellsThroughTakeoverAndCut(t *testing.T) {
 	page.keep("kiosk-line-cut")
 	page.run("reload", chromedp.Reload())
 	page.await("the sales after a reload", `document.body.dataset.line === 'cut' && `+sale("accepted", 4)+" && "+sale("done", 11))
+	till.freeze()
+	page.click("C6")
+	page.await("a sale that the agent has not taken", sale("new", 1))
 	till.kill()
 	page.await("that the agent is gone", `document.body.dataset.line === 'away' && document.querySelectorAll('#seats button:enabled').length === 0`)
 	page.keep("kiosk-agent-away")
 	till.start()
 	page.await("the agent again", `document.body.dataset.line === 'cut'`)
+	page.await("the sale that was handed in again", sale("accepted", 5))
 	page.click("C5")
-	page.await("five sales that are accepted", sale("accepted", 5))
+	page.await("six sales that are accepted", sale("accepted", 6))
 
 	// The line is back.
 	till.mend()
 	page.await("a host that serves", served)
-	page.await("what became of them", sale("done", 15)+" && "+sale("refused", 1)+" && "+sale("accepted", 0))
-	page.await("why one was refused", `/refused: seat C2 is sold/.test(document.querySelector('[data-sale=refused]').textContent) && `+seats("mine", 15)+" && "+seats("sold", 1))
-	page.await("the notices of all", toldOf(16))
+	page.await("what became of them", sale("done", 16)+" && "+sale("refused", 1)+" && "+sale("accepted", 0))
+	page.await("why one was refused", `/refused: seat C2 is sold/.test(document.querySelector('[data-sale=refused]').textContent) && `+seats("mine", 16)+" && "+seats("sold", 1))
+	page.await("the notices of all", toldOf(17))
 	page.keep("kiosk-line-back")
 	page.run("reload", chromedp.Reload())
-	page.await("the same after a reload", served+" && "+sale("done", 15)+" && "+sale("refused", 1)+" && "+toldOf(16))
+	page.await("the same after a reload", served+" && "+sale("done", 16)+" && "+sale("refused", 1)+" && "+toldOf(17))
 
 	// Each was done once: its answer is that of a sale, which a second one would not have; every till was told of it once, and the pair has
 	// no others.
@@ -106,7 +110,7 @@ func TestKiosk_SellsThroughTakeoverAndCut(t *testing.T) {
 		}
 		return codes;
 	})()`)
-	for _, seat := range []string{"A1", "A2", "A3", "B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "C1", "C2", "C3", "C4", "C5"} {
+	for _, seat := range []string{"A1", "A2", "A3", "B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "C1", "C2", "C3", "C4", "C5", "C6"} {
 		want := 0
 		if seat == "C2" {
 			want = bus.CodeConflict
@@ -118,15 +122,15 @@ func TestKiosk_SellsThroughTakeoverAndCut(t *testing.T) {
 			t.Errorf("the other till was told %d times that seat %s is sold", n, seat)
 		}
 	}
-	if len(ofKeys) != 16 {
+	if len(ofKeys) != 17 {
 		t.Errorf("the page has sales of %d seats: %v", len(ofKeys), ofKeys)
 	}
-	for customer, want := range map[string]int{"till-7": 15, "t1": 1} {
+	for customer, want := range map[string]int{"till-7": 16, "t1": 1} {
 		if n := answer[int](page, fmt.Sprintf(`fetch('/v1/tickets/find', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: '{"customer":%q}'}).then((r) => r.json()).then((found) => found.seats.length)`, customer)); n != want {
 			t.Errorf("%s has %d seats, want %d", customer, n, want)
 		}
 	}
-	other.await("every seat that was sold", seats("sold", 15)+" && "+seats("mine", 1)+" && "+toldOf(16))
+	other.await("every seat that was sold", seats("sold", 16)+" && "+seats("mine", 1)+" && "+toldOf(17))
 	other.dress("light", 390, 844)
 	other.await("nothing wider than a phone", `document.documentElement.scrollWidth <= innerWidth`)
 	other.keep("kiosk-other-phone")

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -85,6 +86,14 @@ func (a *till) start() {
 		conn, err := net.Dial("tcp", at)
 		return err == nil && conn.Close() == nil
 	})
+}
+
+// freeze stops the agent as it stands: who asks it is not answered.
+func (a *till) freeze() {
+	a.Helper()
+	if err := a.agent.Process.Signal(syscall.SIGSTOP); err != nil {
+		a.Fatal(err)
+	}
 }
 
 // kill ends the agent by SIGKILL.

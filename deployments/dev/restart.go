@@ -177,7 +177,7 @@ func (d *dev) slow(ctx context.Context, file local.File, host, service string, w
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s %w on host %s: %w", service, errNotReady, host, why)
-	case p.PID == 0 || p.Restarts > was.Restarts:
+	case p.PID == 0: // of more restarts one may be the host's own, that it was asked for
 		return fmt.Errorf("%s %w on host %s: it %s", service, errNotReady, host, printable(p.Reason))
 	}
 	d.screen.line(service + " is not ready on host " + host + " yet: " + printable(why.Error()))

@@ -28,7 +28,7 @@ const (
 	offsetTerminal = 30
 )
 
-// MaxTerminals bounds the terminals of one cluster: one process serves them all, each with three ports.
+// MaxTerminals bounds the terminals of one cluster, each with three ports.
 const MaxTerminals = 5000
 
 // ErrPort says that a port which the cluster needs is taken.

@@ -78,6 +78,14 @@ func (o *Options) kiosk() error {
 
 // Run runs the agents until ctx ends or one of them fails.
 func (f Fleet) Run(ctx context.Context, log *slog.Logger) error {
+	if f.Each < 1 || f.Each > PartSize {
+		return fmt.Errorf("%w: --each %d: give 1 to %d", ErrOption, f.Each, PartSize)
+	}
+	for i := f.Each; f.Part == 0 && i < f.Terminals; i += f.Each {
+		if id := TerminalID(i); hasDir(filepath.Join(f.folder(), id)) {
+			return fmt.Errorf("%w: %s has been run with other terminals in each process: what %s has kept is elsewhere", ErrOption, f.Dir, id)
+		}
+	}
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error { return f.runOwn(ctx, log) })
 	if f.Part == 0 {
@@ -201,4 +209,9 @@ func greets(ctx context.Context, address string) {
 			return
 		}
 	}
+}
+
+func hasDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }

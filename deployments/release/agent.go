@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -43,7 +42,7 @@ func (b *build) agent(ctx context.Context, target string) error {
 	if err != nil {
 		return err
 	}
-	examples, err := b.examples()
+	examples, err := b.examples(ctx)
 	if err != nil {
 		return fmt.Errorf("examples: %w", err)
 	}
@@ -73,6 +72,7 @@ func (b *build) starting(system string) ([]file, error) {
 		// What the unit starts with hotpair is a program of its own here, and in what it says by hand too.
 		for _, change := range [][2]string{
 			{"/usr/local/bin/hotpair terminal", "/usr/local/bin/hotpair-terminal"}, {"install -m 0755 hotpair /usr", "install -m 0755 hotpair-terminal /usr"}, {"-- hotpair terminal enrol", "-- hotpair-terminal enrol"},
+			{"0644 hotpair-terminal@", "0644 systemd/hotpair-terminal@"}, {"-D terminal.env", "-D systemd/terminal.env"},
 		} {
 			if !bytes.Contains(unit, []byte(change[0])) {
 				return nil, fmt.Errorf("%w: %s says nothing of %q", errUnit, name, change[0])
@@ -92,20 +92,20 @@ func (b *build) starting(system string) ([]file, error) {
 	return nil, nil
 }
 
-// examples are those of applications.
-func (b *build) examples() (list []file, err error) {
-	dir := filepath.Join(b.Root, "services/terminal/examples")
-	err = filepath.WalkDir(dir, func(from string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		name, err := filepath.Rel(dir, from)
-		f := file{Name: path.Join("examples", filepath.ToSlash(name)), From: from, Mode: 0o644}
-		if filepath.Ext(from) == ".sh" {
+// examples are those of applications, as they are committed: beside them may lie what running them left.
+func (b *build) examples(ctx context.Context) (list []file, err error) {
+	const dir = "services/terminal/examples"
+	names, err := git(ctx, b.Root, "ls-files", dir)
+	if err != nil {
+		return nil, err
+	}
+	for name := range strings.Lines(names) {
+		name = strings.TrimSpace(name)
+		f := file{Name: path.Join("examples", strings.TrimPrefix(name, dir)), From: filepath.Join(b.Root, name), Mode: 0o644}
+		if path.Ext(name) == ".sh" {
 			f.Mode = 0o755
 		}
 		list = append(list, f)
-		return err
-	})
-	return list, err
+	}
+	return list, nil
 }

@@ -54,7 +54,7 @@ type playing struct {
 func play(t testing.TB, argv []string, args ...string) *playing {
 	t.Helper()
 	p := &playing{TB: t, cmd: exec.Command(argv[0], slices.Concat(argv[1:], args)...), ended: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), "DEADLINE=500ms", "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1")
+	p.cmd.Env = append(os.Environ(), "DEADLINE=500ms", "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1", "TMPDIR="+t.TempDir())
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.said
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := p.cmd.Start(); err != nil {
@@ -80,12 +80,15 @@ func (p *playing) awaits(text string) {
 	processtest.Await(p, "the example prints "+text, func() bool { return strings.Contains(p.out.String(), text) })
 }
 
+// exampleWithin is how long an example may take: an interpreter starts, and tries again after pauses, on a machine that may be busy.
+const exampleWithin = 2 * time.Minute
+
 // end waits for its end.
 func (p *playing) end() (out, said string, err error) {
 	p.Helper()
 	select {
 	case <-p.ended:
-	case <-time.After(patience):
+	case <-time.After(exampleWithin):
 		p.Fatalf("the example does not end: %s%s", p.out.String(), p.said.String())
 	}
 	return p.out.String(), p.said.String(), p.err

@@ -270,10 +270,10 @@ func (d *directory) described(s *service, about description.Description, err err
 		return false
 	}
 	s.state, s.asking, s.description = serving, false, about
-	waited := len(s.waiting)
+	waited, lacking := len(s.waiting), about.Lacking(s.name)
 	for _, f := range s.waiting {
 		if r.waits(f) && f.untaken && !about.Packs && !about.Offers(s.name, f.request.Operation) {
-			f.answer(bus.Reply{Code: bus.CodeAbsent, Message: about.Lacking(s.name, f.request.Operation)})
+			f.answer(bus.Reply{Code: bus.CodeAbsent, Message: lacking(f.request.Operation)})
 			r.forget(f)
 		}
 	}

@@ -72,8 +72,9 @@ func TestDev_SaysWhatIsWrongAndKeepsTheOldOne(t *testing.T) {
 
 	// What is wrong is said with its reason, and the next change is tried at once, whatever is still waited for.
 	for _, wrong := range []struct{ with, said string }{
-		{"service.rum()", "service.py has changed, but till is not ready on host b: it exited with code 1: …has no attribute 'rum'"},
-		{"pass", "service.py has changed, but till is not ready on host b: it exited with code 0 by itself"},
+		// After ten seconds its host waits for it no longer, and dev does: on a slow machine that is said before.
+		{"service.rum()", "has no attribute 'rum'"},
+		{"pass", "exited with code 0 by itself"},
 		{"service.name = 'bill'; service.run()", `the host started this program as "till", and it is bill`},
 		{"import time; time.sleep(1000)", "till is not ready on host b yet: "},
 	} {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/micro"
@@ -74,17 +75,20 @@ func (d Description) Operations(service string) (list []string) {
 // longestList bounds the names in Lacking, in bytes: a sentence travels in a header.
 const longestList = 400
 
-// Lacking says that the service has no such operation, and which it has: what was asked for is mostly a slip of the pen.
-func (d Description) Lacking(service, operation string) string {
-	text := fmt.Sprintf("service %s has no operation %s", service, operation)
-	list, size := d.Operations(service), 0
-	for i, name := range list {
-		if size += len(name); size > longestList {
-			return fmt.Sprintf("%s; it has %s and %d more", text, strings.Join(list[:i], ", "), len(list)-i)
+// Lacking gives what says that the service has no such operation, and which it has: what was asked for is mostly a slip of the pen. The list of those
+// is made once, when the first is asked about.
+func (d Description) Lacking(service string) func(operation string) string {
+	has := sync.OnceValue(func() string {
+		list, size := d.Operations(service), 0
+		for i, name := range list {
+			if size += len(name); size > longestList {
+				return fmt.Sprintf("; it has %s and %d more", strings.Join(list[:i], ", "), len(list)-i)
+			}
 		}
-	}
-	if len(list) == 0 {
-		return text
-	}
-	return text + "; it has " + strings.Join(list, ", ")
+		if len(list) == 0 {
+			return ""
+		}
+		return "; it has " + strings.Join(list, ", ")
+	})
+	return func(operation string) string { return "service " + service + " has no operation " + operation + has() }
 }

@@ -22,11 +22,11 @@ func TestDescription_Lacking(t *testing.T) {
 		"none":        {description.Description{}, ""},
 		"not its own": {description.Description{Subjects: []string{"business.stock.add", "business.shop.a b", "business.shop.>"}}, ""},
 	} {
-		if got, want := test.of.Lacking("shop", "sel"), "service shop has no operation sel"+test.want; got != want {
+		if got, want := test.of.Lacking("shop")("sel"), "service shop has no operation sel"+test.want; got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
-	if got := many.Lacking("shop", "sel"); len(got) > 600 || !strings.HasSuffix(got, " and 3994 more") {
+	if got := many.Lacking("shop")("sel"); len(got) > 600 || !strings.HasSuffix(got, " and 3994 more") {
 		t.Errorf("%d bytes: %s", len(got), got)
 	}
 }

@@ -230,7 +230,9 @@ func (c *Cluster) Processes() map[string][]proc.Process {
 	list["witness"] = proc.Group(c.File.Witness.PGID)
 	for _, p := range proc.Children(c.child.PID()) {
 		if strings.HasPrefix(p.Name, "cluster terminals") {
-			list["terminals"] = []proc.Process{{PID: p.PID, Name: "agents"}}
+			for _, part := range proc.Group(p.PID) {
+				list["terminals"] = append(list["terminals"], proc.Process{PID: part.PID, Name: "agents"})
+			}
 		}
 	}
 	return list

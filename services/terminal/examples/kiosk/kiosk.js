@@ -76,13 +76,16 @@ const offered = new Set(); // keys of sales that are being handed in
 async function offer(sale) {
   if (offered.has(sale.key)) return;
   offered.add(sale.key);
-  for (; sale.state === 'new'; await pause(again)) {
-    const answer = await post('sell', { seat: sale.seat, customer: sale.customer }, { 'Hotpair-Queue': 'yes', 'Hotpair-Lane': lane, 'Hotpair-Queue-Key': sale.key });
-    if (!answer || sale.state !== 'new') continue; // the agent is away; or has told of it meanwhile
-    if (answer.status === 202) change(sale, { state: 'accepted', id: answer.value.id });
-    else if (answer.value.done === 'nothing' && answer.status !== 429 && answer.status !== 503) change(sale, { state: 'refused', why: answer.value.detail });
+  try {
+    for (; sale.state === 'new'; await pause(again)) {
+      const answer = await post('sell', { seat: sale.seat, customer: sale.customer }, { 'Hotpair-Queue': 'yes', 'Hotpair-Lane': lane, 'Hotpair-Queue-Key': sale.key });
+      if (!answer || sale.state !== 'new') continue; // the agent is away; or has told of it meanwhile
+      if (answer.status === 202) change(sale, { state: 'accepted', id: answer.value.id });
+      else if (answer.value.done === 'nothing' && answer.status !== 429 && answer.status !== 503) change(sale, { state: 'refused', why: answer.value.detail });
+    }
+  } finally {
+    offered.delete(sale.key);
   }
-  offered.delete(sale.key);
 }
 
 // settle takes what the agent tells of a sale.
@@ -107,12 +110,17 @@ async function askForAll() {
   asking = true;
   try {
     for (const sale of [...sales.values()].filter(isOpen)) {
+      const was = sale.state; // what the agent says now is of a sale that it may not have been given yet
       const answer = await call(`/v1/queue?key=${encodeURIComponent(sale.key)}`);
       if (!answer) break;
-      if (answer.status === 200) settle(answer.value);
-      else if (answer.status !== 404 || !isOpen(sale)) continue;
-      else if (sale.state === 'new' && Date.now() - Date.parse(sale.at) < longest) void offer(sale);
-      else change(sale, { state: 'unknown', why: 'the agent knows nothing of it' });
+      try {
+        if (answer.status === 200) settle(answer.value);
+        else if (answer.status !== 404 || sale.state !== was) continue;
+        else if (sale.state === 'new' && Date.now() - Date.parse(sale.at) < longest) void offer(sale);
+        else change(sale, { state: 'unknown', why: 'the agent knows nothing of it' });
+      } catch (problem) { // it is asked about again, and the others are now
+        line.trouble = `What became of seat ${sale.seat} can't be kept by this browser: ${problem.message}. `;
+      }
     }
   } finally {
     asking = false;

@@ -104,7 +104,7 @@ func queue(nc *nats.Conn, body []byte, lane, key string) error {
 		if err != nil {
 			return err
 		}
-		for err == nil {
+		for again := time.Now().Add(time.Minute); err == nil; { // others are told of all the time
 			var o outcome
 			if err := json.Unmarshal(text, &o); err != nil {
 				return err
@@ -113,7 +113,7 @@ func queue(nc *nats.Conn, body []byte, lane, key string) error {
 				return o.tell()
 			}
 			var m *nats.Msg
-			if m, err = results.NextMsg(time.Minute); err == nil {
+			if m, err = results.NextMsg(time.Until(again)); err == nil {
 				text = m.Data
 			}
 		}

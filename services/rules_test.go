@@ -37,7 +37,7 @@ func roleDecides(pkg string) bool {
 }
 
 // serviceDecides are the packages that decide what comes of what services leave behind.
-var serviceDecides = within("services/emissions", "services/notices", "services/timers")
+var serviceDecides = within("services/commands", "services/emissions", "services/notices", "services/timers")
 
 // inbox are the bolt files of an agent's own: what it was told, and what it has to have done; not what decides of the latter.
 var inbox = but(within("services/terminal/inbox", "services/terminal/queue", "services/terminal/boltfile"), lanes)

@@ -60,6 +60,9 @@ type Content struct {
 	Topic   string `cbor:"2,keyasint"`
 	Body    []byte `cbor:"3,keyasint,omitempty"` // JSON
 	At      int64  `cbor:"4,keyasint,omitempty"` // pair time of the update, in Unix nanoseconds
+	// Fenced is of a fenced notice. Its topic and body are not where those of others are, so that a program which knows no fence tells
+	// applications nothing that they could act on.
+	Fenced *Fenced `cbor:"5,keyasint,omitempty"`
 }
 
 // Stored answers a Batch: everything up to the message Serial is stored and flushed. With a Why nothing of the batch is; the session of

@@ -184,9 +184,9 @@ func (a *Agent) sendReceipts(m *nats.Msg) {
 	if err := bus.DecodeJSON(m.Data, &ask); err != nil {
 		return
 	}
-	give := a.receipts.last
+	give := a.receipts.Last
 	if ask.BeforeAttach {
-		give = a.receipts.beforeAttach
+		give = a.receipts.BeforeAttach
 	}
 	a.respond(m, bus.Receipts{Receipts: give(max(ask.Limit, 0))})
 }
@@ -258,7 +258,7 @@ func (a *Agent) accept(order bus.AgentAttach) (bus.AgentAttached, error) {
 	s.notices = session
 	a.catalogue.take(order.Services)
 	before, again, gap := a.table.replace(s)
-	a.receipts.attached()
+	a.receipts.Attached()
 	if before != nil {
 		a.queue.Detach(before.caller)
 		before.caller.Close()

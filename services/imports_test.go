@@ -230,7 +230,7 @@ func TestAgent_CarriesNoHost(t *testing.T) {
 		"services/histogram", "services/identity", "services/keyring", "services/launch", "services/lease", "services/level", "services/logs", "services/membership",
 		"services/notices", "services/operator/wording", "services/pace", "services/process", "services/refusals", "services/regular", "services/renewal",
 		"services/requestid", "services/reread", "services/rights", "services/sealing", "services/strictjson", "services/systemd", "services/terminal",
-		"services/terminal/boltfile", "services/terminal/figures", "services/terminal/inbox", "services/terminal/program", "services/terminal/queue", "services/terminal/queue/lanes", "services/terminal/receipts", "services/terminal/standing", "services/terminal/web", "services/terminal/winservice", "services/version", "services/wires",
+		"services/terminal/boltfile", "services/terminal/fence", "services/terminal/figures", "services/terminal/inbox", "services/terminal/program", "services/terminal/queue", "services/terminal/queue/lanes", "services/terminal/receipts", "services/terminal/standing", "services/terminal/web", "services/terminal/winservice", "services/version", "services/wires",
 		"storage/format", "storage/pages", "storage/position",
 	}
 	foreign := []string{

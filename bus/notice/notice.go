@@ -100,6 +100,10 @@ type Told struct {
 	// ID names the notice in the pair: pair, epoch, sequence and index. A terminal whose disk was set back is told it again under it.
 	ID    string `json:"id,omitempty"`
 	Again bool   `json:"again,omitempty"` // the terminal had confirmed it before
+	// Fenced: it is a command, which has no body until it is taken; until then by pair time. State is what became of it here, in Kept.
+	Fenced bool      `json:"fenced,omitempty"`
+	Until  time.Time `json:"until,omitzero"`
+	State  string    `json:"state,omitempty"`
 	// From and To say of a gap, or of what is void, that it is what comes after the notice From up to To: ids.
 	From string `json:"from,omitempty"`
 	To   string `json:"to,omitempty"`

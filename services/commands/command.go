@@ -45,9 +45,9 @@ func (s State) String() string {
 type Taker struct {
 	// Directory is the random identity of the agent's directory.
 	Directory string
-	// Run is random for each run of the agent's process, and never on a disk: so a directory that was copied, or put back as it was, does
-	// not pass for the run that has taken something.
-	Run string
+	// Token is random for each taking, is asked with again only until there is an answer, and is never on a disk: so neither an agent that was
+	// started anew nor a directory that was copied, or put back as it was, passes for who has taken something.
+	Token string
 }
 
 // Command is what the pair knows of one.
@@ -77,7 +77,7 @@ const (
 	Settled
 	// TooLate: its time is over, and nobody has taken it.
 	TooLate
-	// Doubtful: it was taken by another run of the agent or in another directory, and nobody has said what came of it.
+	// Doubtful: it was taken before, under another token or in another directory, and nobody has said what came of it.
 	Doubtful
 	// Void: a history was taken back since it was made, and with it perhaps a taking.
 	Void
@@ -124,8 +124,8 @@ func Take(c *Command, by Taker, f Facts) (next Command, v Verdict) {
 	return next, First
 }
 
-// Finish judges that a terminal says that a command was carried out. Only the directory that took it can say so; every run of its agent may,
-// since an application outlives them. It is Settled or Gone.
+// Finish judges that a terminal says that a command was carried out. Only the directory that took it can say so, under whatever
+// token: an application outlives its agent. It is Settled or Gone.
 func Finish(c *Command, by Taker, f Facts) (next Command, v Verdict) {
 	if c == nil {
 		return Command{}, Gone

@@ -8,9 +8,9 @@ import (
 )
 
 var (
-	own      = Taker{Directory: "d1", Run: "r1"}
-	restart  = Taker{Directory: "d1", Run: "r2"}
-	stranger = Taker{Directory: "d2", Run: "r3"}
+	own      = Taker{Directory: "d1", Token: "r1"}
+	restart  = Taker{Directory: "d1", Token: "r2"}
+	stranger = Taker{Directory: "d2", Token: "r3"}
 )
 
 func command(s State, by Taker) *Command {
@@ -62,8 +62,8 @@ func TestFinish_OnlyByWhoTookIt(t *testing.T) {
 		want Verdict
 		then State
 	}{
-		"by the run that took it":   {command(Taken, own), own, Settled, Done},
-		"by a later run":            {command(Taken, own), restart, Settled, Done},
+		"under the token":           {command(Taken, own), own, Settled, Done},
+		"after a restart":           {command(Taken, own), restart, Settled, Done},
 		"after it was unknown":      {command(Unknown, own), restart, Settled, Done},
 		"again":                     {command(Done, own), own, Settled, Done},
 		"by another directory":      {command(Taken, own), stranger, Gone, Taken},

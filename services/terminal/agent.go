@@ -12,6 +12,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/durable"
+	"github.com/hotpair/hotpair/services/terminal/fence"
 	"github.com/hotpair/hotpair/services/terminal/figures"
 	"github.com/hotpair/hotpair/services/terminal/inbox"
 	"github.com/hotpair/hotpair/services/terminal/queue"
@@ -88,6 +89,7 @@ type Agent struct {
 	store  *store
 	inbox  *inbox.Box
 	queue  *queue.Queue
+	fence  *fence.Fence
 	doors  doors
 	hosts  *bus.Conn // where hosts are
 	apps   *bus.Conn // where applications are
@@ -205,6 +207,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	g.Go(func() error { return a.counters.run(inner) })
 	g.Go(func() error { return a.receipts.Run(inner, a.config.Data) })
 	g.Go(func() error { return errors.Join(a.queue.Run(inner), inner.Err()) })
+	g.Go(func() error { return a.fence.Run(inner) })
 	if a.web != nil {
 		g.Go(func() error { return errors.Join(a.web.Run(inner), inner.Err()) })
 	}
@@ -256,7 +259,12 @@ func (a *Agent) openFacts() (closes func() error, err error) {
 		return closes, err
 	}
 	before := closes
-	return func() error { return errors.Join(kept.Close(), before()) }, nil
+	closes = func() error { return errors.Join(kept.Close(), before()) }
+	fence, err := a.openFence()
+	if err != nil {
+		return closes, err
+	}
+	return func() error { return errors.Join(fence.Close(), kept.Close(), before()) }, nil
 }
 
 // fail ends Run with err.
@@ -277,6 +285,6 @@ func (a *Agent) adoptPair() error {
 		a.log.Warn("moved to another pair by its operator", "from", known.PairID, "to", wanted, "epoch", known.Epoch)
 	}
 	return a.store.update(func(f *facts) {
-		*f = facts{PairID: wanted, Counter: f.Counter, Told: f.Told, Queued: f.Queued, Terminal: f.Terminal}
+		*f = facts{PairID: wanted, Directory: f.Directory, Counter: f.Counter, Told: f.Told, Queued: f.Queued, Terminal: f.Terminal}
 	})
 }

@@ -125,7 +125,7 @@ func (a *Agent) respond(m *nats.Msg, v any) {
 
 func (a *Agent) hello(m *nats.Msg) {
 	change := a.change()
-	welcome := bus.AgentWelcome{Levels: level.Own(), Terminal: a.config.ID, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Busy: change.Busy,
+	welcome := bus.AgentWelcome{Levels: level.Own(), Terminal: a.config.ID, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Busy: change.Busy, Directory: a.store.get().Directory,
 		Unnumbered: a.store.get().Base == 0, QueueUnnumbered: a.store.get().QueueBase == 0}
 	var hello bus.AgentHello
 	if err := bus.DecodeJSON(m.Data, &hello); err != nil {

@@ -47,6 +47,12 @@ func (s *Session) publish(k notices.Kept, c notice.Content) (p Published, err er
 		t.Topic, t.From, t.To = notice.TopicDiverged, name(pair, k.Void.From), name(pair, k.Void.To)
 	case gap != (notices.Gap{}):
 		t.Topic, t.From, t.To, t.Missing, t.AtLeast = notice.TopicGap, name(s.pair, gap.From), name(s.pair, gap.To), gap.Missing, gap.AtLeast
+	case c.Fenced != nil:
+		t.Service, t.Topic, t.Fenced, t.Until = c.Service, c.Fenced.Topic, true, time.Unix(0, c.Fenced.Until).UTC()
+		t.ID, t.Again = notice.ID(s.pair, k.Message.Notice.Number), k.Message.Again
+		if c.At != 0 {
+			t.At = time.Unix(0, c.At).UTC()
+		}
 	case strictjson.Depth(c.Body) > outbox.MaxDepth:
 		skipped = tooDeep
 		lacks(&t, notice.ID(s.pair, k.Message.Notice.Number))
@@ -92,6 +98,25 @@ func readable(data []byte) ([]byte, error) {
 	}
 	t := notice.Told{Number: was.Number}
 	lacks(&t, was.ID)
+	return encode(t)
+}
+
+// Show has what is told of fenced notices say what became of each, by its id. It comes before all else.
+func (b *Box) Show(state func(id string) string) { b.state = state }
+
+// shown gives a notice with what became of it, if it is fenced.
+func (b *Box) shown(data []byte) ([]byte, error) {
+	if b.state == nil || !bytes.Contains(data, []byte(`"fenced":true`)) {
+		return data, nil
+	}
+	var t notice.Told
+	if err := json.Unmarshal(data, &t); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if !t.Fenced {
+		return data, nil
+	}
+	t.State = b.state(t.ID)
 	return encode(t)
 }
 
@@ -146,6 +171,9 @@ func (b *Box) After(a notice.After) ([]byte, error) {
 			data, err := boltfile.Unseal(k, v)
 			if err == nil {
 				data, err = readable(data)
+			}
+			if err == nil {
+				data, err = b.shown(data)
 			}
 			if err != nil {
 				return fmt.Errorf("notice %d: %w", numberOf(k), err)

@@ -14,12 +14,12 @@ func TestResults_AreTheLastOnes(t *testing.T) {
 		t.Errorf("%q, %d", list, last)
 	}
 	for n := range mostResults + 10 {
-		r.Add(fmt.Append(nil, n+1))
+		r.Add("result", fmt.Append(nil, n+1))
 	}
-	if list, last := r.After(3); len(list) != mostResults || string(list[0]) != "11" || last != mostResults+10 {
-		t.Errorf("%d from %s on, %d", len(list), list[0], last)
+	if list, last := r.After(3); len(list) != mostResults || string(list[0].Told) != "11" || last != mostResults+10 {
+		t.Errorf("%d from %s on, %d", len(list), list[0].Told, last)
 	}
-	if list, last := r.After(mostResults + 8); fmt.Sprintf("%s", list) != fmt.Sprintf("[%d %d]", mostResults+9, mostResults+10) || last != mostResults+10 {
+	if list, last := r.After(mostResults + 8); fmt.Sprintf("%s", list) != fmt.Sprintf("[{result %d} {result %d}]", mostResults+9, mostResults+10) || last != mostResults+10 {
 		t.Errorf("%s, %d", list, last)
 	}
 	if list, _ := r.After(mostResults + 10); len(list) != 0 {
@@ -27,7 +27,7 @@ func TestResults_AreTheLastOnes(t *testing.T) {
 	}
 	large := make([]byte, resultsBytes/4)
 	for range 9 {
-		r.Add(large)
+		r.Add("result", large)
 	}
 	if list, _ := r.After(0); len(list) != 4 || r.bytes != resultsBytes {
 		t.Errorf("%d are kept, of %d bytes", len(list), r.bytes)
@@ -37,7 +37,7 @@ func TestResults_AreTheLastOnes(t *testing.T) {
 // What comes of queued requests is told to who listens, from the beginning of the stream on.
 func TestNotices_TellsOutcomes(t *testing.T) {
 	a := &agent{}
-	a.results.Add([]byte(`{"id":"before"}`))
+	a.results.Add("result", []byte(`{"id":"before"}`))
 	_, address := serve(t, Config{Agent: a})
 	answer, err := http.Get("http://" + address + "/v1/notices")
 	if err != nil {
@@ -59,7 +59,7 @@ func TestNotices_TellsOutcomes(t *testing.T) {
 	}
 	data("status")
 	for n := range 3 {
-		a.results.Add(fmt.Appendf(nil, `{"id":"%d"}`, n))
+		a.results.Add("result", fmt.Appendf(nil, `{"id":"%d"}`, n))
 	}
 	a.tell()
 	for n := range 3 {

@@ -74,8 +74,8 @@ func (a *Answers) Seen() bus.CommandsUnsettled {
 
 func (a *Answers) take(ctx context.Context, q taking.Question) (notice.Taken, error) {
 	t := &q.Taking
-	if !bus.ValidName(q.Terminal) || len(t.ID) > maxID || !name64(t.Directory) || !name64(t.Run) {
-		return notice.Taken{}, fmt.Errorf("%w: of terminal %.70q, directory %.70q, run %.70q", errTaking, q.Terminal, t.Directory, t.Run)
+	if !bus.ValidName(q.Terminal) || len(t.ID) > maxID || !name64(t.Directory) || !name64(t.Token) {
+		return notice.Taken{}, fmt.Errorf("%w: of terminal %.70q, directory %.70q, token %.70q", errTaking, q.Terminal, t.Directory, t.Token)
 	}
 	pair, n, err := notice.ParseID(t.ID)
 	if err != nil {
@@ -87,7 +87,7 @@ func (a *Answers) take(ctx context.Context, q taking.Question) (notice.Taken, er
 	if pair != a.Pair() { // the terminal has it from another pair
 		return notice.Taken{Verdict: commands.Void.String()}, nil
 	}
-	o := &takings.Order{Terminal: q.Terminal, Number: n, By: commands.Taker{Directory: t.Directory, Run: t.Run}, Done: q.Done}
+	o := &takings.Order{Terminal: q.Terminal, Number: n, By: commands.Taker{Directory: t.Directory, Token: t.Token}, Done: q.Done}
 	r, err := leaving.Commit(ctx, a.Term, q.Epoch, o)
 	switch {
 	case err != nil: // and the order may still be looked at

@@ -81,7 +81,7 @@ func (h *host) make(body string, within time.Duration, ids ...string) string {
 
 func (h *host) ask(terminal, id, directory, run string, done bool) string {
 	h.t.Helper()
-	got, err := h.take(h.t.Context(), taking.Question{Epoch: 1, Terminal: terminal, Taking: notice.Taking{ID: id, Directory: directory, Run: run}, Done: done})
+	got, err := h.take(h.t.Context(), taking.Question{Epoch: 1, Terminal: terminal, Taking: notice.Taking{ID: id, Directory: directory, Token: run}, Done: done})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -135,11 +135,11 @@ func TestTake_OnceForEachTerminal(t *testing.T) {
 		t.Error(h.log.String())
 	}
 	for what, q := range map[string]taking.Question{
-		"another term": {Epoch: 2, Terminal: "t1", Taking: notice.Taking{ID: id, Directory: "d", Run: "r"}},
-		"no run":       {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: id, Directory: "d"}},
-		"no directory": {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: id, Run: "r"}},
-		"no id":        {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: "x", Directory: "d", Run: "r"}},
-		"no terminal":  {Epoch: 1, Terminal: "a/b", Taking: notice.Taking{ID: id, Directory: "d", Run: "r"}},
+		"another term": {Epoch: 2, Terminal: "t1", Taking: notice.Taking{ID: id, Directory: "d", Token: "r"}},
+		"no token":       {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: id, Directory: "d"}},
+		"no directory": {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: id, Token: "r"}},
+		"no id":        {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: "x", Directory: "d", Token: "r"}},
+		"no terminal":  {Epoch: 1, Terminal: "a/b", Taking: notice.Taking{ID: id, Directory: "d", Token: "r"}},
 	} {
 		if got, err := h.take(t.Context(), q); err == nil {
 			t.Errorf("%s: %+v", what, got)

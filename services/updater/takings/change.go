@@ -97,7 +97,7 @@ func (w changing) become(id string, was *stored, next commands.Command) error {
 		w.Remove(old)
 	}
 	it := *was
-	it.State, it.At, it.Directory, it.Run = next.State, next.At, next.By.Directory, next.By.Run
+	it.State, it.At, it.Directory, it.Token = next.State, next.At, next.By.Directory, next.By.Token
 	if it.State != commands.Open && it.State != commands.Taken { // nobody is given it any more
 		it.Body = nil
 	}

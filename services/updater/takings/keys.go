@@ -47,7 +47,7 @@ type stored struct {
 	Until     int64          `cbor:"1,keyasint"`
 	State     commands.State `cbor:"2,keyasint,omitempty"`
 	Directory string         `cbor:"3,keyasint,omitempty"`
-	Run       string         `cbor:"4,keyasint,omitempty"`
+	Token     string         `cbor:"4,keyasint,omitempty"`
 	At        int64          `cbor:"5,keyasint"`
 	Service   string         `cbor:"6,keyasint"`
 	Topic     string         `cbor:"7,keyasint"`
@@ -56,7 +56,7 @@ type stored struct {
 }
 
 func (s *stored) command(n position.Number) *commands.Command {
-	return &commands.Command{Number: n, Until: s.Until, State: s.State, By: commands.Taker{Directory: s.Directory, Run: s.Run}, At: s.At}
+	return &commands.Command{Number: n, Until: s.Until, State: s.State, By: commands.Taker{Directory: s.Directory, Token: s.Token}, At: s.At}
 }
 
 // count is how many commands are kept for a terminal, and what they come to.

@@ -35,7 +35,7 @@ func TestTake_AfterAHistoryWasTakenBack(t *testing.T) {
 	}
 	after := tell(2)
 	for n, want := range map[position.Number]commands.Verdict{before: commands.Void, after: commands.First} {
-		o := &Order{Terminal: "t1", Number: n, By: commands.Taker{Directory: "d", Run: "r"}}
+		o := &Order{Terminal: "t1", Number: n, By: commands.Taker{Directory: "d", Token: "r"}}
 		if err := s.Update(leaving.Update{Time: 2000}, o.Change); err != nil || o.Verdict != want || o.Moved.Void != (want == commands.Void) {
 			t.Errorf("%v: %v, %+v, %v", n, o.Verdict, o.Moved, err)
 		}
@@ -84,7 +84,7 @@ func TestPass_WhatCannotBeReadStandsInNobodysWay(t *testing.T) {
 	if rest := Due(s, int64(time.Hour)); len(rest) != 0 {
 		t.Errorf("due again: %q", rest)
 	}
-	o := &Order{Terminal: "t1", Number: position.Number{Epoch: 1, Sequence: 101}, By: commands.Taker{Directory: "d", Run: "r"}}
+	o := &Order{Terminal: "t1", Number: position.Number{Epoch: 1, Sequence: 101}, By: commands.Taker{Directory: "d", Token: "r"}}
 	if err := s.Update(leaving.Update{Time: 2000}, o.Change); !errors.Is(err, storage.ErrDamaged) {
 		t.Errorf("one that can't be read is judged: %v, %v", o.Verdict, err)
 	}

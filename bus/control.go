@@ -275,6 +275,17 @@ type TerminalState struct {
 	Measured     TerminalMeasures   `json:"measured"`
 	Timers       outbox.TimerState  `json:"timers,omitzero"`
 	Notices      outbox.NoticeState `json:"notices,omitzero"`
+	// Directories are those of agents that were not what they were, since it started.
+	Directories DirectoriesSeen `json:"directories,omitzero"`
+}
+
+// DirectoriesSeen tells of terminals whose agent has a directory of another identity than before.
+type DirectoriesSeen struct {
+	Renewed uint64 `json:"renewed,omitempty"` // agents that were set up anew
+	Last    string `json:"last,omitempty"`    // terminal of the last one
+	// Twice is a terminal of which two directories come by turns, seen last at TwiceAt.
+	Twice   string    `json:"twice,omitempty"`
+	TwiceAt time.Time `json:"twice_at,omitzero"` // by the clock of the host
 }
 
 // TerminalStatus is one terminal as the host sees it.

@@ -136,7 +136,7 @@ func TestTake_OnceForEachTerminal(t *testing.T) {
 	}
 	for what, q := range map[string]taking.Question{
 		"another term": {Epoch: 2, Terminal: "t1", Taking: notice.Taking{ID: id, Directory: "d", Token: "r"}},
-		"no token":       {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: id, Directory: "d"}},
+		"no token":     {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: id, Directory: "d"}},
 		"no directory": {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: id, Token: "r"}},
 		"no id":        {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: "x", Directory: "d", Token: "r"}},
 		"no terminal":  {Epoch: 1, Terminal: "a/b", Taking: notice.Taking{ID: id, Directory: "d", Token: "r"}},

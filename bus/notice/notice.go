@@ -116,6 +116,8 @@ type Told struct {
 type After struct {
 	Number uint64 `json:"number,string"`
 	Limit  int    `json:"limit,omitempty"`
+	// Fenced: those too that are commands, which else are left out.
+	Fenced bool `json:"fenced,omitempty"`
 }
 
 // Kept answers it, in order.

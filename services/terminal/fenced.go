@@ -37,7 +37,7 @@ func (a *Agent) openFence() (*fence.Fence, error) {
 
 // told gives what was told under a number, as it is kept.
 func (a *Agent) told(number uint64) (notice.Told, error) {
-	page, err := a.inbox.After(notice.After{Number: number - 1, Limit: 1})
+	page, err := a.inbox.After(notice.After{Number: number - 1, Limit: 1, Fenced: true})
 	if err != nil {
 		return notice.Told{}, err
 	}

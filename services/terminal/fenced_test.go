@@ -147,7 +147,7 @@ func takes(t testing.TB, nc *nats.Conn, number int, by string) (handed *notice.H
 func states(t testing.TB, nc *nats.Conn) (list []string) {
 	t.Helper()
 	var kept notice.Kept
-	if err := json.Unmarshal(request(t, nc, notice.SubjectAfter, `{"number":"0"}`).Data, &kept); err != nil {
+	if err := json.Unmarshal(request(t, nc, notice.SubjectAfter, `{"number":"0","fenced":true}`).Data, &kept); err != nil {
 		t.Fatal(err)
 	}
 	for _, n := range kept.Notices {
@@ -232,6 +232,9 @@ func TestFenced_IsHandedOutToWhoTakesItFirst(t *testing.T) {
 	}
 	if n, _, _ := plain.Pending(); n != 0 {
 		t.Error("who knows no fence hears of commands")
+	}
+	if m := request(t, nc, notice.SubjectAfter, `{"number":"0"}`); !strings.Contains(string(m.Data), `"notices":[]`) || !strings.Contains(string(m.Data), `"more":false`) && strings.Contains(string(m.Data), `"more"`) {
+		t.Errorf("who does not ask for commands gets %s", m.Data)
 	}
 	awaitPair(t, g, 1, commands.Done)
 	awaitPair(t, g, 2, commands.Done)
@@ -373,7 +376,7 @@ func TestFenced_KilledAtEachStep(t *testing.T) {
 		attach++
 		g.serve(t, k.hosts, attach)
 		var kept notice.Kept // numbers here are others than the pair's after a directory was put back
-		if err := json.Unmarshal(request(t, k.app, notice.SubjectAfter, `{"number":"0","limit":1000}`).Data, &kept); err != nil {
+		if err := json.Unmarshal(request(t, k.app, notice.SubjectAfter, `{"number":"0","limit":1000,"fenced":true}`).Data, &kept); err != nil {
 			t.Fatal(err)
 		}
 		here := int(kept.Notices[len(kept.Notices)-1].Number)
@@ -488,7 +491,7 @@ func TestFenced_KilledAtEachStep(t *testing.T) {
 // told gives what is kept under a number.
 func told(t testing.TB, nc *nats.Conn, number int) (n notice.Told, ok bool) {
 	t.Helper()
-	m := request(t, nc, notice.SubjectAfter, fmt.Sprintf(`{"number":"%d","limit":1}`, number-1))
+	m := request(t, nc, notice.SubjectAfter, fmt.Sprintf(`{"number":"%d","limit":1,"fenced":true}`, number-1))
 	var kept notice.Kept
 	if m.Header.Get(bus.HeaderError) != "" {
 		return n, false
@@ -500,4 +503,27 @@ func told(t testing.TB, nc *nats.Conn, number int) (n notice.Told, ok bool) {
 		return n, false
 	}
 	return kept.Notices[0], true
+}
+
+// TestFenced_Example runs that of APPLICATIONS.md.
+func TestFenced_Example(t *testing.T) {
+	a := start(t, t.TempDir(), nil)
+	nc := app(t, a)
+	opened := make(chan string, 4)
+	for range 2 { // two programs, of which one opens
+		if err := exampleFenced(nc, func(body json.RawMessage) { opened <- string(body) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	g := &gates{now: 1 << 60}
+	g.make(2)
+	g.serve(t, a.URL(), 1)
+	awaitPair(t, g, 1, commands.Done)
+	awaitPair(t, g, 2, commands.Done)
+	if n := len(opened); n != 2 {
+		t.Errorf("opened %d times", n)
+	}
 }

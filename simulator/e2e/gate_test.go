@@ -68,7 +68,7 @@ func (g *gate) work(over <-chan struct{}) {
 			return
 		case <-tick.C:
 		}
-		m, err := g.conn.Request(notice.SubjectAfter, []byte(`{"number":"0","limit":1000}`), time.Second)
+		m, err := g.conn.Request(notice.SubjectAfter, []byte(`{"number":"0","limit":1000,"fenced":true}`), time.Second)
 		if err != nil || m.Header.Get(bus.HeaderErrorCode) != "" {
 			continue // the agent was killed, or has not been told anything yet
 		}

@@ -104,20 +104,24 @@ func readable(data []byte) ([]byte, error) {
 // Show has what is told of fenced notices say what became of each, by its id. It comes before all else.
 func (b *Box) Show(state func(id string) string) { b.state = state }
 
-// shown gives a notice with what became of it, if it is fenced.
-func (b *Box) shown(data []byte) ([]byte, error) {
-	if b.state == nil || !bytes.Contains(data, []byte(`"fenced":true`)) {
-		return data, nil
+// shown gives a notice with what became of it, if it is fenced. It is hidden from who does not ask for such: he would take it for one of the
+// others, and do what it says.
+func (b *Box) shown(data []byte, fenced bool) (text []byte, hidden bool, err error) {
+	if !bytes.Contains(data, []byte(`"fenced":true`)) {
+		return data, false, nil
 	}
 	var t notice.Told
 	if err := json.Unmarshal(data, &t); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+		return nil, false, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	if !t.Fenced {
-		return data, nil
+	if !t.Fenced || !fenced {
+		return data, t.Fenced, nil
 	}
-	t.State = b.state(t.ID)
-	return encode(t)
+	if b.state != nil {
+		t.State = b.state(t.ID)
+	}
+	text, err = encode(t)
+	return text, false, err
 }
 
 // name is the id of a notice, "" for the place before the first.
@@ -172,11 +176,15 @@ func (b *Box) After(a notice.After) ([]byte, error) {
 			if err == nil {
 				data, err = readable(data)
 			}
+			hidden := false
 			if err == nil {
-				data, err = b.shown(data)
+				data, hidden, err = b.shown(data, a.Fenced)
 			}
 			if err != nil {
 				return fmt.Errorf("notice %d: %w", numberOf(k), err)
+			}
+			if hidden {
+				continue
 			}
 			kept.Notices = append(kept.Notices, data)
 			size += len(data)

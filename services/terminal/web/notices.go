@@ -166,7 +166,7 @@ func (t *stream) page() (more bool, err error) {
 	if t.after == t.agent.Last() {
 		return false, nil
 	}
-	text, err := t.agent.Kept(notice.After{Number: t.after, Limit: pageOfNotices})
+	text, err := t.agent.Kept(notice.After{Number: t.after, Limit: pageOfNotices, Fenced: true})
 	if err != nil {
 		return false, errors.Join(err, t.event("end", "", []byte(`{"why":"the notices that this terminal keeps can't be read; its agent's log says why"}`)))
 	}

@@ -10,5 +10,5 @@
 //	  ▼              ▼               │
 //	Late          Unknown ───done────┘
 //
-// It only decides: no disk, no connection, no clock. DESIGN.md says why it holds; the test tries every order of events in a small pair.
+// It only decides: no disk, no connection, no clock. DESIGN.md says why it holds; a test tries every order of events in a small pair.
 package commands

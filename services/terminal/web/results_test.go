@@ -68,3 +68,21 @@ func TestNotices_TellsOutcomes(t *testing.T) {
 		}
 	}
 }
+
+// A command comes as an event of its own, in the order of its number: a page that hears messages does not take it for one.
+func TestNotices_CommandsAreNoMessages(t *testing.T) {
+	a := &agent{}
+	for _, told := range []string{"1", commandTold, "3"} {
+		a.tell(told)
+	}
+	_, address := serve(t, Config{Agent: a})
+	got := events(t, address, "/v1/notices?after=0", 4)[1:]
+	for n, begins := range []string{"id: 1\ndata: ", "event: fenced\nid: 2\ndata: ", "id: 3\ndata: "} {
+		if !strings.HasPrefix(got[n], begins) {
+			t.Errorf("%q", got[n])
+		}
+	}
+	if strings.Contains(got[1], "body") || !strings.Contains(got[1], `"fenced":true`) {
+		t.Errorf("%q", got[1])
+	}
+}

@@ -26,7 +26,7 @@ func (a *Agent) openFence() (*fence.Fence, error) {
 		}
 	}
 	f, err := fence.New(fence.Config{
-		Dir: a.config.Data, Directory: a.store.get().Directory, Find: a.told, Ask: a.askOwn, Tell: a.publishBecame, Log: a.log,
+		Dir: a.config.Data, Directory: a.store.get().Directory, Find: a.told, Ask: a.askOwn, Serves: func() bool { return a.table.attached() != nil }, Tell: a.publishBecame, Log: a.log,
 	})
 	if err == nil {
 		a.fence = f

@@ -258,7 +258,7 @@ func awaitPair(t testing.TB, g *gates, number int, want commands.State) {
 
 // TestFenced_WithoutThePairNothingIsHandedOut: what is asked while nobody serves has an answer when somebody does, or none.
 func TestFenced_WithoutThePairNothingIsHandedOut(t *testing.T) {
-	a := start(t, t.TempDir(), func(c *Config) { c.Deadline = 300 * time.Millisecond })
+	a := start(t, t.TempDir(), func(c *Config) { c.Deadline = time.Second })
 	nc := app(t, a)
 	g := &gates{now: 1 << 60}
 	g.make(2)
@@ -278,7 +278,6 @@ func TestFenced_WithoutThePairNothingIsHandedOut(t *testing.T) {
 		t.Errorf("%+v, %s", handed, why)
 	}
 	// It waits for the next host, within its deadline.
-	a.config.Deadline = patience
 	got := make(chan *notice.Handed, 1)
 	go func() {
 		handed, _ := takes(t, nc, 2, "one")

@@ -53,6 +53,8 @@ type Config struct {
 	Find func(number uint64) (notice.Told, error)
 	// Ask asks the pair. answer is called at most once, from any goroutine.
 	Ask func(operation string, body []byte, answer func(bus.Reply))
+	// Serves reports whether somebody is there to be asked now.
+	Serves func() bool
 	// Tell has applications hear what became of a command.
 	Tell func(notice.Became)
 	Log  *slog.Logger

@@ -41,7 +41,7 @@ func find(number uint64) (notice.Told, error) {
 func opened(t *testing.T, dir string, p *pair) (*Fence, *[]notice.Became) {
 	t.Helper()
 	var became []notice.Became
-	f, err := New(Config{Dir: dir, Directory: "d", Find: find, Ask: p.ask, Tell: func(b notice.Became) { became = append(became, b) }, Log: slog.New(slog.DiscardHandler)})
+	f, err := New(Config{Dir: dir, Directory: "d", Find: find, Ask: p.ask, Serves: func() bool { return true }, Tell: func(b notice.Became) { became = append(became, b) }, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -170,14 +170,14 @@ func (f *Fence) finish(q asked) error {
 // pay tells the pair what it does not know yet.
 func (f *Fence) pay() {
 	for id, e := range f.book.entries {
-		if e.Owed && !f.owing[id] && len(f.owing) < atOnce {
+		if e.Owed {
 			f.owe(id)
 		}
 	}
 }
 
 func (f *Fence) owe(id string) {
-	if f.owing[id] || len(f.owing) >= atOnce {
+	if f.owing[id] || len(f.owing) >= atOnce || !f.Serves() { // else it is told later
 		return
 	}
 	f.owing[id] = true

@@ -22,6 +22,8 @@ const (
 	atOnce  = 256
 	maxBody = 4096
 	// askPause is how soon a question is asked again that failed, and rightPause how soon it is looked whether something may leave.
+	// askWithin bounds one try: an updater that ends answers nothing.
+	askWithin  = 5 * time.Second
 	askPause   = 50 * time.Millisecond
 	rightPause = 5 * time.Millisecond
 	// longest bounds a question, whatever it says.
@@ -95,7 +97,9 @@ func (d *Desk) Ask(terminal string, q bus.Request, answer func(bus.Reply)) {
 // ask asks until there is an answer that may leave.
 func (d *Desk) ask(ctx context.Context, q Question) (reply bus.Reply, ok bool) {
 	for ctx.Err() == nil {
-		taken, err := d.Updater.Take(ctx, q)
+		within, cancel := context.WithTimeout(ctx, askWithin)
+		taken, err := d.Updater.Take(within, q)
+		cancel()
 		if errors.Is(err, bus.ErrMalformed) {
 			return bus.Reply{Code: bus.CodeMalformed, Message: err.Error()}, true
 		}

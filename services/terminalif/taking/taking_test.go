@@ -102,6 +102,26 @@ func TestDesk_AnswersUnderTheRightToAnswerOnly(t *testing.T) {
 	})
 }
 
+// TestDesk_AsksAgainWhoNeverAnswers: an updater that was killed with the question.
+func TestDesk_AsksAgainWhoNeverAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		d := newDesk(t, func(ctx context.Context, _ Question) (notice.Taken, error) {
+			if tries++; tries == 1 {
+				<-ctx.Done()
+				return notice.Taken{}, ctx.Err()
+			}
+			return notice.Taken{Verdict: "first"}, nil
+		})
+		began, code := time.Now(), -1
+		d.Ask("t1", take(notice.OperationTake), func(r bus.Reply) { code = r.Code })
+		d.group.Wait()
+		if code != bus.CodeOK || time.Since(began) > askWithin+time.Second {
+			t.Errorf("%d after %v", code, time.Since(began))
+		}
+	})
+}
+
 func TestDesk_IsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		free := make(chan struct{})

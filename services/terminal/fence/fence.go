@@ -169,10 +169,12 @@ func (f *Fence) Run(ctx context.Context) error {
 	if err := f.recover(); err != nil {
 		return err
 	}
-	tick := time.NewTicker(owedEvery)
-	defer tick.Stop()
 	f.pay()
+	var look <-chan time.Time // nil while there is nothing to look for: many agents may run in one process, and most have no command
 	for {
+		if look == nil && (len(f.hands) > 0 || f.owes()) {
+			look = time.After(owedEvery)
+		}
 		var err error
 		select {
 		case <-ctx.Done():
@@ -189,7 +191,8 @@ func (f *Fence) Run(ctx context.Context) error {
 			} else {
 				err = f.judge(a)
 			}
-		case <-tick.C:
+		case <-look:
+			look = nil
 			err = f.forgotten()
 			f.pay()
 		}

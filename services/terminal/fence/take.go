@@ -176,6 +176,16 @@ func (f *Fence) pay() {
 	}
 }
 
+// owes reports whether there is something of the kind.
+func (f *Fence) owes() bool {
+	for _, e := range f.book.entries {
+		if e.Owed {
+			return true
+		}
+	}
+	return false
+}
+
 func (f *Fence) owe(id string) {
 	if f.owing[id] || len(f.owing) >= atOnce || !f.Serves() { // else it is told later
 		return

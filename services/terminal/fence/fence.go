@@ -66,12 +66,11 @@ type Fence struct {
 	book *book
 	now  func() time.Time
 
-	asked   chan asked
-	answers chan answered
-	flying  map[string]*flight // by id of the command
-	owing   map[string]bool    // the pair is being told
-	hands   map[string]hand    // what this run has handed out
-	tokens  map[string]string  // of takings that had no answer, which may be asked again
+	in     *inflow
+	flying map[string]*flight // by id of the command
+	owing  map[string]bool    // the pair is being told
+	hands  map[string]hand    // what this run has handed out
+	tokens map[string]string  // of takings that had no answer, which may be asked again
 }
 
 // asked is a question of an application.
@@ -113,7 +112,7 @@ func New(c Config) (*Fence, error) {
 		c.Log.Error("what became of fenced commands here can't be read and is set aside; the pair says of each what it knows", "aside", aside, "error", why)
 	}
 	return &Fence{
-		Config: c, book: b, now: time.Now, asked: make(chan asked, atOnce), answers: make(chan answered, 2*Most),
+		Config: c, book: b, now: time.Now, in: newInflow(),
 		flying: map[string]*flight{}, owing: map[string]bool{}, hands: map[string]hand{}, tokens: map[string]string{},
 	}, nil
 }
@@ -153,9 +152,7 @@ func (f *Fence) ask(data []byte, done bool, answer func(bus.Reply)) {
 		refuse(answer, bus.CodeConflict, fmt.Sprintf("notice %d is not fenced: it was told with all that it says", q.Number))
 		return
 	}
-	select {
-	case f.asked <- q:
-	default:
+	if !f.in.ask(q) {
 		refuse(answer, bus.CodeBusy, "too many commands are being taken here; ask again")
 	}
 }
@@ -179,18 +176,8 @@ func (f *Fence) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case q := <-f.asked:
-			if q.done {
-				err = f.finish(q)
-			} else {
-				f.take(q)
-			}
-		case a := <-f.answers:
-			if a.done {
-				err = f.paid(a)
-			} else {
-				err = f.judge(a)
-			}
+		case <-f.in.ring:
+			err = f.work()
 		case <-look:
 			look = nil
 			err = f.forgotten()
@@ -200,6 +187,28 @@ func (f *Fence) Run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// work does what waits.
+func (f *Fence) work() error {
+	list, answers := f.in.all()
+	for _, a := range answers {
+		settle := f.judge
+		if a.done {
+			settle = f.paid
+		}
+		if err := settle(a); err != nil {
+			return err
+		}
+	}
+	for _, q := range list {
+		if !q.done {
+			f.take(q)
+		} else if err := f.finish(q); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // recover finds what was taken and not said to be done when the agent ended: whether an application has it nobody knows.

@@ -56,18 +56,12 @@ func step(t *testing.T, f *Fence, number uint64, by string, done bool) (code int
 	q := asked{Take: notice.Take{Number: number, By: by}, told: told, done: done, answer: func(r bus.Reply) {
 		code, said = r.Code, r.Message
 	}}
-	err := error(nil)
-	if done {
-		err = f.finish(q)
-	} else {
-		f.take(q)
+	if !f.in.ask(q) {
+		t.Fatal("too many wait")
 	}
-	for len(f.answers) > 0 && err == nil {
-		if a := <-f.answers; a.done {
-			err = f.paid(a)
-		} else {
-			err = f.judge(a)
-		}
+	err := f.work()
+	for len(f.in.answers) > 0 && err == nil {
+		err = f.work()
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -230,5 +224,20 @@ func TestBook_DamagedAtAnyByte(t *testing.T) {
 	t.Logf("measured: %d places, set aside at %d", len(whole)/131+1, aside)
 	if aside == 0 {
 		t.Error("no damage is found")
+	}
+}
+
+func TestFence_QuestionsAreBounded(t *testing.T) {
+	f, _ := opened(t, t.TempDir(), &pair{says: commands.First.String()})
+	busy := 0
+	for n := range atOnce + 3 {
+		f.Take(fmt.Appendf(nil, `{"number":"%d"}`, n+1), func(r bus.Reply) {
+			if r.Code == bus.CodeBusy {
+				busy++
+			}
+		})
+	}
+	if busy != 3 {
+		t.Errorf("%d are told busy", busy)
 	}
 }

@@ -42,7 +42,7 @@ func (f *Fence) take(q asked) {
 		return
 	}
 	f.flying[id] = &flight{told: q.told, by: q.By, waiting: []func(bus.Reply){q.answer}}
-	f.Ask(notice.OperationTake, f.taking(id, f.token(id)), func(r bus.Reply) { f.answers <- answered{id: id, reply: r} })
+	f.Ask(notice.OperationTake, f.taking(id, f.token(id)), func(r bus.Reply) { f.in.answer(answered{id: id, reply: r}) })
 }
 
 func (f *Fence) taking(id, token string) []byte {
@@ -191,7 +191,7 @@ func (f *Fence) owe(id string) {
 		return
 	}
 	f.owing[id] = true
-	f.Ask(notice.OperationDone, f.taking(id, done), func(r bus.Reply) { f.answers <- answered{id: id, done: true, reply: r} })
+	f.Ask(notice.OperationDone, f.taking(id, done), func(r bus.Reply) { f.in.answer(answered{id: id, done: true, reply: r}) })
 }
 
 // paid takes that the pair knows, or why not. Whatever it says of the command, it was told.

@@ -38,6 +38,8 @@ type AgentWelcome struct {
 	Fresh    bool        `json:"fresh"`            // its connection is open
 	Busy     int         `json:"busy,omitempty"`   // requests of the last seconds
 	Error    string      `json:"error,omitempty"`
+	// Directory is the random identity of its directory, made once.
+	Directory string `json:"directory,omitempty"`
 	// Unnumbered: its directory is new, and a host has to say where the numbers of its requests begin (AgentAttach.Base).
 	Unnumbered bool `json:"unnumbered,omitempty"`
 	// QueueUnnumbered is the same of the requests of its queue (AgentAttach.QueueBase).

@@ -66,6 +66,8 @@ type Request struct {
 	Ticket    string    `cbor:"10,keyasint,omitempty"` // terminal-if's word for id, floor and content, which is passed on (package ticket)
 	// Timer: it is the run of a timer, which has no ticket.
 	Timer *outbox.Due `cbor:"11,keyasint,omitempty"`
+	// Own: it is the agent's own, about a fenced command (package notice), and for no service.
+	Own bool `cbor:"13,keyasint,omitempty"`
 	// Queued: its number is one of the terminal's queue, which are a series of their own (QueueSeries).
 	Queued bool `cbor:"12,keyasint,omitempty"`
 }

@@ -184,6 +184,18 @@ type UpdaterState struct {
 	// QueueHeld says which queues of terminals wait because too many of their answers are kept; Reused is of what it refused since it started.
 	QueueHeld string        `json:"queue_held,omitempty"`
 	Reused    NumbersReused `json:"reused,omitzero"`
+	// Commands are those that nobody settled since it started.
+	Commands CommandsUnsettled `json:"commands,omitzero"`
+}
+
+// CommandsUnsettled counts fenced commands of which nobody knows whether they were carried out, and those that nobody took in their time.
+type CommandsUnsettled struct {
+	Unknown   uint64    `json:"unknown,omitempty"`
+	UnknownAt time.Time `json:"unknown_at,omitzero"` // by the clock of the host
+	Last      string    `json:"last,omitempty"`      // what the last one was
+	Late      uint64    `json:"late,omitempty"`
+	LateAt    time.Time `json:"late_at,omitzero"`
+	LastLate  string    `json:"last_late,omitempty"`
 }
 
 // NumbersReused counts requests under numbers that another request of their terminal had: its agent's directory was set back or copied.
@@ -263,6 +275,17 @@ type TerminalState struct {
 	Measured     TerminalMeasures   `json:"measured"`
 	Timers       outbox.TimerState  `json:"timers,omitzero"`
 	Notices      outbox.NoticeState `json:"notices,omitzero"`
+	// Directories are those of agents that were not what they were, since it started.
+	Directories DirectoriesSeen `json:"directories,omitzero"`
+}
+
+// DirectoriesSeen tells of terminals whose agent has a directory of another identity than before.
+type DirectoriesSeen struct {
+	Renewed uint64 `json:"renewed,omitempty"` // agents that were set up anew
+	Last    string `json:"last,omitempty"`    // terminal of the last one
+	// Twice is a terminal of which two directories come by turns, seen last at TwiceAt.
+	Twice   string    `json:"twice,omitempty"`
+	TwiceAt time.Time `json:"twice_at,omitzero"` // by the clock of the host
 }
 
 // TerminalStatus is one terminal as the host sees it.

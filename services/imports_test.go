@@ -226,11 +226,11 @@ func TestAgent_CarriesNoHost(t *testing.T) {
 	const agent = "services/terminal/hotpair-terminal"
 	may := []string{
 		agent, "bus", "bus/broker", "bus/keyrange", "bus/notice", "bus/outbox", "bus/pack",
-		"services/authority", "services/clocks", "services/config", "services/door", "services/durable", "services/enrolment", "services/evidence", "services/fault",
+		"services/authority", "services/clocks", "services/commands", "services/config", "services/door", "services/durable", "services/enrolment", "services/evidence", "services/fault",
 		"services/histogram", "services/identity", "services/keyring", "services/launch", "services/lease", "services/level", "services/logs", "services/membership",
 		"services/notices", "services/operator/wording", "services/pace", "services/process", "services/refusals", "services/regular", "services/renewal",
 		"services/requestid", "services/reread", "services/rights", "services/sealing", "services/strictjson", "services/systemd", "services/terminal",
-		"services/terminal/boltfile", "services/terminal/figures", "services/terminal/inbox", "services/terminal/program", "services/terminal/queue", "services/terminal/queue/lanes", "services/terminal/standing", "services/terminal/web", "services/terminal/winservice", "services/version", "services/wires",
+		"services/terminal/boltfile", "services/terminal/fence", "services/terminal/figures", "services/terminal/inbox", "services/terminal/program", "services/terminal/queue", "services/terminal/queue/lanes", "services/terminal/receipts", "services/terminal/standing", "services/terminal/web", "services/terminal/winservice", "services/version", "services/wires",
 		"storage/format", "storage/pages", "storage/position",
 	}
 	foreign := []string{

@@ -37,10 +37,10 @@ func roleDecides(pkg string) bool {
 }
 
 // serviceDecides are the packages that decide what comes of what services leave behind.
-var serviceDecides = within("services/emissions", "services/notices", "services/timers")
+var serviceDecides = within("services/commands", "services/emissions", "services/notices", "services/timers")
 
-// inbox are the bolt files of an agent's own: what it was told, and what it has to have done; not what decides of the latter.
-var inbox = but(within("services/terminal/inbox", "services/terminal/queue", "services/terminal/boltfile"), lanes)
+// inbox are the bolt files of an agent's own: what it was told, what became of commands, and what it has to have done; not what decides of the latter.
+var inbox = but(within("services/terminal/fence", "services/terminal/inbox", "services/terminal/queue", "services/terminal/boltfile"), lanes)
 
 // lanes decide what may be sent of a queue.
 var lanes = within("services/terminal/queue/lanes")
@@ -74,7 +74,7 @@ var rules = []rule{
 	{"what an agent was told, and has to have done, is kept in files of its own: apart from the agent, and from the database",
 		inbox,
 		but(ours, func(i string) bool {
-			return words(i) || lanes(i) || i == "storage/pages" || within("bus", "services/notices", "services/terminal/boltfile")(i)
+			return words(i) || lanes(i) || i == "storage/pages" || within("bus", "services/commands", "services/notices", "services/terminal/boltfile")(i)
 		})},
 	{"what may be sent of a queue is decided only: nothing of ours, no system, no network",
 		lanes,

@@ -34,6 +34,9 @@ type notice struct {
 	All   bool            `json:"all,omitempty"`
 	Topic string          `json:"topic"`
 	Body  json.RawMessage `json:"body,omitempty"`
+	// Fenced and WithinMS are of a command.
+	Fenced   bool  `json:"fenced,omitempty"`
+	WithinMS int64 `json:"within_ms,omitempty"`
 }
 
 type emission struct {
@@ -58,7 +61,9 @@ func (f *fields) changes(c *changes) (made outbox.Changes) {
 	}
 	for i, n := range c.Notices {
 		f.in("outbox.notices", i)
-		made.Notices = append(made.Notices, outbox.Notice{To: n.To, All: n.All, Topic: n.Topic, Body: f.document("body", n.Body, "")})
+		made.Notices = append(made.Notices, outbox.Notice{
+			To: n.To, All: n.All, Topic: n.Topic, Body: f.document("body", n.Body, ""), Fenced: n.Fenced, Within: f.duration("within_ms", n.WithinMS),
+		})
 	}
 	for i, e := range c.Emissions {
 		f.in("outbox.emissions", i)
@@ -85,7 +90,7 @@ func changesOf(c *outbox.Changes) *changes {
 		made.Timers = append(made.Timers, one)
 	}
 	for _, n := range c.Notices {
-		made.Notices = append(made.Notices, notice{To: n.To, All: n.All, Topic: n.Topic, Body: n.Body})
+		made.Notices = append(made.Notices, notice{To: n.To, All: n.All, Topic: n.Topic, Body: n.Body, Fenced: n.Fenced, WithinMS: n.Within.Milliseconds()})
 	}
 	for _, e := range c.Emissions {
 		made.Emissions = append(made.Emissions, emission{Target: e.Target, Lane: e.Lane, Body: e.Body})

@@ -60,6 +60,9 @@ type Content struct {
 	Topic   string `cbor:"2,keyasint"`
 	Body    []byte `cbor:"3,keyasint,omitempty"` // JSON
 	At      int64  `cbor:"4,keyasint,omitempty"` // pair time of the update, in Unix nanoseconds
+	// Fenced is of a fenced notice. Its topic and body are not where those of others are, so that a program which knows no fence tells
+	// applications nothing that they could act on.
+	Fenced *Fenced `cbor:"5,keyasint,omitempty"`
 }
 
 // Stored answers a Batch: everything up to the message Serial is stored and flushed. With a Why nothing of the batch is; the session of
@@ -97,6 +100,10 @@ type Told struct {
 	// ID names the notice in the pair: pair, epoch, sequence and index. A terminal whose disk was set back is told it again under it.
 	ID    string `json:"id,omitempty"`
 	Again bool   `json:"again,omitempty"` // the terminal had confirmed it before
+	// Fenced: it is a command, which has no body until it is taken; until then by pair time. State is what became of it here, in Kept.
+	Fenced bool      `json:"fenced,omitempty"`
+	Until  time.Time `json:"until,omitzero"`
+	State  string    `json:"state,omitempty"`
 	// From and To say of a gap, or of what is void, that it is what comes after the notice From up to To: ids.
 	From string `json:"from,omitempty"`
 	To   string `json:"to,omitempty"`
@@ -109,6 +116,8 @@ type Told struct {
 type After struct {
 	Number uint64 `json:"number,string"`
 	Limit  int    `json:"limit,omitempty"`
+	// Fenced: those too that are commands, which else are left out.
+	Fenced bool `json:"fenced,omitempty"`
 }
 
 // Kept answers it, in order.

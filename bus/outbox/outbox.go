@@ -71,6 +71,9 @@ type Notice struct {
 	All   bool     `cbor:"2,keyasint,omitempty"`
 	Topic string   `cbor:"3,keyasint"`
 	Body  []byte   `cbor:"4,keyasint,omitempty"` // JSON; empty is {}
+	// Fenced: it is a command, which a terminal hands out at most once (package commands), and takes no later than Within after the update.
+	Fenced bool          `cbor:"5,keyasint,omitempty"`
+	Within time.Duration `cbor:"6,keyasint,omitempty"`
 }
 
 // HeaderTimer says in a request of one message that it is the run of a timer: a Due as JSON.
@@ -150,7 +153,11 @@ func (c *Changes) Size() int {
 	}
 	for i := range c.Notices {
 		n := &c.Notices[i]
-		size += (each + len(n.Topic) + len(n.Body)) * max(1, len(n.To))
+		one := each + len(n.Topic) + len(n.Body)
+		if n.Fenced {
+			one += 4 * each // the command, where it stands in time, and how many there are
+		}
+		size += one * max(1, len(n.To))
 	}
 	for i := range c.Emissions {
 		e := &c.Emissions[i]
@@ -225,7 +232,7 @@ func (n *Notice) validate(named func(string) bool) error {
 	if err := checkBody(n.Body); err != nil {
 		return fmt.Errorf("%w: the body of a notice on %s: %w", ErrMalformed, n.Topic, err)
 	}
-	return nil
+	return n.validateFence()
 }
 
 func (t *Timer) validate(named func(string) bool) error {

@@ -128,6 +128,7 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 		asideCauses(f.Updater, add)
 		diskCauses(f, lately, nearlyFull, add)
 		numberCauses(f, add)
+		commandCauses(f, add)
 	}
 	clockCauses(f, add)
 	wireCauses(f, add)
@@ -148,6 +149,9 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 	if t := f.Terminals; t != nil && v.Role == role.Active && v.Serving {
 		timerCauses(t.Timers, add)
 		noticeCauses(f, t.Notices, add)
+		if d := t.Directories; d.Twice != "" && f.Wall.Sub(d.TwiceAt) < trailTold {
+			add(TerminalTwice, "two directories come by turns as that of terminal %s: two machines pass for it", d.Twice)
+		}
 		emissionCauses(f, add)
 	}
 	if f.Logins != "" {
@@ -318,6 +322,17 @@ func processCauses(f Facts, lately recent, add func(id, format string, a ...any)
 	}
 	if len(storms) > 0 {
 		add(RestartStorm, "%s", strings.Join(storms, "; "))
+	}
+}
+
+// commandCauses tells, as the host that serves, of what was to move something in the world, and did not or perhaps did.
+func commandCauses(f Facts, add func(id, format string, a ...any)) {
+	c := f.Updater.Commands
+	if c.Unknown > 0 && f.Wall.Sub(c.UnknownAt) < trailTold {
+		add(CommandsUnknown, "of %s nobody knows whether it was carried out, the last one %s", plural(int(c.Unknown), "fenced command", "fenced commands"), c.Last)
+	}
+	if c.Late > 0 && f.Wall.Sub(c.LateAt) < trailTold {
+		add(CommandsLate, "%s not taken in time, the last one %s", plural(int(c.Late), "fenced command was", "fenced commands were"), c.LastLate)
 	}
 }
 

@@ -99,6 +99,15 @@ var causes = map[string]func(n int) Facts{
 	NumberReused: func(int) Facts {
 		return Facts{Updater: &bus.UpdaterState{Reused: bus.NumbersReused{Count: 2, Terminal: "t1", At: time.Now().Add(-time.Minute)}}}
 	},
+	TerminalTwice: func(int) Facts {
+		return Facts{View: paired(), Terminals: &bus.TerminalState{Directories: bus.DirectoriesSeen{Renewed: 1, Last: "t1", Twice: "t1", TwiceAt: time.Now()}}}
+	},
+	CommandsUnknown: func(int) Facts {
+		return Facts{Updater: &bus.UpdaterState{Commands: bus.CommandsUnsettled{Unknown: 1, UnknownAt: time.Now(), Last: "gate.open of terminal t1"}}}
+	},
+	CommandsLate: func(int) Facts {
+		return Facts{Updater: &bus.UpdaterState{Commands: bus.CommandsUnsettled{Late: 2, LateAt: time.Now(), LastLate: "gate.open of terminal t1"}}}
+	},
 	TimersHeld: func(int) Facts {
 		return Facts{View: paired(), Terminals: &bus.TerminalState{Timers: outbox.TimerState{Kept: 3, Held: "no clock is believed"}}}
 	},
@@ -159,6 +168,7 @@ var made = map[string]string{
 	BackupsOld: "TestBackups_OfAPairByItself", BackupFailed: "TestBackups_OfAPairByItself", TokenMisused: "TestEnrolment_OfALab", IssuingKey: "TestEnrolment_OfALab",
 	EmissionsParked: "TestEmissions_ParkedUntilAnOperatorSaysSo", EmissionsHeld: "TestEmissions_HeldAfterAForcedPromotion",
 	TargetFailing: "TestEmissions_OfATargetThatFails", CourierDown: "TestEmissions_WithoutACourier",
+	TerminalTwice: "TestGate_OpensOnceOrSomebodyIsTold", CommandsUnknown: "TestGate_OpensOnceOrSomebodyIsTold", CommandsLate: "TestGate_OpensOnceOrSomebodyIsTold",
 	QueueHeld: "TestQueue_ItsAnswersAreBoundedAndNeverDropped", NumberReused: "TestQueue_ANumberUsedTwiceIsRefused",
 	TimersParked: "TestTimers_ParkedUntilAnOperatorSaysSo", TimersHeld: "TestTimers_HeldWhileClocksAreInDoubt",
 }

@@ -44,6 +44,9 @@ const (
 	TimersHeld      = "timers-held"
 	QueueHeld       = "queue-answers-held"
 	NumberReused    = "number-reused"
+	TerminalTwice   = "terminal-twice"
+	CommandsUnknown = "commands-unknown"
+	CommandsLate    = "commands-late"
 	NoticesRefused  = "notices-refused"
 	NoticesMissed   = "notices-missed"
 	EmissionsParked = "emissions-parked"
@@ -155,6 +158,12 @@ func Table() []Kind {
 			Remedy: "Have done what stands first in the queue of that terminal: GET /v1/status there says since when it waits, mostly for a service that is not there or says to try again. Nothing is lost, and requests that are not queued go on."},
 		{ID: NumberReused, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
 			Remedy: "Find out whether a copy of that terminal runs, and end that one. Then empty HOTPAIR_DATA of the terminal's agent while that does not run (what is queued there is in queue.db): it gets numbers that nobody has."},
+		{ID: TerminalTwice, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
+			Remedy: "Find the two machines that pass for that terminal: one has a copy of its settings, or was to take its place. End one of them. Until then each takes what the other one was told, and asks under the other's name."},
+		{ID: CommandsUnknown, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
+			Remedy: "Look whether what the text names was carried out, and whatever the log of the updater names beside it: it is not handed out again. If it was not, have the service tell it anew."},
+		{ID: CommandsLate, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
+			Remedy: "See whether the application that carries such commands out runs at that terminal, and whether the terminal is reached (hotpair terminals). What was too late is not carried out: if it still matters, have the service tell it anew."},
 		{ID: EmissionsParked, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
 			Remedy: "hotpair emissions says which, and what the target answered; mend that, then hotpair emissions release TARGET/LANE, or hotpair emissions drop TARGET/LANE."},
 		{ID: EmissionsHeld, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,

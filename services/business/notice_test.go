@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/outbox"
@@ -21,6 +22,8 @@ func announcer() business.Service {
 		Times int             `json:"times"`
 		Body  json.RawMessage `json:"body"`
 		Fail  bool            `json:"fail"`
+		// Fence is a duration.
+		Fence string `json:"fence"`
 	}
 	tell := business.Handle(func(_ context.Context, tx *business.Tx, q in) (any, error) {
 		to := business.AllTerminals()
@@ -28,7 +31,12 @@ func announcer() business.Service {
 			to = business.Terminals(q.To...)
 		}
 		for range max(q.Times, 1) {
-			if q.Body == nil {
+			if within, err := time.ParseDuration(q.Fence); q.Fence != "" {
+				if err != nil {
+					return nil, err
+				}
+				tx.Notify(to, q.Topic, q.Body, business.Fenced(within))
+			} else if q.Body == nil {
 				tx.Notify(to, q.Topic, nil)
 			} else {
 				tx.Notify(to, q.Topic, q.Body)
@@ -67,6 +75,7 @@ func TestNotify_IsPartOfTheUpdate(t *testing.T) {
 	ask("look", `{"topic":"a"}`, bus.CodeFault)
 	ask("unsayable", `{}`, bus.CodeFault)
 	for _, body := range []string{
+		`{"topic":"a","fence":"1s"}`, `{"topic":"a","to":["t1"],"fence":"0s"}`, `{"topic":"a","to":["t1"],"fence":"-1s"}`, `{"topic":"a","to":["t1"],"fence":"24h1ms"}`,
 		`{"topic":"two words"}`, `{"topic":""}`, `{"topic":"a","times":257}`, `{"to":["t1","t1"],"topic":"a"}`, `{"to":["no/id"],"topic":"a"}`,
 		`{"topic":"a","body":"` + strings.Repeat("x", outbox.MaxBody) + `"}`, `{"to":["t1","t2","t3","t4","t5"],"topic":"a","times":205}`,
 	} {
@@ -74,7 +83,14 @@ func TestNotify_IsPartOfTheUpdate(t *testing.T) {
 			t.Errorf("%.40s: %s", body, r.Message)
 		}
 	}
+	ask("tell", `{"topic":"c","to":["t1"],"fence":"90s","body":{"x":2}}`, bus.CodeOK)
 	got := host.Database.Notices()
+	if n := len(got) - 1; n == 2 {
+		if !got[n].Fenced || got[n].Within != 90*time.Second || got[0].Fenced {
+			t.Errorf("%+v", got[n])
+		}
+		got = got[:n]
+	}
 	if len(got) != 2 || !got[0].All || string(got[0].Body) != `{"x":1}` || got[0].Topic != "a" || got[0].Service != "announcer" ||
 		!slices.Equal(got[1].To, []string{"t1", "t2"}) || got[1].Body != nil || got[1].Sequence <= got[0].Sequence {
 		t.Errorf("%+v", got)

@@ -50,6 +50,9 @@ type Notice struct {
 	To    []string       `json:"to,omitempty"` // ids; none is all
 	Topic string         `json:"topic"`
 	Body  map[string]any `json:"body"`
+	// Fenced and WithinMS are of a command.
+	Fenced   bool  `json:"fenced,omitempty"`
+	WithinMS int64 `json:"within_ms,omitempty"`
 }
 
 // Emission is what the outside is told.

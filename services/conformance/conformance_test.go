@@ -342,6 +342,7 @@ func TestCase_NoticesAreForWhomTheyAreFor(t *testing.T) {
 		{desk, Notice{To: []string{"t2"}, Topic: "a", Body: map[string]any{}}, true},
 		{desk, Notice{To: []string{"t1"}, Topic: "a", Body: map[string]any{}}, false},
 		{desk, Notice{Topic: "a", Body: map[string]any{}}, false},
+		{desk, Notice{To: []string{"t2"}, Topic: "a", Body: map[string]any{}, Fenced: true, WithinMS: 1000}, false},
 	} {
 		if fits := c.wants.awaits(c.told); fits != c.fits {
 			t.Errorf("%v for %v: %t", c.told, c.wants, fits)

@@ -92,7 +92,7 @@ func shown[T any](list []T) string {
 
 // awaits reports whether a notice is what a case wants it to be.
 func (n Notice) awaits(told Notice) bool {
-	return slices.Equal(n.To, told.To) && n.Topic == told.Topic && alike(n.Body, told.Body)
+	return slices.Equal(n.To, told.To) && n.Topic == told.Topic && n.Fenced == told.Fenced && n.WithinMS == told.WithinMS && alike(n.Body, told.Body)
 }
 
 // left is what a request leaves to be done.
@@ -112,7 +112,7 @@ func leftBy(o observed) left {
 			l.timers[s.Key] = !s.Cancel
 		}
 		for _, n := range call.Commit.Outbox.Notices {
-			l.notices = append(l.notices, Notice{n.To, n.Topic, object(n.Body)})
+			l.notices = append(l.notices, Notice{n.To, n.Topic, object(n.Body), n.Fenced, n.Within.Milliseconds()})
 		}
 		for _, e := range call.Commit.Outbox.Emissions {
 			l.emissions = append(l.emissions, Emission{e.Target, e.Lane, object(e.Body)})

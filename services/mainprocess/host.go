@@ -218,7 +218,7 @@ func (h *host) ProcessState(name string, raw json.RawMessage) {
 		if s.Unaudited > 0 {
 			h.driver.during(h.ctx, h.auditLate)
 		}
-		h.heard.terminals.Store(&s)
+		h.operations.HeardTerminals(h.heard.terminals.Swap(&s), &s)
 		h.driver.Give(role.Terminals{Attached: s.Attached, Warm: s.Warm, Unreachable: s.Unreachable, MostEpoch: s.MostEpoch})
 	}
 }

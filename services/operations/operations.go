@@ -160,6 +160,13 @@ func (o *Operations) say(format string, v ...any) {
 	o.Main.Tell(e)
 }
 
+// HeardTerminals makes events of what terminal-if has come to know since it spoke last, on the host that serves; before may be nil.
+func (o *Operations) HeardTerminals(before, now *bus.TerminalState) {
+	if d := now.Directories; before != nil && d.Renewed > before.Directories.Renewed && o.Machine.View().Serving {
+		o.say("the agent of terminal %s has another directory than before: it was set up anew, or another machine took its place", d.Last)
+	}
+}
+
 // noteOutcome makes an event of what came of an operator's call.
 func (o *Operations) noteOutcome(caller operator.Caller, what, text string) {
 	o.Main.Tell(bus.Event{

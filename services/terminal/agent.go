@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,17 +12,17 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/durable"
+	"github.com/hotpair/hotpair/services/terminal/fence"
 	"github.com/hotpair/hotpair/services/terminal/figures"
 	"github.com/hotpair/hotpair/services/terminal/inbox"
 	"github.com/hotpair/hotpair/services/terminal/queue"
+	"github.com/hotpair/hotpair/services/terminal/receipts"
 	"github.com/hotpair/hotpair/services/terminal/web"
 )
 
 const (
 	// counterBlock is how many counters are made durable at once; one that is used up within a second is large enough.
 	counterBlock = 1 << 14
-	// saveReceipts is the least time between two writes of the receipts.
-	saveReceipts = time.Second
 	// hostConnections bounds who is connected from elsewhere: two hosts, some of their older sessions, operators that probe.
 	hostConnections = 256
 	// appConnections and appSubscriptions bound the applications of this machine. maxPending is what the server holds for a
@@ -79,7 +78,7 @@ type Config struct {
 type Agent struct {
 	config   Config
 	log      *slog.Logger
-	receipts *receipts
+	receipts *receipts.Receipts
 	counters *counters
 	table    *table
 	pace     Pace
@@ -90,6 +89,7 @@ type Agent struct {
 	store  *store
 	inbox  *inbox.Box
 	queue  *queue.Queue
+	fence  *fence.Fence
 	doors  doors
 	hosts  *bus.Conn // where hosts are
 	apps   *bus.Conn // where applications are
@@ -136,7 +136,7 @@ func New(c Config) *Agent {
 	}
 	a := &Agent{
 		config: c, log: c.Log.With("terminal", c.ID),
-		receipts: newReceipts(), started: make(chan struct{}), failed: make(chan error, 1),
+		receipts: receipts.New(), started: make(chan struct{}), failed: make(chan error, 1),
 	}
 	a.table = newTable(c.Bound, c.BoundBytes)
 	a.table.standing.Since = time.Now()
@@ -175,7 +175,7 @@ func (a *Agent) Epoch() (uint64, string) {
 }
 
 // Run serves until ctx ends (and then gives nil) or the agent can't go on: ErrDamaged, ErrInUse, bus.ErrListen at the
-// start, web.ErrFiles soon after, ErrDisk later. It may be called once.
+// start, web.ErrFiles soon after, ErrDisk and receipts.ErrDisk later. It may be called once.
 func (a *Agent) Run(ctx context.Context) (err error) {
 	closes, err := a.openFacts()
 	defer func() { err = errors.Join(err, closes()) }()
@@ -185,7 +185,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	if err := a.adoptPair(); err != nil {
 		return err
 	}
-	if err := a.receipts.load(a.config.Data); err != nil {
+	if err := a.receipts.Load(a.config.Data); err != nil {
 		a.log.Warn("receipts of the time before the restart are lost", "error", err)
 	}
 	a.counters = newCounters(a.store)
@@ -205,8 +205,9 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	close(a.started)
 	a.log.Info("terminal agent ready", "hosts", a.URL(), "applications", a.AppURL(), "epoch", a.store.get().Epoch)
 	g.Go(func() error { return a.counters.run(inner) })
-	g.Go(func() error { return a.saveReceipts(inner) })
+	g.Go(func() error { return a.receipts.Run(inner, a.config.Data) })
 	g.Go(func() error { return errors.Join(a.queue.Run(inner), inner.Err()) })
+	g.Go(func() error { return a.fence.Run(inner) })
 	if a.web != nil {
 		g.Go(func() error { return errors.Join(a.web.Run(inner), inner.Err()) })
 	}
@@ -258,7 +259,12 @@ func (a *Agent) openFacts() (closes func() error, err error) {
 		return closes, err
 	}
 	before := closes
-	return func() error { return errors.Join(kept.Close(), before()) }, nil
+	closes = func() error { return errors.Join(kept.Close(), before()) }
+	fence, err := a.openFence()
+	if err != nil {
+		return closes, err
+	}
+	return func() error { return errors.Join(fence.Close(), kept.Close(), before()) }, nil
 }
 
 // fail ends Run with err.
@@ -279,35 +285,6 @@ func (a *Agent) adoptPair() error {
 		a.log.Warn("moved to another pair by its operator", "from", known.PairID, "to", wanted, "epoch", known.Epoch)
 	}
 	return a.store.update(func(f *facts) {
-		*f = facts{PairID: wanted, Counter: f.Counter, Told: f.Told, Queued: f.Queued, Terminal: f.Terminal}
+		*f = facts{PairID: wanted, Directory: f.Directory, Counter: f.Counter, Told: f.Told, Queued: f.Queued, Terminal: f.Terminal}
 	})
-}
-
-// saveReceipts writes them while they change, and once at the end. It lets them gather first: at a takeover hundreds of
-// terminals of one machine are answered in one moment, and none of them waits for this.
-func (a *Agent) saveReceipts(ctx context.Context) error {
-	for {
-		select {
-		case <-a.receipts.changed:
-		case <-ctx.Done():
-		}
-		pause := time.NewTimer(saveReceipts)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return errors.Join(ctx.Err(), ignoreMissing(a.receipts.save(a.config.Data)))
-		}
-		if err := a.receipts.save(a.config.Data); err != nil {
-			return err
-		}
-	}
-}
-
-// ignoreMissing forgives a directory that was taken away under an agent that ends anyway.
-func ignoreMissing(err error) error {
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	return err
 }

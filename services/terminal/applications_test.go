@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -90,6 +91,31 @@ func exampleHear(nc *nats.Conn, show func(json.RawMessage)) error {
 	return err
 }
 
+func exampleFenced(nc *nats.Conn, open func(json.RawMessage)) error {
+	by := rand.Text() // once, when your program starts
+	_, err := nc.Subscribe("fenced.gate.open", func(m *nats.Msg) {
+		var told notice.Told
+		if err := json.Unmarshal(m.Data, &told); err != nil {
+			return
+		}
+		ask := fmt.Appendf(nil, `{"number":"%d","by":%q}`, told.Number, by)
+		answer, err := nc.Request("notices.take", ask, 40*time.Second)
+		if err != nil {
+			return // ask again, with the same by
+		}
+		if answer.Header.Get("Nats-Service-Error-Code") != "" {
+			return // somebody else has it, or nobody may have it any more
+		}
+		var handed notice.Handed
+		if err := json.Unmarshal(answer.Data, &handed); err != nil {
+			return
+		}
+		open(handed.Body)
+		_, _ = nc.Request("notices.done", ask, 5*time.Second) // without an answer say it again
+	})
+	return err
+}
+
 func exampleNotices(ctx context.Context, nc *nats.Conn, last uint64, do func(notice.Told) error) error {
 	wake := make(chan struct{}, 1)
 	if _, err := nc.Subscribe("notice.>", func(*nats.Msg) {
@@ -167,7 +193,7 @@ func TestFault_D5_APageForWhoWritesAnApplication(t *testing.T) {
 			t.Errorf("nobody runs this example of the page:\n%s", e[2])
 		}
 	}
-	if len(examples) != 8 {
+	if len(examples) != 9 {
 		t.Errorf("%d examples", len(examples))
 	}
 

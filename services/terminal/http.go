@@ -18,7 +18,12 @@ type behind struct{ *Agent }
 
 // Ask implements web.Agent.
 func (a behind) Ask(q web.Question, answer func(bus.Reply)) {
-	a.ask(question{app: q.App, service: q.Service, operation: q.Operation, header: q.Header, body: q.Body}, asker{take: answer})
+	asked := question{app: q.App, service: q.Service, operation: q.Operation, header: q.Header, body: q.Body}
+	if done, is := asked.isFence(); is {
+		a.askFence(done, q.Body, asker{take: answer})
+		return
+	}
+	a.ask(asked, asker{take: answer})
 }
 
 // Queued implements web.Agent.

@@ -78,7 +78,11 @@ func (a *Agent) publish(p inbox.Published) {
 		a.log.Warn("applications are told that notices are missing or void", "about", p.Topic, "number", p.Number, "from", p.From, "to", p.To,
 			"missing", p.Missing)
 	}
-	_ = a.apps.Publish(notice.AppSubject(p.Service, p.Topic), p.Data)
+	subject := notice.AppSubject(p.Service, p.Topic)
+	if p.Fenced {
+		subject = notice.FencedSubject(p.Service, p.Topic)
+	}
+	_ = a.apps.Publish(subject, p.Data)
 	a.unread.answered(len(p.Data) * int(max(1, a.doors.apps.NumSubscriptions()))) // as if everybody heard it
 }
 

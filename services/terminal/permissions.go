@@ -45,11 +45,11 @@ func hostPermissions() *server.Permissions {
 var discovery = [...]string{"$SRV.PING", "$SRV.PING.>", "$SRV.INFO", "$SRV.INFO.>"}
 
 // asked is what applications may send.
-var asked = append(discovery[:], appSubjects, notice.SubjectAfter, bus.SubjectQueueGet, bus.SubjectQueueForget)
+var asked = append(discovery[:], appSubjects, notice.SubjectAfter, notice.SubjectTake, notice.SubjectDone, bus.SubjectQueueGet, bus.SubjectQueueForget)
 
 // appPermissions are those of a local application: ask, look what there is, and hear the answer and the notices.
 func appPermissions() *server.Permissions {
-	return broker.Permit(asked, []string{answersInbox, notice.AppSubjects})
+	return broker.Permit(asked, []string{answersInbox, notice.AppSubjects, notice.FencedSubjects})
 }
 
 // ownHostsPermissions are the agent's towards the hosts: a host that makes up a reply subject can't make the agent

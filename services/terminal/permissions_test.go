@@ -49,8 +49,8 @@ func TestPermissions(t *testing.T) {
 		publish []string
 		hear    []string
 	}{
-		{"app", a.AppURL(), nil, []string{"request.kv.put", "$SRV.PING", "$SRV.INFO", "$SRV.INFO.kv", "$SRV.PING.kv.t1", "notices.after"},
-			[]string{"_INBOX.x.*", "notice.>", "notice.kv.*", "notice.kv.price"}},
+		{"app", a.AppURL(), nil, []string{"request.kv.put", "$SRV.PING", "$SRV.INFO", "$SRV.INFO.kv", "$SRV.PING.kv.t1", "notices.after", "notices.take", "notices.done"},
+			[]string{"_INBOX.x.*", "notice.>", "notice.kv.*", "notice.kv.price", "fenced.>", "fenced.gate.open"}},
 		{"host", a.URL(), asHost,
 			[]string{bus.SubjectAgentHello, bus.SubjectAgentAttach, bus.SubjectAgentDetach, bus.SubjectAgentFresh, bus.SubjectAgentReceipts,
 				"session.s.answers.x.1", "session.s.notices"},
@@ -58,14 +58,14 @@ func TestPermissions(t *testing.T) {
 	} {
 		every := []string{"request.kv.put", "_INBOX.x.y", "agent.hello", "agent.attach", "agent.detach", "agent.fresh", "agent.receipts",
 			"agent.changed", "session.s.requests", "session.s.answers.x.1", "$SYS.REQ.SERVER.PING", "$SYS.ACCOUNT.HOSTS.DISCONNECT",
-			"$JS.API.INFO", "anything", "$SRV.PING", "$SRV.INFO", "$SRV.INFO.kv", "$SRV.PING.kv.t1", "$SRV.STATS", "notices.after", "notice.kv.price",
+			"$JS.API.INFO", "anything", "$SRV.PING", "$SRV.INFO", "$SRV.INFO.kv", "$SRV.PING.kv.t1", "$SRV.STATS", "notices.after", "notices.take", "notices.done", "notice.kv.price", "fenced.gate.open",
 			"notice.hotpair.gap", "session.s.notices"}
 		for _, subject := range every {
 			if got, want := permitted(t, c.url, c.opts, true, subject), contains(c.publish, subject); got != want {
 				t.Errorf("%s publishes %s: %t, want %t", c.who, subject, got, want)
 			}
 		}
-		for _, subject := range append(every, ">", "request.>", "agent.*", "session.*.answers.>", "*.>", "_INBOX.x.*", "notice.>", "notice.kv.*", "notices.>", "session.*.notices") {
+		for _, subject := range append(every, ">", "request.>", "agent.*", "session.*.answers.>", "*.>", "_INBOX.x.*", "notice.>", "notice.kv.*", "notices.>", "fenced.>", "session.*.notices") {
 			want := contains(c.hear, subject) || subject == "_INBOX.x.y" || subject == "notice.hotpair.gap" && contains(c.hear, "notice.>")
 			if got := permitted(t, c.url, c.opts, false, subject); got != want {
 				t.Errorf("%s hears %s: %t, want %t", c.who, subject, got, want)

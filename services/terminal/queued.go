@@ -73,7 +73,7 @@ func (a *Agent) publishResult(t queue.Told) {
 	data := bus.EncodeJSON(t)
 	_ = a.apps.Publish(notice.AppSubject(notice.System, bus.TopicResult), data)
 	a.unread.answered(len(data) * int(max(1, a.doors.apps.NumSubscriptions())))
-	a.came.Add(data)
+	a.came.Add(bus.TopicResult, data)
 	a.bell.ring()
 }
 

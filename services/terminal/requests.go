@@ -206,7 +206,7 @@ func (a *Agent) settled(s sending, reply bus.Reply, err error) {
 			if len(reply.Receipt) <= maxCode {
 				receipt.Code = reply.Receipt
 			}
-			a.receipts.add(receipt)
+			a.receipts.Add(receipt)
 		}
 		a.answer(replies, reply)
 	}

@@ -125,7 +125,7 @@ func (a *Agent) respond(m *nats.Msg, v any) {
 
 func (a *Agent) hello(m *nats.Msg) {
 	change := a.change()
-	welcome := bus.AgentWelcome{Levels: level.Own(), Terminal: a.config.ID, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Busy: change.Busy,
+	welcome := bus.AgentWelcome{Levels: level.Own(), Terminal: a.config.ID, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Busy: change.Busy, Directory: a.store.get().Directory,
 		Unnumbered: a.store.get().Base == 0, QueueUnnumbered: a.store.get().QueueBase == 0}
 	var hello bus.AgentHello
 	if err := bus.DecodeJSON(m.Data, &hello); err != nil {
@@ -184,9 +184,9 @@ func (a *Agent) sendReceipts(m *nats.Msg) {
 	if err := bus.DecodeJSON(m.Data, &ask); err != nil {
 		return
 	}
-	give := a.receipts.last
+	give := a.receipts.Last
 	if ask.BeforeAttach {
-		give = a.receipts.beforeAttach
+		give = a.receipts.BeforeAttach
 	}
 	a.respond(m, bus.Receipts{Receipts: give(max(ask.Limit, 0))})
 }
@@ -258,7 +258,7 @@ func (a *Agent) accept(order bus.AgentAttach) (bus.AgentAttached, error) {
 	s.notices = session
 	a.catalogue.take(order.Services)
 	before, again, gap := a.table.replace(s)
-	a.receipts.attached()
+	a.receipts.Attached()
 	if before != nil {
 		a.queue.Detach(before.caller)
 		before.caller.Close()

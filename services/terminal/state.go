@@ -27,15 +27,17 @@ var (
 // facts are what the agent must never forget.
 type facts struct {
 	PairID   string `json:"pair_id"`
-	Epoch    uint64 `json:"epoch"`              // highest accepted
-	Host     string `json:"host"`               // that has it
-	Identity string `json:"identity"`           // of that host
-	Attach   uint64 `json:"attach"`             // counter of the last attach in that epoch
-	Counter  uint64 `json:"counter"`            // every number of the directory's own up to this one may have been given to a request
-	Base     uint64 `json:"base"`               // what the pair has said is to be added to them; 0: nobody has said it yet
-	Barred   string `json:"barred,omitempty"`   // identity of a host whose epoch a person on the spot has taken back
-	Told     uint64 `json:"told,omitempty"`     // every number of a notice up to this one may have been given
-	Terminal string `json:"terminal,omitempty"` // whose facts they are, in a file of many
+	Epoch    uint64 `json:"epoch"`            // highest accepted
+	Host     string `json:"host"`             // that has it
+	Identity string `json:"identity"`         // of that host
+	Attach   uint64 `json:"attach"`           // counter of the last attach in that epoch
+	Counter  uint64 `json:"counter"`          // every number of the directory's own up to this one may have been given to a request
+	Base     uint64 `json:"base"`             // what the pair has said is to be added to them; 0: nobody has said it yet
+	Barred   string `json:"barred,omitempty"` // identity of a host whose epoch a person on the spot has taken back
+	Told     uint64 `json:"told,omitempty"`   // every number of a notice up to this one may have been given
+	// Directory is random, made once: the pair tells by it directories of one terminal apart.
+	Directory string `json:"directory,omitempty"`
+	Terminal  string `json:"terminal,omitempty"` // whose facts they are, in a file of many
 	// Queued: every number of the queue up to this one may have been given; QueueBase is for them what Base is for the others.
 	Queued    uint64 `json:"queued,omitempty"`
 	QueueBase uint64 `json:"queue_base,omitempty"`

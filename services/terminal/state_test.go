@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-
-	"github.com/hotpair/hotpair/bus"
 )
 
 func TestStore_KeepsWhatWasUpdated(t *testing.T) {
@@ -102,80 +100,9 @@ func TestStore_FailsForGood(t *testing.T) {
 	}
 }
 
-func TestReceipts_KeepTheLast(t *testing.T) {
-	dir := t.TempDir()
-	r := newReceipts()
-	for n := range uint64(keptReceipts + 10) {
-		r.add(bus.Receipt{Counter: n + 1})
-	}
-	if err := r.save(dir); err != nil {
-		t.Fatal(err)
-	}
-	again := newReceipts()
-	if err := again.load(dir); err != nil {
-		t.Fatal(err)
-	}
-	again.add(bus.Receipt{Counter: 1000})
-	got := again.last(0)
-	if len(got) != keptReceipts || got[0].Counter != 12 || got[len(got)-1].Counter != 1000 || got[len(got)-2].Counter != keptReceipts+10 {
-		t.Errorf("%d receipts from %d to %d", len(got), got[0].Counter, got[len(got)-1].Counter)
-	}
-	if two := again.last(2); len(two) != 2 || two[1].Counter != 1000 {
-		t.Errorf("last two %+v", two)
-	}
-}
-
-// TestReceipts_BeforeTheAttach: what is acknowledged after an attach does not push out what an audit asks for.
-func TestReceipts_BeforeTheAttach(t *testing.T) {
-	r := newReceipts()
-	span := func(got []bus.Receipt) (first, last uint64, n int) {
-		if len(got) == 0 {
-			return 0, 0, 0
-		}
-		return got[0].Counter, got[len(got)-1].Counter, len(got)
-	}
-	expect := func(what string, got []bus.Receipt, first, last uint64, n int) {
-		t.Helper()
-		if f, l, count := span(got); f != first || l != last || count != n {
-			t.Errorf("%s: %d receipts from %d to %d, want %d from %d to %d", what, count, f, l, n, first, last)
-		}
-	}
-	add := func(from, to uint64) {
-		for n := from; n <= to; n++ {
-			r.add(bus.Receipt{Counter: n})
-		}
-	}
-	r.attached()
-	expect("none yet", r.beforeAttach(0), 0, 0, 0)
-	add(1, 300)
-	expect("not attached again yet", r.beforeAttach(0), 0, 0, 0)
-	r.attached()
-	expect("a full part", r.beforeAttach(0), 45, 300, keptReceipts)
-	add(301, 310)
-	expect("what came since is not asked for", r.beforeAttach(0), 45, 300, keptReceipts)
-	expect("both parts", r.last(0), 55, 310, keptReceipts)
-	expect("few of them", r.beforeAttach(3), 298, 300, 3)
-	r.attached()
-	expect("attached again soon", r.beforeAttach(0), 55, 310, keptReceipts)
-	add(311, 1000)
-	expect("long after", r.beforeAttach(0), 55, 310, keptReceipts)
-	expect("the last", r.last(0), 745, 1000, keptReceipts)
-}
-
 func FuzzReadSlot(f *testing.F) {
 	f.Add(writeSlot(3, facts{PairID: "p", Epoch: 7}))
 	f.Add([]byte{})
 	f.Add(make([]byte, slotSize))
 	f.Fuzz(func(t *testing.T, data []byte) { readSlot(data) })
-}
-
-func FuzzDecodeReceipts(f *testing.F) {
-	f.Add([]byte{})
-	f.Add([]byte{1, 0x80, 0, 0, 0, 0})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		kept, err := decodeReceipts(data)
-		if err == nil && len(kept) > keptReceipts {
-			t.Fatal("too many")
-		}
-	})
 }

@@ -23,6 +23,7 @@ type entry struct {
 	lane               string // in which it waits, "" for none
 	leave              func() // its lane; may be nil
 	held               bool   // it is not its turn in its lane
+	own                bool   // it is the agent's own, for no service
 	order              uint64 // of arrival
 	arrived, deadline  time.Time
 	timer              *time.Timer
@@ -177,7 +178,7 @@ func (t *table) send(e *entry) sending {
 	}
 	return sending{e, t.session, bus.Request{
 		ID: id, Oldest: oldest, Attempt: e.attempt,
-		Service: e.service, Operation: e.operation, Body: e.body,
+		Service: e.service, Operation: e.operation, Body: e.body, Own: e.own,
 		Remaining: max(int64(time.Until(e.deadline)), 1),
 	}}
 }

@@ -118,6 +118,10 @@ func (a *attachment) listen(t *term) {
 			answer(bus.Reply{})
 			return
 		}
+		if q.Own {
+			t.desk.Ask(s.id, q, answer)
+			return
+		}
 		if q.ID.Counter > s.seen.Load() {
 			s.seen.Store(q.ID.Counter)
 		}

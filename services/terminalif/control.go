@@ -140,7 +140,7 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() (bus.At
 		return i.goOn(known)
 	}
 	t := &term{Attach: order, round: newRound(i.roster.all())}
-	t.delivery = i.newDelivery(t)
+	i.equip(t)
 	i.term, i.pair, i.identity, i.ordered = t, order.PairID, order.Identity, order.Counter
 	i.mu.Unlock()
 	i.relay.begin(t)

@@ -60,6 +60,7 @@ func (s *session) hello(ctx context.Context, conn wire.Asker) (bus.AgentWelcome,
 		return welcome, fmt.Errorf("%w: it says it is %q", errGreeting, wire.Clip(welcome.Terminal))
 	}
 	s.heard(welcome.Epoch)
+	s.owner.directories.Note(s.id, welcome.Directory, time.Now())
 	s.said(welcome.Active, welcome.Fresh, welcome.Busy, time.Since(asked))
 	return welcome, nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/terminalif/admission"
+	"github.com/hotpair/hotpair/services/terminalif/directories"
 	"github.com/hotpair/hotpair/services/terminalif/receipt"
 	"github.com/hotpair/hotpair/services/terminalif/tally"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
@@ -89,6 +90,7 @@ type Interface struct {
 	changes     atomic.Uint64 // rises when a session's state changes
 	report      reporter
 	losses      tally.Tally
+	directories directories.Seen
 	recorder    *flightrecorder.Recorder
 	goroutines  sync.WaitGroup
 	failed      chan error

@@ -6,12 +6,11 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/bus/outbox"
 	"github.com/hotpair/hotpair/services/notices"
 	"github.com/hotpair/hotpair/services/terminalif/agenda"
 	"github.com/hotpair/hotpair/services/terminalif/delivery"
-	"github.com/hotpair/hotpair/services/terminalif/wire"
+	"github.com/hotpair/hotpair/services/terminalif/taking"
 )
 
 // timerRuns has the timers of services run during a term.
@@ -40,8 +39,8 @@ func (i *Interface) beginLeft(t *term) {
 	if t == nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(i.relay.services.ctx)
-	i.endLeft = cancel
+	ctx := t.life
+	i.endLeft = t.end
 	a := agenda.New(t.Epoch, i.config.TimerTries, agenda.Calls{Conn: i.conns.Traffic}, &timerRuns{i: i, t: t}, i.log, func(s outbox.TimerState) { i.timers.Store(&s) })
 	i.goroutines.Go(func() { a.Run(ctx) })
 	i.goroutines.Go(func() {
@@ -56,13 +55,15 @@ func (i *Interface) beginLeft(t *term) {
 	})
 }
 
-// newDelivery makes the delivery of a term. Terminals that are attached before it runs are kept for it.
-func (i *Interface) newDelivery(t *term) *delivery.Delivery {
-	return delivery.New(delivery.Config{
-		Epoch: t.Epoch, Updater: delivery.Calls{Conn: i.conns.Traffic}, Log: i.log,
-		Right:  func() bool { return i.relay.right.Load().Holds(t.Epoch, i.config.Clock()) },
+// equip gives a term what lives as long as it does. Terminals that are attached before the delivery runs are kept for it.
+func (i *Interface) equip(t *term) {
+	t.life, t.end = context.WithCancel(i.relay.services.ctx)
+	right := func() bool { return i.relay.right.Load().Holds(t.Epoch, i.config.Clock()) }
+	t.delivery = delivery.New(delivery.Config{
+		Epoch: t.Epoch, Updater: delivery.Calls{Conn: i.conns.Traffic}, Log: i.log, Right: right,
 		Roster: i.listed, Tell: func(s outbox.NoticeState) { i.notices.Store(&s) },
 	})
+	t.desk = taking.New(t.life, taking.Config{Epoch: t.Epoch, Updater: taking.Calls{Conn: i.conns.Traffic}, Right: right, Go: i.goroutines.Go, Log: i.log})
 }
 
 // listed implements delivery.Config.
@@ -82,20 +83,5 @@ func (a *attachment) deliver(t *term, c *notices.Cursor) {
 	}
 	gone, stop := make(chan struct{}), a.stop
 	a.stop = func() { stop(); close(gone) }
-	name, conn := a.name, a.conn
-	t.delivery.Attach(a.session.id, *c, func(ctx context.Context, b notice.Batch) (said notice.Stored, err error) {
-		data, err := bus.Encode(b)
-		if err != nil {
-			return said, err
-		}
-		reply, err := conn.Request(ctx, notice.Subject(name), data)
-		if err != nil {
-			return said, err
-		}
-		if err := bus.Decode(reply.Data, &said); err != nil {
-			return said, fmt.Errorf("%w: %w", wire.ErrHostile, err)
-		}
-		said.Why = wire.Clip(said.Why)
-		return said, nil
-	}, gone)
+	t.delivery.Attach(a.session.id, *c, delivery.Over(a.conn, a.name), gone)
 }

@@ -41,6 +41,7 @@ func (r *reporter) state(i *Interface, all bool) bus.TerminalState {
 	state := r.counts
 	r.counts.Terminals = nil
 	state.InFlight, state.Timers, state.Notices = i.relay.inFlight(), *i.timers.Load(), *i.notices.Load()
+	state.Directories = i.directories.State()
 	state.Measured = bus.TerminalMeasures{Request: i.relay.requests.Sample(), Refused: i.relay.refused.Counts()}
 	if t := i.present(); t != nil {
 		state.Epoch = t.Epoch

@@ -47,6 +47,7 @@ func (u *updater) stateOf(active *activeTerm) bus.UpdaterState {
 		active.tell(&s)
 	}
 	s.Reused = u.measured.reused.seen()
+	s.Commands = u.takings.Seen()
 	s.Measured = u.measured.sample()
 	s.Measured.Refused[refusals.ReplicationLogin], s.Measured.Refused[refusals.ReplicationHello] = u.journal.RefusedLogins(), u.receiver.RefusedHellos()
 	s.Disk, s.Unfit = u.disk.Space(), u.disk.Problem()

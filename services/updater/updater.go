@@ -29,6 +29,7 @@ import (
 	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/services/updater/members"
 	"github.com/hotpair/hotpair/services/updater/pairtime"
+	"github.com/hotpair/hotpair/services/updater/permitting"
 	"github.com/hotpair/hotpair/services/updater/receiptkeys"
 	"github.com/hotpair/hotpair/services/updater/rise"
 	"github.com/hotpair/hotpair/services/updater/sending"
@@ -83,6 +84,7 @@ type updater struct {
 	timers   *timing.Clock
 	notices  *bulletin.Bulletin
 	emitted  *sending.Watch
+	takings  *permitting.Answers
 	told     *leaving.Told
 	heart    *bus.Heart
 	recorder *flightrecorder.Recorder
@@ -176,11 +178,13 @@ func (u *updater) run(ctx context.Context) (err error) {
 	})
 	keys := receiptkeys.New(u.store, space, u.config.PairSecret.Reveal(), u.wall)
 	u.notices = bulletin.New(upper.ctx, u.told.Viewer(u.store), asked{u}, u.wall(), u.log)
-	orders := newOrderQueue(u, space, keys, members.New(u.store, space, u.wall), backuprecord.New(u.store, space), inspector, rise.Levels{Host: u.config.Host, Remote: u.remote, Term: u}, timing.New(upper.ctx, u.timers, asked{u}), u.notices,
+	u.takings = permitting.New(upper.ctx, permitting.Config{Store: u.told.Viewer(u.store), Term: asked{u}, Pair: func() string { return u.facts.Get().PairID }, Log: u.log})
+	orders := newOrderQueue(u, space, keys, members.New(u.store, space, u.wall), backuprecord.New(u.store, space), inspector, rise.Levels{Host: u.config.Host, Remote: u.remote, Term: u}, timing.New(upper.ctx, u.timers, asked{u}), u.notices, u.takings,
 		sending.New(upper.ctx, sending.Config{Store: u.told.Viewer(u.store), Term: asked{u}, Watch: u.emitted, Pair: func() string { return u.facts.Get().PairID }, Time: u.timers.Time}))
 	lower.run("answerer", u.answerer().Run)
 	upper.run("verifier", inspector.Run)
 	upper.run("bulletin", u.notices.Run)
+	upper.run("takings", u.takings.Run)
 	upper.run("orders", func(ctx context.Context) error {
 		defer inspector.Close() // once the last question is answered
 		return orders.run(ctx)

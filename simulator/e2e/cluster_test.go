@@ -37,6 +37,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asPoison) != "" {
 		servePoison()
 	}
+	if os.Getenv(asGates) != "" {
+		serveGates()
+	}
 	if version := os.Getenv(asClerk); version != "" {
 		serveClerk(version)
 	}

@@ -46,7 +46,8 @@ type Box struct {
 	file     *File
 	terminal string
 	current  atomic.Pointer[state]
-	taking   sync.Mutex // one batch at a time
+	state    func(id string) string // of a fenced notice; may be nil
+	taking   sync.Mutex             // one batch at a time
 }
 
 // box gives the box of a terminal.

@@ -203,6 +203,8 @@ func (s *Session) checkMessage(m *notice.Message) error {
 	switch c := &m.Content; {
 	case !bus.ValidName(c.Service) || c.Service == notice.System || !bus.ValidName(c.Topic):
 		return fmt.Errorf("of service %.80q on topic %.80q, which can't be", c.Service, c.Topic)
+	case c.Fenced != nil && (!bus.ValidName(c.Fenced.Topic) || len(c.Body) > 0):
+		return fmt.Errorf("of service %s, fenced on topic %.80q with a body of %d bytes, which can't be", c.Service, c.Fenced.Topic, len(c.Body))
 	case len(c.Body) > 0 && strictjson.Depth(c.Body) <= outbox.MaxDepth: // else it is not told
 		if err := strictjson.Check(c.Body); err != nil {
 			return fmt.Errorf("its body: %w", err)

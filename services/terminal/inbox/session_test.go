@@ -277,3 +277,47 @@ func TestSession_SkipsWhatIsTooDeep(t *testing.T) {
 	}
 	check(kept)
 }
+
+// TestSession_CommandsAreForWhoAsksForThem: they are told and kept without what they say, and left out for who does not ask for them.
+func TestSession_CommandsAreForWhoAsksForThem(t *testing.T) {
+	b := openFile(t, t.TempDir()).Box("t1", 0)
+	b.Show(func(id string) string { return "state of " + id })
+	s := begun(t, b, 1)
+	list := owns(1, 1, 6)
+	until := time.Unix(0, 2e18).UTC()
+	for _, n := range []int{1, 3, 4, 5} {
+		list[n].Content = notice.Content{Service: "gate", Topic: notice.TopicFenced, At: 1e18, Fenced: &notice.Fenced{Topic: "open", Until: 2e18}}
+	}
+	list[2].Content.Body = []byte(`"\"fenced\":true"`)
+	list[0].Content.Body = []byte(`{"fenced":true}`) // what a service says is no fence
+	told := take(t, s, notice.Batch{Epoch: 1, Messages: list})
+	if one := told[1]; !one.Fenced || one.Topic != "open" || one.Service != "gate" || !one.Until.Equal(until) || one.ID != "p/1/2/0" || strings.Contains(string(one.Data), "body") {
+		t.Errorf("%+v", one)
+	}
+	if got := fmt.Sprint(numbers(all(t, b))); got != "[1 3]" {
+		t.Errorf("who does not ask for commands gets %s", got)
+	}
+	if k := after(t, b, 0, 1); fmt.Sprint(numbers(k.Notices), k.More) != "[1] true" {
+		t.Errorf("%+v", k)
+	}
+	data, err := b.After(notice.After{Limit: 3, Fenced: true})
+	var k notice.Kept
+	if err == nil {
+		err = json.Unmarshal(data, &k)
+	}
+	if err != nil || fmt.Sprint(numbers(k.Notices), k.More) != "[1 2 3] true" || k.Notices[1].State != "state of p/1/2/0" || k.Notices[0].State != "" {
+		t.Errorf("%+v, %v", k, err)
+	}
+	for what, c := range map[string]notice.Content{
+		"a topic that can't be": {Service: "gate", Topic: notice.TopicFenced, Fenced: &notice.Fenced{Topic: "a b"}},
+		"a body":                {Service: "gate", Topic: notice.TopicFenced, Body: []byte("{}"), Fenced: &notice.Fenced{Topic: "open"}},
+	} {
+		m := owns(7, 7, 7)
+		m[0].Content = c
+		s := begun(t, b, 1)
+		m[0].Serial = 1
+		if _, answer, err := s.Take(notice.Batch{Epoch: 1, Messages: m}); !errors.Is(err, ErrRefused) || answer.Why == "" {
+			t.Errorf("%s: %+v, %v", what, answer, err)
+		}
+	}
+}

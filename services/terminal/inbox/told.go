@@ -47,6 +47,12 @@ func (s *Session) publish(k notices.Kept, c notice.Content) (p Published, err er
 		t.Topic, t.From, t.To = notice.TopicDiverged, name(pair, k.Void.From), name(pair, k.Void.To)
 	case gap != (notices.Gap{}):
 		t.Topic, t.From, t.To, t.Missing, t.AtLeast = notice.TopicGap, name(s.pair, gap.From), name(s.pair, gap.To), gap.Missing, gap.AtLeast
+	case c.Fenced != nil:
+		t.Service, t.Topic, t.Fenced, t.Until = c.Service, c.Fenced.Topic, true, time.Unix(0, c.Fenced.Until).UTC()
+		t.ID, t.Again = notice.ID(s.pair, k.Message.Notice.Number), k.Message.Again
+		if c.At != 0 {
+			t.At = time.Unix(0, c.At).UTC()
+		}
 	case strictjson.Depth(c.Body) > outbox.MaxDepth:
 		skipped = tooDeep
 		lacks(&t, notice.ID(s.pair, k.Message.Notice.Number))
@@ -93,6 +99,29 @@ func readable(data []byte) ([]byte, error) {
 	t := notice.Told{Number: was.Number}
 	lacks(&t, was.ID)
 	return encode(t)
+}
+
+// Show has what is told of fenced notices say what became of each, by its id. It comes before all else.
+func (b *Box) Show(state func(id string) string) { b.state = state }
+
+// shown gives a notice with what became of it, if it is fenced. It is hidden from who does not ask for such: he would take it for one of the
+// others, and do what it says.
+func (b *Box) shown(data []byte, fenced bool) (text []byte, hidden bool, err error) {
+	if !bytes.Contains(data, []byte(`"fenced":true`)) {
+		return data, false, nil
+	}
+	var t notice.Told
+	if err := json.Unmarshal(data, &t); err != nil {
+		return nil, false, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if !t.Fenced || !fenced {
+		return data, t.Fenced, nil
+	}
+	if b.state != nil {
+		t.State = b.state(t.ID)
+	}
+	text, err = encode(t)
+	return text, false, err
 }
 
 // name is the id of a notice, "" for the place before the first.
@@ -147,8 +176,15 @@ func (b *Box) After(a notice.After) ([]byte, error) {
 			if err == nil {
 				data, err = readable(data)
 			}
+			hidden := false
+			if err == nil {
+				data, hidden, err = b.shown(data, a.Fenced)
+			}
 			if err != nil {
 				return fmt.Errorf("notice %d: %w", numberOf(k), err)
+			}
+			if hidden {
+				continue
 			}
 			kept.Notices = append(kept.Notices, data)
 			size += len(data)

@@ -63,6 +63,9 @@ func (a *agent) tell(bodies ...string) {
 	}
 }
 
+// commandTold is told in place of a body for a command.
+const commandTold = "command"
+
 func (a *agent) Kept(after notice.After) ([]byte, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -75,7 +78,13 @@ func (a *agent) Kept(after notice.After) ([]byte, error) {
 			kept.More = true
 			break
 		}
-		kept.Notices = append(kept.Notices, notice.Told{Number: n, Service: "shop", Topic: "price", Body: json.RawMessage(a.notices[n-1])})
+		told := notice.Told{Number: n, Service: "shop", Topic: "price", Body: json.RawMessage(a.notices[n-1])}
+		if told.Fenced = a.notices[n-1] == commandTold; told.Fenced && !after.Fenced {
+			continue
+		} else if told.Fenced {
+			told.Body = nil
+		}
+		kept.Notices = append(kept.Notices, told)
 	}
 	return json.Marshal(kept)
 }

@@ -151,10 +151,10 @@ func (t *stream) news(ctx context.Context) error {
 
 // outcomes tells what has come of queued requests since the stream began. Who does not hear of one asks for it.
 func (t *stream) outcomes(ctx context.Context) error {
-	var list [][]byte
+	var list []Result
 	list, t.results = t.agent.Results().After(t.results)
-	for _, told := range list {
-		if err := t.event("result", "", told); err != nil || ctx.Err() != nil {
+	for _, came := range list {
+		if err := t.event(came.Kind, "", came.Told); err != nil || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -166,7 +166,7 @@ func (t *stream) page() (more bool, err error) {
 	if t.after == t.agent.Last() {
 		return false, nil
 	}
-	text, err := t.agent.Kept(notice.After{Number: t.after, Limit: pageOfNotices})
+	text, err := t.agent.Kept(notice.After{Number: t.after, Limit: pageOfNotices, Fenced: true})
 	if err != nil {
 		return false, errors.Join(err, t.event("end", "", []byte(`{"why":"the notices that this terminal keeps can't be read; its agent's log says why"}`)))
 	}
@@ -182,7 +182,11 @@ func (t *stream) page() (more bool, err error) {
 		}
 	}
 	for _, n := range kept.Notices {
-		if err := t.event("", strconv.FormatUint(n.number, 10), n.text); err != nil {
+		kind := ""
+		if n.fenced { // which who waits for messages does not hear
+			kind = "fenced"
+		}
+		if err := t.event(kind, strconv.FormatUint(n.number, 10), n.text); err != nil {
 			return false, err
 		}
 		t.after = n.number
@@ -199,6 +203,7 @@ type keptPage struct {
 
 type told struct {
 	number uint64
+	fenced bool
 	text   []byte
 }
 
@@ -217,11 +222,12 @@ func pageOf(text []byte) (p keptPage, err error) {
 	for _, raw := range kept.Notices {
 		var n struct {
 			Number uint64 `json:"number,string"`
+			Fenced bool   `json:"fenced"`
 		}
 		if err := json.Unmarshal(raw, &n); err != nil {
 			return p, fmt.Errorf("a kept notice: %w", err)
 		}
-		p.Notices = append(p.Notices, told{n.Number, raw})
+		p.Notices = append(p.Notices, told{n.Number, n.Fenced, raw})
 	}
 	return p, nil
 }

@@ -11,31 +11,37 @@ const (
 	resultsBytes = 4 << 20
 )
 
-// Results are the outcomes of queued requests that came last, as JSON. The zero value is ready.
+// Result is one outcome: of a queued request, or of a fenced command.
+type Result struct {
+	Kind string // of the event
+	Told []byte // JSON
+}
+
+// Results are the outcomes that came last. The zero value is ready.
 type Results struct {
 	mu    sync.Mutex
 	last  uint64 // how many there were
-	list  [][]byte
+	list  []Result
 	bytes int
 }
 
 // Add adds one.
-func (r *Results) Add(told []byte) {
+func (r *Results) Add(kind string, told []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.last++
-	r.list = append(r.list, told)
+	r.list = append(r.list, Result{kind, told})
 	r.bytes += len(told)
 	gone := 0
 	for len(r.list)-gone > mostResults || r.bytes > resultsBytes {
-		r.bytes -= len(r.list[gone])
+		r.bytes -= len(r.list[gone].Told)
 		gone++
 	}
 	r.list = slices.Delete(r.list, 0, gone)
 }
 
 // After gives those that came after so many, as far as they are still there, and how many there were.
-func (r *Results) After(count uint64) (list [][]byte, last uint64) {
+func (r *Results) After(count uint64) (list []Result, last uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	news := min(r.last-min(count, r.last), uint64(len(r.list)))

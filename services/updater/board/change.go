@@ -22,7 +22,10 @@ func Change(s *leaving.Set, service string, list []outbox.Notice) error {
 	for i := range list {
 		n := &list[i]
 		it := stored{Service: service, Topic: n.Topic, Body: n.Body, At: s.Update.Time}
-		if len(it.Body) == 0 {
+		switch {
+		case n.Fenced: // what it says is given to who takes it first
+			it.Body, it.Until = nil, s.Update.Time+int64(n.Within)
+		case len(it.Body) == 0:
 			it.Body = []byte("{}")
 		}
 		at := s.Update.Number(uint32(i))

@@ -104,6 +104,8 @@ type stored struct {
 	Topic   string `cbor:"3,keyasint"`
 	Body    []byte `cbor:"4,keyasint,omitempty"`
 	At      int64  `cbor:"5,keyasint,omitempty"` // pair time
+	// Until is of a fenced one, which has no body here: pair time after which nobody takes it.
+	Until int64 `cbor:"6,keyasint,omitempty"`
 }
 
 // overhead is what a notice counts beside its body, in bytes.

@@ -132,7 +132,7 @@ func Stream(r leaving.Reader, id string, after notices.Number, most, bytes int) 
 			return false
 		}
 		p.Kept = append(p.Kept, n)
-		p.Contents = append(p.Contents, notice.Content{Service: v.Service, Topic: v.Topic, Body: v.Body, At: v.At})
+		p.Contents = append(p.Contents, contentOf(v))
 		return true
 	}, &p.More)
 	if err != nil {
@@ -193,4 +193,12 @@ func Waiting(r leaving.Reader, id string, after notices.Number) (n int, first in
 		err = damaged
 	}
 	return n, first, err
+}
+
+// contentOf is what a terminal is told of a notice.
+func contentOf(v *stored) notice.Content {
+	if v.Until != 0 {
+		return notice.Content{Service: v.Service, Topic: notice.TopicFenced, At: v.At, Fenced: &notice.Fenced{Topic: v.Topic, Until: v.Until}}
+	}
+	return notice.Content{Service: v.Service, Topic: v.Topic, Body: v.Body, At: v.At}
 }

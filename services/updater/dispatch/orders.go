@@ -155,6 +155,12 @@ func epochs(g leaving.Getter) (starts []emissions.Start, released uint64, err er
 	return starts, r.Epoch, err
 }
 
+// TakenBack is the last epoch that began from a history which lacks a part of an earlier one; 0: none did.
+func TakenBack(g leaving.Getter) (uint64, error) {
+	held, _, err := read[epoch](g, []byte(heldAt))
+	return held.Epoch, err
+}
+
 // SetTarget makes a target, or sets one anew that has the revision; 0: there is none of the name yet.
 type SetTarget struct {
 	Name     string

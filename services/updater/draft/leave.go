@@ -9,6 +9,7 @@ import (
 	"github.com/hotpair/hotpair/services/updater/dispatch"
 	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/services/updater/schedule"
+	"github.com/hotpair/hotpair/services/updater/takings"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 )
@@ -48,6 +49,9 @@ func (d *Draft) leave(s State, c *Commit) ([]history.Effect, *Verdict) {
 		err = schedule.Change(set, c.Entry.Space, &c.Outbox)
 		if err == nil {
 			err = board.Change(set, c.Entry.Space, c.Outbox.Notices)
+		}
+		if err == nil {
+			err = takings.Change(set, c.Entry.Space, c.Outbox.Notices)
 		}
 		if err == nil {
 			err = dispatch.Change(set, c.Entry.Space, &c.Outbox)

@@ -11,6 +11,7 @@ MAX_RECIPIENTS = 1024  # of the notices of one update, counted for each notice
 MAX_KEY = 256
 MAX_BODY = 64 << 10
 LONGEST_MS = 100 * 365 * 86_400_000
+WITHIN_MS = 86_400_000  # of a fenced notice
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LANE = re.compile(r"[!-.0-~]{1,128}")
@@ -65,6 +66,14 @@ def _notice(one: Dict[str, Any]) -> str:
             return f"a notice on {topic} is for {terminal!r:.70}, which is no id of a terminal"
     if len(set(to)) < len(to):
         return f"a notice on {topic} is for one terminal twice"
+    within = one.get("within_ms", 0)
+    if not one.get("fenced"):
+        if within:
+            return f"a notice on {topic} is to be taken within {within} ms and is not fenced"
+    elif one.get("all"):
+        return f"a fenced notice on {topic} is for all, and each terminal would carry it out: name the terminals"
+    elif not 1 <= within <= WITHIN_MS:
+        return f"a fenced notice on {topic} says that it is to be taken within {within} ms; that has to be 1 to {WITHIN_MS}"
     return _body(f"a notice on {topic}", one)
 
 

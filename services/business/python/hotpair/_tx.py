@@ -245,15 +245,27 @@ class Tx:
 
     # Notices.
 
-    def notify(self, to: Union[All, Iterable[str]], topic: str, body: Any = None) -> None:
+    def notify(self, to: Union[All, Iterable[str]], topic: str, body: Any = None, *, fenced: bool = False,
+               within: Optional[Union[float, timedelta]] = None) -> None:
         """Tells terminals something when the handler returns: those with these ids, or hotpair.ALL. None as the body is {}.
 
         It is a part of the update: no terminal is told of what was not committed. Each gets the notices of all services in the
         order of the updates, keeps them, and gives them to applications that have subscribed to notice.SERVICE.TOPIC; one that is
         not attached gets them later. An id that is none of the pair's refuses the update: the request is answered with 404.
+
+        fenced=True makes a command of it, for what moves something in the world and must not be carried out twice: a terminal hands it
+        out at most once, to the application that takes it first, and no later than within (in seconds, up to a day) after the update.
+        It is for named terminals only.
         """
         self._may_write()
         notice: Dict[str, Any] = {"topic": topic}
+        if fenced:
+            notice["fenced"] = True
+        if within is not None:
+            try:
+                notice["within_ms"] = int((within.total_seconds() if isinstance(within, timedelta) else float(within)) * 1000)
+            except (TypeError, ValueError, OverflowError):
+                notice["within_ms"] = -1
         if isinstance(to, All):
             notice["all"] = True
         else:

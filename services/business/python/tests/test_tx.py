@@ -198,6 +198,14 @@ class Transactions(unittest.TestCase):
             lambda tx: tx.notify(hotpair.ALL, "\ud800"),
             lambda tx: tx.notify(["t 1"], "a"),
             lambda tx: tx.notify(["t1", "t1"], "a"),
+            lambda tx: tx.notify(["t1"], "a", fenced=True),
+            lambda tx: tx.notify(["t1"], "a", fenced=True, within=0),
+            lambda tx: tx.notify(["t1"], "a", fenced=True, within=-1),
+            lambda tx: tx.notify(["t1"], "a", fenced=True, within=86_401),
+            lambda tx: tx.notify(["t1"], "a", fenced=True, within="soon"),
+            lambda tx: tx.notify(["t1"], "a", fenced=True, within=float("inf")),
+            lambda tx: tx.notify(hotpair.ALL, "a", fenced=True, within=1),
+            lambda tx: tx.notify(["t1"], "a", within=1),
             lambda tx: tx.notify(hotpair.ALL, "a", "x" * (1 << 16)),
             lambda tx: [tx.notify(hotpair.ALL, "a") for _ in range(257)],
             lambda tx: [tx.notify([f"t{n}" for n in range(513)], "a") for _ in range(2)],
@@ -257,9 +265,11 @@ class Transactions(unittest.TestCase):
         def handler(tx):
             tx.notify(hotpair.ALL, "a", body)
             tx.notify(["t1", "t2"], "b")
+            tx.notify(["t1"], "c", fenced=True, within=timedelta(seconds=1.5))
             body["n"] = 2
         self.run_handler(handler)
-        told = [{"topic": "a", "all": True, "body": {"n": 1}}, {"topic": "b", "to": ["t1", "t2"]}]
+        told = [{"topic": "a", "all": True, "body": {"n": 1}}, {"topic": "b", "to": ["t1", "t2"]},
+                {"topic": "c", "to": ["t1"], "fenced": True, "within_ms": 1500}]
         self.assertEqual(self.pair.notices, told)
         self.pair.terminals = ["t1"]
         with self.assertRaises(hotpair.NotFound):

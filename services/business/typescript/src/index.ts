@@ -5,7 +5,7 @@
  * once for each, runs the handler again when another request was faster, repeats recorded answers, and waits out a restart of the updater.
  */
 export { Conflict, Malformed, Misuse, NotFound, ServiceError, TooLarge } from "./errors.js";
-export { ALL, type Due, Item, type Page, type TimerOptions } from "./items.js";
+export { ALL, type Due, Item, type NoticeOptions, type Page, type TimerOptions } from "./items.js";
 export { type Anything, type Handler, type OperationOptions, Service, type ServiceOptions } from "./service.js";
 export {
   any, type Body, boolean, type Fields, integer, list, number, object, optional, record, type Shape, text,

@@ -52,6 +52,14 @@ export interface Range {
   keys: number;
 }
 
+/** How a notice is told. */
+export interface NoticeOptions {
+  /** It is a command: handed out at most once. */
+  fenced?: boolean;
+  /** How long after the update it may be taken, in milliseconds. A command must have it. */
+  within?: number;
+}
+
 /** What is to become of a timer that is a minute late. */
 export interface TimerOptions {
   late?: "run" | "skip";

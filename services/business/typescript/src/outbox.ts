@@ -16,6 +16,8 @@ export interface Notice {
   to?: string[];
   all?: true;
   body?: unknown;
+  fenced?: true;
+  within_ms?: number;
 }
 
 export interface Emission {
@@ -32,6 +34,7 @@ export interface Outbox {
 }
 
 export const LONGEST_MS = 100 * 365 * 86_400_000;
+const WITHIN_MS = 86_400_000; // of a fenced notice
 const MOST = 256; // of each kind in one update
 const MAX_RECIPIENTS = 1024; // of the notices of one update, counted for each notice
 const MAX_KEY = 256;
@@ -95,6 +98,16 @@ function notice(one: Notice): string {
   }
   if (new Set(to).size < to.length) {
     return `a notice on ${one.topic} is for one terminal twice`;
+  }
+  const within = one.within_ms ?? 0;
+  if (!one.fenced && within !== 0) {
+    return `a notice on ${one.topic} is to be taken within ${within} ms and is not fenced`;
+  }
+  if (one.fenced && one.all) {
+    return `a fenced notice on ${one.topic} is for all, and each terminal would carry it out: name the terminals`;
+  }
+  if (one.fenced && !(Number.isInteger(within) && within >= 1 && within <= WITHIN_MS)) {
+    return `a fenced notice on ${one.topic} says that it is to be taken within ${within} ms; that has to be 1 to ${WITHIN_MS}`;
   }
   return body(`a notice on ${one.topic}`, one.body);
 }

@@ -1,6 +1,6 @@
 /** The transaction of a request. */
 import { Interrupt, Misuse } from "./errors.js";
-import { ALL, type Due, type Fired, Item, type Page, type TimerOptions } from "./items.js";
+import { ALL, type Due, type Fired, Item, type NoticeOptions, type Page, type TimerOptions } from "./items.js";
 import { coded, encode, keyBytes, type Message, putText, words } from "./json.js";
 import { type Emission, LONGEST_MS, type Notice, type Outbox, shown, type Timer, tooMany, wrong } from "./outbox.js";
 import { Reads, type Source } from "./reads.js";
@@ -183,10 +183,16 @@ export class Tx {
    * It is a part of the update: no terminal is told of what was not committed. Each gets the notices of all services in the order of the
    * updates, keeps them, and gives them to applications that have subscribed to notice.SERVICE.TOPIC; one that is not attached gets them
    * later. An id that is none of the pair's refuses the update: the request is answered with 404.
+   *
+   * fenced: true makes a command of it, for what moves something in the world and must not be carried out twice: a terminal hands it out at
+   * most once, to the application that takes it first, and no later than within (in milliseconds, up to a day) after the update. It is for
+   * named terminals only.
    */
-  notify(to: typeof ALL | Iterable<string>, topic: string, body?: unknown): void {
+  notify(to: typeof ALL | Iterable<string>, topic: string, body?: unknown, options: NoticeOptions = {}): void {
     const ids = to === ALL || typeof to === "string" || typeof to?.[Symbol.iterator] !== "function" ? [] : [...to];
-    this.#leave("notices", { topic, ...(to === ALL ? { all: true as const } : { to: ids }), ...this.#body(body) });
+    const { fenced, within } = options;
+    const fence = { ...(fenced ? { fenced: true as const } : {}), ...(within === undefined ? {} : { within_ms: typeof within === "number" ? within : NaN }) };
+    this.#leave("notices", { topic, ...(to === ALL ? { all: true as const } : { to: ids }), ...this.#body(body), ...fence });
   }
 
   /**

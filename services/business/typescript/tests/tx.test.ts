@@ -246,6 +246,13 @@ const MISTAKES: Record<string, (tx: Tx) => unknown> = {
   "a notice without a topic": (tx) => tx.notify(ALL, 7 as never),
   "a notice on a topic with a dot": (tx) => tx.notify(ALL, "a.b"),
   "a notice for a terminal twice": (tx) => tx.notify(["t1", "t1"], "a"),
+  "a fence without a time": (tx) => tx.notify(["t1"], "a", 1, { fenced: true }),
+  "a fence without time": (tx) => tx.notify(["t1"], "a", 1, { fenced: true, within: 0 }),
+  "a fence of a part of a millisecond": (tx) => tx.notify(["t1"], "a", 1, { fenced: true, within: 1.5 }),
+  "a fence for too long": (tx) => tx.notify(["t1"], "a", 1, { fenced: true, within: 86_400_001 }),
+  "a fence of a text": (tx) => tx.notify(["t1"], "a", 1, { fenced: true, within: "soon" as never }),
+  "a fence for all": (tx) => tx.notify(ALL, "a", 1, { fenced: true, within: 1 }),
+  "a time without a fence": (tx) => tx.notify(["t1"], "a", 1, { within: 1 }),
   "a notice for no id": (tx) => tx.notify(["t 1"], "a"),
   "a notice with a long body": (tx) => tx.notify(ALL, "a", long),
   "too many notices": (tx) => many(() => tx.notify(ALL, "a")),
@@ -336,12 +343,14 @@ test("notices and emissions are part of the update", async () => {
   const does = (tx: Tx): void => {
     tx.notify(ALL, "a", body);
     tx.notify(new Set(["t1", "t2"]), "b");
+    tx.notify(["t1"], "c", undefined, { fenced: true, within: 1500 });
     tx.emit("billing", "seat-1", body);
     tx.emit("billing", "seat-2");
     body.n = 2;
   };
   await run(does);
-  const notices = [{ topic: "a", all: true, body: { n: 1 } }, { topic: "b", to: ["t1", "t2"] }];
+  const notices = [{ topic: "a", all: true, body: { n: 1 } }, { topic: "b", to: ["t1", "t2"] },
+    { topic: "c", to: ["t1"], fenced: true, within_ms: 1500 }];
   const emissions = [{ target: "billing", lane: "seat-1", body: { n: 1 } }, { target: "billing", lane: "seat-2" }];
   assert.deepEqual([pair.notices, pair.emissions], [notices, emissions]);
   pair.terminals = ["t1"];

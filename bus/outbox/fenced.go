@@ -1,0 +1,23 @@
+package outbox
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hotpair/hotpair/services/commands"
+)
+
+// validateFence refuses a fenced notice that nobody could keep: each terminal takes it for itself, so one to all would be carried out by all.
+func (n *Notice) validateFence() error {
+	switch {
+	case !n.Fenced && n.Within != 0:
+		return fmt.Errorf("%w: a notice on %s is to be taken within %v and is not fenced", ErrMalformed, n.Topic, n.Within)
+	case !n.Fenced:
+		return nil
+	case n.All:
+		return fmt.Errorf("%w: a fenced notice on %s is for all, and each terminal would carry it out: name the terminals", ErrMalformed, n.Topic)
+	case n.Within < time.Millisecond || n.Within > commands.MaxWithin:
+		return fmt.Errorf("%w: a fenced notice on %s says that it is to be taken within %v; that has to be 1ms to %v", ErrMalformed, n.Topic, n.Within, commands.MaxWithin)
+	}
+	return nil
+}

@@ -1,0 +1,206 @@
+package fence
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/durable"
+	"github.com/hotpair/hotpair/services/terminal/boltfile"
+)
+
+// FileName is the file in the directory of an agent. It is made with the first command that is taken.
+const FileName = "commands.db"
+
+// Most bounds the commands whose state is kept. The oldest that are settled go: the pair says of them what it knows.
+const Most = 4096
+
+// maxKey bounds the id of a notice, in bytes.
+const maxKey = 256
+
+// ErrDisk says that a write or flush failed.
+var ErrDisk = errors.New("what became of fenced commands could not be written")
+
+var bucketName = []byte("commands")
+
+// entry is what became of a command here.
+type entry struct {
+	State State `cbor:"1,keyasint"`
+	At    int64 `cbor:"2,keyasint"` // this machine's clock, Unix nanoseconds; for people, and for what goes first
+	// Owed: an application has said that it was carried out, and the pair does not know yet.
+	Owed    bool   `cbor:"3,keyasint,omitempty"`
+	Service string `cbor:"4,keyasint"`
+	Topic   string `cbor:"5,keyasint"`
+	Number  uint64 `cbor:"6,keyasint"` // that applications know it by
+}
+
+// settled reports whether nothing more is to be done about it here.
+func (e *entry) settled() bool { return e.State != Taken && !e.Owed }
+
+// book is the file, and all that is in it. What writes is one goroutine; anybody reads.
+type book struct {
+	path string
+	db   *bolt.DB // nil: there is no file yet
+
+	mu      sync.RWMutex
+	entries map[string]entry
+}
+
+// openBook opens the file of a directory, if there is one. What can't be read is set aside: quarantined says under which name, and why.
+func openBook(dir string) (b *book, quarantined string, why, err error) {
+	b = &book{path: filepath.Join(dir, FileName), entries: map[string]entry{}}
+	if err := os.Remove(durable.Making(b.path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, "", nil, fmt.Errorf("open fenced commands: %w", err)
+	}
+	_, err = boltfile.Examine(b.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return b, "", nil, nil
+	}
+	if err == nil {
+		err = b.load()
+	}
+	if boltfile.IsDamage(err) {
+		why, b.entries = err, map[string]entry{}
+		quarantined, err = boltfile.SetAside(b.path)
+	}
+	if err != nil {
+		return nil, "", nil, fmt.Errorf("open fenced commands: %w", err)
+	}
+	return b, quarantined, why, nil
+}
+
+func (b *book) load() error {
+	db, err := boltfile.Open(b.path)
+	if err != nil {
+		return err
+	}
+	err = boltfile.Guard(func() error {
+		return db.View(func(tx *bolt.Tx) error {
+			bucket := tx.Bucket(bucketName)
+			if bucket == nil {
+				return fmt.Errorf("%w: no bucket", boltfile.ErrDamaged)
+			}
+			return bucket.ForEach(func(k, v []byte) error {
+				var e entry
+				data, err := boltfile.Unseal(k, v)
+				if err == nil {
+					err = bus.Decode(data, &e)
+				}
+				if err == nil && (len(k) > maxKey || len(b.entries) > 2*Most || !e.State.known()) {
+					err = fmt.Errorf("%w: it can't be", boltfile.ErrDamaged)
+				}
+				if err != nil {
+					return fmt.Errorf("%w: command %.80q: %w", boltfile.ErrDamaged, k, err)
+				}
+				b.entries[string(k)] = e
+				return nil
+			})
+		})
+	})
+	if err != nil {
+		return errors.Join(err, boltfile.Guard(db.Close))
+	}
+	b.db = db
+	return nil
+}
+
+// database gives the database, made whole beside its name if it is not there.
+func (b *book) database() (*bolt.DB, error) {
+	if b.db != nil {
+		return b.db, nil
+	}
+	making := durable.Making(b.path)
+	db, err := boltfile.Open(making)
+	if err != nil {
+		return nil, err
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		_, err := tx.CreateBucketIfNotExists(bucketName)
+		return err
+	})
+	if err = errors.Join(err, db.Close()); err != nil {
+		return nil, err
+	}
+	if err := durable.Rename(making, b.path); err != nil {
+		return nil, err
+	}
+	db, err = boltfile.Open(b.path)
+	if err == nil {
+		b.db = db
+	}
+	return db, err
+}
+
+// get gives what became of a command; ok is false when nothing is kept of it.
+func (b *book) get(id string) (e entry, ok bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	e, ok = b.entries[id]
+	return e, ok
+}
+
+// put makes durable what became of a command. The error is ErrDisk.
+func (b *book) put(id string, e entry) error {
+	gone := b.tooMany(id)
+	err := boltfile.Guard(func() error {
+		data, err := bus.Encode(e)
+		if err != nil {
+			return err
+		}
+		db, err := b.database()
+		if err != nil {
+			return err
+		}
+		return db.Update(func(tx *bolt.Tx) error {
+			bucket := tx.Bucket(bucketName)
+			if bucket == nil {
+				return fmt.Errorf("%w: no bucket", boltfile.ErrDamaged)
+			}
+			for _, id := range gone {
+				if err := bucket.Delete([]byte(id)); err != nil {
+					return err
+				}
+			}
+			return bucket.Put([]byte(id), boltfile.Seal([]byte(id), data))
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDisk, err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, id := range gone {
+		delete(b.entries, id)
+	}
+	b.entries[id] = e
+	return nil
+}
+
+// tooMany gives what goes so that there is room for one more: some at once, so that it is seldom looked for.
+func (b *book) tooMany(more string) (gone []string) {
+	if _, there := b.entries[more]; there || len(b.entries) < Most {
+		return nil
+	}
+	for id, e := range b.entries {
+		if e.settled() {
+			gone = append(gone, id)
+		}
+	}
+	slices.SortFunc(gone, func(x, y string) int { return cmp.Compare(b.entries[x].At, b.entries[y].At) })
+	return gone[:min(len(gone), Most/16)]
+}
+
+func (b *book) close() error {
+	if b.db == nil {
+		return nil
+	}
+	return boltfile.Guard(b.db.Close)
+}

@@ -1,0 +1,259 @@
+package fence
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/services/commands"
+	"github.com/hotpair/hotpair/services/strictjson"
+)
+
+const (
+	// atOnce bounds what applications may ask at one time, and open the commands that may be unsettled.
+	atOnce = 256
+	open   = Most / 2
+	// maxAsked bounds a question of an application, in bytes, and maxBy who asks.
+	maxAsked = 4096
+	maxBy    = 128
+	// owedEvery is how soon the pair is told again that a command was carried out, when it did not hear it.
+	owedEvery = 2 * time.Second
+)
+
+// State of a command as applications see it.
+type State string
+
+// Open is what nothing is kept of here.
+const (
+	Open    State = "open"    // nobody at this terminal has taken it
+	Taken   State = "taken"   // it was handed out, and is not said to be done
+	Done    State = "done"    // an application has said that it was carried out
+	Late    State = "late"    // its time was over before it was taken
+	Unknown State = "unknown" // nobody knows whether it was carried out
+	Void    State = "void"    // the pair's history was taken back, and nobody knows
+	Gone    State = "gone"    // the pair does not keep it any more
+)
+
+func (s State) known() bool {
+	switch s {
+	case Open, Taken, Done, Late, Unknown, Void, Gone:
+		return true
+	}
+	return false
+}
+
+// Config describes a Fence.
+type Config struct {
+	Dir       string // of the agent
+	Directory string // its identity
+	// Find gives what was told under a number. The error says that there is nothing, or not any more.
+	Find func(number uint64) (notice.Told, error)
+	// Ask asks the pair. answer is called at most once, from any goroutine.
+	Ask func(operation string, body []byte, answer func(bus.Reply))
+	// Serves reports whether somebody is there to be asked now.
+	Serves func() bool
+	// Tell has applications hear what became of a command.
+	Tell func(notice.Became)
+	Log  *slog.Logger
+}
+
+// Fence hands commands out. Take, Finish and State may be called from any goroutine.
+type Fence struct {
+	Config
+	book *book
+	now  func() time.Time
+
+	in     *inflow
+	flying map[string]*flight // by id of the command
+	owing  map[string]bool    // the pair is being told
+	hands  map[string]hand    // what this run has handed out
+	tokens map[string]string  // of takings that had no answer, which may be asked again
+}
+
+// asked is a question of an application.
+type asked struct {
+	notice.Take
+	told   notice.Told
+	done   bool
+	answer func(bus.Reply)
+}
+
+// answered is what the pair says.
+type answered struct {
+	id    string
+	done  bool
+	reply bus.Reply
+}
+
+// flight is a command that is being taken.
+type flight struct {
+	told    notice.Told
+	by      string
+	waiting []func(bus.Reply)
+}
+
+// hand is what was handed out, and to whom: who asks again hears it again.
+type hand struct {
+	by   string
+	body []byte
+	at   time.Time
+}
+
+// New opens what is kept of commands in a directory.
+func New(c Config) (*Fence, error) {
+	b, aside, why, err := openBook(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if aside != "" {
+		c.Log.Error("what became of fenced commands here can't be read and is set aside; the pair says of each what it knows", "aside", aside, "error", why)
+	}
+	return &Fence{
+		Config: c, book: b, now: time.Now, in: newInflow(),
+		flying: map[string]*flight{}, owing: map[string]bool{}, hands: map[string]hand{}, tokens: map[string]string{},
+	}, nil
+}
+
+// Close closes the file. Run has ended.
+func (f *Fence) Close() error { return f.book.close() }
+
+// State says what became of a command, by the id of its notice.
+func (f *Fence) State(id string) string {
+	if e, ok := f.book.get(id); ok {
+		return string(e.State)
+	}
+	return string(Open)
+}
+
+// Take has an application take a command. answer is called once, unless the agent ends before, and must not block.
+func (f *Fence) Take(data []byte, answer func(bus.Reply)) { f.ask(data, false, answer) }
+
+// Finish takes that a command was carried out. answer is as in Take.
+func (f *Fence) Finish(data []byte, answer func(bus.Reply)) { f.ask(data, true, answer) }
+
+func (f *Fence) ask(data []byte, done bool, answer func(bus.Reply)) {
+	q := asked{done: done, answer: answer}
+	err := strictjson.Decode(data, &q.Take)
+	if err == nil && (len(data) > maxAsked || len(q.By) > maxBy || q.Number == 0) {
+		err = fmt.Errorf("it has no number, or more than %d bytes", maxAsked)
+	}
+	if err != nil {
+		refuse(answer, bus.CodeMalformed, fmt.Sprintf(`the body: %v; ask with {"number":"12","by":"…"}: the number of the notice, and what your application made up at its start`, err))
+		return
+	}
+	if q.told, err = f.Find(q.Number); err != nil {
+		refuse(answer, bus.CodeAbsent, err.Error())
+		return
+	}
+	if !q.told.Fenced || len(q.told.ID) > maxKey {
+		refuse(answer, bus.CodeConflict, fmt.Sprintf("notice %d is not fenced: it was told with all that it says", q.Number))
+		return
+	}
+	if !f.in.ask(q) {
+		refuse(answer, bus.CodeBusy, "too many commands are being taken here; ask again")
+	}
+}
+
+func refuse(answer func(bus.Reply), code int, why string) {
+	answer(bus.Reply{Code: code, Message: why})
+}
+
+// Run judges until ctx ends (and then gives its error) or nothing can be written: ErrDisk.
+func (f *Fence) Run(ctx context.Context) error {
+	if err := f.recover(); err != nil {
+		return err
+	}
+	f.pay()
+	var look <-chan time.Time // nil while there is nothing to look for: many agents may run in one process, and most have no command
+	for {
+		if look == nil && (len(f.hands) > 0 || f.owes()) {
+			look = time.After(owedEvery)
+		}
+		var err error
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-f.in.ring:
+			err = f.work()
+		case <-look:
+			look = nil
+			err = f.forgotten()
+			f.pay()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// work does what waits.
+func (f *Fence) work() error {
+	list, answers := f.in.all()
+	for _, a := range answers {
+		settle := f.judge
+		if a.done {
+			settle = f.paid
+		}
+		if err := settle(a); err != nil {
+			return err
+		}
+	}
+	for _, q := range list {
+		if !q.done {
+			f.take(q)
+		} else if err := f.finish(q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recover finds what was taken and not said to be done when the agent ended: whether an application has it nobody knows.
+func (f *Fence) recover() error {
+	var list []string
+	for id, e := range f.book.entries {
+		if e.State == Taken {
+			list = append(list, id)
+		}
+	}
+	for _, id := range list {
+		e, _ := f.book.get(id)
+		if err := f.become(id, e, Unknown, "it was handed out, or was about to be, when this terminal's agent ended"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgotten finds what was handed out long ago, and is not said to be done.
+func (f *Fence) forgotten() error {
+	for id, h := range f.hands {
+		e, ok := f.book.get(id)
+		if !ok || e.State != Taken {
+			delete(f.hands, id)
+		} else if f.now().Sub(h.at) > commands.Patience {
+			delete(f.hands, id)
+			why := "no application says that it was carried out"
+			if err := f.become(id, e, Unknown, why); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// become makes durable what became of a command, and tells it.
+func (f *Fence) become(id string, e entry, s State, why string) error {
+	e.State, e.At = s, f.now().UnixNano()
+	if err := f.book.put(id, e); err != nil {
+		return err
+	}
+	if s == Unknown || s == Void {
+		f.Log.Error("nobody knows whether a fenced command was carried out; it is not handed out again", "command", id, "number", e.Number, "service", e.Service, "topic", e.Topic, "reason", why)
+	}
+	f.Tell(notice.Became{Number: e.Number, ID: id, Service: e.Service, Topic: e.Topic, State: string(s), Why: why})
+	return nil
+}

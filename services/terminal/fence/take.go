@@ -1,0 +1,206 @@
+package fence
+
+import (
+	"crypto/rand"
+	"fmt"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/services/commands"
+	"github.com/hotpair/hotpair/services/strictjson"
+)
+
+// done is the token of who says that a command was carried out, which needs none.
+const done = "done"
+
+// mostWaiting bounds who waits for one command: an application that asks again.
+const mostWaiting = 16
+
+// take has a command taken, if nobody here has it.
+func (f *Fence) take(q asked) {
+	id := q.told.ID
+	if h, ok := f.hands[id]; ok && q.By != "" && h.by == q.By {
+		if e, _ := f.book.get(id); e.State == Taken {
+			q.answer(handed(&q.told, h.body))
+			return
+		}
+	}
+	if e, ok := f.book.get(id); ok {
+		refuse(q.answer, bus.CodeConflict, sentence(q.Number, e.State))
+		return
+	}
+	if there := f.flying[id]; there != nil {
+		if q.By == "" || there.by != q.By || len(there.waiting) >= mostWaiting {
+			refuse(q.answer, bus.CodeConflict, fmt.Sprintf("taken: another application is taking notice %d", q.Number))
+			return
+		}
+		there.waiting = append(there.waiting, q.answer)
+		return
+	}
+	if len(f.flying)+len(f.hands) >= open {
+		refuse(q.answer, bus.CodeBusy, "too many commands are taken here and not said to be done; ask again")
+		return
+	}
+	f.flying[id] = &flight{told: q.told, by: q.By, waiting: []func(bus.Reply){q.answer}}
+	f.Ask(notice.OperationTake, f.taking(id, f.token(id)), func(r bus.Reply) { f.in.answer(answered{id: id, reply: r}) })
+}
+
+func (f *Fence) taking(id, token string) []byte {
+	return bus.EncodeJSON(notice.Taking{ID: id, Directory: f.Directory, Token: token})
+}
+
+// token is under what a command is asked for: under the same as before if that had no answer, and under a new one for ever after. So the pair
+// says only once that a taking was the first.
+func (f *Fence) token(id string) string {
+	token, again := f.tokens[id]
+	if !again {
+		token = rand.Text()
+		if len(f.tokens) >= Most { // what was asked for is unknown then, if it was taken
+			clear(f.tokens)
+		}
+		f.tokens[id] = token
+	}
+	return token
+}
+
+// judge takes what the pair says of a command that is being taken.
+func (f *Fence) judge(a answered) error {
+	q := f.flying[a.id]
+	if q == nil {
+		return nil
+	}
+	delete(f.flying, a.id)
+	tell := func(r bus.Reply) {
+		for _, answer := range q.waiting {
+			answer(r)
+		}
+	}
+	var t notice.Taken
+	if a.reply.Code == bus.CodeOK {
+		if err := strictjson.Decode(a.reply.Body, &t); err != nil {
+			a.reply = bus.Reply{Code: bus.CodeFault, Message: "the pair's answer can't be read: " + err.Error()}
+		}
+	}
+	if a.reply.Code != bus.CodeOK { // nobody was handed it: this run may ask again
+		if a.reply.Code == bus.CodeMalformed || a.reply.Code == bus.CodeAbsent {
+			a.reply = bus.Reply{Code: bus.CodeNobody, Message: "the host that serves knows no fenced commands, or not this agent's: " + a.reply.Message}
+		}
+		tell(a.reply)
+		return nil
+	}
+	delete(f.tokens, a.id)
+	e := entry{Service: q.told.Service, Topic: q.told.Topic, Number: q.told.Number, At: f.now().UnixNano()}
+	if t.Verdict == commands.First.String() {
+		e.State = Taken
+		if err := f.book.put(a.id, e); err != nil { // before anybody has it
+			return err
+		}
+		f.hands[a.id] = hand{by: q.by, body: t.Body, at: f.now()}
+		tell(handed(&q.told, t.Body))
+		return nil
+	}
+	s, known := map[string]State{
+		commands.Settled.String(): Done, commands.TooLate.String(): Late, commands.Doubtful.String(): Unknown, commands.Void.String(): Void, commands.Gone.String(): Gone,
+	}[t.Verdict]
+	if !known {
+		tell(bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf("the pair says %.40q of it, which this agent does not know", t.Verdict)})
+		return nil
+	}
+	if err := f.become(a.id, e, s, sentence(e.Number, s)); err != nil {
+		return err
+	}
+	tell(bus.Reply{Code: bus.CodeConflict, Message: sentence(e.Number, s)})
+	return nil
+}
+
+// handed is the answer to who has taken a command.
+func handed(t *notice.Told, body []byte) bus.Reply {
+	return bus.Reply{Body: bus.EncodeJSON(notice.Handed{
+		Number: t.Number, First: true, Service: t.Service, Topic: t.Topic, Body: body, ID: t.ID, At: t.At, Until: t.Until,
+	})}
+}
+
+// sentence says why a command is not handed out. Its first word is the state.
+func sentence(number uint64, s State) string {
+	why := ""
+	switch s {
+	case Open:
+		why = "nobody has taken it"
+	case Taken:
+		why = "it was handed out here, and is not said to be done yet"
+	case Done:
+		why = "it was carried out"
+	case Late:
+		why = "its time was over before anybody took it"
+	case Unknown:
+		why = "it was taken before, and nobody says that it was carried out: this terminal's agent was started anew, or its directory is another one. Look whether it was"
+	case Void:
+		why = "the pair's history was taken back since it was told, and nobody knows whether it was taken. Look whether it was carried out"
+	case Gone:
+		why = "the pair does not keep it any more: its time is over"
+	}
+	return fmt.Sprintf("%s: notice %d is not handed out: %s", s, number, why)
+}
+
+// finish notes that a command was carried out, and lets the pair know.
+func (f *Fence) finish(q asked) error {
+	id := q.told.ID
+	e, ok := f.book.get(id)
+	switch {
+	case ok && e.State == Done:
+	case ok && (e.State == Taken || e.State == Unknown):
+		e.State, e.Owed, e.At = Done, true, f.now().UnixNano()
+		if err := f.book.put(id, e); err != nil {
+			return err
+		}
+		delete(f.hands, id)
+		f.owe(id)
+	default:
+		s := Open
+		if ok {
+			s = e.State
+		}
+		refuse(q.answer, bus.CodeConflict, fmt.Sprintf("%s: notice %d was not handed out here, so it can't be done; take it first", s, q.Number))
+		return nil
+	}
+	q.answer(bus.Reply{Body: bus.EncodeJSON(notice.Became{Number: e.Number, ID: id, Service: e.Service, Topic: e.Topic, State: string(Done)})})
+	return nil
+}
+
+// pay tells the pair what it does not know yet.
+func (f *Fence) pay() {
+	for id, e := range f.book.entries {
+		if e.Owed {
+			f.owe(id)
+		}
+	}
+}
+
+// owes reports whether there is something of the kind.
+func (f *Fence) owes() bool {
+	for _, e := range f.book.entries {
+		if e.Owed {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *Fence) owe(id string) {
+	if f.owing[id] || len(f.owing) >= atOnce || !f.Serves() { // else it is told later
+		return
+	}
+	f.owing[id] = true
+	f.Ask(notice.OperationDone, f.taking(id, done), func(r bus.Reply) { f.in.answer(answered{id: id, done: true, reply: r}) })
+}
+
+// paid takes that the pair knows, or why not. Whatever it says of the command, it was told.
+func (f *Fence) paid(a answered) error {
+	delete(f.owing, a.id)
+	e, ok := f.book.get(a.id)
+	if a.reply.Code != bus.CodeOK || !ok || !e.Owed {
+		return nil // again, later
+	}
+	e.Owed = false
+	return f.book.put(a.id, e)
+}

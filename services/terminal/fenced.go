@@ -1,0 +1,99 @@
+package terminal
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/services/terminal/fence"
+)
+
+// serviceNotices is the service of the agent's own that HTTP asks for fenced commands.
+const serviceNotices = "notices"
+
+// openFence opens what became of fenced commands. The identity of the directory is made once, and never again: the pair knows by it who has
+// taken a command.
+func (a *Agent) openFence() (*fence.Fence, error) {
+	if a.store.get().Directory == "" {
+		if err := a.store.update(func(f *facts) { f.Directory = rand.Text() }); err != nil {
+			return nil, err
+		}
+	}
+	f, err := fence.New(fence.Config{
+		Dir: a.config.Data, Directory: a.store.get().Directory, Find: a.told, Ask: a.askOwn, Serves: func() bool { return a.table.attached() != nil }, Tell: a.publishBecame, Log: a.log,
+	})
+	if err == nil {
+		a.fence = f
+		a.inbox.Show(f.State)
+	}
+	return f, err
+}
+
+// told gives what was told under a number, as it is kept.
+func (a *Agent) told(number uint64) (notice.Told, error) {
+	page, err := a.inbox.After(notice.After{Number: number - 1, Limit: 1, Fenced: true})
+	if err != nil {
+		return notice.Told{}, err
+	}
+	var kept notice.Kept
+	if err := json.Unmarshal(page, &kept); err != nil {
+		return notice.Told{}, fmt.Errorf("notice %d can't be read: %w", number, err)
+	}
+	if len(kept.Notices) == 0 || kept.Notices[0].Number != number {
+		return notice.Told{}, fmt.Errorf("there is no notice %d, or it is not kept here any more", number)
+	}
+	return kept.Notices[0], nil
+}
+
+// askOwn asks the pair something for the agent itself, as requests of applications are asked: of whoever serves, until the deadline.
+func (a *Agent) askOwn(operation string, body []byte, answer func(bus.Reply)) {
+	now := time.Now()
+	e := &entry{
+		own: true, service: notice.System, operation: operation, body: body, arrived: now, deadline: now.Add(a.config.Deadline),
+		replies: []asker{{take: answer}},
+	}
+	switch admission, out := a.admit(e); admission {
+	case admitted:
+		a.send(out)
+	case refusedEnd:
+		a.refuse(e.replies, bus.CodeNobody, "this terminal's agent is stopping; ask again")
+	default:
+		a.refuse(e.replies, bus.CodeBusy, busySentence)
+	}
+}
+
+// publishBecame tells applications what became of a command that they don't carry out.
+func (a *Agent) publishBecame(b notice.Became) {
+	data := bus.EncodeJSON(b)
+	_ = a.apps.Publish(notice.AppSubject(notice.System, notice.TopicCommand), data)
+	a.unread.answered(len(data) * int(max(1, a.doors.apps.NumSubscriptions())))
+	a.came.Add(notice.TopicCommand, data)
+	a.bell.ring()
+}
+
+// takeFenced has an application take a command, or say that it was carried out.
+func (a *Agent) takeFenced(m *nats.Msg) {
+	if strings.HasPrefix(m.Reply, inboxPrefix) { // else nobody can be answered
+		a.askFence(m.Subject == notice.SubjectDone, m.Data, asker{inbox: m.Reply})
+	}
+}
+
+func (a *Agent) askFence(done bool, body []byte, by asker) {
+	ask := a.fence.Take
+	if done {
+		ask = a.fence.Finish
+	}
+	ask(body, func(r bus.Reply) { a.answer([]asker{by}, r) })
+}
+
+// isFence reports whether a question is about a command: by HTTP, where it comes as to a service.
+func (q *question) isFence() (done, is bool) {
+	done = q.operation == strings.TrimPrefix(notice.SubjectDone, serviceNotices+".")
+	return done, q.service == serviceNotices && (done || q.operation == strings.TrimPrefix(notice.SubjectTake, serviceNotices+"."))
+}

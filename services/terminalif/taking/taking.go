@@ -1,0 +1,120 @@
+// Package taking passes on what agents themselves ask of the pair, in a term of the host that serves: that a fenced command is taken, or that
+// it was carried out.
+//
+// What is asked is judged by the updater, in an update. It may be asked again by whoever is not answered: by the next host, too.
+package taking
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/services/pace"
+	"github.com/hotpair/hotpair/services/strictjson"
+)
+
+const (
+	// atOnce bounds the questions that are looked at at one time, and each one's body in bytes.
+	atOnce  = 256
+	maxBody = 4096
+	// askPause is how soon a question is asked again that failed, and rightPause how soon it is looked whether something may leave.
+	// askWithin bounds one try: an updater that ends answers nothing.
+	askWithin  = 5 * time.Second
+	askPause   = 50 * time.Millisecond
+	rightPause = 5 * time.Millisecond
+	// longest bounds a question, whatever it says.
+	longest = time.Minute
+)
+
+// Updater answers for one host. Its errors end nothing: it is asked again.
+type Updater interface {
+	Take(context.Context, Question) (notice.Taken, error)
+}
+
+// Config describes a Desk.
+type Config struct {
+	Epoch   uint64
+	Updater Updater
+	// Right reports whether something may leave in this term (R6).
+	Right func() bool
+	Go    func(func()) // runs what is waited for at the end
+	Log   *slog.Logger
+}
+
+// Desk is that of one term. It may be used by any number of goroutines.
+type Desk struct {
+	Config
+	life  context.Context
+	slots chan struct{}
+}
+
+// New makes the desk of a term, which ends with life.
+func New(life context.Context, c Config) *Desk {
+	return &Desk{Config: c, life: life, slots: make(chan struct{}, atOnce)}
+}
+
+// Ask takes what the agent of a terminal asks, and returns at once. The answer is given once, from any goroutine, or never when the term
+// ends: then the agent asks whoever comes next.
+func (d *Desk) Ask(terminal string, q bus.Request, answer func(bus.Reply)) {
+	t := Question{Epoch: d.Epoch, Terminal: terminal, Done: q.Operation == notice.OperationDone}
+	fault := fmt.Sprintf("the pair knows no operation %.70q of an agent", q.Operation)
+	if q.Operation == notice.OperationTake || q.Operation == notice.OperationDone {
+		fault = ""
+		if len(q.Body) > maxBody {
+			fault = fmt.Sprintf("%d bytes, at most %d", len(q.Body), maxBody)
+		} else if err := strictjson.Decode(q.Body, &t.Taking); err != nil {
+			fault = err.Error()
+		}
+	}
+	if fault != "" {
+		answer(bus.Reply{Code: bus.CodeMalformed, Message: fault})
+		return
+	}
+	select {
+	case d.slots <- struct{}{}:
+	default:
+		answer(bus.Reply{Code: bus.CodeBusy, Message: "too many commands are being taken; ask again"})
+		return
+	}
+	d.Go(func() {
+		defer func() { <-d.slots }()
+		ctx, cancel := context.WithTimeout(d.life, min(max(time.Duration(q.Remaining), 0), longest))
+		defer cancel()
+		reply, ok := d.ask(ctx, t)
+		if !ok && d.life.Err() == nil {
+			reply, ok = bus.Reply{Code: bus.CodeUnknown, Message: "no answer before the deadline; ask again"}, true
+		}
+		if ok {
+			answer(reply)
+		}
+	})
+}
+
+// ask asks until there is an answer that may leave.
+func (d *Desk) ask(ctx context.Context, q Question) (reply bus.Reply, ok bool) {
+	for ctx.Err() == nil {
+		within, cancel := context.WithTimeout(ctx, askWithin)
+		taken, err := d.Updater.Take(within, q)
+		cancel()
+		if errors.Is(err, bus.ErrMalformed) {
+			return bus.Reply{Code: bus.CodeMalformed, Message: err.Error()}, true
+		}
+		if err != nil {
+			d.Log.Debug("the updater does not say what becomes of a command", "terminal", q.Terminal, "error", err)
+			_ = pace.Rest(ctx, askPause)
+			continue
+		}
+		for !d.Right() { // after everything that the answer rests on (R6)
+			if pace.Rest(ctx, rightPause) != nil {
+				return reply, false
+			}
+		}
+		reply.Body = bus.EncodeJSON(taken)
+		return reply, true
+	}
+	return reply, false
+}

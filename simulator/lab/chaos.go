@@ -65,10 +65,13 @@ func (t *Tally) String() string {
 }
 
 // Kinds lists the faults by kind.
-func (t *Tally) Kinds() string {
+func (t *Tally) Kinds() string { return kindsOf(t.Faults) }
+
+// kindsOf lists counts of faults by kind.
+func kindsOf(faults map[string]int) string {
 	var parts []string
-	for _, kind := range slices.Sorted(maps.Keys(t.Faults)) {
-		parts = append(parts, fmt.Sprintf("%s %d", kind, t.Faults[kind]))
+	for _, kind := range slices.Sorted(maps.Keys(faults)) {
+		parts = append(parts, fmt.Sprintf("%s %d", kind, faults[kind]))
 	}
 	return strings.Join(parts, ", ")
 }

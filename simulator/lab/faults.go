@@ -64,14 +64,20 @@ func (l *Lab) faults() []fault {
 
 // drawFault picks a kind by weight, and draws one.
 func drawFault(l *Lab, r *rand.Rand) (string, func(context.Context) (injected, error)) {
-	kinds, sum := l.faults(), 0
+	f := weighed(l.faults(), r)
+	return f.name, f.draw(l, r)
+}
+
+// weighed picks a kind by weight.
+func weighed(kinds []fault, r *rand.Rand) fault {
+	sum := 0
 	for _, f := range kinds {
 		sum += f.weight
 	}
 	n := r.IntN(sum)
 	for _, f := range kinds {
 		if n -= f.weight; n < 0 {
-			return f.name, f.draw(l, r)
+			return f
 		}
 	}
 	panic("lab: weights")

@@ -139,6 +139,7 @@ func (l *Lab) plan() error {
 		l.add(id, "terminal", func(data string) []string {
 			return config.ForTerminal(os.Environ(), config.Terminal{
 				TerminalID: id, TerminalListen: everywhere(pair.PortTerminal), TerminalApps: net.JoinHostPort("127.0.0.1", strconv.Itoa(pair.PortApps)),
+				Applications:     config.Applications{TerminalHTTP: net.JoinHostPort("127.0.0.1", strconv.Itoa(pair.PortPrograms))},
 				TerminalKey:      config.Secret(config.TerminalKey(secret, id)),
 				TLS:              tls[id],
 				TerminalDeadline: 30 * time.Second, TerminalDeadlineMax: 5 * time.Minute,

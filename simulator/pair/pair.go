@@ -28,6 +28,7 @@ const (
 	PortWitness     = 7705
 	PortTerminal    = 4223 // of the agent, for hosts
 	PortApps        = 4222 // of the agent, for applications
+	PortPrograms    = 4280 // of the agent, for applications that speak HTTP
 )
 
 var (

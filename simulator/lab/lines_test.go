@@ -1,0 +1,74 @@
+package lab
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/hotpair/hotpair/simulator/clustertest"
+	"github.com/hotpair/hotpair/simulator/pair"
+)
+
+// What TestLines_WhatIsQueuedIsDoneOnce plays: the short form unless told otherwise.
+var (
+	linesTerminals = flag.Int("terminals", 4, "terminals whose lines are cut")
+	linesCut       = flag.Duration("cut", 7*time.Second, "how long each line is cut")
+	linesEvery     = flag.Duration("every", 3*time.Second, "about how often a host is killed meanwhile")
+	linesLanes     = flag.Int("lanes", 4, "lanes of each terminal")
+	linesPause     = flag.Duration("pause", 60*time.Millisecond, "between two requests of a lane, about")
+)
+
+// TestLines_WhatIsQueuedIsDoneOnce: real processes. The lines of all terminals are cut at different times, agents are killed while they are and
+// when they catch up, and hosts all the while. Whatever was accepted is done once and in the order of its lane, and its outcome told once, or
+// found by who asks.
+func TestLines_WhatIsQueuedIsDoneOnce(t *testing.T) {
+	sideBySide(t)
+	needLab(t)
+	transcript := &transcript{tb: t}
+	defer transcript.end()
+	l, err := Start(t.Context(), Options{Binary: binary, Dir: t.TempDir(), Terminals: *linesTerminals, Plain: *plain, Log: transcript})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	tally, err := l.Lines(t.Context(), LinesOptions{Seed: *drawn, Cut: *linesCut, Every: *linesEvery, Pause: *linesPause, Lanes: *linesLanes})
+	if err == nil {
+		err = compareDatabases(t.Context(), l)
+	}
+	for _, text := range tally.All() {
+		t.Error(text)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	if t.Failed() {
+		clustertest.KeepLogs(t, l.options.Dir, "*.log")
+		return
+	}
+	t.Logf("measured: %s", &tally)
+	if few := tally.Accepted / 50; tally.Takeovers == 0 || tally.Verdict.Cut < 10*l.options.Terminals || tally.Refused == 0 || tally.Heard < tally.Accepted ||
+		tally.Looked == 0 || tally.Moved == 0 || tally.Unknown > few {
+		t.Error("too little of it was played to prove anything")
+	}
+}
+
+// TestDrawOutages_AreAtDifferentTimes: the line of each terminal is cut once, and the last before the first is back.
+func TestDrawOutages_AreAtDifferentTimes(t *testing.T) {
+	const terminals, cut = 20, 5 * time.Minute
+	draw := func(seed uint64) []outage { return drawOutages(rand.New(rand.NewPCG(seed, 0)), terminals, cut) }
+	list := draw(1)
+	if fmt.Sprint(list) != fmt.Sprint(draw(1)) || fmt.Sprint(list) == fmt.Sprint(draw(2)) {
+		t.Error("they are not given by the seed")
+	}
+	for i, o := range list {
+		if o.terminal != pair.TerminalID(i) || o.at >= cut || o.within >= cut || i > 0 && o.at < list[i-1].at {
+			t.Errorf("%+v", o)
+		}
+	}
+}

@@ -217,3 +217,13 @@ func (machine) Link(from, to string) error { return link(from, to) }
 func (machine) Remove(path string) error { return os.Remove(path) }
 
 func (machine) SyncDir(dir string) error { return SyncDir(dir) }
+
+// Full tells a disk without room from one that fails: an error of a write, not of a flush, after which nobody knows what is on the disk.
+func Full(err error) bool {
+	if !noRoom(err) {
+		return false
+	}
+	var system *fs.PathError
+	var named *os.LinkError
+	return errors.As(err, &named) || errors.As(err, &system) && system.Op != "sync" && system.Op != "fsync"
+}

@@ -68,3 +68,8 @@ func link(from, to string) error { return os.Link(from, to) }
 
 // Lost reports whether an error of reading says that the disk has lost what stood there.
 func Lost(err error) bool { return errors.Is(err, syscall.EIO) }
+
+// noRoom reports whether the system says that a disk has no room, or that this file may not grow.
+func noRoom(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
+}

@@ -205,7 +205,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	close(a.started)
 	a.log.Info("terminal agent ready", "hosts", a.URL(), "applications", a.AppURL(), "epoch", a.store.get().Epoch)
 	g.Go(func() error { return a.counters.run(inner) })
-	g.Go(func() error { return a.receipts.Run(inner, a.config.Data) })
+	g.Go(func() error { return a.receipts.Run(inner, a.config.Data, a.log) })
 	g.Go(func() error { return errors.Join(a.queue.Run(inner), inner.Err()) })
 	g.Go(func() error { return a.fence.Run(inner) })
 	if a.web != nil {

@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -71,8 +72,9 @@ func (a behind) Status() web.Status {
 	c := a.queue.Count()
 	s.Queued, s.Unknown = c.Waiting, c.Unsure
 	s.Words = words(s, feels)
-	if said := queuedSaid(c, now); said != "" {
-		s.Words += " " + said + "."
+	s.SetAside = a.queue.Asides()
+	if said := a.queuedSaid(); said != "" {
+		s.Words += " " + strings.ToUpper(said[:1]) + said[1:] + "."
 	}
 	s.Since = s.Since.UTC()
 	return s

@@ -282,8 +282,10 @@ func TestNotices_ASlowDiskHoldsUpNothingElse(t *testing.T) {
 // library drops an answer that comes together with the end of its connection, so the host may have to be told again, by the next agent.
 func TestNotices_FailedDisk(t *testing.T) {
 	for what, fail := range map[string]func(a *Agent, dir string) error{
-		"of the notices": func(_ *Agent, dir string) error { return os.Mkdir(filepath.Join(dir, inbox.FileName+".new"), 0o700) },
-		"of the facts":   func(a *Agent, _ string) error { return a.store.file.Close() },
+		"of the notices": func(_ *Agent, dir string) error {
+			return os.MkdirAll(filepath.Join(dir, inbox.FileName+".new", "x"), 0o700)
+		},
+		"of the facts": func(a *Agent, _ string) error { return a.store.file.Close() },
 	} {
 		told := false
 		for range 20 {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -160,15 +159,18 @@ func (e *entry) over() {
 }
 
 // queuedSaid is what the queue has, in words; "" when it has nothing.
-func queuedSaid(c queue.Count, now time.Time) (said string) {
+func (a *Agent) queuedSaid() string {
+	var said []string
+	c := a.queue.Count()
 	if c.Waiting > 0 {
-		said = fmt.Sprintf("%s queued on this machine, the first for %s", wording.Count(uint64(c.Waiting), "request"), wording.After(now.Sub(c.Oldest).Milliseconds()))
+		said = append(said, fmt.Sprintf("%s queued on this machine, the first for %s", wording.Count(uint64(c.Waiting), "request"), wording.After(a.queue.Age().Milliseconds())))
 	}
 	if c.Unsure > 0 {
-		if said != "" {
-			said += "; "
-		}
-		said += fmt.Sprintf("%s that were queued, of which nobody knows whether they took effect", wording.Count(uint64(c.Unsure), "request"))
+		said = append(said, fmt.Sprintf("%s that were queued, of which nobody knows whether they took effect", wording.Count(uint64(c.Unsure), "request")))
 	}
-	return said
+	if names := a.queue.Asides(); len(names) > 0 {
+		said = append(said, "requests that were queued before can't be done: their file was damaged or another terminal's, and is set aside as "+
+			strings.Join(names, ", ")+" in this agent's directory, until somebody has looked at it and takes it away")
+	}
+	return strings.Join(said, "; ")
 }

@@ -62,7 +62,7 @@ func Run(ctx context.Context, c config.Terminal, log *slog.Logger, up func()) er
 // says is what this agent does, in a line.
 func (a *Agent) says() string {
 	waiting := wording.Count(uint64(a.Waiting()), "request") + " without an answer yet"
-	if said := queuedSaid(a.queue.Count(), time.Now()); said != "" {
+	if said := a.queuedSaid(); said != "" {
 		waiting += "; " + said
 	}
 	if last := a.inbox.Last(); last > 0 {

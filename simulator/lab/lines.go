@@ -24,6 +24,8 @@ type LinesOptions struct {
 	Every time.Duration
 	Pause time.Duration // between two orders of a lane, about
 	Lanes int           // of each terminal
+	// Ahead is how far the clock of a terminal is set ahead of this machine's before its line is cut.
+	Ahead map[string]time.Duration
 }
 
 // LinesTally is what came of it.
@@ -108,7 +110,7 @@ func (l *Lab) Lines(ctx context.Context, o LinesOptions) (t LinesTally, err erro
 	var lines, hosts errgroup.Group
 	hosts.Go(func() error { return l.harmHosts(ctx, &t, random, o.Every, over) })
 	for _, one := range outages {
-		lines.Go(func() error { return l.outage(ctx, load, one, o.Cut) })
+		lines.Go(func() error { return l.outage(ctx, load, one, o.Cut, o.Ahead[one.terminal]) })
 	}
 	err = lines.Wait()
 	close(over)
@@ -134,13 +136,18 @@ func (l *Lab) Lines(ctx context.Context, o LinesOptions) (t LinesTally, err erro
 
 // outage cuts a line, kills the agent at it, joins the line, and kills the agent again among what it has to catch up with, or the host that
 // does it.
-func (l *Lab) outage(ctx context.Context, load *tills.Tills, o outage, lasts time.Duration) error {
+func (l *Lab) outage(ctx context.Context, load *tills.Tills, o outage, lasts, ahead time.Duration) error {
 	kill := func(name string) error {
 		err := l.Kill(ctx, name)
 		_ = pace.Rest(ctx, o.down)
 		return errors.Join(err, l.Run(name))
 	}
 	_ = pace.Rest(ctx, o.at)
+	if ahead != 0 {
+		if err := l.MoveClock(o.terminal, ahead); err != nil {
+			return err
+		}
+	}
 	l.say("line of %s is cut, %s", o.terminal, o.how)
 	var failed []error
 	for _, host := range pair.Hosts() {
@@ -159,7 +166,9 @@ func (l *Lab) outage(ctx context.Context, load *tills.Tills, o outage, lasts tim
 	for _, host := range pair.Hosts() {
 		failed = append(failed, l.Join(Wire{host, o.terminal}))
 	}
-	load.Cut(o.terminal, span)
+	if ahead == 0 { // else the times that it says are others
+		load.Cut(o.terminal, span)
+	}
 	l.say("line of %s is back, %d orders were accepted", o.terminal, load.Accepted(o.terminal))
 	if err := l.Await(ctx, healWithin, "outcome at "+o.terminal, func() bool { return load.Heard(o.terminal) >= before+o.outcomes }); err != nil {
 		return errors.Join(append(failed, err)...)

@@ -25,10 +25,32 @@ var (
 // found by who asks.
 func TestLines_WhatIsQueuedIsDoneOnce(t *testing.T) {
 	sideBySide(t)
+	tally := playLines(t, *linesTerminals, LinesOptions{Seed: *drawn, Cut: *linesCut, Every: *linesEvery, Pause: *linesPause, Lanes: *linesLanes})
+	if few := tally.Accepted / 50; tally.Takeovers == 0 || tally.Verdict.Cut < 10**linesTerminals || tally.Refused == 0 || tally.Heard < tally.Accepted ||
+		tally.Looked == 0 || tally.Moved == 0 || tally.Unknown > few {
+		t.Error("too little of it was played to prove anything")
+	}
+}
+
+// TestLines_ClocksOfTerminalsAreYearsOff: the same with clocks of terminals that are set ten years ahead, and back to before there were any,
+// while they have requests queued; agents are killed on these clocks, and started again.
+func TestLines_ClocksOfTerminalsAreYearsOff(t *testing.T) {
+	sideBySide(t)
+	const year = 365 * 24 * time.Hour
+	tally := playLines(t, 2, LinesOptions{Seed: *drawn, Cut: 5 * time.Second, Every: 4 * time.Second, Pause: 60 * time.Millisecond, Lanes: 2,
+		Ahead: map[string]time.Duration{pair.TerminalID(0): 10 * year, pair.TerminalID(1): -50 * year}})
+	if tally.Accepted < 100 || tally.Refused == 0 || tally.Unknown > tally.Accepted/50 {
+		t.Error("too little of it was played to prove anything")
+	}
+}
+
+// playLines plays in a lab of its own, and demands that nothing is found.
+func playLines(t *testing.T, terminals int, o LinesOptions) LinesTally {
+	t.Helper()
 	needLab(t)
 	transcript := &transcript{tb: t}
 	defer transcript.end()
-	l, err := Start(t.Context(), Options{Binary: binary, Dir: t.TempDir(), Terminals: *linesTerminals, Plain: *plain, Log: transcript})
+	l, err := Start(t.Context(), Options{Binary: binary, Dir: t.TempDir(), Terminals: terminals, Plain: *plain, Log: transcript})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +59,7 @@ func TestLines_WhatIsQueuedIsDoneOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	tally, err := l.Lines(t.Context(), LinesOptions{Seed: *drawn, Cut: *linesCut, Every: *linesEvery, Pause: *linesPause, Lanes: *linesLanes})
+	tally, err := l.Lines(t.Context(), o)
 	if err == nil {
 		err = compareDatabases(t.Context(), l)
 	}
@@ -49,13 +71,10 @@ func TestLines_WhatIsQueuedIsDoneOnce(t *testing.T) {
 	}
 	if t.Failed() {
 		clustertest.KeepLogs(t, l.options.Dir, "*.log")
-		return
+		t.FailNow()
 	}
 	t.Logf("measured: %s", &tally)
-	if few := tally.Accepted / 50; tally.Takeovers == 0 || tally.Verdict.Cut < 10*l.options.Terminals || tally.Refused == 0 || tally.Heard < tally.Accepted ||
-		tally.Looked == 0 || tally.Moved == 0 || tally.Unknown > few {
-		t.Error("too little of it was played to prove anything")
-	}
+	return tally
 }
 
 // TestDrawOutages_AreAtDifferentTimes: the line of each terminal is cut once, and the last before the first is back.

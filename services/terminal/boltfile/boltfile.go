@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/boltdb/bolt"
@@ -81,6 +82,17 @@ func SetAside(path string) (name string, err error) {
 		return filepath.Base(to), durable.Rename(path, to)
 	}
 	return "", fmt.Errorf("%d files are set aside already (%s…); look at them and remove them", mostQuarantined, path+quarantined)
+}
+
+// Asides names the files that were set aside and are there still.
+func Asides(path string) (names []string, err error) {
+	files, err := os.ReadDir(filepath.Dir(path))
+	for _, f := range files {
+		if strings.HasPrefix(f.Name(), filepath.Base(path)+quarantined) {
+			names = append(names, f.Name())
+		}
+	}
+	return names, err
 }
 
 // Open opens a file, made if it is not there.

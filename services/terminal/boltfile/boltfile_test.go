@@ -42,6 +42,9 @@ func TestSetAside(t *testing.T) {
 			t.Errorf("%v, %v", data, err)
 		}
 	}
+	if names, err := Asides(path); err != nil || fmt.Sprint(names) != "[x.db.quarantined x.db.quarantined-2 x.db.quarantined-3]" {
+		t.Errorf("%v, %v", names, err)
+	}
 	if _, err := SetAside(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("what is not there: %v", err)
 	}

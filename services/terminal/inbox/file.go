@@ -22,8 +22,11 @@ const (
 )
 
 var (
-	// ErrDisk says that a write or flush failed. Nothing is tried again (R8): whoever has the file ends.
+	// ErrDisk says that a write or flush failed in a way that leaves open what is on the disk. Nothing is tried again (R8): whoever has the
+	// file ends.
 	ErrDisk = errors.New("notices of the terminal could not be written")
+	// ErrNoRoom says that the disk is full. What is in the file is as it was, and the pair keeps what was to come into it.
+	ErrNoRoom = errors.New("no room on the disk of this terminal")
 	// ErrInUse says that another program has the file open.
 	ErrInUse = boltfile.ErrInUse
 	// ErrDamaged says that the file holds what can't be.
@@ -111,6 +114,9 @@ func (f *File) database() (*bolt.DB, error) {
 		return db, nil
 	}
 	making := durable.Making(f.path)
+	if err := os.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) { // a try that found no room
+		return nil, err
+	}
 	db, err := boltfile.Open(making)
 	if err != nil {
 		return nil, err

@@ -53,7 +53,8 @@ func (s *Session) begin() notices.Cursor {
 }
 
 // Take takes a batch: all of it is durable when it returns, or nothing is. What is new is for the applications. An error is also in the
-// answer, and the session begins anew: ErrRefused; any other one says that the file, or what Reserve writes, takes nothing any more.
+// answer, and the session begins anew: ErrRefused, with ErrNoRoom when there is none; any other one says that the file, or what Reserve
+// writes, takes nothing any more.
 func (s *Session) Take(b notice.Batch) ([]Published, notice.Stored, error) {
 	s.box.taking.Lock()
 	defer s.box.taking.Unlock()
@@ -137,7 +138,11 @@ func (s *Session) write(store notices.Store, list []Published) error {
 	next := &state{s.seen.record}
 	next.Local, next.Cursor = store.Local, store.Cursor
 	next.Cursor.Starts = slices.Clone(store.Cursor.Starts)
-	if err := s.box.file.write(change{s.box.terminal, func(b *bolt.Bucket) error { return next.apply(b, entries) }}, size); err != nil {
+	err := s.box.file.write(change{s.box.terminal, func(b *bolt.Bucket) error { return next.apply(b, entries) }}, size)
+	if errors.Is(err, ErrNoRoom) {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	if err != nil {
 		return err
 	}
 	s.box.current.Store(next)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/boltdb/bolt"
 
+	"github.com/hotpair/hotpair/services/durable"
 	"github.com/hotpair/hotpair/services/terminal/boltfile"
 )
 
@@ -36,7 +37,7 @@ type change struct {
 	apply    func(*bolt.Bucket) error
 }
 
-// write makes a change durable. After an error every call fails (R8). The error is ErrDisk.
+// write makes a change durable. Errors: ErrNoRoom, after which all is as it was; ErrDisk, after which every call fails (R8).
 func (f *File) write(c change, size int) error {
 	l := &f.line
 	l.turn.Lock()
@@ -62,7 +63,10 @@ func (f *File) write(c change, size int) error {
 		l.turn.Lock()
 		defer l.turn.Unlock()
 		l.wrote++
-		if err != nil {
+		switch {
+		case durable.Full(err):
+			mine.err = fmt.Errorf("%w: %w", ErrNoRoom, err)
+		case err != nil:
 			l.failed = fmt.Errorf("%w: %w", ErrDisk, err)
 			mine.err = l.failed
 		}

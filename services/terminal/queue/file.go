@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"sync"
-	"syscall"
 
 	"github.com/boltdb/bolt"
 
@@ -101,23 +100,13 @@ func (f *file) room(bytes, waiting int) error {
 	}
 	need = (need + step - 1) / step * step
 	if err := allocate(f.blocks, need); err != nil {
-		if isFull(err) {
+		if durable.Full(err) {
 			return fmt.Errorf("%w: %w", ErrNoRoom, err)
 		}
 		return err
 	}
 	f.taken = need
 	return nil
-}
-
-// isFull tells a disk without room from one that fails: an error of a write, not of a flush, after which nobody knows what is on the disk.
-func isFull(err error) bool {
-	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) && !errors.Is(err, syscall.EFBIG) {
-		return false
-	}
-	var system *fs.PathError
-	var named *os.LinkError
-	return errors.As(err, &named) || errors.As(err, &system) && system.Op != "sync" && system.Op != "fsync"
 }
 
 // view reads; b is nil when there is nothing.

@@ -77,9 +77,22 @@ type item struct {
 	key    string
 	lane   string
 	digest [digestSize]byte
-	at     time.Time
+	at     time.Time // by this machine's clock
+	since  time.Time // it has waited since then, as well as that is known; by a clock that nobody sets where it was queued by this process
 	state  State
 	size   int // that it has in the file, in bytes
+}
+
+// clockSet is the year below which a machine's clock was never set: gates without a battery begin in 1970 until they hear the time.
+const clockSet = 2020
+
+// since gives since when a request waits that is read from the file. What two clocks say that are years apart is no age: then it begins now.
+func since(now, at time.Time) time.Time {
+	age := now.Sub(at)
+	if age < 0 || at.Year() < clockSet {
+		age = 0
+	}
+	return now.Add(-age)
 }
 
 // written is an entry as it stands in the file: a request, and its outcome if there is one; then its body is gone.

@@ -161,6 +161,12 @@ func (q *Queue) Get(id, key string) (Told, error) { return q.store.Get(id, key) 
 // Count counts what there is.
 func (q *Queue) Count() Count { return q.store.Count() }
 
+// Age is how long the first that waits has done so.
+func (q *Queue) Age() time.Duration { return q.store.Age() }
+
+// Asides names the files of requests that are set aside and not done.
+func (q *Queue) Asides() []string { return q.store.Asides() }
+
 // Behind has a request that is not queued wait for what stands in a lane, and what comes later wait for it. first: nothing stands there, and
 // turn is not called. Otherwise it is called once it has its turn; it must not block. leave is to be called when the request is over.
 func (q *Queue) Behind(lane string, turn func()) (leave func(), first bool) {

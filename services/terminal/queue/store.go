@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -67,6 +68,7 @@ type Store struct {
 	reserve        func(upTo uint64) error
 	aside          string
 	quarantined    error
+	asides         []string // names of the files that are set aside, as they were found
 	doubt          bool
 
 	file   file
@@ -96,6 +98,9 @@ func Open(dir, terminal string, used uint64, reserve func(upTo uint64) error, b 
 	if err != nil {
 		return nil, fmt.Errorf("open the queue: %w", err)
 	}
+	if s.asides, err = boltfile.Asides(s.path); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the queue: %w", err), s.file.close())
+	}
 	if s.state.Last < used && (s.doubt || s.file.db == nil) {
 		s.state.Last = used
 	}
@@ -108,6 +113,16 @@ func (s *Store) forget() {
 
 // Quarantined says why the file was set aside that was there when this one was opened, and what it is called now; nil when none was.
 func (s *Store) Quarantined() (name string, why error) { return s.aside, s.quarantined }
+
+// Asides names the files that are set aside, now or before: in each is something that was to be done, until somebody takes it away.
+func (s *Store) Asides() (names []string) {
+	for _, name := range s.asides {
+		if _, err := os.Lstat(filepath.Join(filepath.Dir(s.path), name)); err == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 // Doubt reports whether the last transaction of the file may be missing.
 func (s *Store) Doubt() bool { return s.doubt }
@@ -161,6 +176,21 @@ func (s *Store) Count() Count {
 		c.Oldest = it.at
 	}
 	return c
+}
+
+// Age is how long the first that waits has done so, 0 if none does. A clock that is set meanwhile changes nothing.
+func (s *Store) Age() time.Duration {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.age(time.Now())
+}
+
+// age is Age. A lock is held, or the writer asks.
+func (s *Store) age(now time.Time) time.Duration {
+	if first := s.oldest(); first != nil {
+		return max(0, now.Sub(first.since))
+	}
+	return 0
 }
 
 // bytes that what waits has, with the room for outcomes. A lock is held.

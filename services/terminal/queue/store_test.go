@@ -190,6 +190,46 @@ func TestStore_KeepsItsBounds(t *testing.T) {
 	}
 }
 
+// A clock that is set while requests wait, or was wrong when they were queued, keeps nobody from queueing more.
+func TestStore_ClocksThatAreYearsOff(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	now := time.Now()
+	for what, c := range map[string]struct {
+		queued, then time.Time
+		age          time.Duration
+	}{
+		"nothing":                 {now.Add(-2 * time.Hour), now, 2 * time.Hour},
+		"it had never been set":   {time.Date(1970, 1, 1, 0, 10, 0, 0, time.UTC), now, 0},
+		"it was far ahead":        {now.Add(10 * year), now, 0},
+		"it is far back":          {now, now.Add(-10 * year), 0},
+		"it had and is never set": {time.Date(1970, 1, 1, 0, 10, 0, 0, time.UTC), time.Date(1970, 1, 1, 0, 5, 0, 0, time.UTC), 0},
+	} {
+		if got := c.then.Sub(since(c.then, c.queued)); got != c.age {
+			t.Errorf("%s: it has waited for %s, want %s", what, got, c.age)
+		}
+	}
+	dir := t.TempDir()
+	s := openStore(t, dir, Bounds{Age: time.Hour})
+	try := func(at time.Time) {
+		t.Helper()
+		if list, err := s.Put([]Request{asked(s.Last() + 1)}, at, always); err != nil || list[0].Err != nil {
+			t.Errorf("%+v, %v", list, err)
+		}
+	}
+	try(time.Date(1970, 1, 1, 0, 10, 0, 0, time.UTC)) // and then it hears the time
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, dir, Bounds{Age: time.Hour})
+	try(time.Now())
+	if age := s.Age(); age > time.Minute {
+		t.Errorf("the first has waited for %s", age)
+	}
+	if told, err := s.Get(s.items[1].id, ""); err != nil || told.QueuedAt.Year() != 1970 {
+		t.Errorf("%+v, %v", told, err)
+	}
+}
+
 // made is a file with requests and outcomes, and what is told of them.
 func made(t *testing.T) (dir string, content []byte, there map[uint64]Told) {
 	t.Helper()

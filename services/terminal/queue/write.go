@@ -97,7 +97,7 @@ func (s *Store) readAll(b *bolt.Bucket) error {
 		return fmt.Errorf("%w: it is that of %.128q, and this one is %q; to have its requests done, put the file into the directory of its own terminal's agent",
 			ErrForeign, s.state.Terminal, s.terminal)
 	}
-	said := s.state
+	said, now := s.state, time.Now()
 	s.state.Entries, s.state.Waiting, s.state.WaitingBytes, s.state.KeptBytes = 0, 0, 0, 0
 	err = b.ForEach(func(k, v []byte) error {
 		if bytes.Equal(k, stateKey) {
@@ -121,7 +121,9 @@ func (s *Store) readAll(b *bolt.Bucket) error {
 		if err != nil {
 			return fmt.Errorf("%w: entry %d: %w", boltfile.ErrDamaged, number, err)
 		}
-		s.keep(w.item(number, len(v)))
+		it := w.item(number, len(v))
+		it.since = since(now, it.at)
+		s.keep(it)
 		return nil
 	})
 	if err == nil && s.state != said {
@@ -204,7 +206,7 @@ func (s *Store) write(state record, edits []edit) error {
 	case err == nil:
 	case errors.Is(err, ErrNoRoom), errors.Is(err, ErrClosed):
 		return err
-	case isFull(err):
+	case durable.Full(err):
 		return fmt.Errorf("%w: %w", ErrNoRoom, err)
 	default:
 		s.failed = fmt.Errorf("%w: %w", ErrDisk, err)
@@ -280,11 +282,7 @@ type Queued struct {
 func (s *Store) Put(list []Request, now time.Time, room func(number uint64) bool) ([]Queued, error) {
 	became := make([]Queued, len(list))
 	edits := make([]edit, 0, len(list))
-	state, ahead := s.state, 0
-	var age time.Duration
-	if first := s.oldest(); first != nil {
-		age = now.Sub(first.at)
-	}
+	state, ahead, age := s.state, 0, s.age(now)
 	sooner := map[string]int{} // by key, of this list
 	for i := range list {
 		r := &list[i]
@@ -317,7 +315,9 @@ func (s *Store) Put(list []Request, now time.Time, room func(number uint64) bool
 			return nil, err
 		}
 		became[i] = Queued{ID: w.ID, Number: state.Last}
-		edits = append(edits, edit{new: w.item(state.Last, len(value)), value: value})
+		it := w.item(state.Last, len(value))
+		it.since = now
+		edits = append(edits, edit{new: it, value: value})
 		ahead += needs(r)
 		sooner[r.Key] = i
 	}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -18,12 +19,14 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/durable"
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 const (
 	fileName = "receipts"
-	// saveEvery is the least time between two writes.
-	saveEvery = time.Second
+	// saveEvery is the least time between two writes, complainEvery how often a full disk is logged.
+	saveEvery     = time.Second
+	complainEvery = time.Minute
 	// most are enough to cover what a terminal was told in the moments before a takeover.
 	most = 256
 	// maxFile bounds what is read at start: a receipt's code and app id are bounded far below 2 KiB.
@@ -56,10 +59,7 @@ func (r *Receipts) Add(one bus.Receipt) {
 		r.next = (r.next + 1) % most
 	}
 	r.mu.Unlock()
-	select {
-	case r.changed <- struct{}{}:
-	default:
-	}
+	r.again()
 }
 
 // Attached notes that a host is attached: what comes from now on is its word.
@@ -150,26 +150,39 @@ func decode(data []byte) ([]bus.Receipt, error) {
 }
 
 // Run writes them while they change, and once at the end. It lets them gather first: at a takeover hundreds of terminals of one machine are
-// answered in one moment, and none of them waits for this.
-func (r *Receipts) Run(ctx context.Context, dir string) error {
+// answered in one moment, and none of them waits for this. While the disk is full it goes on trying. The error is ErrDisk, or that of ctx.
+func (r *Receipts) Run(ctx context.Context, dir string, log *slog.Logger) error {
+	var said time.Time
 	for {
 		select {
 		case <-r.changed:
 		case <-ctx.Done():
 		}
-		pause := time.NewTimer(saveEvery)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
+		if rest := pace.Rest(ctx, saveEvery); rest != nil {
 			err := r.save(dir)
-			if errors.Is(err, os.ErrNotExist) { // a directory that was taken away under an agent that ends anyway
+			if errors.Is(err, os.ErrNotExist) || durable.Full(err) { // a directory that was taken away under an agent that ends anyway
 				err = nil
 			}
-			return errors.Join(ctx.Err(), err)
+			return errors.Join(rest, err)
 		}
-		if err := r.save(dir); err != nil {
+		err := r.save(dir)
+		switch {
+		case durable.Full(err):
+			if now := time.Now(); now.Sub(said) > complainEvery {
+				said = now
+				log.Warn("the disk is full: what this terminal was told last can't be kept, and a check after a takeover may know less of it", "error", err)
+			}
+			r.again()
+		case err != nil:
 			return err
 		}
+	}
+}
+
+// again has them written once more.
+func (r *Receipts) again() {
+	select {
+	case r.changed <- struct{}{}:
+	default:
 	}
 }

@@ -33,7 +33,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, service, operation 
 		s.refuse(w, r, p)
 		return
 	}
-	s.conns.begin(r)
+	s.conns.begin(r, true)
 	q := Question{App: application(r), Service: service, Operation: operation, Header: map[string][]string{}, Body: body}
 	for name, values := range r.Header {
 		if strings.HasPrefix(name, "Hotpair-") {

@@ -10,8 +10,14 @@ import (
 // maxConnections bounds those that are open at the same time.
 const maxConnections = 1024
 
+// manySilent is which part of all connections those are, that have never asked anything, when they go before the others.
+const manySilent = 4
+
 // connections bounds the connections of a server. Of too many the one is closed that has waited longest without a call that has come in
-// whole: who asks something is served, however many others hold connections, or send half of a request and no more.
+// whole: who asks something is served, however many others hold connections, or send half of a request and no more. Those that have never
+// asked anything go before those that have, as long as there are many: an application goes on over the connection that it has.
+//
+// Who is sent a file does not wait for an answer, however long it takes to read it: else files that nobody reads would keep everybody out.
 type connections struct {
 	most int
 	over func() // one is too many
@@ -22,7 +28,8 @@ type connections struct {
 }
 
 type connection struct {
-	busy  bool // a call has come in, and has no answer yet
+	asked bool // a call has come in once
+	busy  bool // one has come in, and has no answer yet
 	since uint64
 }
 
@@ -69,21 +76,35 @@ func (c *connections) note(conn net.Conn, state http.ConnState) (over net.Conn) 
 
 // oldest forgets the connection that has waited longest and gives it; there is one, since the newest waits.
 func (c *connections) oldest() (found net.Conn) {
+	var silent net.Conn // of those that have never asked
+	silents := 0
 	for conn, held := range c.list {
-		if !held.busy && (found == nil || held.since < c.list[found].since) {
+		if held.busy {
+			continue
+		}
+		if found == nil || held.since < c.list[found].since {
 			found = conn
 		}
+		if held.asked {
+			continue
+		}
+		if silents++; silent == nil || held.since < c.list[silent].since {
+			silent = conn
+		}
+	}
+	if silents > c.most/manySilent {
+		found = silent
 	}
 	delete(c.list, found)
 	return found
 }
 
-// begin notes that a call has come in whole.
-func (c *connections) begin(r *http.Request) {
+// begin notes that a call has come in whole; waits: it is for an answer.
+func (c *connections) begin(r *http.Request, waits bool) {
 	conn, _ := r.Context().Value(connKey{}).(net.Conn)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if held := c.list[conn]; held != nil {
-		held.busy = true
+		held.asked, held.busy = true, waits
 	}
 }

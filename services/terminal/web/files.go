@@ -18,8 +18,9 @@ import (
 // kiosk serves the files of a folder. Nothing is listed; names that begin with a dot, links that lead out of the folder and whatever is
 // no file are not there.
 type kiosk struct {
-	root *os.Root
-	log  *slog.Logger
+	root    *os.Root
+	log     *slog.Logger
+	answers *unread // pages that nobody reads are bounded with all else that nobody does
 }
 
 // index is the page of a folder.
@@ -105,6 +106,7 @@ func (k *kiosk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var content io.ReadSeeker = file
 	var scripts []string
 	if strings.HasPrefix(kind, "text/html") {
+		defer k.answers.begin(http.NewResponseController(w), int(min(info.Size(), maxPage)))()
 		page, err := io.ReadAll(io.LimitReader(file, maxPage+1))
 		if err != nil || len(page) > maxPage {
 			k.log.Warn("a page of the kiosk can't be served", "page", name, "most_bytes", maxPage, "error", err)

@@ -66,7 +66,7 @@ func (s *Server) whole(w http.ResponseWriter, r *http.Request) bool {
 		s.refuse(w, r, refusal(http.StatusBadRequest, "malformed", "It can't be understood", fmt.Sprintf("%.20q does not come with a body", r.Method), "Leave the body out."))
 		return false
 	}
-	s.conns.begin(r)
+	s.conns.begin(r, !isPage(r))
 	return true
 }
 

@@ -160,7 +160,7 @@ func (s *Server) openFiles() error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrFiles, err)
 	}
-	s.files = &kiosk{root: root, log: s.log}
+	s.files = &kiosk{root: root, log: s.log, answers: &s.answers}
 	return nil
 }
 

@@ -8,9 +8,11 @@ const (
 	HeaderQueueKey = "Hotpair-Queue-Key" // the same is kept once
 	HeaderLane     = "Hotpair-Lane"      // what is in one lane is done one after the other
 
-	// SubjectQueueGet asks what came of one, SubjectQueueForget has one forgotten that is over.
-	SubjectQueueGet    = "queue.get"
-	SubjectQueueForget = "queue.forget"
+	// SubjectQueueGet asks what came of one, SubjectQueueResults what has come of those after a number, SubjectQueueForget has one forgotten
+	// that is over.
+	SubjectQueueGet     = "queue.get"
+	SubjectQueueForget  = "queue.forget"
+	SubjectQueueResults = "queue.results"
 	// TopicResult is the topic of the notices about them, of the service notice.System.
 	TopicResult = "result"
 

@@ -156,6 +156,7 @@ func (a *Agent) serve(ctx context.Context) (end func(), err error) {
 	less := []lesser{{a.hosts, notice.Subject("*"), a.takeNotices, mostBatches, mostBatches * notice.MaxBatch},
 		{a.apps, notice.SubjectAfter, a.noticesAfter, mostQuestions, questionBytes},
 		{a.apps, bus.SubjectQueueGet, a.queueGet, mostQuestions, questionBytes}, {a.apps, bus.SubjectQueueForget, a.queueForget, mostQuestions, questionBytes},
+		{a.apps, bus.SubjectQueueResults, a.queueResults, mostQuestions, questionBytes},
 		{a.apps, notice.SubjectTake, a.takeFenced, mostQuestions, questionBytes}, {a.apps, notice.SubjectDone, a.takeFenced, mostQuestions, questionBytes}}
 	for _, subject := range discovery {
 		less = append(less, lesser{a.apps, subject, a.discover, mostQuestions, questionBytes})

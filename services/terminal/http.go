@@ -28,7 +28,12 @@ func (a behind) Ask(q web.Question, answer func(bus.Reply)) {
 }
 
 // Queued implements web.Agent.
-func (a behind) Queued(id, key string) bus.Reply { return a.kept(which{id, key}) }
+func (a behind) Queued(q web.Wanted) bus.Reply {
+	if q.ID == "" && q.Key == "" {
+		return a.results(q.After)
+	}
+	return a.kept(which{q.ID, q.Key})
+}
 
 // Forget implements web.Agent.
 func (a behind) Forget(id string, answer func(bus.Reply)) { a.forget(which{ID: id}, answer) }

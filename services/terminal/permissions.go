@@ -45,7 +45,8 @@ func hostPermissions() *server.Permissions {
 var discovery = [...]string{"$SRV.PING", "$SRV.PING.>", "$SRV.INFO", "$SRV.INFO.>"}
 
 // asked is what applications may send.
-var asked = append(discovery[:], appSubjects, notice.SubjectAfter, notice.SubjectTake, notice.SubjectDone, bus.SubjectQueueGet, bus.SubjectQueueForget)
+var asked = append(discovery[:], appSubjects, notice.SubjectAfter, notice.SubjectTake, notice.SubjectDone, bus.SubjectQueueGet, bus.SubjectQueueForget,
+	bus.SubjectQueueResults)
 
 // appPermissions are those of a local application: ask, look what there is, and hear the answer and the notices.
 func appPermissions() *server.Permissions {

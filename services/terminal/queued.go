@@ -113,6 +113,34 @@ func (a *Agent) kept(w which) bus.Reply {
 	return bus.Reply{Body: bus.EncodeJSON(told)}
 }
 
+// queueResults gives an application what has come of requests.
+func (a *Agent) queueResults(m *nats.Msg) {
+	if !strings.HasPrefix(m.Reply, inboxPrefix) {
+		return // nobody can be answered
+	}
+	var after notice.After
+	if len(m.Data) > 0 {
+		if err := strictjson.Decode(m.Data, &after); err != nil {
+			a.refuse([]asker{{inbox: m.Reply}}, bus.CodeMalformed, fmt.Sprintf(`the body: %v; ask with {"number":"0"}, the number that you have come to`, err))
+			return
+		}
+	}
+	a.answer([]asker{{inbox: m.Reply}}, a.results(after))
+}
+
+// results is the answer to who asks what has come of requests.
+func (a *Agent) results(after notice.After) bus.Reply {
+	kept, err := a.queue.After(after)
+	if err != nil {
+		if code := queue.CodeOf(err); code != bus.CodeFault {
+			return bus.Reply{Code: code, Message: err.Error()}
+		}
+		a.log.Error("outcomes that are kept can't be read", "error", err)
+		return bus.Reply{Code: bus.CodeFault, Message: "the outcomes that this terminal keeps can't be read; its agent's log says why"}
+	}
+	return bus.Reply{Body: bus.EncodeJSON(kept)}
+}
+
 func (a *Agent) queueForget(m *nats.Msg) {
 	if w, by, ok := a.whichOf(m); ok {
 		a.forget(w, func(r bus.Reply) { a.answer(by, r) })

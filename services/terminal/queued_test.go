@@ -121,6 +121,75 @@ func TestAgent_QueuesWhileTheLineIsCut(t *testing.T) {
 	wantCode(t, request(t, nc, bus.SubjectQueueGet, `{"key":"order-1"}`), 0)
 }
 
+// An application that was away asks for what has come of requests after the number that it has come to, over NATS and over HTTP; what it
+// hears while it is there has numbers too.
+func TestAgent_ResultsAfterANumber(t *testing.T) {
+	a, url := withHTTP(t, nil)
+	nc := app(t, a)
+	results, err := nc.SubscribeSync("notice.hotpair.result")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		enqueue(t, nc, fmt.Sprint(i), bus.HeaderQueueKey, fmt.Sprint("order-", i))
+	}
+	h := newHost(t, a, "x")
+	h.takesQueue(1, 1, 1<<30, func(q bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: q.Body}) })
+	heard := map[string]string{}
+	for i := range 5 {
+		m, err := results.NextMsg(patience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told queue.Told
+		if err := json.Unmarshal(m.Data, &told); err != nil || told.Number != uint64(i+1) {
+			t.Errorf("%s, %v", m.Data, err)
+		}
+		heard[told.Key] = string(m.Data)
+	}
+	for what, ask := range map[string]func(after, limit int) string{
+		"NATS": func(after, limit int) string {
+			m := request(t, nc, bus.SubjectQueueResults, fmt.Sprintf(`{"number":"%d","limit":%d}`, after, limit))
+			wantCode(t, m, 0)
+			return string(m.Data)
+		},
+		"HTTP": func(after, limit int) string {
+			return do(t, t.Context(), "GET", fmt.Sprintf("%s/v1/queue?after=%d&limit=%d", url, after, limit), "").body
+		},
+	} {
+		var all []string
+		for last, more := 0, true; more; {
+			var page struct {
+				Results     []json.RawMessage
+				First, Last string
+				More        bool
+			}
+			text := ask(last, 2)
+			if err := json.Unmarshal([]byte(text), &page); err != nil || len(page.Results) == 0 || len(page.Results) > 2 || page.First != "1" || page.Last != "5" {
+				t.Fatalf("%s: %s, %v", what, text, err)
+			}
+			for _, raw := range page.Results {
+				var told queue.Told
+				if err := json.Unmarshal(raw, &told); err != nil || told.Number != uint64(last+1) || heard[told.Key] != string(raw) {
+					t.Errorf("%s: after %d: %s, and %s was heard (%v)", what, last, raw, heard[told.Key], err)
+				}
+				last, all = int(told.Number), append(all, told.Key)
+			}
+			more = page.More
+		}
+		if fmt.Sprint(all) != "[order-0 order-1 order-2 order-3 order-4]" {
+			t.Errorf("%s: %v", what, all)
+		}
+	}
+	if m := request(t, nc, bus.SubjectQueueResults, ""); !strings.Contains(string(m.Data), `"order-4"`) {
+		t.Errorf("all of them: %s", m.Data)
+	}
+	for body, code := range map[string]int{`{"number":"6"}`: 409, `{"number":6}`: 400, `{"after":"1"}`: 400, `[]`: 400} {
+		wantCode(t, request(t, nc, bus.SubjectQueueResults, body), code)
+	}
+	wantProblem(t, do(t, t.Context(), "GET", url+"/v1/queue?after=6", ""), 409, "nothing")
+}
+
 // What an application says wrongly is refused with what is right, and nothing is queued.
 func TestAgent_RefusesWhatCannotBeQueued(t *testing.T) {
 	a := start(t, t.TempDir(), nil)

@@ -39,8 +39,8 @@ type LinesTally struct {
 
 // String is the closing line.
 func (t *LinesTally) String() string {
-	return fmt.Sprintf("%s, %d takeovers, %d agents and %s killed: %d accepted (%d of them while the line was cut, %d when asked again, %d refused for want of room), %d done, %d refused as they had to be, %d unknown; %d tellings heard, %d outcomes found only by asking; %d looked behind their lane; caught up within %s; %d lost, %d doubled, %d stale, %d otherwise wrong",
-		t.Took.Round(time.Second), t.Takeovers, t.Killed, kindsOf(t.Faults), t.Accepted, t.Verdict.Cut, t.Again, t.Full, t.Done, t.Refused, t.Unknown, t.Heard, t.Asked, t.Looked, t.Caught.Round(time.Millisecond),
+	return fmt.Sprintf("%s, %d takeovers, %d agents and %s killed: %d accepted (%d of them while the line was cut, %d when asked again, %d refused for want of room), %d done, %d refused as they had to be, %d unknown; %d tellings heard, %d outcomes found only by asking, %d listed for who was away; %d looked behind their lane; caught up within %s; %d lost, %d doubled, %d stale, %d otherwise wrong",
+		t.Took.Round(time.Second), t.Takeovers, t.Killed, kindsOf(t.Faults), t.Accepted, t.Verdict.Cut, t.Again, t.Full, t.Done, t.Refused, t.Unknown, t.Heard, t.Asked, t.Listed, t.Looked, t.Caught.Round(time.Millisecond),
 		len(t.Lost), len(t.Doubled), len(t.Stale), len(t.Wrong))
 }
 

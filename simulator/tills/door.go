@@ -46,6 +46,8 @@ type door interface {
 	ask(ctx context.Context, q question) (reply, error)
 	// came asks what came of a request that was queued.
 	came(ctx context.Context, id string) (reply, error)
+	// after asks what has come of requests after a number.
+	after(ctx context.Context, number uint64) (reply, error)
 	close()
 }
 
@@ -69,6 +71,12 @@ func (d overNATS) ask(ctx context.Context, q question) (reply, error) {
 func (d overNATS) came(ctx context.Context, id string) (reply, error) {
 	m := nats.NewMsg(bus.SubjectQueueGet)
 	m.Data = fmt.Appendf(nil, `{"id":%q}`, id)
+	return d.send(ctx, m)
+}
+
+func (d overNATS) after(ctx context.Context, number uint64) (reply, error) {
+	m := nats.NewMsg(bus.SubjectQueueResults)
+	m.Data = fmt.Appendf(nil, `{"number":"%d"}`, number)
 	return d.send(ctx, m)
 }
 
@@ -112,6 +120,10 @@ func (d overHTTP) ask(ctx context.Context, q question) (reply, error) {
 
 func (d overHTTP) came(ctx context.Context, id string) (reply, error) {
 	return d.send(ctx, http.MethodGet, "/v1/queue/"+id, nil, nil)
+}
+
+func (d overHTTP) after(ctx context.Context, number uint64) (reply, error) {
+	return d.send(ctx, http.MethodGet, fmt.Sprint("/v1/queue?after=", number), nil, nil)
 }
 
 func (d overHTTP) send(ctx context.Context, method, path string, body []byte, header map[string]string) (r reply, err error) {

@@ -20,6 +20,7 @@ type Verdict struct {
 	Unknown  int           // of which nobody can tell whether they took effect
 	Heard    int           // outcomes that a listener was told; each has two
 	Asked    int           // outcomes that no listener heard, and that were found by asking
+	Listed   int           // outcomes that who was away is told, as they are kept
 	Looked   int           // last keys that were there for who asked behind them in their lane
 	Full     int           // times that there was no room
 	Moved    int           // epochs in which orders of one terminal were done, beyond the first of each
@@ -207,6 +208,33 @@ func (c *checking) line(o *order, end outcome) {
 			c.wrong("order %s has its outcome of %v, and the line was cut from %v to %v", o.name(c.name), end.AnsweredAt, cut.From, cut.To)
 		}
 		c.v.Caught = max(c.v.Caught, end.AnsweredAt.Sub(cut.To))
+	}
+}
+
+// judge holds the outcomes that an agent lists against those that it gives one by one: each once, and the same.
+func (l *listing) judge(terminal string, ends map[string]outcome, v *Verdict) {
+	for _, text := range l.wrong {
+		v.Wrong = append(v.Wrong, "terminal "+terminal+": "+text)
+	}
+	if len(l.ids) != len(l.texts) {
+		v.Doubled = append(v.Doubled, fmt.Sprintf("terminal %s: of %d outcomes that are listed %d are of one request", terminal, len(l.ids), 1+len(l.ids)-len(l.texts)))
+	}
+	gone := 0
+	for id, end := range ends {
+		text, listed := l.texts[id]
+		switch {
+		case end.absent:
+			gone++
+		case !listed:
+			v.Lost = append(v.Lost, fmt.Sprintf("terminal %s: the outcome of %s is kept, and not listed: %s", terminal, id, end.text))
+		case text != end.text:
+			v.Wrong = append(v.Wrong, fmt.Sprintf("terminal %s: the outcome of %s is listed as %s, and kept as %s", terminal, id, text, end.text))
+		default:
+			v.Listed++
+		}
+	}
+	if gone > 0 && l.first == 1 {
+		v.Lost = append(v.Lost, fmt.Sprintf("terminal %s: %d outcomes are not kept, and nobody is told that any has gone", terminal, gone))
 	}
 }
 

@@ -19,13 +19,14 @@ type run struct {
 	till *till
 	ends map[string]outcome
 	db   database
+	list *listing // nil: all that there is
 }
 
 // good is one in which all went well: one terminal, one lane, ten orders of which two were queued while the line was cut.
 func good() *run {
 	t := &till{Terminal: Terminal{ID: "t1"}, name: "n/t1", orders: make([][]order, 1), hears: []*listener{newListener("NATS"), newListener("HTTP")},
 		lanes: make([]door, 1), cut: []Span{{began.Add(time.Minute), began.Add(2 * time.Minute)}}}
-	r := &run{t, map[string]outcome{}, database{map[string]kv.Item{}, map[string]int64{}}}
+	r := &run{till: t, ends: map[string]outcome{}, db: database{map[string]kv.Item{}, map[string]int64{}}}
 	last, paid := "", int64(0)
 	for n := range 10 {
 		o := order{n: n, id: fmt.Sprint("id", n), accepted: began.Add(time.Duration(n) * time.Second)}
@@ -76,13 +77,22 @@ func (r *run) change(n int, f func(*outcome)) {
 
 func (r *run) verdict() (v Verdict) {
 	r.till.judge(r.ends, r.db, &v)
+	if r.list == nil {
+		r.list = &listing{first: 2, texts: map[string]string{}}
+		for id, end := range r.ends {
+			if !end.absent {
+				r.list.ids, r.list.texts[id] = append(r.list.ids, id), end.text
+			}
+		}
+	}
+	r.list.judge("t1", r.ends, &v)
 	(&Tills{tills: []*till{r.till}}).strangers(r.db, &v)
 	return v
 }
 
 func TestJudge_FindsNothingWhereAllIsWell(t *testing.T) {
 	v := good().verdict()
-	if v.Bad() || v.Accepted != 10 || v.Done != 8 || v.Refused != 2 || v.Cut != 2 || v.Heard != 18 || v.Asked != 1 || v.Moved != 1 || v.Caught != 5*time.Second {
+	if v.Bad() || v.Accepted != 10 || v.Done != 8 || v.Refused != 2 || v.Cut != 2 || v.Heard != 18 || v.Listed != 10 || v.Asked != 1 || v.Moved != 1 || v.Caught != 5*time.Second {
 		t.Errorf("%+v", v)
 	}
 }
@@ -119,6 +129,11 @@ func TestJudge_FindsWhatIsWrong(t *testing.T) {
 		"a key of nobody":            {func(r *run) { r.db.keys["n/t1/0/000099"] = kv.Item{} }, "wrong: key n/t1/0/000099 is there"},
 		"done while the line is cut": {func(r *run) { r.change(7, func(o *outcome) { o.AnsweredAt = began.Add(100 * time.Second) }) }, "wrong: order n/t1/0/000007 has its outcome of"},
 		"not there behind it":        {func(r *run) { r.till.absent = []string{"n/t1/0/000001"} }, "stale: key n/t1/0/000001"},
+		"not listed":                 {func(r *run) { r.list = &listing{texts: map[string]string{}} }, "lost: terminal t1: the outcome of id1 is kept, and not listed"},
+		"listed otherwise":           {func(r *run) { r.list = &listing{ids: []string{"id1"}, texts: map[string]string{"id1": "{}"}} }, "wrong: terminal t1: the outcome of id1 is listed as {}"},
+		"listed twice":               {func(r *run) { r.list = &listing{ids: []string{"id1", "id1"}, texts: map[string]string{"id1": "{}"}} }, "doubled: terminal t1: of 2 outcomes that are listed 2 are of one"},
+		"listed in no order":         {func(r *run) { r.list = &listing{wrong: []string{"outcome 3 is told after 4"}} }, "wrong: terminal t1: outcome 3"},
+		"gone without a word":        {func(r *run) { r.ends["id1"], r.list = outcome{absent: true}, &listing{first: 1} }, "lost: terminal t1: 1 outcomes are not kept"},
 		"not accepted":               {func(r *run) { r.till.say("order x can't be queued") }, "wrong: terminal t1: order x"},
 	} {
 		r := good()

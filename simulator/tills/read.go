@@ -57,11 +57,13 @@ func (w *Tills) Finish(ctx context.Context) (v Verdict, err error) {
 	if len(w.tills) == 0 {
 		return v, nil
 	}
-	ends := make([]map[string]outcome, len(w.tills))
+	ends, lists := make([]map[string]outcome, len(w.tills)), make([]listing, len(w.tills))
 	var work errgroup.Group
 	for i, t := range w.tills {
 		work.Go(func() (err error) {
-			ends[i], err = t.outcomes(ctx)
+			if ends[i], err = t.outcomes(ctx); err == nil {
+				lists[i], err = t.list(ctx, t.lanes[i%len(t.lanes)])
+			}
 			return err
 		})
 	}
@@ -73,6 +75,7 @@ func (w *Tills) Finish(ctx context.Context) (v Verdict, err error) {
 	}
 	for i, t := range w.tills {
 		t.judge(ends[i], db, &v)
+		lists[i].judge(t.ID, ends[i], &v)
 	}
 	w.strangers(db, &v)
 	return v, nil
@@ -116,6 +119,52 @@ func (t *till) outcome(ctx context.Context, d door, id string) (end outcome, err
 			return end, fmt.Errorf("%w: it is %s, %d %s: %w", errUnread, end.State, r.code, r.message, errors.Join(err, waits))
 		}
 	}
+}
+
+// listing is what an agent tells who was away, in the order in which it came.
+type listing struct {
+	first uint64
+	ids   []string
+	texts map[string]string // by id
+	wrong []string
+}
+
+// list reads all outcomes that an agent keeps, page by page.
+func (t *till) list(ctx context.Context, d door) (l listing, err error) {
+	l.texts = map[string]string{}
+	for last, more := uint64(0), true; more; {
+		r, err := d.after(ctx, last)
+		var page struct {
+			Results []json.RawMessage `json:"results"`
+			First   uint64            `json:"first,string"`
+			More    bool              `json:"more"`
+		}
+		if err == nil && r.code == bus.CodeOK {
+			err = json.Unmarshal(r.body, &page)
+		}
+		if err != nil || r.code != bus.CodeOK {
+			if waits := pace.Rest(ctx, again); waits != nil {
+				return l, fmt.Errorf("%w: outcomes after %d: %d %s: %w", errUnread, last, r.code, r.message, errors.Join(err, waits))
+			}
+			continue
+		}
+		if more = page.More; more && len(page.Results) == 0 {
+			return l, fmt.Errorf("%w: outcomes after %d: an empty page, and more", errUnread, last)
+		}
+		l.first = page.First
+		for _, raw := range page.Results {
+			one, err := read(string(raw))
+			if err != nil {
+				return l, err
+			}
+			if one.Number <= last {
+				l.wrong = append(l.wrong, fmt.Sprintf("outcome %d is told after %d", one.Number, last))
+			}
+			last = one.Number
+			l.ids, l.texts[one.ID] = append(l.ids, one.ID), one.text
+		}
+	}
+	return l, nil
 }
 
 // read reads the database, through any terminal.

@@ -77,6 +77,7 @@ type item struct {
 	key    string
 	lane   string
 	digest [digestSize]byte
+	result uint64    // counts outcomes; 0 while it has none
 	at     time.Time // by this machine's clock
 	since  time.Time // it has waited since then, as well as that is known; by a clock that nobody sets where it was queued by this process
 	state  State
@@ -116,18 +117,27 @@ type writtenOutcome struct {
 	Dropped  int               `cbor:"5,keyasint,omitempty"`
 	Position position.Position `cbor:"6,keyasint,omitempty"`
 	At       int64             `cbor:"7,keyasint"`
+	Number   uint64            `cbor:"8,keyasint,omitempty"` // counts outcomes; 0 of one from before they were counted
 }
 
 // item gives what is known of an entry.
 func (w *written) item(number uint64, size int) *item {
 	it := &item{number: number, id: w.ID, key: w.Key, lane: w.Lane, digest: w.Digest, at: time.Unix(0, w.At).UTC(), size: size}
 	if o := w.Outcome; o != nil {
-		it.state = Done
+		it.state, it.result = Done, w.number(number)
 		if o.Unknown {
 			it.state = Unsure
 		}
 	}
 	return it
+}
+
+// number is that of the outcome of an entry. Those that were not counted have that of their request.
+func (w *written) number(request uint64) uint64 {
+	if n := w.Outcome.Number; n != 0 {
+		return n
+	}
+	return request
 }
 
 // check says what can't be of an entry.
@@ -138,20 +148,21 @@ func (w *written) check() error {
 	return nil
 }
 
-// finish makes the entry one with an outcome.
-func (w *written) finish(o Outcome) {
+// finish makes the entry one with an outcome, which has a number.
+func (w *written) finish(o Outcome, number uint64) {
 	w.Body = nil
 	if len(o.Body) > maxBody {
 		o.Dropped, o.Body = len(o.Body), nil
 	}
 	w.Outcome = &writtenOutcome{Unknown: o.Unknown, Code: o.Code, Message: strings.ToValidUTF8(fmt.Sprintf("%.*s", maxSentence, o.Message), "?"), Body: o.Body,
-		Dropped: o.Dropped, Position: o.Position, At: o.At.UnixNano()}
+		Dropped: o.Dropped, Position: o.Position, At: o.At.UnixNano(), Number: number}
 }
 
 // Told is what applications are told of a request.
 type Told struct {
 	ID         string          `json:"id"`
-	State      string          `json:"state"` // queued, done or unknown
+	State      string          `json:"state"`                   // queued, done or unknown
+	Number     uint64          `json:"number,string,omitempty"` // counts outcomes, in the order in which they came
 	Key        string          `json:"key,omitempty"`
 	Lane       string          `json:"lane,omitempty"`
 	Service    string          `json:"service"`
@@ -166,14 +177,14 @@ type Told struct {
 	Dropped int `json:"dropped,omitempty"`
 }
 
-// told is what applications are told of an entry.
-func (w *written) told() Told {
+// told is what applications are told of an entry, the request of a number.
+func (w *written) told(number uint64) Told {
 	t := Told{ID: w.ID, State: Waiting.String(), Key: w.Key, Lane: w.Lane, Service: w.Service, Operation: w.Operation, QueuedAt: time.Unix(0, w.At).UTC()}
 	o := w.Outcome
 	if o == nil {
 		return t
 	}
-	t.State = w.item(0, 0).state.String()
+	t.State, t.Number = w.item(number, 0).state.String(), w.number(number)
 	t.AnsweredAt, t.Code, t.Error, t.Dropped = time.Unix(0, o.At).UTC(), o.Code, o.Message, o.Dropped
 	if json.Valid(o.Body) {
 		t.Body = o.Body

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/services/terminal/queue/lanes"
 )
 
@@ -157,6 +158,9 @@ func (q *Queue) Forget(id string, done func(error)) {
 
 // Get gives what applications are told of a request, by its id or its key. Errors: those of Store.Get.
 func (q *Queue) Get(id, key string) (Told, error) { return q.store.Get(id, key) }
+
+// After gives the outcomes that are kept after a number. Errors: those of Store.After.
+func (q *Queue) After(a notice.After) (Results, error) { return q.store.After(a) }
 
 // Count counts what there is.
 func (q *Queue) Count() Count { return q.store.Count() }

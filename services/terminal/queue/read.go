@@ -56,7 +56,7 @@ func CodeOf(err error) int {
 		return bus.CodeFull
 	case errors.Is(err, ErrBusy):
 		return bus.CodeBusy
-	case errors.Is(err, ErrReused), errors.Is(err, ErrWaits):
+	case errors.Is(err, ErrReused), errors.Is(err, ErrWaits), errors.Is(err, ErrBeyond):
 		return bus.CodeConflict
 	case errors.Is(err, ErrAbsent):
 		return bus.CodeAbsent

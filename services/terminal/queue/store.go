@@ -80,6 +80,7 @@ type Store struct {
 	ids    map[string]*item
 	keys   map[string]*item
 	done   []uint64 // numbers of what is done, in the order in which it was
+	over   []*item  // what has an outcome, in that order
 	unsure int
 }
 
@@ -104,11 +105,15 @@ func Open(dir, terminal string, used uint64, reserve func(upTo uint64) error, b 
 	if s.state.Last < used && (s.doubt || s.file.db == nil) {
 		s.state.Last = used
 	}
+	if s.file.db == nil { // no outcome has a number above those of requests
+		s.state.Results, s.state.Gone = used, used
+	}
 	return s, nil
 }
 
 func (s *Store) forget() {
-	s.state, s.items, s.ids, s.keys, s.done, s.unsure = record{Terminal: s.terminal}, map[uint64]*item{}, map[string]*item{}, map[string]*item{}, nil, 0
+	s.state, s.items, s.ids, s.keys = record{Terminal: s.terminal}, map[uint64]*item{}, map[string]*item{}, map[string]*item{}
+	s.done, s.over, s.unsure = nil, nil, 0
 }
 
 // Quarantined says why the file was set aside that was there when this one was opened, and what it is called now; nil when none was.
@@ -257,7 +262,7 @@ func (s *Store) Get(id, key string) (t Told, err error) {
 	if err != nil {
 		return t, err
 	}
-	return w.told(), nil
+	return w.told(it.number), nil
 }
 
 // Request gives what was queued under a number that waits. Errors: ErrAbsent, boltfile.ErrDamaged, ErrClosed.

@@ -515,7 +515,7 @@ func FuzzEntry(f *testing.F) {
 		r := asked(n)
 		w := written{ID: "x", Key: r.Key, Service: r.Service, Operation: r.Operation, Body: r.Body}
 		if n%2 == 0 {
-			w.finish(answered(n).Outcome)
+			w.finish(answered(n).Outcome, 1)
 		}
 		data, err := bus.Encode(w)
 		if err != nil {
@@ -528,7 +528,7 @@ func FuzzEntry(f *testing.F) {
 		if bus.Decode(data, &w) != nil || w.check() != nil {
 			return
 		}
-		it, told := w.item(1, len(data)), w.told()
+		it, told := w.item(1, len(data)), w.told(1)
 		if told.State != it.state.String() || (w.Outcome == nil) != (it.state == Waiting) {
 			t.Errorf("%+v is told as %+v", w, told)
 		}

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -41,6 +42,9 @@ type record struct {
 	Waiting      int `cbor:"6,keyasint"`
 	WaitingBytes int `cbor:"7,keyasint"`
 	KeptBytes    int `cbor:"8,keyasint"`
+	// Results is the highest number that an outcome was given, Gone the highest of one that went to make room for others.
+	Results uint64 `cbor:"9,keyasint,omitempty"`
+	Gone    uint64 `cbor:"10,keyasint,omitempty"`
 }
 
 func entryKey(number uint64) []byte {
@@ -77,6 +81,7 @@ func (s *Store) load() error {
 	}
 	if s.doubt = doubt; doubt {
 		s.state.Last += skipped
+		s.state.Results += uint64(max(skipped, s.state.Entries))
 	}
 	return nil
 }
@@ -129,7 +134,25 @@ func (s *Store) readAll(b *bolt.Bucket) error {
 	if err == nil && s.state != said {
 		err = fmt.Errorf("%w: there is %+v, and its state says %+v", boltfile.ErrDamaged, s.state, said)
 	}
-	return err
+	return errors.Join(err, s.arrange())
+}
+
+// arrange brings outcomes that were read into their order.
+func (s *Store) arrange() error {
+	slices.SortFunc(s.over, func(a, b *item) int { return cmp.Compare(a.result, b.result) })
+	s.done = nil
+	for _, it := range s.over {
+		if it.state == Done {
+			s.done = append(s.done, it.number)
+		}
+	}
+	if len(s.over) > 0 && s.state.Results == 0 { // they were not counted
+		s.state.Results = s.state.Last
+	}
+	if n := len(s.over); n > 0 && s.over[n-1].result > s.state.Results {
+		return fmt.Errorf("%w: an outcome has the number %d, and the last one was %d", boltfile.ErrDamaged, s.over[n-1].result, s.state.Results)
+	}
+	return nil
 }
 
 // keep notes an entry that is in the file. The lock is held, or nobody else is there.
@@ -139,6 +162,9 @@ func (s *Store) keep(it *item) {
 		s.keys[it.key] = it
 	}
 	s.count(it, 1)
+	if it.state != Waiting {
+		s.over = append(s.over, it)
+	}
 	switch it.state {
 	case Done:
 		s.done = append(s.done, it.number)
@@ -166,6 +192,9 @@ func (s *Store) drop(it *item) {
 		delete(s.keys, it.key)
 	}
 	s.count(it, -1)
+	if at, found := slices.BinarySearchFunc(s.over, it.result, byResult); found && it.state != Waiting {
+		s.over = slices.Delete(s.over, at, at+1)
+	}
 	switch it.state {
 	case Done:
 		if at := slices.Index(s.done, it.number); at >= 0 {
@@ -368,6 +397,7 @@ func (s *Store) finish(list []Finished) ([]Told, error) {
 	edits := make([]edit, 0, len(list))
 	over := make(map[uint64]bool, len(list)) // of two outcomes of one request the first counts
 	var told []Told
+	number := s.state.Results
 	for _, f := range list {
 		it := s.items[f.Number]
 		if it == nil || it.state != Waiting || over[f.Number] {
@@ -378,19 +408,22 @@ func (s *Store) finish(list []Finished) ([]Told, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrDisk, err)
 		}
-		w.finish(f.Outcome)
+		number++
+		w.finish(f.Outcome, number)
 		value, err := sealed(f.Number, &w)
 		if err != nil {
 			return nil, err
 		}
 		edits = append(edits, edit{old: it, new: w.item(f.Number, len(value)), value: value})
-		told = append(told, w.told())
+		told = append(told, w.told(f.Number))
 	}
 	state := change(s.state, edits)
+	state.Results = number
 	for i, kept := 0, len(s.done)+len(edits); i < len(s.done) && (kept > s.bounds.Kept || state.KeptBytes > s.bounds.KeptBytes); i++ {
 		gone := edit{old: s.items[s.done[i]]}
 		edits = append(edits, gone)
 		state = change(state, []edit{gone})
+		state.Gone = max(state.Gone, gone.old.result)
 		kept--
 	}
 	if len(edits) == 0 {

@@ -140,6 +140,9 @@ func TestCall_RefusesWhatIsNoRequest(t *testing.T) {
 		{"DELETE", "/v1/queue?key=x", nil, 404, "path"},
 		{"GET", "/v1/queue/x?key=x", nil, 404, "path"},
 		{"PUT", "/v1/queue/x", nil, 405, "method"},
+		{"GET", "/v1/queue?", nil, 404, "path"},
+		{"DELETE", "/v1/queue?after=1", nil, 404, "path"},
+		{"GET", "/v1/queue/x?after=1", nil, 404, "path"},
 	} {
 		r, body := call(t, address, c.method, c.path, "{}", c.headers...)
 		wantProblem(t, r, body, c.status, c.kind)
@@ -147,11 +150,19 @@ func TestCall_RefusesWhatIsNoRequest(t *testing.T) {
 			t.Errorf("%s %s: nothing says which method is right", c.method, c.path)
 		}
 	}
-	if r, body := call(t, address, "GET", "/v1/queue/x", ""); r.StatusCode != 200 || body != `{"id":"x","key":""}` {
-		t.Errorf("%d %s", r.StatusCode, body)
+	for path, want := range map[string]string{
+		"/v1/queue/x":                 `{"id":"x","key":"","after":0,"limit":0}`,
+		"/v1/queue?key=a%2Fb":         `{"id":"","key":"a/b","after":0,"limit":0}`,
+		"/v1/queue?after=0":           `{"id":"","key":"","after":0,"limit":0}`,
+		"/v1/queue?after=17&limit=50": `{"id":"","key":"","after":17,"limit":50}`,
+	} {
+		if r, body := call(t, address, "GET", path, ""); r.StatusCode != 200 || body != want {
+			t.Errorf("%s: %d %s", path, r.StatusCode, body)
+		}
 	}
-	if r, body := call(t, address, "GET", "/v1/queue?key=a%2Fb", ""); r.StatusCode != 200 || body != `{"id":"","key":"a/b"}` {
-		t.Errorf("%d %s", r.StatusCode, body)
+	for _, query := range []string{"after=", "after=-1", "after=1.5", "after=99999999999999999999", "after=1&after=2", "after=1&limit=0", "after=1&limit=x", "limit=5", "key=", "key=a&after=1", "key=a&key=b", "from=1", "after=1&from=2"} {
+		r, body := call(t, address, "GET", "/v1/queue?"+query, "")
+		wantProblem(t, r, body, http.StatusBadRequest, "malformed")
 	}
 	if r, body := call(t, address, "DELETE", "/v1/queue/x", ""); r.StatusCode != 409 || !strings.Contains(body, "x waits") {
 		t.Errorf("%d %s", r.StatusCode, body)

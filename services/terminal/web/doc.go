@@ -3,6 +3,7 @@
 //
 //	POST /v1/<service>/<operation>  a request; the answer, or a problem whose status is the error code
 //	GET  /v1/notices                what the pair tells this terminal, as server-sent events
+//	GET  /v1/queue                  what came of requests that were queued: of one, or of those after a number
 //	GET  /v1/status                 who serves, since when, what waits, how long the last takeover was felt
 //	GET  /v1/services               what there is to ask
 //	GET  /…                         the files of a kiosk; without any, a page that shows the state and lets one try a request

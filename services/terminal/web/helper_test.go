@@ -112,8 +112,8 @@ func (a *agent) Status() Status {
 	return s
 }
 
-func (a *agent) Queued(id, key string) bus.Reply {
-	return bus.Reply{Body: fmt.Appendf(nil, `{"id":%q,"key":%q}`, id, key)}
+func (a *agent) Queued(q Wanted) bus.Reply {
+	return bus.Reply{Body: fmt.Appendf(nil, `{"id":%q,"key":%q,"after":%d,"limit":%d}`, q.ID, q.Key, q.After.Number, q.After.Limit)}
 }
 
 func (a *agent) Forget(id string, answer func(bus.Reply)) {

@@ -1,35 +1,72 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
 )
 
-// queue answers what is asked of requests that were queued: of one by its id, or by ?key= by what it was queued under.
+// queue answers what is asked of requests that were queued: of one by its id, or by ?key= by what it was queued under, or by ?after= of those
+// whose outcomes came after a number.
 func (s *Server) queue(w http.ResponseWriter, r *http.Request, id string) {
-	key := r.URL.Query().Get("key")
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodDelete:
 		s.wrongMethod(w, r, "GET, DELETE")
-	case (id == "") == (key == "") || id == "" && r.Method == http.MethodDelete:
+	case id == "" && (r.URL.RawQuery == "" || r.Method == http.MethodDelete), id != "" && r.URL.RawQuery != "":
 		s.refuse(w, r, refusal(http.StatusNotFound, "path", "There is no such path", "it names no request that was queued, or two",
-			"Ask for /v1/queue/<id>, with what was answered when it was queued, or for /v1/queue?key=<key>."))
-	case !s.whole(w, r):
+			"Ask for /v1/queue/<id>, with what was answered when it was queued, for /v1/queue?key=<key>, or for /v1/queue?after=<number> and all that came of requests since."))
 	case r.Method == http.MethodGet:
-		s.answer(w, "", s.config.Agent.Queued(id, key))
-	default:
-		answered := make(chan bus.Reply, 1)
-		s.config.Agent.Forget(id, func(reply bus.Reply) { answered <- reply })
-		select {
-		case reply := <-answered:
-			s.answer(w, "", reply)
-		case <-r.Context().Done():
-		case <-s.stop:
-			w.Header().Set("Connection", "close")
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.within.write))
-			failed(bus.CodeUnknown, "this terminal's agent is stopping").tell(w)
+		q, p := wantedOf(id, r.URL.Query())
+		if p != nil {
+			s.refuse(w, r, p)
+		} else if s.whole(w, r) {
+			s.answer(w, "", s.config.Agent.Queued(q))
+		}
+	case s.whole(w, r):
+		s.forget(w, r, id)
+	}
+}
+
+// forget has a request forgotten.
+func (s *Server) forget(w http.ResponseWriter, r *http.Request, id string) {
+	answered := make(chan bus.Reply, 1)
+	s.config.Agent.Forget(id, func(reply bus.Reply) { answered <- reply })
+	select {
+	case reply := <-answered:
+		s.answer(w, "", reply)
+	case <-r.Context().Done():
+	case <-s.stop:
+		w.Header().Set("Connection", "close")
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.within.write))
+		failed(bus.CodeUnknown, "this terminal's agent is stopping").tell(w)
+	}
+}
+
+// wantedOf reads what somebody wants to know.
+func wantedOf(id string, values url.Values) (q Wanted, p *problem) {
+	q.ID, q.Key = id, values.Get("key")
+	for name, list := range values {
+		value, err := list[0], error(nil)
+		switch {
+		case len(list) > 1:
+			err = strconv.ErrSyntax
+		case name == "key" && len(values) == 1 && value != "":
+		case name == "after":
+			q.After.Number, err = strconv.ParseUint(value, 10, 64)
+		case name == "limit" && values.Has("after"):
+			if q.After.Limit, err = strconv.Atoi(value); q.After.Limit < 1 {
+				err = strconv.ErrRange
+			}
+		default:
+			err = strconv.ErrSyntax
+		}
+		if err != nil {
+			return q, failed(bus.CodeMalformed, fmt.Sprintf("behind the ? stands %.50q, and only key=KEY may, or after=NUMBER with limit=NUMBER", name+"="+value))
 		}
 	}
+	return q, nil
 }

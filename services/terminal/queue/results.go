@@ -1,0 +1,103 @@
+package queue
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/boltdb/bolt"
+
+	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/bus/outbox"
+	"github.com/hotpair/hotpair/services/strictjson"
+	"github.com/hotpair/hotpair/services/terminal/boltfile"
+)
+
+const (
+	// DefaultLimit is how many outcomes are given to who does not say, and MaxLimit how many at most; pageBytes bounds them together, the last
+	// one not counted.
+	DefaultLimit = 100
+	MaxLimit     = 1000
+	pageBytes    = 1 << 20
+)
+
+// ErrBeyond says that somebody asks for what comes after a number that was never given.
+var ErrBeyond = errors.New("no such outcome was ever told here")
+
+// Results are outcomes, in the order in which they came.
+type Results struct {
+	Results []Told `json:"results"`
+	// First is the lowest number from which on none has gone for want of room, Last the highest that there was.
+	First uint64 `json:"first,string"`
+	Last  uint64 `json:"last,string"`
+	More  bool   `json:"more"`
+}
+
+// byResult finds what has an outcome by the number of that.
+func byResult(it *item, number uint64) int { return cmp.Compare(it.result, number) }
+
+// After gives the outcomes that are kept after a number, as many as one page has. Errors: ErrBeyond, boltfile.ErrDamaged, ErrClosed.
+func (s *Store) After(a notice.After) (r Results, err error) {
+	list, r, err := s.after(a)
+	if err != nil {
+		return r, err
+	}
+	size := 0
+	err = s.file.view(func(b *bolt.Bucket) error {
+		for _, number := range list {
+			if b == nil {
+				return nil
+			}
+			if size >= pageBytes {
+				r.More = true
+				return nil
+			}
+			key := entryKey(number)
+			raw := b.Get(key)
+			if raw == nil {
+				continue // it has been forgotten since
+			}
+			data, err := boltfile.Unseal(key, raw)
+			var w written
+			if err == nil {
+				err = bus.Decode(data, &w)
+			}
+			if err != nil {
+				return fmt.Errorf("entry %d of the queue: %w", number, err)
+			}
+			t := w.told(number)
+			if strictjson.Depth(t.Body) > outbox.MaxDepth { // nobody could read the page; who asks for this one alone has it
+				t.Dropped, t.Body = len(t.Body), nil
+			}
+			size += len(data)
+			r.Results = append(r.Results, t)
+		}
+		return nil
+	})
+	return r, err
+}
+
+// after gives the numbers of the requests whose outcomes are a page, and what else it says.
+func (s *Store) after(a notice.After) (list []uint64, r Results, err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	r = Results{Results: []Told{}, First: s.state.Gone + 1, Last: s.state.Results}
+	if a.Number > r.Last {
+		return nil, r, fmt.Errorf("%w: you ask for what comes after %d, and the last one was %d. The directory of this terminal's agent is another one than it was: ask after 0",
+			ErrBeyond, a.Number, r.Last)
+	}
+	limit := min(a.Limit, MaxLimit)
+	if limit <= 0 {
+		limit = DefaultLimit
+	}
+	at, _ := slices.BinarySearchFunc(s.over, a.Number+1, byResult)
+	for _, it := range s.over[at:] {
+		if r.More = len(list) == limit; r.More {
+			break
+		}
+		list = append(list, it.number)
+	}
+	return list, r, nil
+}

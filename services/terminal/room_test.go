@@ -115,15 +115,25 @@ func diskFillsUp(t *testing.T, used bool) {
 		}
 		return time.Since(began) > 5*time.Second/2
 	})
+	a.stop() // it can be started while the disk is full
+	a, url = withHTTP(t, func(c *Config) { c.Data = dir })
+	before := a.inbox.Last() // numbers that may have been given are left out where there is no file
+	if c := a.queue.Count(); c.Waiting != accepted || used && before != uint64(heard) {
+		t.Errorf("after a start %+v and %d notices, want %d and %d", c, before, accepted, heard)
+	}
+	wantProblem(t, post(t, url+"/v1/till/sell", large, bus.HeaderQueue, "yes"), http.StatusInsufficientStorage, "nothing")
+	h = tells(t, a, "a", 2)
+	if got := post(t, url+"/v1/till/sell", "1"); got.status != http.StatusOK {
+		t.Errorf("who is not queued, after a start: %+v", got)
+	}
 	empty()
 	if got := queue(accepted); got.status != http.StatusAccepted {
 		t.Errorf("with room again: %+v", got)
 	}
 	accepted++
 	h.tell(large, `{"n":2}`)
-	heard += 2
-	if last := a.inbox.Last(); last != uint64(heard) {
-		t.Errorf("%d notices are kept, want %d", last, heard)
+	if last := a.inbox.Last(); last != before+2 {
+		t.Errorf("%d notices are kept, want 2 after %d", last, before)
 	}
 	done := newHost(t, a, "b")
 	done.takesQueue(3, 1, 1<<30, func(q bus.Request, answer func(bus.Reply)) {

@@ -79,6 +79,7 @@ type Store struct {
 	items  map[uint64]*item // by number
 	ids    map[string]*item
 	keys   map[string]*item
+	waits  []uint64 // numbers of what waits, rising; but for the first, some may be over
 	done   []uint64 // numbers of what is done, in the order in which it was
 	over   []*item  // what has an outcome, in that order
 	unsure int
@@ -113,7 +114,7 @@ func Open(dir, terminal string, used uint64, reserve func(upTo uint64) error, b 
 
 func (s *Store) forget() {
 	s.state, s.items, s.ids, s.keys = record{Terminal: s.terminal}, map[uint64]*item{}, map[string]*item{}, map[string]*item{}
-	s.done, s.over, s.unsure = nil, nil, 0
+	s.waits, s.done, s.over, s.unsure = nil, nil, nil, 0
 }
 
 // Quarantined says why the file was set aside that was there when this one was opened, and what it is called now; nil when none was.
@@ -202,16 +203,21 @@ func (s *Store) age(now time.Time) time.Duration {
 func (s *Store) bytes() int { return s.state.WaitingBytes + s.state.Waiting*outcomeRoom }
 
 // oldest that waits, nil if none does. A lock is held.
-func (s *Store) oldest() (first *item) {
-	if s.state.Waiting == 0 {
+func (s *Store) oldest() *item {
+	if len(s.waits) == 0 {
 		return nil
 	}
-	for _, it := range s.items {
-		if it.state == Waiting && (first == nil || it.number < first.number) {
-			first = it
+	return s.items[s.waits[0]]
+}
+
+// pass leaves out of what waits those at the beginning that do not any more. The lock is held.
+func (s *Store) pass() {
+	for len(s.waits) > 0 {
+		if it := s.items[s.waits[0]]; it != nil && it.state == Waiting {
+			return
 		}
+		s.waits = s.waits[1:]
 	}
-	return first
 }
 
 // known finds what was queued under the key of a request before. The error is ErrReused. A lock is held.

@@ -190,6 +190,38 @@ func TestStore_KeepsItsBounds(t *testing.T) {
 	}
 }
 
+// The first that waits is told of whichever have their outcome, also after a restart.
+func TestStore_TheFirstThatWaits(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir, Bounds{})
+	for n := range 4 {
+		if _, err := s.Put([]Request{asked(uint64(n + 1))}, begin.Add(time.Duration(n)*time.Second), always); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(n int) {
+		t.Helper()
+		for range 2 {
+			if got := s.Count().Oldest; n == 0 && !got.IsZero() || n > 0 && !got.Equal(begin.Add(time.Duration(n-1)*time.Second)) {
+				t.Errorf("%v, want that of %d", got, n)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = openStore(t, dir, Bounds{})
+		}
+	}
+	want(1)
+	finish(t, s, 2)
+	want(1)
+	finish(t, s, 1)
+	want(3)
+	finish(t, s, 4, 3)
+	want(0)
+	put(t, s, 1)
+	want(1) // all are queued at the same moment
+}
+
 // A clock that is set while requests wait, or was wrong when they were queued, keeps nobody from queueing more.
 func TestStore_ClocksThatAreYearsOff(t *testing.T) {
 	const year = 365 * 24 * time.Hour

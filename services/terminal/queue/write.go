@@ -162,7 +162,9 @@ func (s *Store) keep(it *item) {
 		s.keys[it.key] = it
 	}
 	s.count(it, 1)
-	if it.state != Waiting {
+	if it.state == Waiting {
+		s.waits = append(s.waits, it.number)
+	} else {
 		s.over = append(s.over, it)
 	}
 	switch it.state {
@@ -251,6 +253,7 @@ func (s *Store) write(state record, edits []edit) error {
 			s.keep(e.new)
 		}
 	}
+	s.pass()
 	s.state = state
 	return nil
 }

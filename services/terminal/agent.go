@@ -67,7 +67,7 @@ type Config struct {
 	BoundBytes int
 	// Queue bounds what applications queue, and what is kept of what came of it; 0 is the default of each.
 	Queue queue.Bounds
-	// HTTP is where applications come in that speak it. Without an address there is none; Network, Agent and Log are the agent's.
+	// HTTP is where applications come in that speak it. Without an address there is none; Network, Agent, Queue and Log are the agent's.
 	HTTP web.Config
 	// Token is required of applications, over NATS and HTTP; "": none is.
 	Token string
@@ -142,7 +142,7 @@ func New(c Config) *Agent {
 	a.table.standing.Since = time.Now()
 	a.table.standing.Measured = a.bell.ring
 	if c.HTTP.Listen != "" {
-		c.HTTP.Network, c.HTTP.Agent, c.HTTP.Token, c.HTTP.Log = c.Network, behind{a}, c.Token, a.log
+		c.HTTP.Network, c.HTTP.Agent, c.HTTP.Queue, c.HTTP.Token, c.HTTP.Log = c.Network, behind{a}, behind{a}, c.Token, a.log
 		a.web = web.New(c.HTTP)
 	}
 	a.looks.SetLimit(maxLooks)

@@ -27,7 +27,7 @@ func (a behind) Ask(q web.Question, answer func(bus.Reply)) {
 	a.ask(asked, asker{take: answer})
 }
 
-// Queued implements web.Agent.
+// Queued implements web.Queue.
 func (a behind) Queued(q web.Wanted) bus.Reply {
 	if q.ID == "" && q.Key == "" {
 		return a.results(q.After)
@@ -35,7 +35,7 @@ func (a behind) Queued(q web.Wanted) bus.Reply {
 	return a.kept(which{q.ID, q.Key})
 }
 
-// Forget implements web.Agent.
+// Forget implements web.Queue.
 func (a behind) Forget(id string, answer func(bus.Reply)) { a.forget(which{ID: id}, answer) }
 
 // Results implements web.Agent.
@@ -98,9 +98,7 @@ func (a behind) Metrics() []byte {
 		Queue:     figures.Queue{Waiting: c.Waiting, Bytes: c.Bytes, Unknown: c.Unsure, Kept: c.Done},
 		Takeovers: takeovers, Outages: outages, LastNotice: s.LastNotice, Answers: &a.answers, Outcomes: &a.outcomes,
 	}
-	if c.Waiting > 0 {
-		f.Queue.Oldest = s.Now.Sub(c.Oldest)
-	}
+	f.Queue.Oldest = a.queue.Age()
 	return f.Page()
 }
 

@@ -22,15 +22,19 @@ type Agent interface {
 	Status() Status
 	// Metrics is a page of figures, as Prometheus reads it.
 	Metrics() []byte
+	// Results are the outcomes of queued requests that came last. Changed is closed for each.
+	Results() *Results
+	// Services are what there is to ask, as the host has told that serves, or that served last.
+	Services() []bus.AgentService
+}
+
+// Queue is what is asked of the agent's queue.
+type Queue interface {
 	// Queued says what came of requests that were queued, in an answer that is as one of a service: of one as JSON of queue.Told, of those
 	// after a number as JSON of queue.Results.
 	Queued(q Wanted) bus.Reply
 	// Forget has a request that was queued forgotten, which is over. answer is as in Ask.
 	Forget(id string, answer func(bus.Reply))
-	// Results are the outcomes of queued requests that came last. Changed is closed for each.
-	Results() *Results
-	// Services are what there is to ask, as the host has told that serves, or that served last.
-	Services() []bus.AgentService
 }
 
 // Wanted is what of requests that were queued somebody wants to know: what came of one, by its id or by the key that it was queued under, or

@@ -133,6 +133,7 @@ func serve(t testing.TB, c Config, change ...func(*Server)) (*Server, string) {
 	if c.Agent == nil {
 		c.Agent = &agent{}
 	}
+	c.Queue = &agent{}
 	s := New(c)
 	for _, f := range change {
 		f(s)

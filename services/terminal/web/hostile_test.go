@@ -284,7 +284,7 @@ func FuzzServeHTTP(f *testing.F) {
 	f.Add("OPTIONS", "/v1/kv/put", "", "Origin", "null", int64(-1))
 	f.Add("POST", "/v1/kv/put", "{", "Hotpair-Queue", "yes", int64(1<<40))
 	a := &agent{}
-	s := New(Config{Agent: a})
+	s := New(Config{Agent: a, Queue: a})
 	if err := s.openFiles(); err != nil {
 		f.Fatal(err)
 	}

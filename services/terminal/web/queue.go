@@ -24,7 +24,7 @@ func (s *Server) queue(w http.ResponseWriter, r *http.Request, id string) {
 		if p != nil {
 			s.refuse(w, r, p)
 		} else if s.whole(w, r) {
-			s.answer(w, "", s.config.Agent.Queued(q))
+			s.answer(w, "", s.config.Queue.Queued(q))
 		}
 	case s.whole(w, r):
 		s.forget(w, r, id)
@@ -34,7 +34,7 @@ func (s *Server) queue(w http.ResponseWriter, r *http.Request, id string) {
 // forget has a request forgotten.
 func (s *Server) forget(w http.ResponseWriter, r *http.Request, id string) {
 	answered := make(chan bus.Reply, 1)
-	s.config.Agent.Forget(id, func(reply bus.Reply) { answered <- reply })
+	s.config.Queue.Forget(id, func(reply bus.Reply) { answered <- reply })
 	select {
 	case reply := <-answered:
 		s.answer(w, "", reply)

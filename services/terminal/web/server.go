@@ -23,6 +23,7 @@ type Config struct {
 	// Network that Listen is of; nil is TCP.
 	Network bus.Network
 	Agent   Agent
+	Queue   Queue
 	// Files is the folder of a kiosk; "": the agent's own page is shown.
 	Files string
 	// Origins of pages that may ask beside those that are served here, as browsers write them: https://till.example

@@ -64,6 +64,7 @@ type books struct {
 	ids                             map[uint64]string // of what was queued
 	begun                           uint64
 	finishing, finished, forgetting map[uint64]bool
+	of                              map[uint64]uint64 // requests, by the number of the outcome
 }
 
 // A process that is killed at any moment has all that it said was queued, and each outcome that it said was there; no number stands for two.
@@ -75,7 +76,7 @@ func TestStore_SurvivesKill(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
 	dir, began := t.TempDir(), time.Now()
-	said := books{ids: map[uint64]string{}, finishing: map[uint64]bool{}, finished: map[uint64]bool{}, forgetting: map[uint64]bool{}}
+	said := books{ids: map[uint64]string{}, finishing: map[uint64]bool{}, finished: map[uint64]bool{}, forgetting: map[uint64]bool{}, of: map[uint64]uint64{}}
 	torn, under := 0, 0
 	for round := range many {
 		last := said.begun
@@ -112,6 +113,10 @@ func TestStore_SurvivesKill(t *testing.T) {
 				delete(said.finishing, n)
 			} else {
 				said.finished[n] = true
+				if other, is := said.of[one.Number]; is && other != n || one.Number == 0 {
+					t.Errorf("outcome %d is of %d, and was of %d", one.Number, n, other)
+				}
+				said.of[one.Number] = n
 			}
 		}
 		if s.Last() > said.begun || s.Last() < last && last > 0 && len(there) == 0 {

@@ -12,16 +12,11 @@ import (
 
 // Ground is what a main stands on. Each nil field is what the machine offers; a simulation brings its own.
 type Ground struct {
-	// Clock of leases and rights to answer.
-	Clock lease.Clock
-	// Wall is what the wall clock says.
-	Wall func() time.Time
-	// Built is when this program was; zero is what the binary says.
-	Built time.Time
-	// Network of bus, link, witness and operators.
-	Network bus.Network
-	// Start starts the host's processes.
-	Start process.Starter
+	Clock   lease.Clock      // of leases and rights to answer
+	Wall    func() time.Time // the wall clock
+	Built   time.Time        // when this program was built; zero is what the binary says
+	Network bus.Network      // of bus, link, witness and operators
+	Start   process.Starter  // starts the host's processes
 	// Overseer watches this main.
 	Overseer Overseer
 	// Restored is not nil when the host's data were restored from a backup and nobody has said what they are to be. Main does

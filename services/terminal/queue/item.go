@@ -154,8 +154,21 @@ func (w *written) finish(o Outcome, number uint64) {
 	if len(o.Body) > maxBody {
 		o.Dropped, o.Body = len(o.Body), nil
 	}
-	w.Outcome = &writtenOutcome{Unknown: o.Unknown, Code: o.Code, Message: strings.ToValidUTF8(fmt.Sprintf("%.*s", maxSentence, o.Message), "?"), Body: o.Body,
+	w.Outcome = &writtenOutcome{Unknown: o.Unknown, Code: o.Code, Message: sentence(o.Message), Body: o.Body,
 		Dropped: o.Dropped, Position: o.Position, At: o.At.UnixNano(), Number: number}
+}
+
+// sentence bounds what an answer says, where it is kept.
+func sentence(text string) string {
+	return strings.ToValidUTF8(fmt.Sprintf("%.*s", maxSentence, text), "?")
+}
+
+// Refused is the last answer to a request that is still queued: a host was asked, and another moment may bring another answer. It is of
+// this run of the agent, and no outcome.
+type Refused struct {
+	Code  int       `json:"code"`
+	Error string    `json:"error,omitempty"`
+	At    time.Time `json:"at"`
 }
 
 // Told is what applications are told of a request.
@@ -175,6 +188,9 @@ type Told struct {
 	Position   string          `json:"position,omitempty"`
 	// Dropped is how many bytes the body had, if it is not kept because there was no room for it.
 	Dropped int `json:"dropped,omitempty"`
+	// Refused is why it is still queued, if a host was asked.
+	Refused *Refused `json:"refused,omitempty"`
+	entry   uint64 // its number
 }
 
 // told is what applications are told of an entry, the request of a number.

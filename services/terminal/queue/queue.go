@@ -62,6 +62,7 @@ type Queue struct {
 	out       map[uint64]*try
 	tries     map[uint64]int // of what was sent or may have been, with Attempt
 	doubt     map[uint64]bool
+	refused   map[uint64]Refused // why what is still queued was not done when it was tried last
 	stopped   bool
 	complains time.Time
 }
@@ -97,7 +98,7 @@ func New(c Config) *Queue {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	q := &Queue{store: c.Store, config: c, work: make(chan struct{}, 1), guests: map[*lanes.Place]func(){}, out: map[uint64]*try{},
-		tries: map[uint64]int{}, doubt: map[uint64]bool{}}
+		tries: map[uint64]int{}, doubt: map[uint64]bool{}, refused: map[uint64]Refused{}}
 	waiting := c.Store.Waiting()
 	last := c.Store.Last()
 	if len(waiting) > 0 {
@@ -157,7 +158,18 @@ func (q *Queue) Forget(id string, done func(error)) {
 }
 
 // Get gives what applications are told of a request, by its id or its key. Errors: those of Store.Get.
-func (q *Queue) Get(id, key string) (Told, error) { return q.store.Get(id, key) }
+func (q *Queue) Get(id, key string) (Told, error) {
+	t, err := q.store.Get(id, key)
+	if err != nil || t.State != Waiting.String() {
+		return t, err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if r, known := q.refused[t.entry]; known {
+		t.Refused = &r
+	}
+	return t, nil
+}
 
 // After gives the outcomes that are kept after a number. Errors: those of Store.After.
 func (q *Queue) After(a notice.After) (Results, error) { return q.store.After(a) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -232,6 +233,50 @@ func TestQueue_TriesAgain(t *testing.T) {
 	}
 	if c := r.Count(); c.Done != 5 || c.Unsure != 0 {
 		t.Errorf("%+v", c)
+	}
+}
+
+// Who asks about a request that stays queued is told what it waits for, for as long as it does.
+func TestQueue_SaysWhatItWaitsFor(t *testing.T) {
+	r := run(t, t.TempDir(), Bounds{})
+	p := newPair(10)
+	var there atomic.Bool
+	p.judge = func(bus.Request) (bus.Reply, bool, error) {
+		if there.Load() {
+			return bus.Reply{}, false, nil
+		}
+		return bus.Reply{Code: bus.CodeAbsent, Message: "no service till"}, false, nil
+	}
+	ids := r.queue(2, "a")
+	refused := func(id string) *Refused {
+		told, err := r.Get(id, "")
+		if err != nil {
+			t.Error(err)
+		}
+		return told.Refused
+	}
+	if was := refused(ids[0]); was != nil {
+		t.Errorf("refused by nobody: %+v", was)
+	}
+	r.Attach(p.session(), "p", p.base)
+	processtest.Await(t, "the first to be refused", func() bool { return refused(ids[0]) != nil })
+	if was := refused(ids[0]); was.Code != bus.CodeAbsent || was.Error != "no service till" || was.At.IsZero() {
+		t.Errorf("%+v", was)
+	}
+	if was := refused(ids[1]); was != nil {
+		t.Errorf("it was not asked yet: %+v", was)
+	}
+	there.Store(true)
+	r.awaitIdle()
+	if was := refused(ids[0]); was != nil || r.state(ids[0]) != "done" {
+		t.Errorf("%+v", was)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Queue.mu.Lock()
+	defer r.Queue.mu.Unlock()
+	if n := len(r.refused); n != 0 {
+		t.Errorf("%d are kept of what is done", n)
 	}
 }
 

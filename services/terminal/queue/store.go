@@ -31,7 +31,7 @@ var (
 	// ErrReused says that a key stands for another request.
 	ErrReused = errors.New("key was used before for another request")
 	// ErrAbsent says that there is no such entry, any more or at all.
-	ErrAbsent = errors.New("nothing is known here under this id")
+	ErrAbsent = errors.New("nothing is known here under this id or key: it was not queued at this terminal, or it is forgotten")
 	// ErrWaits says that an entry has no outcome yet.
 	ErrWaits = errors.New("request waits, and may have taken effect")
 	// ErrClosed says that the store was closed.
@@ -268,7 +268,9 @@ func (s *Store) Get(id, key string) (t Told, err error) {
 	if err != nil {
 		return t, err
 	}
-	return w.told(it.number), nil
+	t = w.told(it.number)
+	t.entry = it.number
+	return t, nil
 }
 
 // Request gives what was queued under a number that waits. Errors: ErrAbsent, boltfile.ErrDamaged, ErrClosed.

@@ -61,6 +61,7 @@ func (q *Queue) finish() error {
 			q.lanes.Over(f.Number)
 			delete(q.tries, f.Number)
 			delete(q.doubt, f.Number)
+			delete(q.refused, f.Number)
 			continue
 		}
 		q.doubt[f.Number] = true
@@ -209,9 +210,13 @@ func (q *Queue) settled(t *try, reply bus.Reply, err error) {
 	if code == bus.CodeUnknown {
 		q.doubt[t.number] = true
 	}
-	if meaning, ok := q.lanes.Answered(t.number, code, !reply.Position.IsZero(), time.Now()); ok && meaning != lanes.Again {
+	meaning, ok := q.lanes.Answered(t.number, code, !reply.Position.IsZero(), time.Now())
+	switch {
+	case ok && meaning != lanes.Again:
 		q.finished = append(q.finished, Finished{t.number, Outcome{
 			Unknown: meaning == lanes.Unknown, Code: reply.Code, Message: reply.Message, Body: reply.Body, Position: reply.Position, At: time.Now()}})
+	case ok && err == nil:
+		q.refused[t.number] = Refused{Code: code, Error: sentence(reply.Message), At: time.Now().UTC()}
 	}
 	q.wake()
 }

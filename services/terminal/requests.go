@@ -154,6 +154,9 @@ func (a *Agent) read(q question, now time.Time) (*entry, int, string) {
 	if code, fault := sound(q); fault != "" {
 		return nil, code, fault
 	}
+	if _, given := q.header[bus.HeaderQueueKey]; given {
+		return nil, bus.CodeMalformed, queue.KeyAlone
+	}
 	if stray := bus.StrayHeader(q.header, bus.HeaderRequestID, bus.HeaderDeadline, bus.HeaderQueue, bus.HeaderLane); stray != "" {
 		return nil, bus.CodeMalformed, stray
 	}
@@ -171,7 +174,7 @@ func (a *Agent) read(q question, now time.Time) (*entry, int, string) {
 	if text := q.header.Get(bus.HeaderDeadline); text != "" {
 		d, err := time.ParseDuration(text)
 		if err != nil || d <= 0 || d > a.config.MaxDeadline {
-			return nil, bus.CodeMalformed, fmt.Sprintf("%s is not a duration up to %s", bus.HeaderDeadline, a.config.MaxDeadline)
+			return nil, bus.CodeMalformed, fmt.Sprintf("%s: %.40q is not a duration up to %s; write 5s, or 1m30s", bus.HeaderDeadline, text, a.config.MaxDeadline)
 		}
 		within = d
 	}

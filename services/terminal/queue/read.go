@@ -12,6 +12,9 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
+// KeyAlone is said of a request that names a key and is not to be queued. Done at once it would be done again when it is repeated.
+const KeyAlone = bus.HeaderQueueKey + " goes with " + bus.HeaderQueue + ": yes only; a request that is not queued is done once by " + bus.HeaderRequestID
+
 // Name gives what a header names, "" if it is not there, or says what is wrong with it.
 func Name(h nats.Header, header string) (value, wrong string) {
 	list, given := h[header]
@@ -22,7 +25,7 @@ func Name(h nats.Header, header string) (value, wrong string) {
 		value = list[0]
 	}
 	if value == "" || len(value) > MaxName || !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return "", fmt.Sprintf("%s: it has 1 to %d bytes that can be printed, and %.80q has not", header, MaxName, value)
+		return "", fmt.Sprintf("%s: %.80q is not a name; one has 1 to %d bytes, all of them printable", header, value, MaxName)
 	}
 	return value, ""
 }

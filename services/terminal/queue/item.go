@@ -190,7 +190,7 @@ type Told struct {
 	Dropped int `json:"dropped,omitempty"`
 	// Refused is why it is still queued, if a host was asked.
 	Refused *Refused `json:"refused,omitempty"`
-	entry   uint64 // its number
+	entry   uint64   // its number
 }
 
 // told is what applications are told of an entry, the request of a number.

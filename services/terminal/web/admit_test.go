@@ -139,6 +139,9 @@ func TestCall_RefusesWhatIsNoRequest(t *testing.T) {
 		{"GET", "/v1/queue", nil, 404, "path"},
 		{"DELETE", "/v1/queue?key=x", nil, 404, "path"},
 		{"GET", "/v1/queue/x?key=x", nil, 404, "path"},
+		{"GET", "/v1/queue?key=%zz", nil, 400, "malformed"},
+		{"GET", "/v1/queue?&", nil, 400, "malformed"},
+		{"GET", "/v1/queue/x?x", nil, 404, "path"},
 		{"PUT", "/v1/queue/x", nil, 405, "method"},
 		{"GET", "/v1/queue?", nil, 404, "path"},
 		{"DELETE", "/v1/queue?after=1", nil, 404, "path"},
@@ -164,8 +167,11 @@ func TestCall_RefusesWhatIsNoRequest(t *testing.T) {
 		r, body := call(t, address, "GET", "/v1/queue?"+query, "")
 		wantProblem(t, r, body, http.StatusBadRequest, "malformed")
 	}
-	if r, body := call(t, address, "DELETE", "/v1/queue/x", ""); r.StatusCode != 409 || !strings.Contains(body, "x waits") {
+	if r, body := call(t, address, "DELETE", "/v1/queue/x", ""); r.StatusCode != 409 || !strings.Contains(body, "x waits") || !strings.Contains(body, "Only what is over can be forgotten") {
 		t.Errorf("%d %s", r.StatusCode, body)
+	}
+	if r, body := call(t, address, "GET", "/v1/queue?key=absent", ""); r.StatusCode != 404 || !strings.Contains(body, "queue it, under its key") || !strings.Contains(body, `"done":"unknown"`) {
+		t.Errorf("%s", body)
 	}
 	if a.count() != 0 {
 		t.Errorf("asked %d times", a.count())

@@ -112,7 +112,7 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !found || !bus.ValidName(service) || !bus.ValidName(operation):
 		s.refuse(w, r, refusal(http.StatusNotFound, "path", "There is no such path",
-			fmt.Sprintf("%.100q is none of /v1/<service>/<operation>, %s, %s, %s and %s", r.URL.EscapedPath(), pathNotices, pathStatus, pathServices, pathMetrics),
+			fmt.Sprintf("%.100q is none of /v1/<service>/<operation>, %s, %s, %s, %s and %s", r.URL.EscapedPath(), pathQueue, pathNotices, pathStatus, pathServices, pathMetrics),
 			"Names are 1 to 64 letters, digits, hyphens and underscores; see GET "+pathServices+" for what there is."))
 	case r.Method != http.MethodPost:
 		s.wrongMethod(w, r, "POST")

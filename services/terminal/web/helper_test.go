@@ -113,6 +113,9 @@ func (a *agent) Status() Status {
 }
 
 func (a *agent) Queued(q Wanted) bus.Reply {
+	if q.ID+q.Key == "absent" {
+		return bus.Reply{Code: bus.CodeAbsent, Message: "nothing is known"}
+	}
 	return bus.Reply{Body: fmt.Appendf(nil, `{"id":%q,"key":%q,"after":%d,"limit":%d}`, q.ID, q.Key, q.After.Number, q.After.Limit)}
 }
 

@@ -39,7 +39,7 @@ type kind struct {
 var kinds = map[int]kind{
 	bus.CodeMalformed: {"malformed", "It can't be understood", "Mend it as the detail says, and ask again.", doneNothing},
 	bus.CodeForbidden: {"forbidden", "It is not allowed", "Ask for something else, or have it allowed.", doneNothing},
-	bus.CodeAbsent:    {"absent", "There is no such service, operation or thing", "See GET /v1/services for what there is.", doneNothing},
+	bus.CodeAbsent:    {"absent", "There is no such service, operation or thing", "GET /v1/services says which services and operations there are.", doneNothing},
 	bus.CodeConflict:  {"conflict", "It contradicts what is there", "Look at what is there, then decide. Give each request an id of its own.", doneNothing},
 	bus.CodeTooOld:    {"too-old", "The id is too old to know whether it was executed", "Look at the data, then decide.", doneUnknown},
 	bus.CodeTooLarge:  {"too-large", "It is too large", "Ask for less at a time.", doneNothing},

@@ -20,11 +20,15 @@ func (s *Server) queue(w http.ResponseWriter, r *http.Request, id string) {
 		s.refuse(w, r, refusal(http.StatusNotFound, "path", "There is no such path", "it names no request that was queued, or two",
 			"Ask for /v1/queue/<id>, with what was answered when it was queued, for /v1/queue?key=<key>, or for /v1/queue?after=<number> and all that came of requests since."))
 	case r.Method == http.MethodGet:
-		q, p := wantedOf(id, r.URL.Query())
+		q, p := wantedOf(id, r.URL.RawQuery)
 		if p != nil {
 			s.refuse(w, r, p)
 		} else if s.whole(w, r) {
-			s.answer(w, "", s.config.Queue.Queued(q))
+			if reply := s.config.Queue.Queued(q); q.ID+q.Key != "" {
+				s.ofQueue(w, reply)
+			} else {
+				s.answer(w, "", reply)
+			}
 		}
 	case s.whole(w, r):
 		s.forget(w, r, id)
@@ -37,7 +41,7 @@ func (s *Server) forget(w http.ResponseWriter, r *http.Request, id string) {
 	s.config.Queue.Forget(id, func(reply bus.Reply) { answered <- reply })
 	select {
 	case reply := <-answered:
-		s.answer(w, "", reply)
+		s.ofQueue(w, reply)
 	case <-r.Context().Done():
 	case <-s.stop:
 		w.Header().Set("Connection", "close")
@@ -47,7 +51,11 @@ func (s *Server) forget(w http.ResponseWriter, r *http.Request, id string) {
 }
 
 // wantedOf reads what somebody wants to know.
-func wantedOf(id string, values url.Values) (q Wanted, p *problem) {
+func wantedOf(id, query string) (q Wanted, p *problem) {
+	values, err := url.ParseQuery(query)
+	if err != nil || id == "" && len(values) == 0 {
+		return q, strangeQuery(query)
+	}
 	q.ID, q.Key = id, values.Get("key")
 	for name, list := range values {
 		value, err := list[0], error(nil)
@@ -65,8 +73,29 @@ func wantedOf(id string, values url.Values) (q Wanted, p *problem) {
 			err = strconv.ErrSyntax
 		}
 		if err != nil {
-			return q, failed(bus.CodeMalformed, fmt.Sprintf("behind the ? stands %.50q, and only key=KEY may, or after=NUMBER with limit=NUMBER", name+"="+value))
+			return q, strangeQuery(name + "=" + value)
 		}
 	}
 	return q, nil
+}
+
+func strangeQuery(what string) *problem {
+	return failed(bus.CodeMalformed, fmt.Sprintf("behind the ? stands %.50q, and only key=KEY may, or after=NUMBER with limit=NUMBER", what))
+}
+
+// ofQueue answers who asks about one request of the queue, whose errors want something else done than those of services.
+func (s *Server) ofQueue(w http.ResponseWriter, reply bus.Reply) {
+	var title, do string
+	switch reply.Code {
+	case bus.CodeAbsent:
+		title, do = "No such request is known here", "If you never heard that it was queued, queue it, under its key. Otherwise look at the data."
+	case bus.CodeConflict:
+		title, do = "It is not over", "GET "+pathQueue+"/<id> says what it waits for. Only what is over can be forgotten."
+	default:
+		s.answer(w, "", reply)
+		return
+	}
+	p := failed(reply.Code, reply.Message)
+	p.Title, p.Do, p.Done = title, do, doneUnknown // of what was queued
+	p.tell(w)
 }

@@ -163,7 +163,7 @@ func (c *Cluster) Run(ctx context.Context) (err error) {
 		}
 		err = errors.Join(err, c.dir.release())
 	}()
-	if c.ports, err = choosePorts(c.options.Port, own, c.options.Silent); err != nil {
+	if c.ports, err = choosePorts(c.options.Port, c.dir.portsBefore(), own, c.options.Silent); err != nil {
 		return err
 	}
 	if err := c.plan(); err != nil {

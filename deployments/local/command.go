@@ -56,7 +56,7 @@ to start each part by hand, are in the directory.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.Dir, "dir", "", "directory for all data; a used one is continued (default: a temporary one, removed at the end)")
-	f.IntVar(&o.Port, "port", DefaultPort, "base of all ports; 0 picks free ones")
+	f.IntVar(&o.Port, "port", DefaultPort, "base of all ports; 0 picks free ones, for a used directory those that it had")
 	f.IntVar(&o.Terminals, "terminals", 5, "number of terminals")
 	// For measuring: who runs terminals elsewhere has to derive their keys from the secret in a bundle of the cluster; and puts a root into its
 	// directory before, of which they have certificates, where the wires are to be TLS.

@@ -152,7 +152,7 @@ func TestClaim_TemporaryDirectoryIsRemoved(t *testing.T) {
 }
 
 func TestPorts_NameWhatIsInUseAndWhatToDo(t *testing.T) {
-	p, err := choosePorts(0, 3, false)
+	p, err := choosePorts(0, 0, 3, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,18 +161,49 @@ func TestPorts_NameWhatIsInUseAndWhatToDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	_, err = choosePorts(p.base, 3, false)
+	_, err = choosePorts(p.base, 0, 3, false)
 	if !errors.Is(err, ErrPort) || !strings.Contains(err.Error(), "terminal t3") || !strings.Contains(err.Error(), "--port") {
 		t.Errorf("%v", err)
 	}
-	if _, err := choosePorts(p.base, 2, true); err != nil {
+	if _, err := choosePorts(p.base, 0, 2, true); err != nil {
 		t.Errorf("a port that is not needed counts: %v", err)
 	}
-	if _, err := choosePorts(65530, 3, false); !errors.Is(err, ErrPort) {
+	if _, err := choosePorts(65530, 0, 3, false); !errors.Is(err, ErrPort) {
 		t.Errorf("%v", err)
 	}
 	if used := (ports{base: DefaultPort, terminals: MaxTerminals}).used(); len(used) != 9+3*MaxTerminals {
 		t.Errorf("%d ports, so two share one", len(used))
+	}
+}
+
+// TestPorts_FreeOnesStayThoseOfTheDirectory: its pair may have a table of terminals by now, which names them.
+func TestPorts_FreeOnesStayThoseOfTheDirectory(t *testing.T) {
+	o := Options{Dir: t.TempDir(), Terminals: 1, Environ: []string{}}
+	p, err := choosePorts(0, 0, 1, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := planned(t, o, p.base)
+	if before := c.dir.portsBefore(); before != 0 {
+		t.Errorf("%d before there was a cluster", before)
+	}
+	if err := c.writeFile(); err != nil {
+		t.Fatal(err)
+	}
+	before := c.dir.portsBefore()
+	if before != p.base {
+		t.Fatalf("%d, want %d", before, p.base)
+	}
+	if again, err := choosePorts(0, before, 1, false); err != nil || again.base != p.base {
+		t.Errorf("%d, want %d: %v", again.base, p.base, err)
+	}
+	l, err := net.Listen("tcp", p.terminal(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if other, err := choosePorts(0, before, 1, false); err != nil || other.base == p.base {
+		t.Errorf("%d, which is taken: %v", other.base, err)
 	}
 }
 

@@ -106,12 +106,16 @@ func (p ports) check() error {
 	return nil
 }
 
-// choosePorts settles the ports: those of the base that was asked for, or for base 0 a free block. The block lies below
-// the kernel's range for outgoing connections, for the reason given at DefaultPort.
-func choosePorts(base, terminals int, silent bool) (ports, error) {
+// choosePorts settles the ports: those of the base that was asked for, or for base 0 those that the directory had before,
+// if they are free, and else a free block. The block lies below the kernel's range for outgoing connections, for the
+// reason given at DefaultPort.
+func choosePorts(base, before, terminals int, silent bool) (ports, error) {
 	p := ports{base: base, terminals: terminals, silent: silent}
 	if base != 0 {
 		return p, p.check()
+	}
+	if p.base = before; before != 0 && p.check() == nil {
+		return p, nil
 	}
 	const lowest, highest, attempts = 10000, 32000, 50
 	var err error
@@ -122,6 +126,24 @@ func choosePorts(base, terminals int, silent bool) (ports, error) {
 		}
 	}
 	return ports{}, fmt.Errorf("no free block of %d ports found: %w", p.count(), err)
+}
+
+// portsBefore is the base of the ports that the cluster of a directory had, 0 if none is known. The pair's own table of
+// terminals, once it has one, still names them.
+func (d *directory) portsBefore() int {
+	f, err := ReadFile(d.path)
+	if err != nil {
+		return 0 // a new directory; what is damaged is written anew
+	}
+	_, port, err := net.SplitHostPort(f.Witness.Address)
+	if err != nil {
+		return 0
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return 0
+	}
+	return max(0, int(number)-offsetWitness)
 }
 
 // TerminalID is the id of the terminal with this index.

@@ -107,7 +107,7 @@ func shown(i standing.Interruption) *web.Interruption {
 	if i.At.IsZero() {
 		return nil
 	}
-	return &web.Interruption{At: i.At.UTC(), From: i.From, To: i.To, AwayMS: i.Away.Milliseconds(), Waiting: i.Waiting, FeltMS: i.Felt.Milliseconds()}
+	return &web.Interruption{At: i.At.UTC(), From: i.From, To: i.To, AwayMS: i.Away.Milliseconds(), Waiting: i.Waiting, FeltMS: i.Felt.Milliseconds(), GivenUp: i.GivenUp}
 }
 
 // words say a status; feels: the last takeover is still being felt.
@@ -124,14 +124,20 @@ func words(s web.Status, feels bool) string {
 		said += " " + wording.Count(uint64(s.Waiting), "request") + " without an answer yet, the first for " + wording.After(s.OldestMS) + "."
 	}
 	if i := s.LastTakeover; i != nil {
-		felt := "felt by no request"
+		var felt []string
 		switch {
 		case feels:
-			felt = "and its requests have no answer yet"
+			felt = append(felt, "and its requests have no answer yet")
 		case i.FeltMS > 0:
-			felt = "felt for " + wording.After(i.FeltMS)
+			felt = append(felt, "felt for "+wording.After(i.FeltMS))
 		}
-		said += fmt.Sprintf(" Host %s took over from %s at %s, %s.", i.To, i.From, wording.Time(i.At), felt)
+		if i.GivenUp > 0 {
+			felt = append(felt, wording.Count(uint64(i.GivenUp), "request")+" given up before")
+		}
+		if felt == nil {
+			felt = append(felt, "felt by no request")
+		}
+		said += fmt.Sprintf(" Host %s took over from %s at %s, %s.", i.To, i.From, wording.Time(i.At), strings.Join(felt, "; "))
 	}
 	return said
 }

@@ -301,6 +301,33 @@ func TestHTTP_StatusTellsOfATakeover(t *testing.T) {
 	}
 }
 
+// Requests that are given up while nobody serves are not forgotten by what says how an interruption was felt.
+func TestHTTP_StatusTellsOfWhatWasGivenUp(t *testing.T) {
+	a, url := withHTTP(t, nil)
+	answers := func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: []byte("{}")}) }
+	x := newHost(t, a, "x")
+	x.attach(1, 1, answers)
+	x.conn.Close()
+	processtest.Await(t, "that nobody serves", func() bool { return !behind{a.Agent}.Status().Serves })
+	for range 2 {
+		if got := post(t, url+"/v1/kv/put", `{}`, bus.HeaderDeadline, "20ms"); got.status != bus.CodeNobody {
+			t.Fatalf("%+v", got)
+		}
+	}
+	newHost(t, a, "y").attach(2, 1, answers)
+	s := behind{a.Agent}.Status()
+	if i := s.LastTakeover; i == nil || i.GivenUp != 2 || i.FeltMS != 0 || i.Waiting != 0 {
+		t.Errorf("%+v", i)
+	}
+	if !strings.Contains(s.Words, ", 2 requests given up before.") || strings.Contains(s.Words, "felt by no request") {
+		t.Error(s.Words)
+	}
+	newHost(t, a, "y").attach(2, 2, answers) // in place of the one before: nobody was without a host
+	if s := (behind{a.Agent}).Status(); s.LastOutage == nil || s.LastOutage.GivenUp != 0 {
+		t.Errorf("%+v", s.LastOutage)
+	}
+}
+
 // hearing reads server-sent events.
 type hearing struct {
 	*testing.T

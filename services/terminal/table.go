@@ -316,6 +316,9 @@ func (t *table) expire(e *entry) (given bool, relayed bool, replies []asker) {
 		return false, false, nil
 	}
 	t.remove(e)
+	if t.session == nil {
+		t.standing.GaveUp()
+	}
 	return true, e.relayed(), e.replies
 }
 

@@ -17,6 +17,7 @@ type Standing struct {
 	takeover, outage series
 	feeling          *series
 	felt             time.Time // since when what waits has had no answer
+	givenUp          int       // since the session ended
 }
 
 // series are the interruptions of a kind.
@@ -31,6 +32,7 @@ type Interruption struct {
 	Away     time.Duration
 	Waiting  int
 	Felt     time.Duration // from the last answer before it, or the first request in it, to the first answer after it; 0: nobody waited
+	GivenUp  int           // requests whose deadline passed in it: Felt knows nothing of them
 	From, To string
 }
 
@@ -47,9 +49,12 @@ type Session struct{ Host, Identity string }
 // Lost notes that the session has ended and no other one has come. was: there was one.
 func (s *Standing) Lost(was bool, now time.Time) {
 	if was {
-		s.Since = now
+		s.Since, s.givenUp = now, 0
 	}
 }
+
+// GaveUp notes that the deadline of a request has passed while no session was there.
+func (s *Standing) GaveUp() { s.givenUp++ }
 
 // Came notes that a session was attached, in place of another one (instead) or of none, with so many requests that have waited since a time.
 func (s *Standing) Came(next Session, instead bool, waiting int, since, now time.Time) {
@@ -61,7 +66,7 @@ func (s *Standing) Came(next Session, instead bool, waiting int, since, now time
 		record.last = Interruption{At: now, Waiting: waiting, From: s.host, To: next.Host}
 		record.total.Count++
 		if !instead {
-			record.last.Away = now.Sub(s.Since)
+			record.last.Away, record.last.GivenUp = now.Sub(s.Since), s.givenUp
 		}
 		if s.feeling = nil; waiting > 0 {
 			s.feeling, s.felt = record, since

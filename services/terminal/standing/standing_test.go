@@ -37,11 +37,13 @@ func TestStanding_SumsUpWhatWasFelt(t *testing.T) {
 	if (last != Interruption{At: at(13), Away: 3 * time.Second, Waiting: 2, Felt: 4 * time.Second, From: "b", To: "a"}) || (total != Total{Count: 2, Felt: 1, For: 4 * time.Second}) || measured != 1 || s.Feels() {
 		t.Errorf("%+v %+v, measured %d times", last, total, measured)
 	}
+	s.GaveUp() // while somebody was there, as far as is known
 	s.Lost(true, at(20))
+	s.GaveUp()
 	s.Came(a, false, 1, at(20), at(21))
 	s.Answered(at(22))
 	last, total = s.Outage()
-	if (last != Interruption{At: at(21), Away: time.Second, Waiting: 1, Felt: 2 * time.Second, From: "a", To: "a"}) || (total != Total{Count: 1, Felt: 1, For: 2 * time.Second}) {
+	if (last != Interruption{At: at(21), Away: time.Second, Waiting: 1, Felt: 2 * time.Second, GivenUp: 1, From: "a", To: "a"}) || (total != Total{Count: 1, Felt: 1, For: 2 * time.Second}) {
 		t.Errorf("%+v %+v", last, total)
 	}
 	if _, total := s.Takeover(); total.Count != 2 {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 
 	"github.com/boltdb/bolt"
 
@@ -26,8 +27,12 @@ const Most = 4096
 // maxKey bounds the id of a notice, in bytes.
 const maxKey = 256
 
-// ErrDisk says that a write or flush failed.
-var ErrDisk = errors.New("what became of fenced commands could not be written")
+var (
+	// ErrDisk says that a write or flush failed in a way that leaves open what is on the disk.
+	ErrDisk = errors.New("what became of fenced commands could not be written")
+	// ErrNoRoom says that the disk is full. What is in the file is as it was.
+	ErrNoRoom = errors.New("no room on the disk of this terminal")
+)
 
 var bucketName = []byte("commands")
 
@@ -42,7 +47,7 @@ type entry struct {
 	Number  uint64 `cbor:"6,keyasint"` // that applications know it by
 }
 
-// settled reports whether nothing more is to be done about it here.
+// settled reports whether nothing more is to be done about it here. One that is asked for counts as such: without its entry it is as it was.
 func (e *entry) settled() bool { return e.State != Taken && !e.Owed }
 
 // book is the file, and all that is in it. What writes is one goroutine; anybody reads.
@@ -118,6 +123,9 @@ func (b *book) database() (*bolt.DB, error) {
 		return b.db, nil
 	}
 	making := durable.Making(b.path)
+	if err := os.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) { // a try that found no room
+		return nil, err
+	}
 	db, err := boltfile.Open(making)
 	if err != nil {
 		return nil, err
@@ -147,7 +155,24 @@ func (b *book) get(id string) (e entry, ok bool) {
 	return e, ok
 }
 
-// put makes durable what became of a command. The error is ErrDisk.
+// remember notes what became of a command until the agent ends: there was no room to write it.
+func (b *book) remember(id string, e entry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.entries[id] = e
+}
+
+// full tells a disk without room from one that fails: an error of a write, not of a flush, after which nobody knows what is on the disk.
+func full(err error) bool {
+	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) && !errors.Is(err, syscall.EFBIG) {
+		return false
+	}
+	var system *fs.PathError
+	var named *os.LinkError
+	return errors.As(err, &named) || errors.As(err, &system) && system.Op != "sync" && system.Op != "fsync"
+}
+
+// put makes durable what became of a command. Errors: ErrNoRoom, after which all is as it was; ErrDisk.
 func (b *book) put(id string, e entry) error {
 	gone := b.tooMany(id)
 	err := boltfile.Guard(func() error {
@@ -172,6 +197,9 @@ func (b *book) put(id string, e entry) error {
 			return bucket.Put([]byte(id), boltfile.Seal([]byte(id), data))
 		})
 	})
+	if full(err) {
+		return fmt.Errorf("%w: %w", ErrNoRoom, err)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrDisk, err)
 	}

@@ -2,6 +2,7 @@ package fence
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -26,9 +27,10 @@ const (
 // State of a command as applications see it.
 type State string
 
-// Open is what nothing is kept of here.
+// What becomes of a command here.
 const (
-	Open    State = "open"    // nobody at this terminal has taken it
+	asking  State = "asking"  // the pair is asked, or was when the agent ended: applications see it as open
+	Open    State = "open"    // nothing is kept of it: nobody at this terminal has taken it
 	Taken   State = "taken"   // it was handed out, and is not said to be done
 	Done    State = "done"    // an application has said that it was carried out
 	Late    State = "late"    // its time was over before it was taken
@@ -39,7 +41,7 @@ const (
 
 func (s State) known() bool {
 	switch s {
-	case Open, Taken, Done, Late, Unknown, Void, Gone:
+	case asking, Open, Taken, Done, Late, Unknown, Void, Gone:
 		return true
 	}
 	return false
@@ -122,7 +124,7 @@ func (f *Fence) Close() error { return f.book.close() }
 
 // State says what became of a command, by the id of its notice.
 func (f *Fence) State(id string) string {
-	if e, ok := f.book.get(id); ok {
+	if e, ok := f.book.get(id); ok && e.State != asking {
 		return string(e.State)
 	}
 	return string(Open)
@@ -202,9 +204,11 @@ func (f *Fence) work() error {
 		}
 	}
 	for _, q := range list {
-		if !q.done {
-			f.take(q)
-		} else if err := f.finish(q); err != nil {
+		do := f.take
+		if q.done {
+			do = f.finish
+		}
+		if err := do(q); err != nil {
 			return err
 		}
 	}
@@ -245,10 +249,13 @@ func (f *Fence) forgotten() error {
 	return nil
 }
 
-// become makes durable what became of a command, and tells it.
+// become makes durable what became of a command that is not handed out any more, and tells it.
 func (f *Fence) become(id string, e entry, s State, why string) error {
 	e.State, e.At = s, f.now().UnixNano()
-	if err := f.book.put(id, e); err != nil {
+	switch err := f.book.put(id, e); {
+	case errors.Is(err, ErrNoRoom): // after a restart the pair says it
+		f.book.remember(id, e)
+	case err != nil:
 		return err
 	}
 	if s == Unknown || s == Void {

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -239,5 +242,57 @@ func TestFence_QuestionsAreBounded(t *testing.T) {
 	}
 	if busy != 3 {
 		t.Errorf("%d are told busy", busy)
+	}
+}
+
+const fullDir = "HOTPAIR_TEST_FENCE_FULL"
+
+// TestFence_FullDisk: what there is no room to write down is not taken, and the agent lives; with room again it is.
+func TestFence_FullDisk(t *testing.T) {
+	dir := t.TempDir()
+	p := &pair{says: commands.First.String()}
+	f, _ := opened(t, dir, p)
+	step(t, f, 1, "a", false)
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	child := exec.Command(os.Args[0], "-test.run=^TestHelperFullDisk$", "-test.v")
+	child.Env = append(os.Environ(), fullDir+"="+dir)
+	if out, err := child.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	f, _ = opened(t, dir, p)
+	if code, said := step(t, f, 9_999, "a", false); code != bus.CodeOK || f.State("p/1/1/1") != "taken" {
+		t.Errorf("with room again: %d %s, %s", code, said, f.State("p/1/1/1"))
+	}
+}
+
+func TestHelperFullDisk(t *testing.T) {
+	dir := os.Getenv(fullDir)
+	if dir == "" {
+		return // only a child of TestFence_FullDisk has work here
+	}
+	p := &pair{says: commands.First.String()}
+	f, _ := opened(t, dir, p)
+	signal.Ignore(syscall.SIGXFSZ)
+	limit := uint64(6 * os.Getpagesize()) // less than the file is long: what it grows to fails as a disk without room does
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for n := uint64(2); refused < 3 && n < 9_999; n++ {
+		asked := len(p.asked)
+		switch code, said := step(t, f, n, "a", false); {
+		case code == bus.CodeFull && strings.Contains(said, "no room") && len(p.asked) == asked && f.State(fmt.Sprint("p/1/1/", n)) == "open":
+			refused++
+		case code == bus.CodeBusy && n > open/2: // what was taken is said to be done
+			f.hands = map[string]hand{}
+		case code == bus.CodeConflict && strings.HasPrefix(said, "unknown: "): // the room was gone between
+		case code != bus.CodeOK:
+			t.Fatalf("%d: %d %s", n, code, said)
+		}
+	}
+	if refused == 0 {
+		t.Error("there is always room: it proves nothing")
 	}
 }

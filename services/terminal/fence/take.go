@@ -2,6 +2,7 @@ package fence
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus"
@@ -16,33 +17,48 @@ const done = "done"
 // mostWaiting bounds who waits for one command: an application that asks again.
 const mostWaiting = 16
 
-// take has a command taken, if nobody here has it.
-func (f *Fence) take(q asked) {
+// noRoom is said when nothing can be written: it was not taken, nor is it known to be done.
+const noRoom = "the disk of this terminal has no room to write it down; make room, then ask again"
+
+// take has a command taken, if nobody here has it. That it is asked for is written down first: who finds no room for that has not taken it.
+func (f *Fence) take(q asked) error {
 	id := q.told.ID
 	if h, ok := f.hands[id]; ok && q.By != "" && h.by == q.By {
 		if e, _ := f.book.get(id); e.State == Taken {
 			q.answer(handed(&q.told, h.body))
-			return
+			return nil
 		}
 	}
-	if e, ok := f.book.get(id); ok {
+	e, there := f.book.get(id)
+	if there && e.State != asking {
 		refuse(q.answer, bus.CodeConflict, sentence(q.Number, e.State))
-		return
+		return nil
 	}
-	if there := f.flying[id]; there != nil {
-		if q.By == "" || there.by != q.By || len(there.waiting) >= mostWaiting {
+	if out := f.flying[id]; out != nil {
+		if q.By == "" || out.by != q.By || len(out.waiting) >= mostWaiting {
 			refuse(q.answer, bus.CodeConflict, fmt.Sprintf("taken: another application is taking notice %d", q.Number))
-			return
+			return nil
 		}
-		there.waiting = append(there.waiting, q.answer)
-		return
+		out.waiting = append(out.waiting, q.answer)
+		return nil
 	}
 	if len(f.flying)+len(f.hands) >= open {
 		refuse(q.answer, bus.CodeBusy, "too many commands are taken here and not said to be done; ask again")
-		return
+		return nil
+	}
+	if !there {
+		err := f.book.put(id, entry{State: asking, At: f.now().UnixNano(), Service: q.told.Service, Topic: q.told.Topic, Number: q.Number})
+		if errors.Is(err, ErrNoRoom) {
+			refuse(q.answer, bus.CodeFull, noRoom)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
 	f.flying[id] = &flight{told: q.told, by: q.By, waiting: []func(bus.Reply){q.answer}}
 	f.Ask(notice.OperationTake, f.taking(id, f.token(id)), func(r bus.Reply) { f.in.answer(answered{id: id, reply: r}) })
+	return nil
 }
 
 func (f *Fence) taking(id, token string) []byte {
@@ -92,7 +108,14 @@ func (f *Fence) judge(a answered) error {
 	e := entry{Service: q.told.Service, Topic: q.told.Topic, Number: q.told.Number, At: f.now().UnixNano()}
 	if t.Verdict == commands.First.String() {
 		e.State = Taken
-		if err := f.book.put(a.id, e); err != nil { // before anybody has it
+		switch err := f.book.put(a.id, e); { // before anybody has it
+		case errors.Is(err, ErrNoRoom): // the room that the question has taken is mostly enough
+			if err := f.become(a.id, e, Unknown, "it was taken, and there was no room to write that down"); err != nil {
+				return err
+			}
+			tell(bus.Reply{Code: bus.CodeConflict, Message: sentence(e.Number, Unknown)})
+			return nil
+		case err != nil:
 			return err
 		}
 		f.hands[a.id] = hand{by: q.by, body: t.Body, at: f.now()}
@@ -150,14 +173,18 @@ func (f *Fence) finish(q asked) error {
 	case ok && e.State == Done:
 	case ok && (e.State == Taken || e.State == Unknown):
 		e.State, e.Owed, e.At = Done, true, f.now().UnixNano()
-		if err := f.book.put(id, e); err != nil {
+		switch err := f.book.put(id, e); {
+		case errors.Is(err, ErrNoRoom):
+			refuse(q.answer, bus.CodeFull, noRoom)
+			return nil
+		case err != nil:
 			return err
 		}
 		delete(f.hands, id)
 		f.owe(id)
 	default:
 		s := Open
-		if ok {
+		if ok && e.State != asking {
 			s = e.State
 		}
 		refuse(q.answer, bus.CodeConflict, fmt.Sprintf("%s: notice %d was not handed out here, so it can't be done; take it first", s, q.Number))
@@ -202,5 +229,10 @@ func (f *Fence) paid(a answered) error {
 		return nil // again, later
 	}
 	e.Owed = false
-	return f.book.put(a.id, e)
+	err := f.book.put(a.id, e)
+	if errors.Is(err, ErrNoRoom) { // after a restart it is told again
+		f.book.remember(a.id, e)
+		return nil
+	}
+	return err
 }

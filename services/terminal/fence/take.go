@@ -18,7 +18,7 @@ const done = "done"
 const mostWaiting = 16
 
 // noRoom is said when nothing can be written: it was not taken, nor is it known to be done.
-const noRoom = "the disk of this terminal has no room to write it down; make room, then ask again"
+const noRoom = "there is no room on the disk of this terminal to write it down: nothing was taken, and what was done is not known to be"
 
 // take has a command taken, if nobody here has it. That it is asked for is written down first: who finds no room for that has not taken it.
 func (f *Fence) take(q asked) error {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 
 	"github.com/boltdb/bolt"
 
@@ -162,16 +161,6 @@ func (b *book) remember(id string, e entry) {
 	b.entries[id] = e
 }
 
-// full tells a disk without room from one that fails: an error of a write, not of a flush, after which nobody knows what is on the disk.
-func full(err error) bool {
-	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) && !errors.Is(err, syscall.EFBIG) {
-		return false
-	}
-	var system *fs.PathError
-	var named *os.LinkError
-	return errors.As(err, &named) || errors.As(err, &system) && system.Op != "sync" && system.Op != "fsync"
-}
-
 // put makes durable what became of a command. Errors: ErrNoRoom, after which all is as it was; ErrDisk.
 func (b *book) put(id string, e entry) error {
 	gone := b.tooMany(id)
@@ -197,7 +186,7 @@ func (b *book) put(id string, e entry) error {
 			return bucket.Put([]byte(id), boltfile.Seal([]byte(id), data))
 		})
 	})
-	if full(err) {
+	if durable.Full(err) {
 		return fmt.Errorf("%w: %w", ErrNoRoom, err)
 	}
 	if err != nil {

@@ -26,8 +26,12 @@ const Most = 4096
 // maxKey bounds the id of a notice, in bytes.
 const maxKey = 256
 
-// ErrDisk says that a write or flush failed.
-var ErrDisk = errors.New("what became of fenced commands could not be written")
+var (
+	// ErrDisk says that a write or flush failed in a way that leaves open what is on the disk.
+	ErrDisk = errors.New("what became of fenced commands could not be written")
+	// ErrNoRoom says that the disk is full. What is in the file is as it was.
+	ErrNoRoom = errors.New("no room on the disk of this terminal")
+)
 
 var bucketName = []byte("commands")
 
@@ -118,6 +122,9 @@ func (b *book) database() (*bolt.DB, error) {
 		return b.db, nil
 	}
 	making := durable.Making(b.path)
+	if err := os.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) { // a try that found no room
+		return nil, err
+	}
 	db, err := boltfile.Open(making)
 	if err != nil {
 		return nil, err
@@ -147,7 +154,7 @@ func (b *book) get(id string) (e entry, ok bool) {
 	return e, ok
 }
 
-// put makes durable what became of a command. The error is ErrDisk.
+// put makes durable what became of a command. Errors: ErrNoRoom, after which all is as it was; ErrDisk.
 func (b *book) put(id string, e entry) error {
 	gone := b.tooMany(id)
 	err := boltfile.Guard(func() error {
@@ -172,7 +179,10 @@ func (b *book) put(id string, e entry) error {
 			return bucket.Put([]byte(id), boltfile.Seal([]byte(id), data))
 		})
 	})
-	if err != nil {
+	switch {
+	case durable.Full(err):
+		return fmt.Errorf("%w: %w", ErrNoRoom, err)
+	case err != nil:
 		return fmt.Errorf("%w: %w", ErrDisk, err)
 	}
 	b.mu.Lock()

@@ -8,5 +8,5 @@
 // they hope for: nobody knows, or it was too late.
 //
 // The pair is what decides: a book that is lost or put back can only make a command unknown, never have it handed out again. A failed write
-// or flush is never tried again (R8): the agent ends.
+// or flush is never tried again (R8): the agent ends. A full disk is no such failure: nothing is handed out that can't be written down.
 package fence

@@ -2,6 +2,7 @@ package fence
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -70,6 +71,7 @@ type Fence struct {
 	flying map[string]*flight // by id of the command
 	owing  map[string]bool    // the pair is being told
 	hands  map[string]hand    // what this run has handed out
+	left   []string           // what was taken when the agent ended, and is not noted as unknown yet
 	tokens map[string]string  // of takings that had no answer, which may be asked again
 }
 
@@ -169,7 +171,7 @@ func (f *Fence) Run(ctx context.Context) error {
 	f.pay()
 	var look <-chan time.Time // nil while there is nothing to look for: many agents may run in one process, and most have no command
 	for {
-		if look == nil && (len(f.hands) > 0 || f.owes()) {
+		if look == nil && (len(f.hands) > 0 || len(f.left) > 0 || f.owes()) {
 			look = time.After(owedEvery)
 		}
 		var err error
@@ -180,7 +182,7 @@ func (f *Fence) Run(ctx context.Context) error {
 			err = f.work()
 		case <-look:
 			look = nil
-			err = f.forgotten()
+			err = errors.Join(f.leave(), f.forgotten())
 			f.pay()
 		}
 		if err != nil {
@@ -213,15 +215,27 @@ func (f *Fence) work() error {
 
 // recover finds what was taken and not said to be done when the agent ended: whether an application has it nobody knows.
 func (f *Fence) recover() error {
-	var list []string
 	for id, e := range f.book.entries {
 		if e.State == Taken {
-			list = append(list, id)
+			f.left = append(f.left, id)
 		}
 	}
-	for _, id := range list {
+	return f.leave()
+}
+
+// leave notes what recover has found. On a full disk that is done later, and nothing of it is handed out meanwhile.
+func (f *Fence) leave() error {
+	for ; len(f.left) > 0; f.left = f.left[1:] {
+		id := f.left[0]
 		e, _ := f.book.get(id)
-		if err := f.become(id, e, Unknown, "it was handed out, or was about to be, when this terminal's agent ended"); err != nil {
+		if e.State != Taken {
+			continue // an application has said that it was carried out
+		}
+		err := f.become(id, e, Unknown, "it was handed out, or was about to be, when this terminal's agent ended")
+		if errors.Is(err, ErrNoRoom) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -235,11 +249,15 @@ func (f *Fence) forgotten() error {
 		if !ok || e.State != Taken {
 			delete(f.hands, id)
 		} else if f.now().Sub(h.at) > commands.Patience {
-			delete(f.hands, id)
 			why := "no application says that it was carried out"
-			if err := f.become(id, e, Unknown, why); err != nil {
+			err := f.become(id, e, Unknown, why)
+			if errors.Is(err, ErrNoRoom) {
+				return nil // later
+			}
+			if err != nil {
 				return err
 			}
+			delete(f.hands, id)
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package fence
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus"
@@ -88,11 +89,18 @@ func (f *Fence) judge(a answered) error {
 		tell(a.reply)
 		return nil
 	}
+	token := f.tokens[a.id]
 	delete(f.tokens, a.id)
 	e := entry{Service: q.told.Service, Topic: q.told.Topic, Number: q.told.Number, At: f.now().UnixNano()}
 	if t.Verdict == commands.First.String() {
 		e.State = Taken
-		if err := f.book.put(a.id, e); err != nil { // before anybody has it
+		err := f.book.put(a.id, e) // before anybody has it
+		if errors.Is(err, ErrNoRoom) {
+			f.tokens[a.id] = token // this run may ask again, and is still the first
+			tell(bus.Reply{Code: bus.CodeFull, Message: err.Error() + "; nobody was handed it, and it can be taken once there is"})
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		f.hands[a.id] = hand{by: q.by, body: t.Body, at: f.now()}
@@ -106,7 +114,7 @@ func (f *Fence) judge(a answered) error {
 		tell(bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf("the pair says %.40q of it, which this agent does not know", t.Verdict)})
 		return nil
 	}
-	if err := f.become(a.id, e, s, sentence(e.Number, s)); err != nil {
+	if err := f.become(a.id, e, s, sentence(e.Number, s)); err != nil && !errors.Is(err, ErrNoRoom) { // the pair will say it again
 		return err
 	}
 	tell(bus.Reply{Code: bus.CodeConflict, Message: sentence(e.Number, s)})
@@ -150,7 +158,12 @@ func (f *Fence) finish(q asked) error {
 	case ok && e.State == Done:
 	case ok && (e.State == Taken || e.State == Unknown):
 		e.State, e.Owed, e.At = Done, true, f.now().UnixNano()
-		if err := f.book.put(id, e); err != nil {
+		err := f.book.put(id, e)
+		if errors.Is(err, ErrNoRoom) {
+			refuse(q.answer, bus.CodeFull, err.Error()+"; that it was carried out is not written down, and can be said again once there is")
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		delete(f.hands, id)
@@ -202,5 +215,8 @@ func (f *Fence) paid(a answered) error {
 		return nil // again, later
 	}
 	e.Owed = false
-	return f.book.put(a.id, e)
+	if err := f.book.put(a.id, e); !errors.Is(err, ErrNoRoom) { // else it is told again, later
+		return err
+	}
+	return nil
 }

@@ -95,8 +95,29 @@ func Asides(path string) (names []string, err error) {
 	return names, err
 }
 
+// begins is what bolt writes into a file that it makes, in pages.
+const begins = 4
+
+// tryRoom says whether there is room for a file that is made. bolt leaves one open that it can't make.
+func tryRoom(path string) error {
+	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(make([]byte, begins*os.Getpagesize())); err != nil {
+		return errors.Join(err, f.Close(), os.Remove(path))
+	}
+	return errors.Join(f.Truncate(0), f.Close())
+}
+
 // Open opens a file, made if it is not there.
 func Open(path string) (db *bolt.DB, err error) {
+	if err := tryRoom(path); err != nil {
+		return nil, err
+	}
 	err = Guard(func() (err error) {
 		db, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: lockWithin})
 		return err

@@ -226,7 +226,7 @@ func decide(ctx context.Context, c config.Host, log *slog.Logger) error {
 	if err != nil {
 		log.Warn("what is on disk can't be read; the updater will say so too, and nobody serves without it", "error", err)
 	}
-	return mainprocess.RunOn(ctx, c, log, mainprocess.Ground{Restored: restored})
+	return mainprocess.RunOn(ctx, c, log, mainprocess.Environment{Restored: restored})
 }
 
 // updaterMemory is what an updater may have before garbage is collected as often as usual, in bytes: it lives on some MB,

@@ -1,5 +1,5 @@
 // Package bus is how anything in hotpair talks: connections, every subject, every message and heartbeats; what gathers
-// and travels in packs is in package pack. The embedded NATS servers, and who may do what on them, are in package broker:
+// and travels in batches is in package batch. The embedded NATS servers, and who may do what on them, are in package broker:
 // whoever only connects, as every service does, does not carry a server.
 //
 // Why one package: a subject, the message on it and who may use it are one decision, and a reader should find it in

@@ -37,13 +37,13 @@ func BusinessSubject(service, operation string) string {
 	return "business." + service + "." + operation
 }
 
-// PackSubject is where a service that takes packs gets its requests.
-func PackSubject(service string) string { return "pack.business." + service }
+// BatchSubject is where a service that takes batches gets its requests.
+func BatchSubject(service string) string { return "pack.business." + service }
 
-// AnswersPrefix is the prefix of reply subjects for the packs of a service, so that its permission to answer is fixed.
+// AnswersPrefix is the prefix of reply subjects for the batches of a service, so that its permission to answer is fixed.
 func AnswersPrefix(service string) string { return "answers." + service }
 
-// DatabaseSubject is where a service reads and commits in its own key space; call is read, scan, commit or pack.
+// DatabaseSubject is where a service reads and commits in its own key space; call is read, scan, commit or batch.
 func DatabaseSubject(service, call string) string { return "db." + service + "." + call }
 
 // ServiceOfDatabaseSubject is the inverse of DatabaseSubject.

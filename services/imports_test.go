@@ -225,7 +225,7 @@ func forbidden(pkg, imported string) bool {
 func TestAgent_CarriesNoHost(t *testing.T) {
 	const agent = "services/terminal/hotpair-terminal"
 	may := []string{
-		agent, "bus", "bus/broker", "bus/keyrange", "bus/notice", "bus/outbox", "bus/pack",
+		agent, "bus", "bus/broker", "bus/keyrange", "bus/notice", "bus/outbox", "bus/batch",
 		"services/authority", "services/clocks", "services/commands", "services/config", "services/door", "services/durable", "services/enrolment", "services/evidence", "services/fault",
 		"services/histogram", "services/identity", "services/keyring", "services/launch", "services/lease", "services/level", "services/logs", "services/membership",
 		"services/notices", "services/operator/wording", "services/pace", "services/process", "services/refusals", "services/regular", "services/renewal",

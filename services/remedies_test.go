@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// remedyRef finds in a message what whoever reads it is told to do: a command, or something of the pair to start, stop, move or mend.
+// remedyRef finds in a message what whoever reads it is told to do: a command, or something of the pair to start, stop, move or fix.
 var remedyRef = regexp.MustCompile(`hotpair (?:admit(?: witness)?|alarms ack [a-z-]+|history diverged(?: --forget)?|pause|promote --force|restore finish|resume|switchover(?: --cancel)?|upgrade finish|verify --repair|cluster start)\b` +
 	`|hotpair (?:alarms|doctor|events|explain|history|settings|status|terminals(?: key| probe| list)?|upgrade|verify(?: --last)?)\b` +
 	`|(?i:\b(?:re)?start (?:it|one|both|this host|the (?:other )?(?:host|witness|agent)(?: that is wrong)?)\b|\bstop (?:it|this host|the host(?: with the lower epoch)?)\b)|\bstop %s` +

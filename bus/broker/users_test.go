@@ -83,7 +83,7 @@ func TestPermissions(t *testing.T) {
 		"heartbeat.updater", "heartbeat.terminal-if", "heartbeat.courier", "heartbeat.business.kv", "heartbeat.business.ledger",
 		bus.CallFacts.Subject(), bus.CallPrepare.Subject(), bus.CallServe.Subject(), bus.CallRequire.Subject(), bus.CallDrain.Subject(), bus.CallNote.Subject(), bus.CallHistory.Subject(), ofTerminalInterface.Subject(),
 		bus.CallAttach.Subject(), bus.CallDetach.Subject(), bus.CallDrainRequests.Subject(), bus.CallAskTerminals.Subject(),
-		"business.kv.put", "business.ledger.open", bus.PackSubject("kv"), bus.PackSubject("ledger"),
+		"business.kv.put", "business.ledger.open", bus.BatchSubject("kv"), bus.BatchSubject("ledger"),
 		"answers.kv.x.1", "answers.ledger.x.1",
 		"db.kv.pack", "db.kv.commit", "db.ledger.pack",
 		"inbox.main.x.1", "inbox.updater.x.1", "inbox.terminal-if.x.1", "inbox.courier.x.1", "inbox.business.kv.x.1", "inbox.business.ledger.x.1",

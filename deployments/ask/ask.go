@@ -36,7 +36,7 @@ const (
 )
 
 var (
-	// ErrQuestion says that a request can't be sent as it is; the text says what to mend.
+	// ErrQuestion says that a request can't be sent as it is; the text says what to fix.
 	ErrQuestion = errors.New("not a request")
 	// ErrTerminal says that no agent was reached: nothing was sent.
 	ErrTerminal = errors.New("no terminal reached")

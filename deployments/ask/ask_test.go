@@ -129,7 +129,7 @@ func TestCommand_SaysWhatHappenedAndWhatToDo(t *testing.T) {
 		exit int
 		says string
 	}{
-		"400": {Refused, "mend what the sentence names"},
+		"400": {Refused, "fix what the sentence names"},
 		"404": {Refused, "no such service"},
 		"409": {Refused, "contradicts"},
 		"410": {Refused, "look at the data"},
@@ -166,8 +166,8 @@ func TestCommand_AnIdOfOnesOwnKeepsItsAnswer(t *testing.T) {
 		args []string
 		says string
 	}{
-		{nil, "Once it is mended ask anew."},
-		{[]string{"--id", id}, "Once it is mended ask anew, with another --id than " + id + ", which keeps its answer."},
+		{nil, "Once it is fixed ask anew."},
+		{[]string{"--id", id}, "Once it is fixed ask anew, with another --id than " + id + ", which keeps its answer."},
 	} {
 		_, err := run(t, "", append([]string{"shop.500", "{}", "--terminal", f.server.URL()}, c.args...)...)
 		<-f.asked

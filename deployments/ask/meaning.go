@@ -68,7 +68,7 @@ func (f *Failure) advice() string {
 	}
 	switch f.Answer.Code {
 	case bus.CodeMalformed:
-		return "It can't be understood. Nothing was done: mend what the sentence names."
+		return "It can't be understood. Nothing was done: fix what the sentence names."
 	case bus.CodeAbsent:
 		return "There is no such service, operation or thing. Nothing was done."
 	case bus.CodeConflict:
@@ -80,7 +80,7 @@ func (f *Failure) advice() string {
 	case bus.CodeBusy:
 		return "The pair is busy. Nothing was done: ask again in a moment."
 	case bus.CodeFault:
-		const fault = "A fault of the service: its log says which (hotpair dev shows it). Once it is mended ask anew"
+		const fault = "A fault of the service: its log says which (hotpair dev shows it). Once it is fixed ask anew"
 		if f.Question.ID == "" {
 			return fault + "."
 		}

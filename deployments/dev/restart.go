@@ -62,7 +62,7 @@ func (d *dev) awaitServices(ctx context.Context) bool {
 			waiting.Go(func() {
 				if err := awaitReady(ctx, file, host, s.Name, operator.Process{}); err != nil && ctx.Err() == nil {
 					failed.Store(true)
-					d.screen.line(fmt.Sprintf("%v; mend it: the next change is tried", err))
+					d.screen.line(fmt.Sprintf("%v; fix it: the next change is tried", err))
 				}
 			})
 		}
@@ -115,7 +115,7 @@ func (d *dev) change(ctx context.Context, s folder.Service, file string) {
 	switch {
 	case ctx.Err() != nil, errors.Is(context.Cause(patience), errChanged):
 	case errors.Is(err, errNotReady):
-		d.screen.line(printable(file) + " has changed, but " + err.Error() + "; mend it: the next change is tried")
+		d.screen.line(printable(file) + " has changed, but " + err.Error() + "; fix it: the next change is tried")
 	case err != nil:
 		d.screen.line(printable(file) + " has changed, but the old program goes on: " + err.Error())
 	default:

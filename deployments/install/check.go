@@ -206,7 +206,7 @@ func (c *checks) disk() {
 	}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(at, &fs); err != nil {
-		c.stop("disk", "the disk of "+at+" can't be looked at: "+err.Error(), "mend it, or mount another one at "+c.place.Data)
+		c.stop("disk", "the disk of "+at+" can't be looked at: "+err.Error(), "fix it, or mount another one at "+c.place.Data)
 		return
 	}
 	if free := fs.Bavail * uint64(fs.Bsize); free < needed {
@@ -219,7 +219,7 @@ func (c *checks) disk() {
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 	case err != nil:
-		c.stop("disk", "the disk of "+at+" takes no writes: "+err.Error(), "mend it, or mount another one at "+c.place.Data)
+		c.stop("disk", "the disk of "+at+" takes no writes: "+err.Error(), "fix it, or mount another one at "+c.place.Data)
 	case took > slow:
 		c.warn("disk", fmt.Sprintf("an fsync at %s takes %s, and every update waits for one", at, took.Round(time.Millisecond)), "use a disk with a battery or of flash, or live with it")
 	}
@@ -300,7 +300,7 @@ func (c *checks) overrides() {
 	}
 	environ, err := readEnviron(c.place.on(c.place.Overrides))
 	if err != nil {
-		c.stop("settings", err.Error(), "mend it, or move it away: it would be read after what is joined")
+		c.stop("settings", err.Error(), "fix it, or move it away: it would be read after what is joined")
 		return
 	}
 	joined := c.place.Environ(c.bundle)

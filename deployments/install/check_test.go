@@ -151,7 +151,7 @@ func TestJoin_WhatItSaysToDoWorks(t *testing.T) {
 		do    func() error
 	}{
 		{"else move it away", func() error { return os.Rename(data, data+".old") }},
-		{"mend it, or move it away: it would be read", func() error { return os.Rename(own, own+".old") }},
+		{"fix it, or move it away: it would be read", func() error { return os.Rename(own, own+".old") }},
 		{"set the one that is wrong", func() error { j.Now = time.Now(); return nil }},
 		{"useradd --system", func() error { return os.WriteFile(users, known, 0o644) }},
 	} {

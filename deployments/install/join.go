@@ -140,7 +140,7 @@ func (j Joiner) write(who account, unit bool) (bool, error) {
 			j.Progress(step)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w; run hotpair join again when that is mended, it does the rest", step, err)
+			return fmt.Errorf("%s: %w; run hotpair join again when that is fixed, it does the rest", step, err)
 		}
 		return nil
 	}

@@ -117,7 +117,7 @@ func (l Leaver) Leave(ctx context.Context) (Left, error) {
 	}
 	for _, s := range steps {
 		if err := s.do(); err != nil {
-			return left, fmt.Errorf("%s: %w; run hotpair leave again when that is mended", s.name, err)
+			return left, fmt.Errorf("%s: %w; run hotpair leave again when that is fixed", s.name, err)
 		}
 		if l.Progress != nil {
 			l.Progress(s.name)

@@ -256,7 +256,7 @@ func plural(n int, one, more string) string {
 	return fmt.Sprintf("%d %s", n, more)
 }
 
-// clockCauses tells which clock is wrong. While those of the hosts differ that alone is told: it is what to mend first.
+// clockCauses tells which clock is wrong. While those of the hosts differ that alone is told: it is what to fix first.
 func clockCauses(f Facts, add func(id, format string, a ...any)) {
 	if !f.Built.IsZero() && f.Wall.Before(f.Built) {
 		add(ClockWrong, "the clock of host %s says %s, before this program was built (%s)", f.Host, f.Wall.UTC().Format(time.RFC3339), f.Built.UTC().Format(time.DateOnly))

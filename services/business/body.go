@@ -7,12 +7,12 @@ import (
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
-// maxAnswer bounds the body of an answer in bytes. It leaves room for the other answers in a pack below the largest
+// maxAnswer bounds the body of an answer in bytes. It leaves room for the other answers in a batch below the largest
 // message of the bus.
 const maxAnswer = 4 << 20
 
 // DecodeBody reads the JSON body of a request strictly (package strictjson): one value, in UTF-8, with the names that v has, each
-// once and letter by letter. An empty body is {}. The error is a 400 that says what to mend.
+// once and letter by letter. An empty body is {}. The error is a 400 that says what to fix.
 func DecodeBody(body []byte, v any) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		body = []byte("{}")

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/batch"
 	"github.com/hotpair/hotpair/bus/keyrange"
-	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/services/pace"
 )
 
@@ -47,7 +47,7 @@ type database struct {
 	conn *bus.Conn
 
 	mu      sync.Mutex
-	caller  *pack.Caller[bus.DatabaseCall, bus.DatabaseReply] // nil until there is a connection
+	caller  *batch.Caller[bus.DatabaseCall, bus.DatabaseReply] // nil until there is a connection
 	down    bool
 	changed chan struct{} // closed and replaced when the updater comes up
 }
@@ -60,7 +60,7 @@ func openDatabase(ctx context.Context, c bus.ConnConfig, service string) (*datab
 	if d.conn, err = reach(ctx, c); err != nil {
 		return nil, err
 	}
-	caller, err := pack.NewCaller[bus.DatabaseCall, bus.DatabaseReply](pack.CallerConfig[bus.DatabaseCall]{
+	caller, err := batch.NewCaller[bus.DatabaseCall, bus.DatabaseReply](batch.CallerConfig[bus.DatabaseCall]{
 		Conn:    d.conn,
 		Subject: bus.DatabaseSubject(service, "pack"),
 		Bound:   maxCalls,
@@ -112,7 +112,7 @@ func (d *database) call(ctx context.Context, q bus.DatabaseCall) (bus.DatabaseRe
 	switch {
 	case err == nil:
 		return reply, nil
-	case errors.Is(err, bus.ErrNobody), errors.Is(err, pack.ErrBusy):
+	case errors.Is(err, bus.ErrNobody), errors.Is(err, batch.ErrBusy):
 		return reply, errAway
 	case ctx.Err() != nil:
 		return reply, context.Cause(ctx)

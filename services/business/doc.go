@@ -2,7 +2,7 @@
 // all of them.
 //
 // A business process says what its operations do; the runtime does the rest: it connects to the host's bus, takes
-// requests in packs or one by one, gives each handler a transaction, commits once for each request, runs the handler
+// requests in batches or one by one, gives each handler a transaction, commits once for each request, runs the handler
 // again when another request was faster, repeats recorded answers, and waits out a restart of the updater.
 //
 // A process needs none of it: PROTOCOL.md says what goes over the bus, so that a business process can be written in

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/bus/batch"
 )
 
 // Bounds of what the process has taken and not yet answered. Beyond any a request is refused with 429.
@@ -35,7 +35,7 @@ type requests struct {
 	log     *slog.Logger
 	counts  map[string]*counts
 
-	unread atomic.Pointer[pack.Responder[bus.Request, bus.Reply]] // knows how much of what was answered nobody has read
+	unread atomic.Pointer[batch.Responder[bus.Request, bus.Reply]] // knows how much of what was answered nobody has read
 
 	epoch    atomic.Uint64 // highest in which a request has come
 	inFlight atomic.Int64
@@ -135,8 +135,8 @@ func notNow(op Operation, q bus.Request, code int, message string) bus.Reply {
 
 // backlog is what was answered and not read, in bytes.
 func (r *requests) backlog() int64 {
-	if packs := r.unread.Load(); packs != nil {
-		return packs.Backlog()
+	if batches := r.unread.Load(); batches != nil {
+		return batches.Backlog()
 	}
 	return 0
 }
@@ -188,5 +188,5 @@ func (r *requests) finish(up context.Context, stopWork context.CancelCauseFunc) 
 	}
 }
 
-// replySize estimates the bytes of a reply in a pack.
+// replySize estimates the bytes of a reply in a batch.
 func replySize(a bus.Reply) int { return len(a.Body) + len(a.Message) + 64 }

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/bus/batch"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/pace"
 )
@@ -23,7 +23,7 @@ const (
 	finishWithin = time.Second
 	// subscribeWithin bounds the round trip after which all subscriptions stand.
 	subscribeWithin = 5 * time.Second
-	// queueGroup is the group of packs: with a process that is still ending there may be two for a moment.
+	// queueGroup is the group of batches: with a process that is still ending there may be two for a moment.
 	queueGroup = "q"
 )
 
@@ -147,16 +147,16 @@ func (p place) serve(ctx, working context.Context, stopWork context.CancelCauseF
 	}
 	defer conn.Close()
 	requests := newRequests(service, db, log)
-	packs, err := pack.NewResponder(conn, bus.PackSubject(service.Name), queueGroup, replySize,
+	batches, err := batch.NewResponder(conn, bus.BatchSubject(service.Name), queueGroup, replySize,
 		func(q bus.Request, _ string, answer func(bus.Reply)) { requests.take(working, q, answer) },
 		func(m *nats.Msg, err error) {
-			log.Warn("Message is no pack of requests", "subject", m.Subject, "error", err)
+			log.Warn("Message is no batch of requests", "subject", m.Subject, "error", err)
 		})
 	if err != nil {
 		return err
 	}
-	defer packs.Close()
-	requests.unread.Store(packs)
+	defer batches.Close()
+	requests.unread.Store(batches)
 	// Last, so that who finds the service can use it.
 	registered, err := register(working, conn, requests)
 	if err != nil {
@@ -172,14 +172,14 @@ func (p place) serve(ctx, working context.Context, stopWork context.CancelCauseF
 	log.Info("Serving", "service", service.Name, "version", service.Version, "operations", service.names())
 
 	<-ctx.Done()
-	packs.Close()
+	batches.Close()
 	if err := registered.Stop(); err != nil {
 		log.Debug("Service could not be withdrawn", "error", err) // the connection is gone, and with it the service
 	}
 	finished := requests.finish(p.main.Up(), stopWork)
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
 	defer cancel()
-	if err := packs.Flush(leaving); err != nil {
+	if err := batches.Flush(leaving); err != nil {
 		log.Debug("Answers could not be sent before the end", "error", err) // the connection is gone, and who asked knows
 	}
 	return finished

@@ -16,7 +16,7 @@ import (
 )
 
 // register makes the process a service of NATS: discovery, statistics, and one endpoint for each operation, for those
-// who send one message for each request. The metadata tells terminal-if that it may send packs instead, and which levels the runtime knows.
+// who send one message for each request. The metadata tells terminal-if that it may send batches instead, and which levels the runtime knows.
 func register(ctx context.Context, conn *bus.Conn, r *requests) (micro.Service, error) {
 	service, err := micro.AddService(conn.Conn, micro.Config{
 		Name:        r.service.Name,

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// counts are kept for each operation, of requests in packs and of single ones alike.
+// counts are kept for each operation, of requests in batches and of single ones alike.
 type counts struct {
 	requests  atomic.Int64
 	errors    atomic.Int64

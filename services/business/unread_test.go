@@ -10,8 +10,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/batch"
 	"github.com/hotpair/hotpair/bus/bustest"
-	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
@@ -19,14 +19,14 @@ import (
 // request is busy at once, and once they are read the next one is served.
 func TestFault_A13_UnreadAnswersOfAProcessAreBounded(t *testing.T) {
 	free := make(bustest.Held)
-	answers := pack.NewAnswerer(free, func(r bus.Reply) int { return len(r.Body) }, func(_ bus.Request, _ string, answer func(bus.Reply)) {
+	answers := batch.NewAnswerer(free, func(r bus.Reply) int { return len(r.Body) }, func(_ bus.Request, _ string, answer func(bus.Reply)) {
 		answer(bus.Reply{Body: make([]byte, 1<<20)})
 	}, nil)
-	one := bustest.Pack(t, bus.Request{})
+	one := bustest.Batch(t, bus.Request{})
 	r := newRequests(Service{Operations: map[string]Operation{"get": {ReadOnly: true, Handler: func(context.Context, *Tx, json.RawMessage) (any, error) {
 		return nil, nil
 	}}}}, nil, slog.New(slog.DiscardHandler))
-	r.unread.Store(&pack.Responder[bus.Request, bus.Reply]{Answerer: answers})
+	r.unread.Store(&batch.Responder[bus.Request, bus.Reply]{Answerer: answers})
 	ask := func() int {
 		got := make(chan bus.Reply, 1)
 		r.take(t.Context(), bus.Request{Operation: "get", Remaining: int64(time.Minute)}, func(a bus.Reply) { got <- a })

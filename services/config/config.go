@@ -7,7 +7,7 @@
 //
 // Two things are done here because envconfig does not: it stops at the first fault and accepts an empty required
 // value. [Load] reports all faults of an environment in one error, each with variable, value and remedy, so that an
-// operator mends a file once. And a HOTPAIR_ name that no process knows is a fault, since the commonest one is a
+// operator fixes a file once. And a HOTPAIR_ name that no process knows is a fault, since the commonest one is a
 // misspelt name whose default then rules silently.
 //
 //	host, err := config.Load[config.Host](os.Environ())
@@ -32,7 +32,7 @@ import (
 // Prefix begins the name of every variable, an underscore follows it.
 const Prefix = "HOTPAIR"
 
-// ErrInvalid is what every error of Load is: the environment must be mended, trying again is no use. A process that
+// ErrInvalid is what every error of Load is: the environment must be fixed, trying again is no use. A process that
 // meets it ends with exit code 2.
 var ErrInvalid = errors.New("invalid environment")
 

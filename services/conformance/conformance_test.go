@@ -156,10 +156,10 @@ func TestBroken_FailsTheRuleThatItBreaks(t *testing.T) {
 		t.Fatal(err)
 	}
 	count := cases(t, "testdata/count.json")
-	packs := []string{"starts", "unknown-operation", "crashes"} // which Python can't break: the first has its own test, the others are of packs
+	batches := []string{"starts", "unknown-operation", "crashes"} // which Python can't break: the first has its own test, the others are of batches
 	for _, r := range rules {
 		name := r.name
-		if slices.Contains(packs, name) {
+		if slices.Contains(batches, name) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

@@ -81,7 +81,7 @@ func (t *trial) observe(ctx context.Context, number int, r stand.Request) observ
 		t.as = "" // the run of a timer that the case has set
 	}
 	t.stand.Forget()
-	o.answer, o.err = t.stand.Call(ctx, r, t.packs, t.options.Within)
+	o.answer, o.err = t.stand.Call(ctx, r, t.batches, t.options.Within)
 	o.calls, o.ticket = t.stand.Calls(), t.stand.Ticket(r)
 	if o.answer.Proof != "" {
 		o.unproven = t.stand.Proven(r, o.answer.Proof)
@@ -116,7 +116,7 @@ func (t *trial) note(calls []*stand.Call) {
 func (t *trial) deliver(ctx context.Context, r stand.Request, most int) (a stand.Answer, sent int, err error) {
 	until := time.Now().Add(2 * t.options.Within)
 	for sent = 1; ; sent++ {
-		a, err = t.stand.Call(ctx, r, t.packs, t.options.Within)
+		a, err = t.stand.Call(ctx, r, t.batches, t.options.Within)
 		switch {
 		case ctx.Err() != nil, sent >= most, time.Now().After(until), errors.Is(err, stand.ErrNoAnswer):
 			return a, sent, err

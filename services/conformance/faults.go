@@ -173,7 +173,7 @@ func conflictsBounded(ctx context.Context, u *suite) verdict {
 			n.Add(1)
 			answer(refusing(bus.CodeConflict, c))
 		}))
-		a, err := t.stand.Call(ctx, r, t.packs, t.options.Within)
+		a, err := t.stand.Call(ctx, r, t.batches, t.options.Within)
 		switch {
 		case err != nil:
 			return fmt.Errorf("after %d commits that lost: %w", n.Load(), err)
@@ -197,7 +197,7 @@ func refusedCalls(ctx context.Context, u *suite) verdict {
 			t.stand.SetFault(commits(func(c *stand.Call, _ func() (bus.DatabaseReply, bool), answer func(bus.DatabaseReply)) {
 				answer(refusing(code, c))
 			}))
-			a, err := t.stand.Call(ctx, r, t.packs, t.options.Within)
+			a, err := t.stand.Call(ctx, r, t.batches, t.options.Within)
 			if err == nil && a.Code != code {
 				err = fmt.Errorf("its commit is refused with %d, and it answers %s", code, said(a.Reply))
 			}
@@ -282,7 +282,7 @@ func recorded(ctx context.Context, u *suite) verdict {
 		if err := t.once(ctx, i, r, 1); err != nil {
 			return err
 		}
-		first, err := t.stand.Call(ctx, r, t.packs, t.options.Within)
+		first, err := t.stand.Call(ctx, r, t.batches, t.options.Within)
 		if err != nil {
 			return err
 		}
@@ -291,7 +291,7 @@ func recorded(ctx context.Context, u *suite) verdict {
 			return err
 		}
 		r.Attempt = 2
-		second, err := t.stand.Call(ctx, r, t.packs, t.options.Within)
+		second, err := t.stand.Call(ctx, r, t.batches, t.options.Within)
 		if err != nil {
 			return err
 		}
@@ -328,7 +328,7 @@ func idReused(ctx context.Context, u *suite) verdict {
 		}
 		r.Body = append(append([]byte(nil), r.Body...), ' ') // other bytes are another request
 		r.Attempt = 2
-		a, err := t.stand.Call(ctx, r, t.packs, t.options.Within)
+		a, err := t.stand.Call(ctx, r, t.batches, t.options.Within)
 		if err == nil && a.Code != bus.CodeConflict {
 			err = fmt.Errorf("another request under its number is answered %s", said(a.Reply))
 		}
@@ -367,7 +367,7 @@ func (u *suite) recording(ctx context.Context, as func(*stand.Request)) verdict 
 			r.Body = withName(r.Body)
 		}
 		as(&r)
-		first, err := t.stand.Call(ctx, r, t.packs, t.options.Within)
+		first, err := t.stand.Call(ctx, r, t.batches, t.options.Within)
 		if err != nil || first.Code == bus.CodeOK {
 			return err
 		}
@@ -375,7 +375,7 @@ func (u *suite) recording(ctx context.Context, as func(*stand.Request)) verdict 
 			return fmt.Errorf("it is answered %s, and there are %d commits that record this", said(first.Reply), done)
 		}
 		r.Attempt++
-		second, err := t.stand.Call(ctx, r, t.packs, t.options.Within)
+		second, err := t.stand.Call(ctx, r, t.batches, t.options.Within)
 		if err == nil && (second.Code != first.Code || second.Message != first.Message) {
 			err = fmt.Errorf("it is answered %s, and sent again %s", said(first.Reply), said(second.Reply))
 		}
@@ -384,8 +384,8 @@ func (u *suite) recording(ctx context.Context, as func(*stand.Request)) verdict 
 }
 
 func crashes(ctx context.Context, u *suite) verdict {
-	if !u.packs {
-		return untried("only packs say at how many crashes a request was in flight")
+	if !u.batches {
+		return untried("only batches say at how many crashes a request was in flight")
 	}
 	at := u.writing()
 	if len(at) == 0 {
@@ -394,7 +394,7 @@ func crashes(ctx context.Context, u *suite) verdict {
 	return of(u.replay(ctx, at[:1], func(t *trial, _ int, r stand.Request) error {
 		r.Attempt, r.Crashes = 4, 3
 		for range 2 {
-			a, err := t.stand.Call(ctx, r, t.packs, t.options.Within)
+			a, err := t.stand.Call(ctx, r, t.batches, t.options.Within)
 			if err != nil {
 				return err
 			}

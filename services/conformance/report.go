@@ -36,7 +36,7 @@ type Report struct {
 	Version    string   `json:"version,omitempty"`
 	Command    []string `json:"command"`
 	Operations []string `json:"operations"`
-	Packs      bool     `json:"packs"` // requests were sent in packs
+	Batches    bool     `json:"packs"` // requests were sent in batches
 	Rules      []Result `json:"rules"`
 	Passed     int      `json:"passed"`
 	Failed     int      `json:"failed"`

@@ -50,7 +50,7 @@ func malformed(ctx context.Context, u *suite) verdict {
 	for _, name := range u.report.Operations {
 		for _, body := range shapes {
 			r := t.request(Case{Operation: name, Body: []byte(body)})
-			a, err := t.stand.Call(ctx, r, t.packs, u.options.Within)
+			a, err := t.stand.Call(ctx, r, t.batches, u.options.Within)
 			if err == nil && a.Wrong != "" {
 				err = errors.New(a.Wrong)
 			}
@@ -71,7 +71,7 @@ func unknownNames(ctx context.Context, u *suite) verdict {
 	}
 	return of(u.replay(ctx, at, func(t *trial, _ int, r stand.Request) error {
 		r.Body = withName(r.Body)
-		a, err := t.stand.Call(ctx, r, t.packs, t.options.Within)
+		a, err := t.stand.Call(ctx, r, t.batches, t.options.Within)
 		if err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func withName(body []byte) []byte {
 }
 
 func unknownOperation(ctx context.Context, u *suite) verdict {
-	if !u.packs {
+	if !u.batches {
 		return untried("it takes each request as a message of its own: what it does not listen to does not come to it")
 	}
 	t, err := u.open(ctx)
@@ -136,7 +136,7 @@ func atOnce(ctx context.Context, u *suite) verdict {
 	var all sync.WaitGroup
 	for i, r := range list {
 		all.Go(func() {
-			a, err := t.stand.Call(ctx, r, t.packs, t.options.Within)
+			a, err := t.stand.Call(ctx, r, t.batches, t.options.Within)
 			if err == nil && a.Wrong != "" {
 				err = errors.New(a.Wrong)
 			}
@@ -163,7 +163,7 @@ func deadline(ctx context.Context, u *suite) verdict {
 		hasty := r
 		hasty.Within = short
 		began := time.Now()
-		a, err := t.stand.Call(ctx, hasty, t.packs, short+grace)
+		a, err := t.stand.Call(ctx, hasty, t.batches, short+grace)
 		if err != nil {
 			return fmt.Errorf("with %s left when it came, and a commit that is not answered: %w", short, err)
 		}

@@ -316,7 +316,7 @@ func readsUnrecorded(ctx context.Context, u *suite) verdict {
 	}
 	return of(u.replay(ctx, at, func(t *trial, _ int, r stand.Request) error {
 		r.Attempt = 2
-		if _, err := t.stand.Call(ctx, r, t.packs, t.options.Within); err != nil {
+		if _, err := t.stand.Call(ctx, r, t.batches, t.options.Within); err != nil {
 			return err
 		}
 		for _, c := range t.stand.Calls() {

@@ -40,7 +40,7 @@ func ready(ctx context.Context, u *suite) verdict {
 	}
 	defer t.close(ctx)
 	for _, name := range u.report.Operations {
-		_, err := t.stand.Call(ctx, t.request(Case{Operation: name, Body: []byte("[]")}), u.packs, u.options.Within)
+		_, err := t.stand.Call(ctx, t.request(Case{Operation: name, Body: []byte("[]")}), u.batches, u.options.Within)
 		if err != nil {
 			return failed("right after the ping, %v", fmt.Errorf("%s: %w", name, err))
 		}
@@ -161,7 +161,7 @@ func ends(ctx context.Context, u *suite) verdict {
 				answer(reply)
 			}
 		}))
-		go func() { _, _ = t.stand.Call(ctx, r, t.packs, t.options.Within) }() // answered or not, it comes again
+		go func() { _, _ = t.stand.Call(ctx, r, t.batches, t.options.Within) }() // answered or not, it comes again
 		select {
 		case <-held:
 		case <-time.After(t.options.Within):

@@ -35,7 +35,7 @@ const discovered = "service-check"
 type suite struct {
 	options Options
 	dir     string
-	packs   bool
+	batches bool
 	cases   []Case
 	report  *Report
 	base    []observed // the cases without any fault
@@ -108,7 +108,7 @@ func (u *suite) learn(ctx context.Context) (verdict, error) {
 	}
 	defer t.close(ctx)
 	if u.about, u.undescribed = t.stand.Describe(ctx); u.undescribed == nil {
-		u.packs, u.report.Packs, u.report.Version = u.about.Packs, u.about.Packs, u.about.Version
+		u.batches, u.report.Batches, u.report.Version = u.about.Batches, u.about.Batches, u.about.Version
 		u.report.Operations = append(u.report.Operations, u.about.Operations(u.options.Name)...)
 	}
 	if u.cases = u.options.Cases; u.cases == nil {

@@ -1,7 +1,7 @@
 // Package console is the page at / of a host: the pair as it is, live, and what an operator may do about it.
 //
 // Why plain JavaScript and SVG: the page must open on whatever browser is at hand at three in the morning, from the
-// binary alone, and be read by whoever mends it. There is no build step, no library, and nothing is fetched from
+// binary alone, and be read by whoever fixes it. There is no build step, no library, and nothing is fetched from
 // anywhere but the host.
 //
 // What it guarantees: everything it shows comes from the operator interface (server-sent events of

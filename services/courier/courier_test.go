@@ -194,9 +194,9 @@ func (u *updater) Record(_ context.Context, o waybill.Outcome) (err error) {
 }
 
 // courierOf begins a courier. Its right holds until it is taken.
-func courierOf(t *testing.T, u *updater) (g *ground) {
+func courierOf(t *testing.T, u *updater) (g *environment) {
 	t.Helper()
-	g = &ground{
+	g = &environment{
 		updater: u, right: newRight(lease.BootClock), wall: time.Now, log: slog.New(slog.DiscardHandler), slots: make(chan struct{}, atOnce),
 		sent: new(atomic.Uint64), tries: new(atomic.Uint64), present: new(atomic.Pointer[round]),
 	}
@@ -210,7 +210,7 @@ func courierOf(t *testing.T, u *updater) (g *ground) {
 	return g
 }
 
-func (g *ground) may(epoch uint64, d time.Duration) {
+func (g *environment) may(epoch uint64, d time.Duration) {
 	g.right.set(lease.Right{Epoch: epoch, Until: lease.BootClock() + d})
 }
 
@@ -322,7 +322,7 @@ func TestCourier_OfABadReceiver(t *testing.T) {
 }
 
 // awaitState waits until main would be told something.
-func (u *updater) awaitState(g *ground, holds func(outbox.EmissionState) bool) {
+func (u *updater) awaitState(g *environment, holds func(outbox.EmissionState) bool) {
 	u.t.Helper()
 	var s outbox.EmissionState
 	for until := time.Now().Add(30 * time.Second); time.Now().Before(until); time.Sleep(time.Millisecond) {

@@ -45,7 +45,7 @@ func TestTarget_ThatFailsIsTriedByOneLane(t *testing.T) {
 }
 
 func TestTarget_RemembersSoMuchOnly(t *testing.T) {
-	x := newTarget(newRound(ground{wall: time.Now}, 1), "billing")
+	x := newTarget(newRound(environment{wall: time.Now}, 1), "billing")
 	for i := range 10 * mostRests {
 		x.failed(fmt.Sprint(i), answer{why: "no"}, 0)
 	}
@@ -123,7 +123,7 @@ func TestState_OfALaneThatFails(t *testing.T) {
 
 // TestState_FailsNoMore: when a target is set anew, and when nothing waits, whatever a try says that is on its way then.
 func TestState_FailsNoMore(t *testing.T) {
-	r := newRound(ground{wall: time.Now}, 1)
+	r := newRound(environment{wall: time.Now}, 1)
 	x := newTarget(r, "billing")
 	r.targets["billing"] = &running{target: x}
 	failing := func(what string, want bool) {

@@ -58,8 +58,8 @@ func (c Calls) Record(ctx context.Context, o waybill.Outcome) error {
 	return err
 }
 
-// ground is what a courier stands on.
-type ground struct {
+// environment is what a courier stands on.
+type environment struct {
 	updater Updater
 	right   *right
 	wall    func() time.Time
@@ -73,7 +73,7 @@ type ground struct {
 
 // round is the courier's work in one term.
 type round struct {
-	ground
+	environment
 	epoch uint64
 
 	mu      sync.Mutex
@@ -88,8 +88,8 @@ type running struct {
 	done chan struct{}
 }
 
-func newRound(g ground, epoch uint64) *round {
-	return &round{ground: g, epoch: epoch, targets: map[string]*running{}}
+func newRound(g environment, epoch uint64) *round {
+	return &round{environment: g, epoch: epoch, targets: map[string]*running{}}
 }
 
 // run works until ctx ends, and returns when nothing is on its way any more.

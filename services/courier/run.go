@@ -19,8 +19,8 @@ import (
 // subscribeWithin bounds the round trip after which all subscriptions stand.
 const subscribeWithin = 5 * time.Second
 
-// Ground is what a courier stands on. Each nil field is what the machine offers; a simulation brings its own.
-type Ground struct {
+// Environment is what a courier stands on. Each nil field is what the machine offers; a simulation brings its own.
+type Environment struct {
 	Network bus.Network
 	Clock   lease.Clock
 	Wall    func() time.Time
@@ -29,11 +29,11 @@ type Ground struct {
 
 // Run is the process. It returns nil when ctx has ended, and an error when the bus of main is gone.
 func Run(ctx context.Context, c config.Courier, log *slog.Logger) error {
-	return RunOn(ctx, c, log, Ground{})
+	return RunOn(ctx, c, log, Environment{})
 }
 
-// RunOn is Run on another ground than the machine.
-func RunOn(ctx context.Context, c config.Courier, log *slog.Logger, g Ground) error {
+// RunOn is Run on another environment than the machine.
+func RunOn(ctx context.Context, c config.Courier, log *slog.Logger, g Environment) error {
 	if g.Clock == nil {
 		g.Clock = lease.BootClock
 	}
@@ -55,11 +55,11 @@ func RunOn(ctx context.Context, c config.Courier, log *slog.Logger, g Ground) er
 	}
 	defer conns.Close()
 	var present atomic.Pointer[round]
-	var on ground
+	var on environment
 	heart := bus.NewHeart(conns.Control, bus.ProcessCourier, bus.HeartInterval(c.Lease), func() (bool, any) {
 		return true, on.state()
 	})
-	on = ground{
+	on = environment{
 		updater: Calls{conns.Traffic}, right: newRight(g.Clock), wall: g.Wall, dial: g.Dial, log: log, slots: make(chan struct{}, atOnce),
 		sent: new(atomic.Uint64), tries: new(atomic.Uint64), present: &present,
 	}
@@ -98,7 +98,7 @@ func RunOn(ctx context.Context, c config.Courier, log *slog.Logger, g Ground) er
 }
 
 // state is what main is told. What was counted is told without a right too: counters never fall while the process runs.
-func (g *ground) state() outbox.EmissionState {
+func (g *environment) state() outbox.EmissionState {
 	s := outbox.EmissionState{}
 	if r := g.present.Load(); r != nil {
 		s = r.state()
@@ -108,7 +108,7 @@ func (g *ground) state() outbox.EmissionState {
 }
 
 // takeRight takes the right to answer as main gives it.
-func (g *ground) takeRight(m *nats.Msg) {
+func (g *environment) takeRight(m *nats.Msg) {
 	var r lease.Right
 	if err := bus.DecodeJSON(m.Data, &r); err != nil {
 		g.log.Error("right to answer is unreadable", "error", err)
@@ -118,7 +118,7 @@ func (g *ground) takeRight(m *nats.Msg) {
 }
 
 // run works in each term of this host until ctx ends.
-func (g *ground) run(ctx context.Context) {
+func (g *environment) run(ctx context.Context) {
 	for {
 		epoch := g.right.await(ctx)
 		if epoch == 0 {

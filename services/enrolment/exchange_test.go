@@ -140,7 +140,7 @@ func TestExchange_NobodyProvesATokenByEcho(t *testing.T) {
 	}
 }
 
-// A refusal that no time mends ends the wait of an agent; any other one does not.
+// A refusal that no time fixes ends the wait of an agent; any other one does not.
 func TestExchange_FinalRefusals(t *testing.T) {
 	token := NewToken("shop", "till-7", time.Now())
 	for err, final := range map[error]bool{ErrExpired: true, ErrUsed: true, ErrVoid: true, errors.New("no issuing key here"): false} {

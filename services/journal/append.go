@@ -203,14 +203,14 @@ func (j *Journal) Fence(ctx context.Context, f Fence) (seq uint64, err error) {
 	return seq, nil
 }
 
-// Cut appends a cut. No user may be granted, so that nothing else moves the end: otherwise ErrFenced. Errors as of Fence.
-func (j *Journal) Cut(ctx context.Context, c Cut) (seq uint64, err error) {
+// Truncate appends a truncation. No user may be granted, so that nothing else moves the end: otherwise ErrFenced. Errors as of Fence.
+func (j *Journal) Truncate(ctx context.Context, c Truncation) (seq uint64, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if len(j.granted) > 0 {
 		return 0, fmt.Errorf("cut journal: %w: a session is open", ErrFenced)
 	}
-	if seq, err = j.mark(ctx, Message{Cut: &c}); err != nil {
+	if seq, err = j.mark(ctx, Message{Truncation: &c}); err != nil {
 		return 0, fmt.Errorf("cut journal at %v: %w", c.End.Position, err)
 	}
 	return seq, nil

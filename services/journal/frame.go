@@ -24,9 +24,9 @@ const (
 
 // Message is one message of a journal: exactly one field is set.
 type Message struct {
-	Frame *Frame `cbor:"1,keyasint,omitempty"`
-	Fence *Fence `cbor:"2,keyasint,omitempty"`
-	Cut   *Cut   `cbor:"3,keyasint,omitempty"`
+	Frame      *Frame      `cbor:"1,keyasint,omitempty"`
+	Fence      *Fence      `cbor:"2,keyasint,omitempty"`
+	Truncation *Truncation `cbor:"3,keyasint,omitempty"`
 }
 
 // Term names who writes: an epoch, which belongs to one host, and a number of a replication session of that host, which
@@ -92,9 +92,9 @@ type Fence struct {
 	Host string `cbor:"2,keyasint"` // that serves, or is about to serve, the epoch
 }
 
-// Cut says that entries before it which lie beyond End are void. It is the durable drop of a tail: nothing is ever
+// Truncation says that entries before it which lie beyond End are void. It is the durable drop of a tail: nothing is ever
 // deleted from a journal's end, because JetStream's deletions may come back after a crash.
-type Cut struct {
+type Truncation struct {
 	Term Term         `cbor:"1,keyasint"`
 	End  history.Mark `cbor:"2,keyasint"`
 }
@@ -146,7 +146,7 @@ func Decode(raw []byte) (Message, error) {
 // check refuses a message that says nothing, two things, or something that can't be.
 func (m *Message) check() error {
 	set := 0
-	for _, is := range []bool{m.Frame != nil, m.Fence != nil, m.Cut != nil} {
+	for _, is := range []bool{m.Frame != nil, m.Fence != nil, m.Truncation != nil} {
 		if is {
 			set++
 		}

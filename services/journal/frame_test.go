@@ -22,7 +22,7 @@ func messages(tb testing.TB) []Message {
 		frameOf(Term{4, 9}, history.Mark{}, entries),
 		frameOf(Term{3, 1}, journaltest.End(entries[:1]), entries[1:2]),
 		{Fence: &Fence{Term: Term{4, 9}, Host: "a"}},
-		{Cut: &Cut{Term: Term{4, 9}, End: journaltest.End(entries)}},
+		{Truncation: &Truncation{Term: Term{4, 9}, End: journaltest.End(entries)}},
 	}
 }
 

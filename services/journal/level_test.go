@@ -22,7 +22,7 @@ func TestLevel_Frames(t *testing.T) {
 	for name, m := range map[string]Message{
 		"frame": {Frame: NewFrame(Term{Epoch: 3, Session: 2}, history.Digest{}, []history.Stored{stored}, position.Position{Epoch: 3, Sequence: 6})},
 		"fence": {Fence: &Fence{Term: Term{Epoch: 3, Session: 2}, Host: "a"}},
-		"cut":   {Cut: &Cut{Term: Term{Epoch: 3, Session: 2}, End: stored.Mark()}},
+		"cut":   {Truncation: &Truncation{Term: Term{Epoch: 3, Session: 2}, End: stored.Mark()}},
 	} {
 		leveltest.Check(t, *rewrite, leveltest.Form[Message]{Name: name + ".bin", Encode: Encode, Decode: Decode}, m)
 	}

@@ -274,7 +274,7 @@ func (l *Log) append(ctx context.Context, entries []history.Stored, committed po
 }
 
 // Fence fences the journal and takes in everything up to the marker. A broken tail stays broken: Heal, or a probe's cut,
-// mends it.
+// fixes it.
 func (l *Log) Fence(ctx context.Context, f Fence) error {
 	if err := Acquire(ctx, l.reading); err != nil {
 		return err
@@ -297,9 +297,9 @@ func (l *Log) Fence(ctx context.Context, f Fence) error {
 // errNotTail says that a cut was asked for at a place that the tail does not have.
 var errNotTail = errors.New("not in the tail")
 
-// Cut drops durably what lies beyond end, which must be a mark of the tail, and heals a broken one. The caller has fenced
+// Truncate drops durably what lies beyond end, which must be a mark of the tail, and heals a broken one. The caller has fenced
 // the journal and set aside what must not be lost.
-func (l *Log) Cut(ctx context.Context, end history.Mark) error {
+func (l *Log) Truncate(ctx context.Context, end history.Mark) error {
 	if err := Acquire(ctx, l.reading); err != nil {
 		return err
 	}
@@ -313,7 +313,7 @@ func (l *Log) Cut(ctx context.Context, end history.Mark) error {
 	if !ok {
 		return fmt.Errorf("cut log at %v: %w: %w", end.Position, storage.ErrDiverged, errNotTail)
 	}
-	if _, err := l.journal.Cut(ctx, Cut{Term: term, End: end}); err != nil {
+	if _, err := l.journal.Truncate(ctx, Truncation{Term: term, End: end}); err != nil {
 		return err
 	}
 	_, err := l.read(ctx)
@@ -329,7 +329,7 @@ func (l *Log) Heal(ctx context.Context) error {
 	if broken == nil {
 		return nil
 	}
-	return l.Cut(ctx, end)
+	return l.Truncate(ctx, end)
 }
 
 // Refused gives the raw messages from the first refused one on, for setting aside; none when the tail is whole.

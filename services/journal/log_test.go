@@ -21,7 +21,7 @@ func TestLog_AppendsNothingBehindWhatItCouldNotRead(t *testing.T) {
 	if err := l.Fence(ctx, Fence{Term: Term{1, 1}, Host: "b"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := j.Cut(ctx, Cut{Term: Term{1, 1}, End: l.End()}); err != nil { // whose reading was given up
+	if _, err := j.Truncate(ctx, Truncation{Term: Term{1, 1}, End: l.End()}); err != nil { // whose reading was given up
 		t.Fatal(err)
 	}
 	info, err := j.Info(ctx)
@@ -71,7 +71,7 @@ func TestLog_WaitingHeedsTheDeadline(t *testing.T) {
 		"read":   func() error { return l.Read(ctx) },
 		"fence":  func() error { return l.Fence(ctx, Fence{Term: Term{6, 0}, Host: "b"}) },
 		"append": func() error { return l.Append(ctx, nil, l.End().Position) },
-		"cut":    func() error { return l.Cut(ctx, l.End()) },
+		"cut":    func() error { return l.Truncate(ctx, l.End()) },
 	} {
 		if err := wait(); !errors.Is(err, ErrBusy) {
 			t.Errorf("%s behind a reading: %v", name, err)

@@ -74,7 +74,7 @@ func TestFault_A13_WhatIsNotAppliedStaysInTheJournal(t *testing.T) {
 		}
 	}
 	entries = entries[:1904]
-	if err := l.Cut(ctx, entries[1903].Mark()); err != nil {
+	if err := l.Truncate(ctx, entries[1903].Mark()); err != nil {
 		t.Fatal(err)
 	}
 	same(1001)

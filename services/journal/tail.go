@@ -87,8 +87,8 @@ func (t *Tail) Take(seq uint64, m Message) (Verdict, error) {
 	case m.Fence != nil:
 		t.fence, t.guard = *m.Fence, seq
 		return Fenced, nil
-	case m.Cut != nil:
-		return t.cut(*m.Cut)
+	case m.Truncation != nil:
+		return t.truncate(*m.Truncation)
 	case m.Frame == nil:
 		return t.damage(fmt.Errorf("%w: empty message", ErrMalformed))
 	}
@@ -231,7 +231,7 @@ func (t *Tail) damage(err error) (Verdict, error) {
 }
 
 // cut drops what lies beyond a cut's end.
-func (t *Tail) cut(c Cut) (Verdict, error) {
+func (t *Tail) truncate(c Truncation) (Verdict, error) {
 	switch end := c.End.Position; {
 	case c.Term.Before(t.fence.Term):
 		return Void, nil

@@ -57,7 +57,7 @@ func fence(epoch, session uint64) Message {
 }
 
 func cutAt(epoch, session uint64, m history.Mark) Message {
-	return Message{Cut: &Cut{Term: Term{epoch, session}, End: m}}
+	return Message{Truncation: &Truncation{Term: Term{epoch, session}, End: m}}
 }
 
 func TestTail_TakesSkipsAndVoids(t *testing.T) {
@@ -181,7 +181,7 @@ func TestTail_Damaged(t *testing.T) {
 		"followed by a gap":          {zero, []Message{frameOf(Term{7, 1}, journaltest.End(one[:6]), one[6:])}, true},
 		"in what was applied":        {journaltest.End(one[:8]), []Message{frameOf(Term{7, 1}, journaltest.End(one[:6]), one[6:8])}, false},
 		"a gap behind it stays one":  {zero, []Message{frameOf(Term{7, 1}, journaltest.End(one[:6]), one[6:]), frameOf(Term{7, 1}, journaltest.End(one[:4]), one[4:5])}, true},
-		"a cut at the end mends all": {zero, []Message{frameOf(Term{7, 1}, journaltest.End(one[:6]), one[6:]), cutAt(7, 1, journaltest.End(one[:4]))}, false},
+		"a cut at the end fixes all": {zero, []Message{frameOf(Term{7, 1}, journaltest.End(one[:6]), one[6:]), cutAt(7, 1, journaltest.End(one[:4]))}, false},
 	} {
 		tail := NewTail(c.base)
 		_, _ = tail.Take(1, frameOf(Term{7, 1}, zero, one[:4]))

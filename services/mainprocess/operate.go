@@ -17,7 +17,7 @@ import (
 func (h *host) newServer(answers *registry.Registry) *web.Server {
 	socket := operator.SocketIn(h.config.Data, h.config.HTTPSocket)
 	if h.run.network != nil {
-		socket = "" // this ground has no files that somebody connects to
+		socket = "" // this environment has no files that somebody connects to
 	}
 	return web.NewServer(web.ServerConfig{
 		Listen: h.config.HTTP, Network: h.run.network, Operations: answers, Host: h, Backups: h.operations, Live: h.operations, Clock: h.clock, Log: h.log,

@@ -86,7 +86,7 @@ func (p *performer) perform(action role.Action) {
 				time.AfterFunc(a.Within-time.Since(asked), answer)
 			})
 	case role.Prepare:
-		bus.CallPrepare.Post(p.orders, bus.Prepare{Epoch: a.Epoch, AtLeast: a.AtLeast, Mend: a.Mend}, orderDeadline,
+		bus.CallPrepare.Post(p.orders, bus.Prepare{Epoch: a.Epoch, AtLeast: a.AtLeast, Repair: a.Repair}, orderDeadline,
 			func(r bus.Prepared, err error) {
 				why := failure(err)
 				p.driver.Give(role.Prepared{Serial: a.Serial, Position: r.Position, Unfit: why, Damaged: errors.Is(err, bus.ErrDamagedJournal)})

@@ -42,36 +42,36 @@ func stopDeadline(lease time.Duration) time.Duration { return 3*lease + 5*time.S
 // Run is `hotpair main`. It serves until ctx ends, then hands over or resigns, stops the processes, and closes the link
 // last. Errors: bus.ErrListen for a port in use, arbiter and process errors as they come.
 func Run(ctx context.Context, c config.Host, log *slog.Logger) error {
-	return RunOn(ctx, c, log, Ground{})
+	return RunOn(ctx, c, log, Environment{})
 }
 
-// RunOn is Run on another ground than the machine.
-func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) error {
+// RunOn is Run on another environment than the machine.
+func RunOn(ctx context.Context, c config.Host, log *slog.Logger, environment Environment) error {
 	inherit, err := process.Inherit(os.Environ())
 	if err != nil {
 		return err
 	}
-	if ground.Overseer == nil {
-		if ground.Overseer, err = supervisor.NewBeater(inherit); err != nil {
+	if environment.Overseer == nil {
+		if environment.Overseer, err = supervisor.NewBeater(inherit); err != nil {
 			return err
 		}
 	}
-	if ground.Clock == nil {
-		ground.Clock = lease.BootClock
+	if environment.Clock == nil {
+		environment.Clock = lease.BootClock
 	}
-	if ground.Wall == nil {
-		ground.Wall = time.Now
+	if environment.Wall == nil {
+		environment.Wall = time.Now
 	}
-	if ground.Built.IsZero() {
-		ground.Built = clocks.Built()
+	if environment.Built.IsZero() {
+		environment.Built = clocks.Built()
 	}
 	// What is below outlives ctx until the end is clean.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	h := &host{config: c, log: log, clock: ground.Clock, ctx: work,
-		run: run{network: ground.Network, incarnation: random64(), version: version.String(), pid: os.Getpid(), started: ground.Wall(), wall: ground.Wall, built: ground.Built,
-			held: hold{by: ground.Restored, found: make(chan *bus.Restored, 1)}}}
-	sealed, err := wires.OpenHost(c.TLS, c.Host, wires.Ground{Network: ground.Network, Data: c.Data, Keep: true}, log)
+	h := &host{config: c, log: log, clock: environment.Clock, ctx: work,
+		run: run{network: environment.Network, incarnation: random64(), version: version.String(), pid: os.Getpid(), started: environment.Wall(), wall: environment.Wall, built: environment.Built,
+			held: hold{by: environment.Restored, found: make(chan *bus.Restored, 1)}}}
+	sealed, err := wires.OpenHost(c.TLS, c.Host, wires.Environment{Network: environment.Network, Data: c.Data, Keep: true}, log)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	}
 	defer plan.Release()
 	h.processes = processes.New(processes.Config{
-		Host: c, Environ: os.Environ(), Users: users, Server: server, Conn: conns.Control, Traffic: plan, Network: h.run.network, Inherit: inherit, Begin: ground.Start,
+		Host: c, Environ: os.Environ(), Users: users, Server: server, Conn: conns.Control, Traffic: plan, Network: h.run.network, Inherit: inherit, Begin: environment.Start,
 		Watcher: h, Elsewhere: h, Machine: h.fitness, Log: log, Calls: h.orders, UpdaterOnly: h.run.held.by != nil, BusinessUser: as,
 	})
 
@@ -184,7 +184,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, ground Ground) 
 	group.Go(func() error { return h.serveHTTP(running) })
 	h.reports.start(running, group, h, h.run.pid)
 	group.Go(func() error {
-		return ground.Overseer.Run(running, c.Lease, supervisor.Watched{Alive: h.driver.turned(), Says: h.says, Reread: h.reread})
+		return environment.Overseer.Run(running, c.Lease, supervisor.Watched{Alive: h.driver.turned(), Says: h.says, Reread: h.reread})
 	})
 	if err := h.processes.Start(); err != nil {
 		cancel()

@@ -179,7 +179,7 @@ func (o *Operations) examineWitness(ctx context.Context, f *findings, v role.Vie
 		f.add(operator.Warning, "witness", "none: the terminals are asked", "a witness on a third machine makes takeovers safe on a cut link (HOTPAIR_WITNESS)")
 		return
 	}
-	const remedy = "start the witness, or mend the network to it (HOTPAIR_WITNESS); after a replacement: hotpair admit witness"
+	const remedy = "start the witness, or fix the network to it (HOTPAIR_WITNESS); after a replacement: hotpair admit witness"
 	ctx, cancel := context.WithTimeout(ctx, max(o.Host.Lease/2, 100*time.Millisecond))
 	defer cancel()
 	began := time.Now()

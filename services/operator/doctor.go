@@ -31,7 +31,7 @@ type Runs struct {
 type Finding struct {
 	Host   string `json:"host"`
 	Check  string `json:"check"`
-	Level  string `json:"level"` // good; warning: mend it soon; bad: a takeover could not succeed, or would be of no use
+	Level  string `json:"level"` // good; warning: fix it soon; bad: a takeover could not succeed, or would be of no use
 	Value  string `json:"value"`
 	Remedy string `json:"remedy,omitempty"`
 }

@@ -56,7 +56,7 @@ type Move struct {
 // Foreseen is what would come of a loss.
 type Foreseen struct {
 	Loss    string `json:"loss"`  // active, standby, link, witness, both
-	Level   string `json:"level"` // good: service goes on; warning: it goes on later or without reserve; bad: nobody serves
+	Level   string `json:"level"` // good: service goes on; warning: it goes on later or without redundancy; bad: nobody serves
 	Verdict string `json:"verdict"`
 	// Dies and Vanishes: milliseconds until updates go on when processes end, and when nothing answers any more; -1 never.
 	DiesMS     int64 `json:"dies_ms"`

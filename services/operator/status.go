@@ -195,7 +195,7 @@ type Level int
 // Levels, best first.
 const (
 	Good    Level = iota // either host may fail
-	Warning              // one serves, but without reserve, or without a service
+	Warning              // one serves, but without redundancy, or without a service
 	Bad                  // nobody serves, or this host can't do its part
 )
 

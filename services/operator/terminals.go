@@ -150,7 +150,7 @@ func remedyOf(p bus.TerminalProbe) string {
 	case bus.ProbeOK:
 		return ""
 	case bus.ProbeRefused:
-		return "start the agent there (hotpair terminal), or mend the address: it listens at HOTPAIR_TERMINAL_LISTEN"
+		return "start the agent there (hotpair terminal), or fix the address: it listens at HOTPAIR_TERMINAL_LISTEN"
 	case bus.ProbeUnreachable:
 		return "check the address, name resolution and the route from this host"
 	case bus.ProbeTimeout:
@@ -158,7 +158,7 @@ func remedyOf(p bus.TerminalProbe) string {
 	case bus.ProbeWrongKey:
 		return "give the agent the key of this id: hotpair terminals key " + p.ID + ", set as HOTPAIR_TERMINAL_KEY"
 	case bus.ProbeNoAgent:
-		return "something else uses this port: give the agent another one, or mend the address"
+		return "something else uses this port: give the agent another one, or fix the address"
 	case bus.ProbeOtherAgent:
 		return "swap the addresses, or set HOTPAIR_TERMINAL_ID=" + p.ID + " there, with the key of that id"
 	case bus.ProbeOtherPair:

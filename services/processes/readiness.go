@@ -11,7 +11,7 @@ import (
 const unreadyFor = 10 * time.Second
 
 // failed tells that a process can't be restarted. A service that the other host lacks too is an outage of that service: to hand
-// over would mend nothing, and stop all the others for a moment.
+// over would fix nothing, and stop all the others for a moment.
 func (p *Processes) failed(k *kept) {
 	if k.aside || k.isRenewed() {
 		return // the alarm says it, or who restarts it on purpose

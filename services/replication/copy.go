@@ -37,7 +37,7 @@ func (r *Receiver) dropTail(ctx context.Context, end history.Mark) error {
 			return err
 		}
 	}
-	return r.c.Log.Cut(ctx, end)
+	return r.c.Log.Truncate(ctx, end)
 }
 
 // setAsideBehind writes what the tail has behind a sequence into files.
@@ -176,7 +176,7 @@ func (r *Receiver) leave(ctx context.Context, common uint64) error {
 	if err := r.write("journal messages that do not follow", records, Aside{}); err != nil {
 		return err
 	}
-	return r.c.Log.Cut(ctx, base)
+	return r.c.Log.Truncate(ctx, base)
 }
 
 // copyRange stores one range.

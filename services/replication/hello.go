@@ -241,7 +241,7 @@ func (r *Receiver) place(q placeRequest) (m history.Mark, err error) {
 }
 
 // cut drops the tail beyond a common place, once it stands in a file (R10).
-func (r *Receiver) cut(ctx context.Context, q placeRequest) (placeReply, error) {
+func (r *Receiver) truncate(ctx context.Context, q placeRequest) (placeReply, error) {
 	end, err := r.place(q)
 	if err != nil {
 		return placeReply{}, err

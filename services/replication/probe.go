@@ -114,7 +114,7 @@ func (p *probe) digests(ctx context.Context, sequences []uint64) ([]history.Dige
 }
 
 // cut drops the other host's tail beyond a common sequence.
-func (p *probe) cut(ctx context.Context, sequence uint64, d history.Digest) (history.Mark, error) {
+func (p *probe) truncate(ctx context.Context, sequence uint64, d history.Digest) (history.Mark, error) {
 	a, err := ask(ctx, p, callCut, placeRequest{Term: p.term, Sequence: sequence, Digest: d})
 	return a.End, err
 }
@@ -185,7 +185,7 @@ type PeerTail struct {
 // ReadPeer fences the other host's journal for a new session of the epoch and reads what it has beyond end: an updater that
 // starts within a term adopts it before it goes on (V2). It waits for the connection, and tries again what a lost one or a
 // moment's refusal ended, until ctx ends. Of c it needs Remote, Source, Facts and Epoch. Errors that more trying does
-// not mend are returned at once: ErrForeign, ErrStale, level.ErrApart.
+// not repair are returned at once: ErrForeign, ErrStale, level.ErrApart.
 func ReadPeer(ctx context.Context, c SenderConfig, end history.Mark) (PeerTail, error) {
 	for wait := 2 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
 		tail, err := readPeer(ctx, c, end)

@@ -188,7 +188,7 @@ func (s *served) handle() {
 	serve(s, callHello(host), r.helloOrSay)
 	serve(s, callDigests(host), r.digests)
 	serve(s, callEntries(host), r.entries)
-	serve(s, callCut(host), r.cut)
+	serve(s, callCut(host), r.truncate)
 	serve(s, callOpen(host), r.grant)
 	serve(s, callNote(host), r.note)
 	serve(s, callCommitted(host), r.committed)

@@ -308,7 +308,7 @@ func TestReceiver_R5LearnsAHigherEpochMeanwhile(t *testing.T) {
 	if a, err := call(t, b.j, callOpen, open); !errors.Is(err, ErrStale) || a.Epoch != 7 {
 		t.Errorf("open: %v, epoch %d is known", err, a.Epoch)
 	}
-	if err := b.l.Cut(t.Context(), b.l.End()); err != nil { // refused while somebody is granted
+	if err := b.l.Truncate(t.Context(), b.l.End()); err != nil { // refused while somebody is granted
 		t.Errorf("a session of a lower epoch may write: %v", err)
 	}
 }

@@ -85,7 +85,7 @@ func (s *Sender) reconcile(ctx context.Context, p *probe) (history.Mark, error) 
 		if err != nil {
 			return history.Mark{}, err
 		}
-		if end, err = p.cut(ctx, common, d); err != nil {
+		if end, err = p.truncate(ctx, common, d); err != nil {
 			return history.Mark{}, err
 		}
 		s.c.Logger.Warn("the other host dropped what only it had", "host", p.c.Remote.Peer(), "from", h.End.Position, "position", end.Position)

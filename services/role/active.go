@@ -201,7 +201,7 @@ func (m *Machine) added() {
 	m.do(SendBeat{})
 }
 
-// lookForOwnFault: a fault of this host that the other one could mend.
+// lookForOwnFault: a fault of this host that the other one could fix.
 func (m *Machine) lookForOwnFault() {
 	if m.diskStuck() {
 		m.handOverFor("the disk of this host is stuck") // T6

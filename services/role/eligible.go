@@ -141,7 +141,7 @@ func orWord(text, other string) string {
 }
 
 // witnessHelp says what to do about a witness that does not answer, and is followed by what to do with a new one.
-const witnessHelp = "start it, or mend the way to it (HOTPAIR_WITNESS); if it is gone for good, start one with an empty directory in its place, then "
+const witnessHelp = "start it, or fix the way to it (HOTPAIR_WITNESS); if it is gone for good, start one with an empty directory in its place, then "
 
 func (m *Machine) lacksFacts() string {
 	if !m.haveFacts {

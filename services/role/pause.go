@@ -80,7 +80,7 @@ func (m *Machine) mayPause(p Pause) string {
 	case m.readFailed || m.witnessReplaced():
 		return "the witness can't be reached, and a pause stands in the pair record that it keeps: " + witnessHelp + "hotpair admit witness, and try again"
 	case alone && !p.None():
-		return "the other host does not answer, and without a witness nothing else tells it of a pause: start it, or mend the way to it, and try again"
+		return "the other host does not answer, and without a witness nothing else tells it of a pause: start it, or fix the way to it, and try again"
 	case p.None() && m.record.Pause.None() && m.wish == nil:
 		return "automatic takeover is not paused"
 	case !p.None() && (p.For < ShortestPause || p.For > LongestPause):

@@ -34,7 +34,7 @@ func (m *Machine) begin(cause string, ask, keepPeer, forced bool) {
 	if forced {
 		least = position.Position{}
 	}
-	m.do(Prepare{Serial: t.serial, Epoch: t.epoch, AtLeast: least, Mend: forced})
+	m.do(Prepare{Serial: t.serial, Epoch: t.epoch, AtLeast: least, Repair: forced})
 	if ask {
 		m.askTerminals()
 	}

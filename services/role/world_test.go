@@ -260,7 +260,7 @@ func (h *testHost) perform(actions []Action) {
 			if h.refuseIn {
 				p.Unfit = "disk full"
 			}
-			if h.damaged = h.damaged && !a.Mend; h.damaged {
+			if h.damaged = h.damaged && !a.Repair; h.damaged {
 				p.Unfit, p.Damaged = "the journal is damaged", true
 			}
 			// Positions of the world carry the sequence only.

@@ -210,7 +210,7 @@ func (s *Supervisor) observe(event process.Event) {
 			logger.Warn("main is started again after a delay", "in", e.In)
 		}
 	case process.GaveUp:
-		logger.Error("main fails again and again; it is tried for ever, something must be mended", "failures", e.Failures)
+		logger.Error("main fails again and again; it is tried for ever, something must be fixed", "failures", e.Failures)
 	case process.Recovered:
 		logger.Info("main has recovered", "pid", e.PID)
 	}

@@ -56,7 +56,7 @@ func (t *telling) of(event process.Event) {
 		t.pid = 0
 		t.say(fmt.Sprintf("main can't be started: %v", e.Err))
 	case process.GaveUp:
-		t.say("main fails again and again, see the log; it is tried for ever, something must be mended")
+		t.say("main fails again and again, see the log; it is tried for ever, something must be fixed")
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/bus/batch"
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
@@ -107,7 +107,7 @@ func (h *host) attach(epoch, counter uint64, handle func(bus.Request, func(bus.R
 func (h *host) attachTo(pair string, epoch, counter uint64, handle func(bus.Request, func(bus.Reply))) bus.AgentAttached {
 	h.t.Helper()
 	session := fmt.Sprintf("%s-%d-%d", h.name, epoch, counter)
-	_, err := pack.NewResponder[bus.Request, bus.Reply](h.conn, bus.SessionRequests(session), "",
+	_, err := batch.NewResponder[bus.Request, bus.Reply](h.conn, bus.SessionRequests(session), "",
 		func(r bus.Reply) int { return len(r.Body) },
 		func(q bus.Request, _ string, answer func(bus.Reply)) { handle(q, answer) }, nil)
 	if err != nil {

@@ -25,7 +25,7 @@ const memory = 1 << 30
 
 // Run is the process "hotpair terminal": one agent until ctx ends. up is called when hosts and applications can come in.
 func Run(ctx context.Context, c config.Terminal, log *slog.Logger, up func()) error {
-	sealed, err := wires.OpenTerminal(c.TLS, c.TerminalID, wires.Ground{Data: c.Data, Keep: true}, log)
+	sealed, err := wires.OpenTerminal(c.TLS, c.TerminalID, wires.Environment{Data: c.Data, Keep: true}, log)
 	if err != nil {
 		return err
 	}

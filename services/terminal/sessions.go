@@ -15,7 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/bus/batch"
 	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/terminal/inbox"
@@ -46,7 +46,7 @@ type session struct {
 	epoch    uint64
 	client   uint64 // the server's id of its connection
 	base     uint64 // what is added to this directory's numbers
-	caller   *pack.Caller[bus.Request, bus.Reply]
+	caller   *batch.Caller[bus.Request, bus.Reply]
 	notices  *inbox.Session
 }
 
@@ -236,7 +236,7 @@ func (a *Agent) accept(order bus.AgentAttach) (bus.AgentAttached, error) {
 	if err != nil {
 		return none, err
 	}
-	caller, err := pack.NewCaller[bus.Request, bus.Reply](pack.CallerConfig[bus.Request]{
+	caller, err := batch.NewCaller[bus.Request, bus.Reply](batch.CallerConfig[bus.Request]{
 		Conn: a.hosts, Subject: bus.SessionRequests(order.Session), ReplyPrefix: bus.SessionAnswers(order.Session),
 		Size: func(q bus.Request) int { return len(q.Body) + 128 },
 	})

@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/bus/batch"
 	"github.com/hotpair/hotpair/services/terminalif/round"
 	"github.com/hotpair/hotpair/services/terminalif/screening"
 	"github.com/hotpair/hotpair/services/terminalif/wire"
@@ -19,7 +19,7 @@ import (
 // line is what an attachment needs of a connection to a terminal.
 type line interface {
 	wire.Asker
-	pack.Publisher
+	batch.Publisher
 	Subscribe(subject string, handle func(*nats.Msg)) (unsubscribe func())
 }
 
@@ -108,7 +108,7 @@ func (a *attachment) base(ctx context.Context, t *term) (base numbers.Base, err 
 // listen takes the requests that the agent sends to this attachment.
 func (a *attachment) listen(t *term) {
 	s := a.session
-	var answerer *pack.Answerer[bus.Request, bus.Reply]
+	var answerer *batch.Answerer[bus.Request, bus.Reply]
 	handle := func(q bus.Request, _ string, answer func(bus.Reply)) {
 		if !s.requests.Allow() {
 			s.condemn(fmt.Errorf("%w: too many requests a second", wire.ErrHostile))
@@ -135,7 +135,7 @@ func (a *attachment) listen(t *term) {
 	}
 	stray := func(_ *nats.Msg, err error) { s.condemn(fmt.Errorf("%w: %w", wire.ErrHostile, err)) }
 	size := func(r bus.Reply) int { return len(r.Body) + len(r.Message) + len(r.Receipt) + 64 }
-	answerer = pack.NewAnswerer(a.conn, size, handle, stray)
+	answerer = batch.NewAnswerer(a.conn, size, handle, stray)
 	a.stop = a.conn.Subscribe(bus.SessionRequests(a.name), answerer.Take)
 }
 

@@ -129,7 +129,7 @@ func TestSession_HellosAreBoundedInAll(t *testing.T) {
 func TestAttach_TheBusiestFirst(t *testing.T) {
 	agents := manyAgents(t, 3)
 	a := startHost(t, "a", terminalsOf(agents...)...)
-	a.startPacked("kv", echo)
+	a.startBatched("kv", echo)
 	b := startHost(t, "b", terminalsOf(agents...)...)
 	a.awaitWarm(3)
 	b.awaitWarm(3)

@@ -18,7 +18,7 @@ func TestInterface_RequestsOfACrashedServiceAreSentAgain(t *testing.T) {
 	agent := newAgent(t, "t1")
 	h := startHost(t, "a", terminalsOf(agent)...)
 	seen := make(chan bus.Request, 8)
-	first := h.startPacked("kv", func(q bus.Request, _ func(bus.Reply)) { seen <- q })
+	first := h.startBatched("kv", func(q bus.Request, _ func(bus.Reply)) { seen <- q })
 	h.announce("kv", 1, true)
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
@@ -28,7 +28,7 @@ func TestInterface_RequestsOfACrashedServiceAreSentAgain(t *testing.T) {
 	}
 	first.stop()
 	h.announce("kv", 1, false)
-	h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) { seen <- q; answer(bus.Reply{Body: []byte(`1`)}) })
+	h.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) { seen <- q; answer(bus.Reply{Body: []byte(`1`)}) })
 	h.announce("kv", 2, true)
 	if q := <-seen; q.Attempt != 2 || q.Crashes != 1 {
 		t.Errorf("second %+v", q)
@@ -67,7 +67,7 @@ func TestInterface_JoinsARequestThatIsInFlight(t *testing.T) {
 	agent := newAgent(t, "t1")
 	h := startHost(t, "a", terminalsOf(agent)...)
 	asked := make(chan func(bus.Reply), 8)
-	h.startPacked("kv", func(_ bus.Request, answer func(bus.Reply)) { asked <- answer })
+	h.startBatched("kv", func(_ bus.Request, answer func(bus.Reply)) { asked <- answer })
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
 	answers := askLater(app(t, agent.AppURL()), "request.kv.put", `{}`)
@@ -94,7 +94,7 @@ func TestInterface_WaitsForADatabaseOfItsEpoch(t *testing.T) {
 	agent := newAgent(t, "t1")
 	h := startHost(t, "a", terminalsOf(agent)...)
 	var calls atomic.Int32
-	h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
+	h.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) {
 		if calls.Add(1) == 1 {
 			answer(bus.Reply{Code: bus.CodeNobody, Message: "the updater restarts"})
 			return

@@ -132,7 +132,7 @@ func TestInterface_HostileTerminalsCostOnlyThemselves(t *testing.T) {
 		terminals = append(terminals, l.terminal(id))
 	}
 	h := startHost(t, "a", terminals...)
-	h.startPacked("kv", echo)
+	h.startBatched("kv", echo)
 	processtest.Await(t, "the good terminal is warm", func() bool { return stateOf(h, "good") == stateWarm })
 	h.grant(1, time.Hour)
 	if got := h.attachIn(1, 1); got.Attached != 1 {
@@ -178,7 +178,7 @@ func TestInterface_TerminalsWordIsOnlyReported(t *testing.T) {
 	liar := startLiar(t, greets("liar", says("")))
 	agent := newAgent(t, "good")
 	h := startHost(t, "a", append(terminalsOf(agent), liar.terminal("liar"))...)
-	h.startPacked("kv", echo)
+	h.startBatched("kv", echo)
 	h.awaitWarm(2)
 	h.serveAll(3, 1)
 	if s := h.State(); s.HighestEpoch != 1<<64-1 || s.Epoch != 3 {
@@ -222,7 +222,7 @@ func TestRelay_RefusesWhatATerminalMustNotSay(t *testing.T) {
 	}
 	// A terminal can't name another terminal, an epoch, or crashes.
 	got := make(chan bus.Request, 1)
-	h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) { got <- q; answer(bus.Reply{}) })
+	h.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) { got <- q; answer(bus.Reply{}) })
 	q := good
 	q.ID.Terminal, q.Epoch, q.Crashes, q.Attempt, q.Remaining = "other", 9, 3, -1, -1
 	h.relay.take("t", tm, q, func(bus.Reply) {})
@@ -234,7 +234,7 @@ func TestRelay_RefusesWhatATerminalMustNotSay(t *testing.T) {
 func TestRelay_BoundsWhatIsInFlight(t *testing.T) {
 	h := startHost(t, "a")
 	h.grant(1, time.Hour)
-	h.startPacked("kv", func(bus.Request, func(bus.Reply)) {})
+	h.startBatched("kv", func(bus.Request, func(bus.Reply)) {})
 	tm := &term{Attach: bus.Attach{Epoch: 1, Counter: 1, PairID: "p", Identity: "i", TicketKey: testKey}, round: newRound(nil)}
 	h.relay.begin(tm)
 	h.relay.books.Bounds = admission.Bounds{PerTerminal: 3, InAll: 5, PerTerminalBytes: 100, InAllBytes: 150}
@@ -302,7 +302,7 @@ func TestInterface_ClosesATerminalThatDoesNotRead(t *testing.T) {
 	}))
 	agent := newAgent(t, "good")
 	h := startHost(t, "a", append(terminalsOf(agent), liar.terminal("liar"))...)
-	h.startPacked("kv", echo)
+	h.startBatched("kv", echo)
 	processtest.Await(t, "the good terminal is warm", func() bool { return stateOf(h, "good") == stateWarm })
 	h.grant(1, time.Hour)
 	h.attachIn(1, 1)

@@ -154,7 +154,7 @@ func RunOn(ctx context.Context, c config.TerminalInterface, log *slog.Logger, ne
 		terminals[n] = Terminal{ID: t.ID, URL: t.URL, Key: config.TerminalKey(c.PairSecret.Reveal(), t.ID)}
 	}
 	members := new(enrolment.Register)
-	sealed, err := wires.OpenHost(c.TLS, c.Host, wires.Ground{Network: network, Data: c.Data, Withdrawals: members}, log)
+	sealed, err := wires.OpenHost(c.TLS, c.Host, wires.Environment{Network: network, Data: c.Data, Withdrawals: members}, log)
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func (i *Interface) Run(ctx context.Context) error {
 	}
 	c.Lost = func(err error) { i.fail(fmt.Errorf("bus: %w", errors.Join(bus.ErrDisconnected, err))) }
 	c.Complaint = func(err error) { i.fail(fmt.Errorf("bus: %w", err)) }
-	requests, err := traffic.ServeRequests(ctx, i.config.Traffic, traffic.Ground{Network: c.Network, Lost: c.Lost, Complaint: c.Complaint, Log: i.log})
+	requests, err := traffic.ServeRequests(ctx, i.config.Traffic, traffic.Environment{Network: c.Network, Lost: c.Lost, Complaint: c.Complaint, Log: i.log})
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ import (
 func TestInterface_CarriesARequestFromAStockClientToAServiceAndBack(t *testing.T) {
 	agent := newAgent(t, "t1")
 	h := startHost(t, "a", terminalsOf(agent)...)
-	h.startPacked("kv", echo)
+	h.startBatched("kv", echo)
 	h.awaitWarm(1)
 	h.serveAll(7, 1)
 	m := ask(t, app(t, agent.AppURL()), "request.kv.put", `{"key":"x"}`)
@@ -74,8 +74,8 @@ func TestInterface_TakeoverSendsWaitingRequestsAgainAndFencesTheOldHost(t *testi
 	a, b := startHost(t, "a", terminalsOf(agent)...), startHost(t, "b", terminalsOf(agent)...)
 	var late func(bus.Reply)
 	got := make(chan bus.Request, 1)
-	a.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) { late = answer; got <- q })
-	b.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
+	a.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) { late = answer; got <- q })
+	b.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) {
 		answer(bus.Reply{Body: []byte(fmt.Sprintf(`{"attempt":%d,"epoch":%d,"host":"b"}`, q.Attempt, q.Epoch))})
 	})
 	a.awaitWarm(1)
@@ -150,7 +150,7 @@ func TestInterface_AttachesManyTerminalsWithoutDialling(t *testing.T) {
 func TestInterface_AttachesATerminalThatComesLater(t *testing.T) {
 	agent := newAgent(t, "t1")
 	h := startHost(t, "a", terminalsOf(agent)...)
-	h.startPacked("kv", echo)
+	h.startBatched("kv", echo)
 	h.awaitWarm(1)
 	h.serveAll(4, 1)
 	agent.stop()
@@ -171,7 +171,7 @@ func TestInterface_AnswersOnlyWhileTheRightHolds(t *testing.T) {
 	agent := newAgent(t, "t1")
 	h := startHost(t, "a", terminalsOf(agent)...)
 	asked := make(chan func(bus.Reply), 1)
-	h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) { asked <- answer })
+	h.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) { asked <- answer })
 	h.awaitWarm(1)
 	h.serveAll(5, 1)
 	h.grant(5, time.Second)
@@ -202,8 +202,8 @@ func TestInterface_AnswersOnlyWhileTheRightHolds(t *testing.T) {
 func TestInterface_WaitingAnswersAreDroppedWithTheTerm(t *testing.T) {
 	agent := newAgent(t, "t1")
 	a, b := startHost(t, "a", terminalsOf(agent)...), startHost(t, "b", terminalsOf(agent)...)
-	a.startPacked("kv", func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: []byte(`"a"`)}) })
-	b.startPacked("kv", func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: []byte(`"b"`)}) })
+	a.startBatched("kv", func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: []byte(`"a"`)}) })
+	b.startBatched("kv", func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: []byte(`"b"`)}) })
 	a.awaitWarm(1)
 	b.awaitWarm(1)
 	if got := a.attachIn(1, 1); got.Attached != 1 { // without a right
@@ -229,8 +229,8 @@ func TestInterface_DrainHoldsNewRequestsAndFinishesOldOnes(t *testing.T) {
 	agent := newAgent(t, "t1")
 	a, b := startHost(t, "a", terminalsOf(agent)...), startHost(t, "b", terminalsOf(agent)...)
 	asked := make(chan func(bus.Reply), 1)
-	a.startPacked("kv", func(_ bus.Request, answer func(bus.Reply)) { asked <- answer })
-	b.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
+	a.startBatched("kv", func(_ bus.Request, answer func(bus.Reply)) { asked <- answer })
+	b.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) {
 		answer(bus.Reply{Body: []byte(fmt.Sprintf(`{"attempt":%d}`, q.Attempt))})
 	})
 	a.awaitWarm(1)
@@ -302,8 +302,8 @@ func TestInterface_AsksTerminalsWhoServesThem(t *testing.T) {
 func TestInterface_ALaterProcessOfAHostIsNotReplacedByAnOlder(t *testing.T) {
 	agent := newAgent(t, "t1")
 	older, later := startHost(t, "a", terminalsOf(agent)...), startHost(t, "a", terminalsOf(agent)...)
-	older.startPacked("kv", func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: []byte(`"older"`)}) })
-	later.startPacked("kv", func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: []byte(`"later"`)}) })
+	older.startBatched("kv", func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: []byte(`"older"`)}) })
+	later.startBatched("kv", func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: []byte(`"later"`)}) })
 	older.awaitWarm(1)
 	later.awaitWarm(1)
 	older.grant(1, time.Hour)
@@ -345,7 +345,7 @@ func TestInterface_ManyRequestsThroughTakeovers(t *testing.T) {
 	}
 	a, b := startHost(t, "a", terminalsOf(agents...)...), startHost(t, "b", terminalsOf(agents...)...)
 	for _, h := range []*aHost{a, b} {
-		h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: q.Body}) })
+		h.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: q.Body}) })
 		h.awaitWarm(terminals)
 	}
 	a.serveAll(1, terminals)

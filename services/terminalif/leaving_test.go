@@ -30,10 +30,10 @@ func TestDrainService_NothingIsLostAndNothingSuspect(t *testing.T) {
 	agent := newAgent(t, "t1")
 	h := startHost(t, "a", terminalsOf(agent)...)
 	had := make(chan func(), 1)
-	first := h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
+	first := h.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) {
 		had <- func() { answer(bus.Reply{Body: q.Body}) }
 	})
-	h.startPacked("ledger", func(q bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: q.Body}) })
+	h.startBatched("ledger", func(q bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: q.Body}) })
 	h.announce("kv", 1, true)
 	h.announce("ledger", 1, true)
 	h.awaitWarm(1)
@@ -80,7 +80,7 @@ func TestDrainService_NothingIsLostAndNothingSuspect(t *testing.T) {
 	first.stop()
 	h.announce("kv", 1, false)
 	given := make(chan bus.Request, 8)
-	h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) { given <- q; answer(bus.Reply{Body: q.Body}) })
+	h.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) { given <- q; answer(bus.Reply{Body: q.Body}) })
 	h.announce("kv", 2, true)
 	for _, answer := range later {
 		wantCode(t, <-answer, 0)
@@ -97,7 +97,7 @@ func TestDrainService_WhatItDoesNotFinishIsNotBlamed(t *testing.T) {
 	h := startHost(t, "a", terminalsOf(agent)...)
 	given := make(chan bus.Request, 8)
 	run := func() *aService {
-		return h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
+		return h.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) {
 			if given <- q; q.Attempt > poisoned+1 {
 				answer(bus.Reply{Body: q.Body})
 			}
@@ -127,7 +127,7 @@ func TestDrainService_WhatItDoesNotFinishIsNotBlamed(t *testing.T) {
 func TestDrainService_WhatHasNothingIsDrainedAtOnce(t *testing.T) {
 	agent := newAgent(t, "t1")
 	h := startHost(t, "a", terminalsOf(agent)...)
-	h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: q.Body}) })
+	h.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: q.Body}) })
 	h.announce("kv", 1, true)
 	h.announce("ledger", 1, false)
 	h.awaitWarm(1)

@@ -23,7 +23,7 @@ func TestFault_B3_ANewDirectoryIsToldWhereToBegin(t *testing.T) {
 	h := startHost(t, "a", terminalsOf(agent, other)...)
 	h.grant(1, time.Hour)
 	var last atomic.Uint64
-	h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
+	h.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) {
 		if q.ID.Terminal == "t1" && q.ID.Counter <= last.Swap(q.ID.Counter) {
 			t.Errorf("number %d comes again", q.ID.Counter)
 		}
@@ -67,7 +67,7 @@ func TestNumbers_QueuesAreASeriesOfTheirOwn(t *testing.T) {
 	h := startHost(t, "a", terminalsOf(agent)...)
 	h.grant(1, time.Hour)
 	asked := make(chan bus.Request, 4)
-	h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
+	h.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) {
 		asked <- q
 		echo(q, answer)
 	})

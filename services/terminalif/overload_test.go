@@ -38,7 +38,7 @@ func TestInterface_ControlWaitsBehindNoTraffic(t *testing.T) {
 	stall := &bustest.Stall{}
 	h := startHostOn(t, "a", stall, terminalsOf(agent)...)
 	t.Cleanup(stall.Go)
-	h.startPacked("kv", echo)
+	h.startBatched("kv", echo)
 	h.announce("kv", 1, true)
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
@@ -118,7 +118,7 @@ func TestInterface_ShedsLoadAndKeepsItsLatency(t *testing.T) {
 	h.real.Store(true)
 	var service slow
 	background(t, "service", func(ctx context.Context) error { service.run(ctx, rate); return nil })
-	h.startPacked("kv", service.take)
+	h.startBatched("kv", service.take)
 	h.announce("kv", 1, true)
 	h.awaitWarm(agents)
 	h.serveAll(1, agents)

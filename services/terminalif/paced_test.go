@@ -26,7 +26,7 @@ func TestFault_A13_RequestsOfATerminalAreBounded(t *testing.T) {
 	for n := range requests {
 		requests[n] = bus.Request{ID: bus.RequestID{Counter: uint64(n) + 1}, Service: "nobody", Operation: "put", Remaining: 1}
 	}
-	body := bustest.Pack(t, requests...)
+	body := bustest.Batch(t, requests...)
 	liar := startLiar(t, greets("flood", func(conn net.Conn, r *bufio.Reader) error {
 		inbox, wanted, attached := "1", "", false
 		for {
@@ -70,7 +70,7 @@ func TestFault_A13_RequestsOfATerminalAreBounded(t *testing.T) {
 	}))
 	agent := newAgent(t, "good")
 	h := startHost(t, "a", append(terminalsOf(agent), liar.terminal("flood"))...)
-	h.startPacked("kv", echo)
+	h.startBatched("kv", echo)
 	h.awaitWarm(2)
 	for _, s := range h.roster.all() {
 		if s.id == "flood" {

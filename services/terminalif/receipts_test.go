@@ -23,7 +23,7 @@ func (h *aHost) collectAll(epoch uint64) bus.CollectedReceipts {
 func TestReceipts_OfTheTimeBeforeTheAttach(t *testing.T) {
 	one, two := newAgent(t, "t1"), newAgent(t, "t2")
 	h := startHost(t, "a", terminalsOf(one, two)...)
-	h.startPacked("kv", echo)
+	h.startBatched("kv", echo)
 	h.announce("kv", 1, true)
 	h.awaitWarm(2)
 	h.serveAll(1, 2)
@@ -71,7 +71,7 @@ func TestReceipts_OfTheTimeBeforeTheAttach(t *testing.T) {
 func TestReceipts_AreKnownOverAChangeOfTheKey(t *testing.T) {
 	agent := newAgent(t, "t1")
 	h := startHost(t, "a", terminalsOf(agent)...)
-	h.startPacked("kv", echo)
+	h.startBatched("kv", echo)
 	h.announce("kv", 1, true)
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
@@ -106,7 +106,7 @@ func TestReceipts_AreKnownOverAChangeOfTheKey(t *testing.T) {
 func TestReceipts_ForgedOnesCountOnly(t *testing.T) {
 	agent := newAgent(t, "t1")
 	h := startHost(t, "a", terminalsOf(agent)...)
-	h.startPacked("kv", echo)
+	h.startBatched("kv", echo)
 	h.announce("kv", 1, true)
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
@@ -181,7 +181,7 @@ func TestReceipts_OfThoseWhoAttachLater(t *testing.T) {
 	one, two := newAgent(t, "t1"), newAgent(t, "t2")
 	address := two.address
 	h := startHost(t, "a", terminalsOf(one, two)...)
-	h.startPacked("kv", echo)
+	h.startBatched("kv", echo)
 	h.announce("kv", 1, true)
 	h.awaitWarm(2)
 	h.serveAll(1, 2)

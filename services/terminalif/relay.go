@@ -238,7 +238,7 @@ func (r *relay) dispatch(f *flight) *sending {
 	f.sending++
 	f.sent = time.Now()
 	f.request.Remaining = max(int64(f.deadline.Sub(f.sent)), 1)
-	return &sending{flight: f, service: f.service, number: f.sending, request: f.request, way: f.service.way, desk: r.desk}
+	return &sending{flight: f, service: f.service, number: f.sending, request: f.request, route: f.service.route, desk: r.desk}
 }
 
 // move notes where f is. The lock is held.

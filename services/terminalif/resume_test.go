@@ -16,7 +16,7 @@ func TestAttach_AgainInItsTermKeepsWhoIsAttached(t *testing.T) {
 	agent := newAgent(t, "t1")
 	h := startHost(t, "a", terminalsOf(agent)...)
 	answers := make(chan func(bus.Reply), 1)
-	h.startPacked("kv", func(_ bus.Request, answer func(bus.Reply)) { answers <- answer })
+	h.startBatched("kv", func(_ bus.Request, answer func(bus.Reply)) { answers <- answer })
 	h.announce("kv", 1, true)
 	h.awaitWarm(1)
 	h.serveAll(7, 1)
@@ -54,7 +54,7 @@ func TestT2_KilledServiceGetsItsRequestsTogether(t *testing.T) {
 	seen := make(chan func(bus.Reply), 2*n)
 	var crashes atomic.Int64 // so far
 	run := func() *aService {
-		return h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
+		return h.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) {
 			if q.Crashes != int(crashes.Load()) {
 				t.Errorf("after %d crashes it comes as %+v", crashes.Load(), q)
 			}

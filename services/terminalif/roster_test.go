@@ -34,7 +34,7 @@ func (h *aHost) listed() map[string]bus.TerminalDetail {
 func TestRoster_ChangesWithinATerm(t *testing.T) {
 	first, stays, later := newAgent(t, "t1"), newAgent(t, "t2"), newAgent(t, "t3")
 	h := startHost(t, "a", terminalsOf(first, stays)...)
-	h.startPacked("echo", echo)
+	h.startBatched("echo", echo)
 	h.announce("echo", 1, true)
 	h.awaitWarm(2)
 	h.serveAll(7, 2)

@@ -15,7 +15,7 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 	"github.com/hotpair/hotpair/services/terminalif/admission"
 	"github.com/hotpair/hotpair/services/terminalif/description"
-	"github.com/hotpair/hotpair/services/terminalif/way"
+	"github.com/hotpair/hotpair/services/terminalif/route"
 	"github.com/hotpair/hotpair/storage/position"
 )
 
@@ -43,7 +43,7 @@ type service struct {
 	name        string
 	state       state
 	incarnation uint64
-	way         way.Way
+	route       route.Route
 	description description.Description
 	waiting     []*flight
 	alone       *flight       // a suspect whose turn it is
@@ -65,7 +65,7 @@ type sending struct {
 	service *service
 	number  int
 	request bus.Request
-	way     way.Way
+	route   route.Route
 	desk    *ticket.Desk // of the term
 }
 
@@ -81,8 +81,8 @@ func (s *sending) ticket() ticket.Ticket {
 type directory struct {
 	relay    *relay
 	log      *slog.Logger
-	services map[string]*service // protected by the relay's lock
-	ways     map[string]way.Way  // kept for the life of the process, so that restarts of services leave nothing behind
+	services map[string]*service    // protected by the relay's lock
+	routes   map[string]route.Route // kept for the life of the process, so that restarts of services leave nothing behind
 
 	conn *bus.Conn // set before the first request
 	ctx  context.Context
@@ -90,7 +90,7 @@ type directory struct {
 }
 
 func newDirectory(r *relay, log *slog.Logger) *directory {
-	return &directory{relay: r, log: log, services: map[string]*service{}, ways: map[string]way.Way{}}
+	return &directory{relay: r, log: log, services: map[string]*service{}, routes: map[string]route.Route{}}
 }
 
 // find gives the service, asking for it when nobody announced it; nil when too many such questions are open. The lock
@@ -141,7 +141,7 @@ func (d *directory) announced(p bus.ProcessState) {
 		r.mu.Unlock()
 		return
 	}
-	var failed way.Way
+	var failed route.Route
 	if (s.state == serving || s.state == coming || s.state == leaving) && s.incarnation != 0 && (!p.Up || p.Incarnation != s.incarnation) {
 		failed = d.crashed(s, p.Killed)
 	} else if !p.Up && s.state == serving {
@@ -188,19 +188,19 @@ func (s *service) finished() {
 	}
 }
 
-// wayOf makes the way to a service. The relay's lock is held.
-func (d *directory) wayOf(name string, packs bool) (there way.Way, err error) {
-	key := fmt.Sprintf("%s/%t", name, packs)
-	if there, ok := d.ways[key]; ok {
+// routeOf makes the way to a service. The relay's lock is held.
+func (d *directory) routeOf(name string, batches bool) (there route.Route, err error) {
+	key := fmt.Sprintf("%s/%t", name, batches)
+	if there, ok := d.routes[key]; ok {
 		return there, nil
 	}
-	if packs {
-		there, err = way.Packs(d.conn, name)
+	if batches {
+		there, err = route.Batches(d.conn, name)
 	} else {
-		there = way.Singles(d.ctx, d.conn, d.run)
+		there = route.Singles(d.ctx, d.conn, d.run)
 	}
 	if err == nil {
-		d.ways[key] = there
+		d.routes[key] = there
 	}
 	return there, err
 }
@@ -264,7 +264,7 @@ func (d *directory) described(s *service, about description.Description, err err
 		r.mu.Unlock()
 		return false
 	}
-	if s.way, err = d.wayOf(s.name, about.Packs); err != nil {
+	if s.route, err = d.routeOf(s.name, about.Batches); err != nil {
 		r.mu.Unlock()
 		d.log.Error("service can't be reached", "service", s.name, "error", err)
 		return false
@@ -272,14 +272,14 @@ func (d *directory) described(s *service, about description.Description, err err
 	s.state, s.asking, s.description = serving, false, about
 	waited, lacking := len(s.waiting), about.Lacking(s.name)
 	for _, f := range s.waiting {
-		if r.waits(f) && f.untaken && !about.Packs && !about.Offers(s.name, f.request.Operation) {
+		if r.waits(f) && f.untaken && !about.Batches && !about.Offers(s.name, f.request.Operation) {
 			f.answer(bus.Reply{Code: bus.CodeAbsent, Message: lacking(f.request.Operation)})
 			r.forget(f)
 		}
 	}
 	sends := d.ready(s)
 	r.mu.Unlock()
-	d.log.Info("service is up", "service", s.name, "packs", about.Packs, "waited", waited)
+	d.log.Info("service is up", "service", s.name, "batches", about.Batches, "waited", waited)
 	for _, send := range sends {
 		d.send(send)
 	}
@@ -294,7 +294,7 @@ func (d *directory) send(s *sending) {
 		} else {
 			s.request.ID = bus.RequestID{}
 		}
-		s.way.Send(s.request, func(reply bus.Reply, err error) { d.outcome(s, reply, err) })
+		s.route.Send(s.request, func(reply bus.Reply, err error) { d.outcome(s, reply, err) })
 	}
 }
 
@@ -338,7 +338,7 @@ func (d *directory) decide(s *sending, reply bus.Reply, err error) *sending {
 	switch {
 	case errors.Is(err, bus.ErrNobody):
 		d.untaken(f)
-	case errors.Is(err, way.ErrGone), errors.Is(err, context.Canceled):
+	case errors.Is(err, route.ErrGone), errors.Is(err, context.Canceled):
 		// It left between the news of the crash and the end of what was under way then.
 		f.request.Attempt++
 		return r.launch(f)

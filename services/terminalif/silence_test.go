@@ -166,7 +166,7 @@ func silenced(t *testing.T, h *aHost, cables []*cable) time.Duration {
 	return time.Since(began)
 }
 
-// rejoin mends all cables and waits until all terminals are there again.
+// rejoin fixes all cables and waits until all terminals are there again.
 func rejoin(t *testing.T, h *aHost, cables []*cable, active bool) {
 	for _, c := range cables {
 		c.join()

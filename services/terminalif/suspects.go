@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/services/terminalif/way"
+	"github.com/hotpair/hotpair/services/terminalif/route"
 )
 
 // A request that crashes its business process must end, and must not take others with it (T2). After a crash everything
@@ -33,7 +33,7 @@ func (r *relay) waits(f *flight) bool { return r.flights[f.request.ID] == f && f
 
 // crashed takes back what the service had: it may or may not have been executed, so it is sent again as a further
 // attempt. The lock is held; the way is to be failed after it is released.
-func (d *directory) crashed(s *service, killed bool) way.Way {
+func (d *directory) crashed(s *service, killed bool) route.Route {
 	r, planned := d.relay, s.state == leaving
 	s.state = down
 	var had []*flight
@@ -62,7 +62,7 @@ func (d *directory) crashed(s *service, killed bool) way.Way {
 		}
 		r.move(f, waiting)
 		// Of the run of a timer there is no id under which a service could record that.
-		if (!s.description.Packs || f.request.Timer != nil) && f.request.Crashes >= poisoned {
+		if (!s.description.Batches || f.request.Timer != nil) && f.request.Crashes >= poisoned {
 			r.deliver(f, bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf(
 				"service %s ended %d times while it had this request; the outcome is unknown", s.name, f.request.Crashes)})
 			continue
@@ -74,7 +74,7 @@ func (d *directory) crashed(s *service, killed bool) way.Way {
 		level = slog.LevelInfo
 	}
 	d.log.Log(context.Background(), level, "service went down, its requests wait", "service", s.name, "planned", planned, "killed", killed, "out", len(had), "waiting", len(s.waiting))
-	return s.way
+	return s.route
 }
 
 // ready gives what may be sent now of what waits: the next suspect, or everything when there is none. The lock is held.

@@ -21,7 +21,7 @@ func TestT2_OnlyTheCulpritPays(t *testing.T) {
 	var mu sync.Mutex
 	var first []bus.Request // at the first run
 	crashed := make(chan bool, 1)
-	firstRun := h.startPacked("kv", func(q bus.Request, _ func(bus.Reply)) {
+	firstRun := h.startBatched("kv", func(q bus.Request, _ func(bus.Reply)) {
 		mu.Lock()
 		defer mu.Unlock()
 		if first = append(first, q); len(first) == 10 {
@@ -46,7 +46,7 @@ func TestT2_OnlyTheCulpritPays(t *testing.T) {
 	poison := make(chan bus.Request, 8)
 	run := func() *aService {
 		out.Store(0)
-		return h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
+		return h.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) {
 			most.Store(max(most.Load(), out.Add(1)))
 			switch {
 			case string(q.Body) == `"poison"` && q.Crashes < poisoned:
@@ -105,7 +105,7 @@ func TestT2_SlowSuspectDoesNotStopTheOthers(t *testing.T) {
 	agent := newAgent(t, "t1")
 	h := startHost(t, "a", terminalsOf(agent)...)
 	seen := make(chan bus.Request, 8)
-	first := h.startPacked("kv", func(q bus.Request, _ func(bus.Reply)) { seen <- q })
+	first := h.startBatched("kv", func(q bus.Request, _ func(bus.Reply)) { seen <- q })
 	h.announce("kv", 1, true)
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
@@ -115,7 +115,7 @@ func TestT2_SlowSuspectDoesNotStopTheOthers(t *testing.T) {
 	first.stop()
 	h.announce("kv", 1, false)
 	finish := make(chan func(), 1)
-	h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
+	h.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) {
 		if string(q.Body) == `"slow"` {
 			finish <- func() { answer(bus.Reply{Body: q.Body}) }
 			return

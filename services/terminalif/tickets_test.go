@@ -23,7 +23,7 @@ func TestFault_C8_APositionIsTheUpdatersWord(t *testing.T) {
 	agent := newAgent(t, "t1")
 	h := startHost(t, "a", terminalsOf(agent)...)
 	earlier := ""
-	h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
+	h.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) {
 		at := position.Position{Epoch: q.Epoch, Sequence: 40 + q.ID.Counter%2}
 		proof := proved(q.Service, q.Ticket, at)
 		reply := bus.Reply{Body: q.Body}
@@ -74,7 +74,7 @@ func TestFault_A8_AFloorIsNotAboveItsRequest(t *testing.T) {
 	tm := &term{Attach: bus.Attach{Epoch: 3, TicketKey: testKey}, round: newRound(nil)}
 	r := newRelay(admission.Bounds{PerTerminal: 100, InAll: 100, PerTerminalBytes: 1 << 20, InAllBytes: 1 << 20}, func() time.Duration { return 0 }, slog.New(slog.DiscardHandler))
 	got := make(chan bus.Request, 1)
-	r.services.services["kv"] = &service{name: "kv", state: serving, way: wayFunc(func(q bus.Request) { got <- q })}
+	r.services.services["kv"] = &service{name: "kv", state: serving, route: wayFunc(func(q bus.Request) { got <- q })}
 	r.begin(tm)
 	for _, c := range []struct {
 		id            bus.RequestID
@@ -105,7 +105,7 @@ func TestFault_A9_AnIDUnderWayNamesOneRequest(t *testing.T) {
 	h := startHost(t, "a")
 	h.grant(3, time.Hour)
 	answers := make(chan func(bus.Reply), 1)
-	h.startPacked("kv", func(_ bus.Request, answer func(bus.Reply)) { answers <- answer })
+	h.startBatched("kv", func(_ bus.Request, answer func(bus.Reply)) { answers <- answer })
 	h.announce("kv", 1, true)
 	h.relay.begin(tm)
 	replies := make(chan string, 4)

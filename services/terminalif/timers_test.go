@@ -48,7 +48,7 @@ func (d *dues) done(due *outbox.Due) {
 	}
 }
 
-// TestTimers_RunAsRequests: a timer that is due comes to its service without a terminal, an id or a ticket, in packs and as one message;
+// TestTimers_RunAsRequests: a timer that is due comes to its service without a terminal, an id or a ticket, in batches and as one message;
 // and only while this host serves.
 func TestTimers_RunAsRequests(t *testing.T) {
 	agent := newAgent(t, "t1")
@@ -58,9 +58,9 @@ func TestTimers_RunAsRequests(t *testing.T) {
 		{Service: "foreign", Key: "b\n", Revision: 1 << 60, Operation: "do", Body: []byte(`1`), At: 17, Late: 19},
 	}}
 	d.listen(h)
-	packed, single := make(chan bus.Request, 8), make(chan micro.Headers, 8)
-	h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) {
-		packed <- q
+	batched, single := make(chan bus.Request, 8), make(chan micro.Headers, 8)
+	h.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) {
+		batched <- q
 		d.done(q.Timer)
 		answer(bus.Reply{Position: position.Position{Epoch: 5, Sequence: 9}, Body: []byte(`{}`)})
 	})
@@ -76,11 +76,11 @@ func TestTimers_RunAsRequests(t *testing.T) {
 	h.announce("kv", 1, true)
 	h.announce("foreign", 1, true)
 	h.awaitWarm(1)
-	if len(packed)+len(single) > 0 {
+	if len(batched)+len(single) > 0 {
 		t.Error("a host that does not serve runs timers")
 	}
 	h.serveAll(5, 1)
-	q := <-packed
+	q := <-batched
 	if q.ID != (bus.RequestID{}) || q.Ticket != "" || q.Epoch != 5 || q.Timer == nil || *q.Timer != (outbox.Due{Key: "a", Revision: 7, At: 11, Late: 13}) || q.Remaining <= 0 {
 		t.Errorf("%+v", q)
 	}
@@ -116,7 +116,7 @@ func TestTimers_NoTerminalRunsThem(t *testing.T) {
 	agent := newAgent(t, "t1")
 	h := startHost(t, "a", terminalsOf(agent)...)
 	got := make(chan bus.Request, 1)
-	h.startPacked("kv", func(q bus.Request, answer func(bus.Reply)) { got <- q; answer(bus.Reply{}) })
+	h.startBatched("kv", func(q bus.Request, answer func(bus.Reply)) { got <- q; answer(bus.Reply{}) })
 	h.announce("kv", 1, true)
 	h.awaitWarm(1)
 	h.serveAll(1, 1)
@@ -128,10 +128,10 @@ func TestTimers_NoTerminalRunsThem(t *testing.T) {
 }
 
 // TestT2_TimerThatCrashesItsServiceIsParked after as many crashes as a request, and is not given to a fourth process: neither when the
-// service knows packs, which is told so of requests, nor when it does not.
+// service knows batches, which is told so of requests, nor when it does not.
 func TestT2_TimerThatCrashesItsServiceIsParked(t *testing.T) {
-	for _, packs := range []bool{true, false} {
-		t.Run(fmt.Sprintf("packs %t", packs), func(t *testing.T) {
+	for _, batches := range []bool{true, false} {
+		t.Run(fmt.Sprintf("batches %t", batches), func(t *testing.T) {
 			agent := newAgent(t, "t1")
 			h := startHost(t, "a", terminalsOf(agent)...)
 			d := &dues{timers: []agenda.Timer{{Service: "kv", Key: "a", Revision: 7, Operation: "put", Body: []byte(`{}`)}}}
@@ -148,8 +148,8 @@ func TestT2_TimerThatCrashesItsServiceIsParked(t *testing.T) {
 			must[func()](t)(r.Listen(h.main, agenda.CallOrder.Subject()))
 			seen := make(chan bool, 8)
 			run := func() *aService {
-				if packs {
-					return h.startPacked("kv", func(bus.Request, func(bus.Reply)) { seen <- true })
+				if batches {
+					return h.startBatched("kv", func(bus.Request, func(bus.Reply)) { seen <- true })
 				}
 				return h.startSingle("kv", "put", func(micro.Request) { seen <- true })
 			}

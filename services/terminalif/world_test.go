@@ -21,9 +21,9 @@ import (
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/batch"
 	"github.com/hotpair/hotpair/bus/broker"
 	"github.com/hotpair/hotpair/bus/bustest"
-	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/lease"
@@ -316,11 +316,11 @@ func (h *aHost) ending(name string, conn *bus.Conn) func() {
 	}
 }
 
-// startPacked runs a service that takes packs.
-func (h *aHost) startPacked(name string, handle func(bus.Request, func(bus.Reply))) *aService {
+// startBatched runs a service that takes batches.
+func (h *aHost) startBatched(name string, handle func(bus.Request, func(bus.Reply))) *aService {
 	h.t.Helper()
 	conn := h.connect(bus.ProcessBusiness + "." + name)
-	must[*pack.Responder[bus.Request, bus.Reply]](h.t)(pack.NewResponder(conn, bus.PackSubject(name), "q",
+	must[*batch.Responder[bus.Request, bus.Reply]](h.t)(batch.NewResponder(conn, bus.BatchSubject(name), "q",
 		func(r bus.Reply) int { return len(r.Body) + 64 },
 		func(q bus.Request, _ string, answer func(bus.Reply)) { handle(q, answer) }, nil))
 	must[micro.Service](h.t)(micro.AddService(conn.Conn, micro.Config{Name: name, Version: "1.0.0", Metadata: map[string]string{"packs": "1"}}))

@@ -29,7 +29,7 @@ func requestPermissions(process string) *server.Permissions {
 	if !is {
 		return nil
 	}
-	p := broker.Permit([]string{bus.AnswersPrefix(name) + ".>"}, append(discovery(name), bus.BusinessSubject(name, ">"), bus.PackSubject(name)))
+	p := broker.Permit([]string{bus.AnswersPrefix(name) + ".>"}, append(discovery(name), bus.BusinessSubject(name, ">"), bus.BatchSubject(name)))
 	p.Response = &server.ResponsePermission{MaxMsgs: 1, Expires: answerWithin}
 	return p
 }

@@ -20,8 +20,8 @@ type Server struct {
 	Conn *bus.Conn
 }
 
-// Ground is what a server stands on.
-type Ground struct {
+// Environment is what a server stands on.
+type Environment struct {
 	Network bus.Network // nil: TCP
 	// Lost is told when the connection of the process itself ends before Close, Complaint what the server refuses it.
 	Lost      func(error)
@@ -30,16 +30,16 @@ type Ground struct {
 }
 
 // ServeRequests starts terminal-if's server. Errors: bus.ErrListen, or the context's.
-func ServeRequests(ctx context.Context, c config.Traffic, g Ground) (*Server, error) {
+func ServeRequests(ctx context.Context, c config.Traffic, g Environment) (*Server, error) {
 	return serve(ctx, c, g, bus.ProcessTerminalInterface, requestPermissions)
 }
 
 // ServeDatabase starts the updater's server. Errors: bus.ErrListen, or the context's.
-func ServeDatabase(ctx context.Context, c config.Traffic, g Ground) (*Server, error) {
+func ServeDatabase(ctx context.Context, c config.Traffic, g Environment) (*Server, error) {
 	return serve(ctx, c, g, bus.ProcessUpdater, databasePermissions)
 }
 
-func serve(ctx context.Context, c config.Traffic, g Ground, owner string, permissions permissions) (*Server, error) {
+func serve(ctx context.Context, c config.Traffic, g Environment, owner string, permissions permissions) (*Server, error) {
 	own := broker.Grant{Password: rand.Text(), Permissions: permissions(owner)}
 	users := broker.NewUsers()
 	users.Allow(owner, own)

@@ -36,11 +36,11 @@ func newPlan(t *testing.T) *traffic.Plan {
 	return p
 }
 
-type serve = func(context.Context, config.Traffic, traffic.Ground) (*traffic.Server, error)
+type serve = func(context.Context, config.Traffic, traffic.Environment) (*traffic.Server, error)
 
 func start(t *testing.T, serve serve, c config.Traffic) *traffic.Server {
 	t.Helper()
-	s, err := serve(t.Context(), c, traffic.Ground{})
+	s, err := serve(t.Context(), c, traffic.Environment{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestPlan_APortOutlivesItsServer(t *testing.T) {
 func TestServe_SaysThatThePortIsTaken(t *testing.T) {
 	plan := newPlan(t)
 	start(t, traffic.ServeDatabase, plan.Database())
-	if _, err := traffic.ServeDatabase(t.Context(), plan.Database(), traffic.Ground{}); !errors.Is(err, bus.ErrListen) || !strings.Contains(err.Error(), plan.Database().TrafficListen) {
+	if _, err := traffic.ServeDatabase(t.Context(), plan.Database(), traffic.Environment{}); !errors.Is(err, bus.ErrListen) || !strings.Contains(err.Error(), plan.Database().TrafficListen) {
 		t.Error(err)
 	}
 }
@@ -233,7 +233,7 @@ func TestPermissions_OfAll(t *testing.T) {
 }
 
 // TestFault_C9_NoServiceAnswersForAnother: a business process heard the questions to all services, and could describe another one: with
-// operations that it does not have, or as one that takes packs, and its requests were refused or lost.
+// operations that it does not have, or as one that takes batches, and its requests were refused or lost.
 func TestFault_C9_NoServiceAnswersForAnother(t *testing.T) {
 	plan := newPlan(t)
 	s := start(t, traffic.ServeRequests, plan.Requests())

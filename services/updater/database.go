@@ -13,8 +13,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/batch"
 	"github.com/hotpair/hotpair/bus/jsonform"
-	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/updater/draft"
 	"github.com/hotpair/hotpair/services/updater/queue"
@@ -46,9 +46,9 @@ type database struct {
 
 	complaints rate.Sometimes // of false tickets: a process can send thousands a second
 
-	scans chan func()
-	packs atomic.Pointer[pack.Responder[bus.DatabaseCall, bus.DatabaseReply]] // once it serves
-	close []func()
+	scans   chan func()
+	batches atomic.Pointer[batch.Responder[bus.DatabaseCall, bus.DatabaseReply]] // once it serves
+	close   []func()
 }
 
 func newDatabase(store *storage.Store, current func() *term, log *slog.Logger) *database {
@@ -57,12 +57,12 @@ func newDatabase(store *storage.Store, current func() *term, log *slog.Logger) *
 
 // serve subscribes. stop ends what it began.
 func (d *database) serve(conn *bus.Conn) error {
-	packs, err := pack.NewResponder(conn, bus.DatabaseSubject("*", "pack"), "", replySize, d.handle, d.stray, toAsker)
+	batches, err := batch.NewResponder(conn, bus.DatabaseSubject("*", "pack"), "", replySize, d.handle, d.stray, toAsker)
 	if err != nil {
 		return err
 	}
-	d.packs.Store(packs)
-	d.close = append(d.close, packs.Close)
+	d.batches.Store(batches)
+	d.close = append(d.close, batches.Close)
 	for _, call := range []string{"read", "scan", "commit"} {
 		sub, err := conn.Subscribe(bus.DatabaseSubject("*", call), func(m *nats.Msg) {
 			if err := toAsker(m); err != nil {
@@ -105,13 +105,13 @@ func (d *database) stop() {
 
 // flush lets the answers leave that were given, those at the end of the term included.
 func (d *database) flush() {
-	packs := d.packs.Load()
-	if packs == nil {
+	batches := d.batches.Load()
+	if batches == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), finishWithin)
 	defer cancel()
-	if err := packs.Flush(ctx); err != nil {
+	if err := batches.Flush(ctx); err != nil {
 		d.log.Debug("answers could not be sent before the end", "error", err) // the connection is gone, and who asked knows
 	}
 }
@@ -211,8 +211,8 @@ func otherEpoch(t *term, epoch uint64) bus.DatabaseReply {
 
 // backlog is what was answered and not read, in bytes.
 func (d *database) backlog() int64 {
-	if packs := d.packs.Load(); packs != nil {
-		return packs.Backlog()
+	if batches := d.batches.Load(); batches != nil {
+		return batches.Backlog()
 	}
 	return 0
 }
@@ -279,7 +279,7 @@ func (d *database) respond(m *nats.Msg, r bus.DatabaseReply, write jsonform.Writ
 	}
 }
 
-// stray drops what is no pack, because requests are paired by the numbers in it, and what is to be answered elsewhere: nobody can be answered.
+// stray drops what is no batch, because requests are paired by the numbers in it, and what is to be answered elsewhere: nobody can be answered.
 func (d *database) stray(m *nats.Msg, err error) {
 	d.complaints.Do(func() {
 		d.log.Warn("a message that is no call was dropped", "subject", m.Subject, "error", err)

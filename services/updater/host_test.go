@@ -13,8 +13,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/batch"
 	"github.com/hotpair/hotpair/bus/broker"
-	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/process/processtest"
@@ -30,7 +30,7 @@ type host struct {
 	config config.Updater
 	server *broker.Server
 	main   *bus.Conn
-	kv     *pack.Caller[bus.DatabaseCall, bus.DatabaseReply]
+	kv     *batch.Caller[bus.DatabaseCall, bus.DatabaseReply]
 	log    *slog.Logger
 
 	// seams for the next start
@@ -111,7 +111,7 @@ func (h *host) openTraffic() {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(conn.Close)
-	h.kv, err = pack.NewCaller[bus.DatabaseCall, bus.DatabaseReply](pack.CallerConfig[bus.DatabaseCall]{
+	h.kv, err = batch.NewCaller[bus.DatabaseCall, bus.DatabaseReply](batch.CallerConfig[bus.DatabaseCall]{
 		Conn: conn, Subject: bus.DatabaseSubject("kv", "pack"), Size: func(bus.DatabaseCall) int { return 200 },
 	})
 	if err != nil {

@@ -41,7 +41,7 @@ func TestFault_A16_ADamagedJournalIsForcedPast(t *testing.T) {
 		t.Fatalf("it says %v", err)
 	}
 	held := b.facts().Position
-	ordered(b, bus.CallPrepare, bus.Prepare{Epoch: 2, Mend: true})
+	ordered(b, bus.CallPrepare, bus.Prepare{Epoch: 2, Repair: true})
 	b.serve(bus.Serve{Epoch: 2, RecordVersion: 2})
 	b.puts(2, 5, "after")
 	if kept, err := os.ReadDir(filepath.Join(c.Data, "aside")); err != nil || len(kept) != 1 {

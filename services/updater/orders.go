@@ -99,8 +99,8 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (history.Mark, e
 	wrote := make(chan error, 1)
 	go func() { wrote <- u.store.TestWrite() }()
 	mark, broken, err := u.fence(ctx, q.Epoch, 0)
-	if err == nil && broken != nil && q.Mend {
-		err = u.mendTail(ctx)
+	if err == nil && broken != nil && q.Repair {
+		err = u.repairTail(ctx)
 		mark, broken = u.tail.End(), nil
 	}
 	tested := <-wrote

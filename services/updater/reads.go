@@ -14,7 +14,7 @@ import (
 const (
 	// readKeys bounds the keys of one read.
 	readKeys = 1024
-	// readBytes bounds the items of one read: a reply must fit into one message with room for its pack.
+	// readBytes bounds the items of one read: a reply must fit into one message with room for its batch.
 	readBytes = 4 << 20
 	// scanItems and scanBytes bound one page of a scan; what is beyond is told with More.
 	scanItems = 1000

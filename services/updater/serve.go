@@ -123,7 +123,7 @@ func (u *updater) resume(ctx context.Context, q bus.Serve) error {
 		return fmt.Errorf("the other host holds another history beyond %v, up to %v", own.Position, there.End.Position)
 	}
 	if broken != nil {
-		if err := u.mendTail(ctx); err != nil {
+		if err := u.repairTail(ctx); err != nil {
 			return err
 		}
 	}
@@ -142,9 +142,9 @@ func (u *updater) resume(ctx context.Context, q bus.Serve) error {
 	return u.openTerm(ctx, q, backlog)
 }
 
-// mendTail drops what stands behind a damage of the own journal, once it stands in a file (R10): the other host has
+// repairTail drops what stands behind a damage of the own journal, once it stands in a file (R10): the other host has
 // everything that was acknowledged.
-func (u *updater) mendTail(ctx context.Context) error {
+func (u *updater) repairTail(ctx context.Context) error {
 	records, err := u.tail.Refused(ctx)
 	if err != nil {
 		return fmt.Errorf("read behind the damage of the journal: %w", err)

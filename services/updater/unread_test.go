@@ -6,8 +6,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/batch"
 	"github.com/hotpair/hotpair/bus/bustest"
-	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
@@ -15,12 +15,12 @@ import (
 // read. Beyond it reads and scans are busy at once, commits are not, and once they are read all is as before.
 func TestFault_A13_UnreadAnswersOfTheDatabaseAreBounded(t *testing.T) {
 	free := make(bustest.Held)
-	one := bustest.Pack(t, bus.DatabaseCall{})
-	answers := pack.NewAnswerer(free, func(bus.DatabaseReply) int { return 1 << 20 }, func(_ bus.DatabaseCall, _ string, answer func(bus.DatabaseReply)) {
+	one := bustest.Batch(t, bus.DatabaseCall{})
+	answers := batch.NewAnswerer(free, func(bus.DatabaseReply) int { return 1 << 20 }, func(_ bus.DatabaseCall, _ string, answer func(bus.DatabaseReply)) {
 		answer(bus.DatabaseReply{})
 	}, nil)
 	d := newDatabase(nil, func() *term { return &term{epoch: 1} }, testLog(t, "a"))
-	d.packs.Store(&pack.Responder[bus.DatabaseCall, bus.DatabaseReply]{Answerer: answers})
+	d.batches.Store(&batch.Responder[bus.DatabaseCall, bus.DatabaseReply]{Answerer: answers})
 	ask := func(c bus.DatabaseCall) (code int) {
 		d.handle(c, bus.DatabaseSubject("kv", "pack"), func(r bus.DatabaseReply) { code = r.Code })
 		return code

@@ -107,15 +107,15 @@ func Run(ctx context.Context, c config.Updater, log *slog.Logger) error {
 	return newUpdater(c, log).run(ctx)
 }
 
-// Ground is what an updater stands on. Each nil field is what the machine offers; a simulation brings its own.
-type Ground struct {
+// Environment is what an updater stands on. Each nil field is what the machine offers; a simulation brings its own.
+type Environment struct {
 	Network bus.Network
 	Clock   lease.Clock      // of leases, and of what passes of pair time
 	Wall    func() time.Time // what the wall clock says
 }
 
-// RunOn is Run on another ground than the machine.
-func RunOn(ctx context.Context, c config.Updater, log *slog.Logger, g Ground) error {
+// RunOn is Run on another environment than the machine.
+func RunOn(ctx context.Context, c config.Updater, log *slog.Logger, g Environment) error {
 	u := newUpdater(c, log)
 	u.network = g.Network
 	if g.Clock != nil {
@@ -154,7 +154,7 @@ func (u *updater) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer conns.Close()
-	served, err := traffic.ServeDatabase(ctx, u.config.Traffic, traffic.Ground{Network: u.network, Lost: u.lost, Complaint: u.refused, Log: u.log})
+	served, err := traffic.ServeDatabase(ctx, u.config.Traffic, traffic.Environment{Network: u.network, Lost: u.lost, Complaint: u.refused, Log: u.log})
 	if err != nil {
 		return err
 	}
@@ -278,7 +278,7 @@ func (u *updater) open(ctx context.Context) (err error) {
 	if err := u.countAside(); err != nil {
 		return err
 	}
-	if u.wires, err = wires.OpenHost(c.TLS, c.Host, wires.Ground{Network: u.network, Data: c.Data}, u.log); err != nil {
+	if u.wires, err = wires.OpenHost(c.TLS, c.Host, wires.Environment{Network: u.network, Data: c.Data}, u.log); err != nil {
 		return err
 	}
 	password := config.DeriveKey(c.PairSecret.Reveal(), config.PurposeReplication)

@@ -23,26 +23,26 @@ import (
 type oneWire struct {
 	protocol door.Protocol
 	listener identity.Name
-	listens  func(config.TLS, Ground, *slog.Logger) (bus.Network, error)
+	listens  func(config.TLS, Environment, *slog.Logger) (bus.Network, error)
 	dials    func(*Wires) bus.Network // of host b
 }
 
 func eachWire() map[string]oneWire {
 	a, w, till := identity.Host("shop", "a"), identity.Witness("shop"), identity.Terminal("shop", "t1")
 	return map[string]oneWire{
-		"link": {link, a, func(c config.TLS, g Ground, log *slog.Logger) (bus.Network, error) {
+		"link": {link, a, func(c config.TLS, g Environment, log *slog.Logger) (bus.Network, error) {
 			made, err := OpenHost(c, "a", g, log)
 			return network(made, err, (*Wires).Link)
 		}, (*Wires).Link},
-		"replication": {replication, a, func(c config.TLS, g Ground, log *slog.Logger) (bus.Network, error) {
+		"replication": {replication, a, func(c config.TLS, g Environment, log *slog.Logger) (bus.Network, error) {
 			made, err := OpenHost(c, "a", g, log)
 			return network(made, err, (*Wires).Replication)
 		}, (*Wires).Replication},
-		"witness": {witness, w, func(c config.TLS, g Ground, log *slog.Logger) (bus.Network, error) {
+		"witness": {witness, w, func(c config.TLS, g Environment, log *slog.Logger) (bus.Network, error) {
 			made, err := OpenWitness(c, g, log)
 			return network(made, err, (*Wires).Witness)
 		}, (*Wires).ToWitness},
-		"terminal": {terminal, till, func(c config.TLS, g Ground, log *slog.Logger) (bus.Network, error) {
+		"terminal": {terminal, till, func(c config.TLS, g Environment, log *slog.Logger) (bus.Network, error) {
 			made, err := OpenTerminal(c, "t1", g, log)
 			return network(made, err, (*Wires).Terminal)
 		}, func(b *Wires) bus.Network { return b.ToTerminal("t1") }},
@@ -126,7 +126,7 @@ func TestWires_EachWireSaysWhatIsWrong(t *testing.T) {
 		role, foreign := w.listener.Role, w.listener
 		foreign.Pair = "bank"
 		wrong := identity.Terminal("shop", "elsewhere")
-		honest := opened(t)(OpenHost(files(t, pair, b), "b", Ground{}, quiet))
+		honest := opened(t)(OpenHost(files(t, pair, b), "b", Environment{}, quiet))
 		// judged is what the side says that judges; the other one says that its certificate was not taken. "" is let in.
 		type fault struct {
 			shown     shown
@@ -146,7 +146,7 @@ func TestWires_EachWireSaysWhatIsWrong(t *testing.T) {
 		for what, c := range dialling {
 			t.Run(wire+"/who dials/"+what, func(t *testing.T) {
 				var heard processtest.Output
-				g := Ground{}
+				g := Environment{}
 				if c.withdrawn {
 					g.Withdrawals = everybody{}
 				}
@@ -179,7 +179,7 @@ func TestWires_EachWireSaysWhatIsWrong(t *testing.T) {
 				var heard processtest.Output
 				from := w.dials(honest)
 				if c.withdrawn {
-					from = w.dials(opened(t)(OpenHost(files(t, pair, b), "b", Ground{Withdrawals: everybody{}}, quiet)))
+					from = w.dials(opened(t)(OpenHost(files(t, pair, b), "b", Environment{Withdrawals: everybody{}}, quiet)))
 				}
 				said, err := greeted(t, from, c.shown.end(t, pair, w.protocol, identity.RoleHost, slog.New(slog.NewTextHandler(&heard, nil))))
 				if (said == "") != (c.judged == "") || !strings.Contains(said, c.judged) {
@@ -203,7 +203,7 @@ func TestWires_EachWireSaysWhatIsWrong(t *testing.T) {
 		} {
 			t.Run(wire+"/"+what, func(t *testing.T) {
 				var heard processtest.Output
-				listening, err := w.listens(files(t, pair, w.listener), Ground{}, slog.New(slog.NewTextHandler(&heard, nil)))
+				listening, err := w.listens(files(t, pair, w.listener), Environment{}, slog.New(slog.NewTextHandler(&heard, nil)))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -215,7 +215,7 @@ func TestWires_EachWireSaysWhatIsWrong(t *testing.T) {
 		}
 		t.Run(wire+"/TLS at a port in plain text", func(t *testing.T) {
 			var heard processtest.Output
-			listening, err := w.listens(config.TLS{Insecure: true}, Ground{}, slog.New(slog.NewTextHandler(&heard, nil)))
+			listening, err := w.listens(config.TLS{Insecure: true}, Environment{}, slog.New(slog.NewTextHandler(&heard, nil)))
 			if err != nil {
 				t.Fatal(err)
 			}

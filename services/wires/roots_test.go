@@ -40,11 +40,11 @@ func TestWires_ARootThatIsBelievedNoMore(t *testing.T) {
 			stolen, anew := identitytest.NewPair(t, "shop"), identitytest.NewPair(t, "shop")
 			own := files(t, anew, identity.Host("", "a"))
 			believe(t, own, anew, stolen)
-			a := opened(t)(OpenHost(own, "a", Ground{}, log))
+			a := opened(t)(OpenHost(own, "a", Environment{}, log))
 			made := func(p *identitytest.Pair) *Wires {
 				of := files(t, p, b)
 				believe(t, of, anew, stolen)
-				return opened(t)(OpenHost(of, "b", Ground{}, log))
+				return opened(t)(OpenHost(of, "b", Environment{}, log))
 			}
 			thief, honest := made(stolen), made(anew)
 			ctx, cancel := context.WithCancel(t.Context())

@@ -25,19 +25,19 @@ func TestSeen_OfAllProcesses(t *testing.T) {
 	over := identitytest.Between(now.AddDate(0, 0, -30), now.Add(-time.Hour))
 	due := identitytest.Between(now.Add(-time.Hour), now.Add(20*time.Minute)) // the root is not older than an hour
 	own := files(t, pair, identity.Host("", "a"), due)
-	main := opened(t)(OpenHost(own, "a", Ground{}, log))
-	updater := opened(t)(OpenHost(own, "a", Ground{}, log))
-	relay := opened(t)(OpenHost(own, "a", Ground{}, log))
-	b := opened(t)(OpenHost(files(t, pair, identity.Host("", "b"), over), "b", Ground{}, log))
-	w := opened(t)(OpenWitness(files(t, pair, identity.Witness("")), Ground{}, log))
+	main := opened(t)(OpenHost(own, "a", Environment{}, log))
+	updater := opened(t)(OpenHost(own, "a", Environment{}, log))
+	relay := opened(t)(OpenHost(own, "a", Environment{}, log))
+	b := opened(t)(OpenHost(files(t, pair, identity.Host("", "b"), over), "b", Environment{}, log))
+	w := opened(t)(OpenWitness(files(t, pair, identity.Witness("")), Environment{}, log))
 	joined(t, b.Link(), main.Link())
 	joined(t, main.ToWitness(), w.Witness())
 	joined(t, updater.Replication(), b.Replication())
 	tills := map[string]identitytest.Change{"t1": over, "t2": due, "t3": func(*x509.Certificate) {}}
 	for id, life := range tills {
-		joined(t, relay.ToTerminal(id), opened(t)(OpenTerminal(files(t, pair, identity.Terminal("", id), life), id, Ground{}, log)).Terminal())
+		joined(t, relay.ToTerminal(id), opened(t)(OpenTerminal(files(t, pair, identity.Terminal("", id), life), id, Environment{}, log)).Terminal())
 	}
-	foreign := opened(t)(OpenHost(files(t, identitytest.NewPair(t, "bank"), identity.Host("", "b")), "b", Ground{}, log))
+	foreign := opened(t)(OpenHost(files(t, identitytest.NewPair(t, "bank"), identity.Host("", "b")), "b", Environment{}, log))
 	_ = meet(t, foreign.Replication(), updater.Replication()) // closes its door again: that door is not seen any more
 
 	s := Join(main.Seen(), map[string]Seen{bus.ProcessUpdater: updater.Answer(Told{}), bus.ProcessTerminalInterface: relay.Answer(Told{})})
@@ -64,7 +64,7 @@ func TestSeen_OfAllProcesses(t *testing.T) {
 	if relay.Answer(Told{Clocks: clocks.Difference{Own: reading(), Other: time.Hour}}).Doubt == "" {
 		t.Error("clocks that are an hour apart are believed")
 	}
-	plain := opened(t)(OpenHost(config.TLS{Insecure: true}, "a", Ground{}, log))
+	plain := opened(t)(OpenHost(config.TLS{Insecure: true}, "a", Environment{}, log))
 	if s := plain.Seen(); !s.Insecure || s.TLS {
 		t.Errorf("%+v", s)
 	}
@@ -76,8 +76,8 @@ func TestLearn_ARenewedTerminalDoesNotEnd(t *testing.T) {
 	pair := identitytest.NewPair(t, "shop")
 	now, till := time.Now(), identity.Terminal("shop", "t1")
 	over := files(t, pair, till, identitytest.Between(now.AddDate(0, 0, -30), now.Add(-time.Hour)))
-	relay := opened(t)(OpenHost(files(t, pair, identity.Host("", "a")), "a", Ground{}, log))
-	agent := opened(t)(OpenTerminal(over, "t1", Ground{}, log))
+	relay := opened(t)(OpenHost(files(t, pair, identity.Host("", "a")), "a", Environment{}, log))
+	agent := opened(t)(OpenTerminal(over, "t1", Environment{}, log))
 	joined(t, relay.ToTerminal("t1"), agent.Terminal())
 	if s := relay.Seen(); s.Terminals != (TerminalEnds{Proved: 1, Ending: 1}) {
 		t.Fatalf("%+v", s.Terminals)
@@ -126,14 +126,14 @@ func TestSeen_IsBounded(t *testing.T) {
 // A terminal that the table has somewhere else is not dialled in plain text.
 func TestWires_NoPlainTextToAnotherMachine(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
-	here := opened(t)(OpenHost(config.TLS{}, "a", Ground{}, log))
+	here := opened(t)(OpenHost(config.TLS{}, "a", Environment{}, log))
 	if _, err := here.ToTerminal("t1").Dial(t.Context(), "192.0.2.1:4223"); err == nil || !strings.Contains(err.Error(), "HOTPAIR_INSECURE=true") {
 		t.Errorf("dialled: %v", err)
 	}
 	if err := meet(t, here.ToTerminal("t1"), bus.TCP{}); err != nil {
 		t.Errorf("on this machine: %v", err)
 	}
-	allowed := opened(t)(OpenHost(config.TLS{Insecure: true}, "a", Ground{}, log))
+	allowed := opened(t)(OpenHost(config.TLS{Insecure: true}, "a", Environment{}, log))
 	if err := meet(t, bus.OrTCP(allowed.ToTerminal("t1")), bus.TCP{}); err != nil {
 		t.Errorf("allowed: %v", err)
 	}

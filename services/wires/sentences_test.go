@@ -64,7 +64,7 @@ func TestWires_BothSidesSayWhatIsWrong(t *testing.T) {
 	ended, early := identitytest.Between(now.AddDate(-2, 0, 0), now.AddDate(-1, 0, 0)), identitytest.Between(now.AddDate(1, 0, 0), now.AddDate(2, 0, 0))
 	log := slog.New(slog.DiscardHandler)
 	host := func(p *identitytest.Pair, n identity.Name, changes ...identitytest.Change) bus.Network {
-		return opened(t)(OpenHost(files(t, p, n, changes...), n.ID, Ground{}, log)).Link()
+		return opened(t)(OpenHost(files(t, p, n, changes...), n.ID, Environment{}, log)).Link()
 	}
 	// bad shows what no process would take for its own files.
 	bad := func(p *identitytest.Pair, change identitytest.Change) bus.Network {
@@ -99,7 +99,7 @@ func TestWires_BothSidesSayWhatIsWrong(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			var heard processtest.Output
-			g := Ground{}
+			g := Environment{}
 			if what == "withdrawn" {
 				g.Withdrawals = everybody{}
 			}
@@ -158,8 +158,8 @@ func TestWires_PlainMeetsTLS(t *testing.T) {
 	pair := identitytest.NewPair(t, "shop")
 	var heard processtest.Output
 	log := slog.New(slog.NewTextHandler(&heard, nil))
-	plain := opened(t)(OpenHost(config.TLS{Insecure: true}, "a", Ground{}, log))
-	sealed := opened(t)(OpenHost(files(t, pair, identity.Host("", "b")), "b", Ground{}, slog.New(slog.DiscardHandler)))
+	plain := opened(t)(OpenHost(config.TLS{Insecure: true}, "a", Environment{}, log))
+	sealed := opened(t)(OpenHost(files(t, pair, identity.Host("", "b")), "b", Environment{}, slog.New(slog.DiscardHandler)))
 	if !strings.Contains(heard.String(), "HOTPAIR_INSECURE is set") {
 		t.Error("the log of a start without TLS does not say so")
 	}

@@ -50,9 +50,9 @@ type Admission interface {
 	Admit(identity.Peer) error
 }
 
-// Ground is what the wires of a process stand on beside its certificate. The zero Ground is a machine's, where whoever has proved a name is let
+// Environment is what the wires of a process stand on beside its certificate. The zero Environment is a machine's, where whoever has proved a name is let
 // in. When what Withdrawals or Admission say has changed, call Sweep.
-type Ground struct {
+type Environment struct {
 	// Network is below the wires; nil is TCP.
 	Network     bus.Network
 	Withdrawals Withdrawals
@@ -68,37 +68,37 @@ const Insecure = "HOTPAIR_INSECURE is set: the wires between the machines of thi
 
 // Wires are those of one process.
 type Wires struct {
-	ground Ground
-	files  *identity.Files // nil: nothing is proved
-	keys   *keyring.Source // nil: what the files have is shown at once
-	self   identity.Name
-	log    *slog.Logger
-	clear  bool // plain text too
-	set    door.Set
-	doubt  *clocks.Doubt
-	later  later
+	environment Environment
+	files       *identity.Files // nil: nothing is proved
+	keys        *keyring.Source // nil: what the files have is shown at once
+	self        identity.Name
+	log         *slog.Logger
+	clear       bool // plain text too
+	set         door.Set
+	doubt       *clocks.Doubt
+	later       later
 
 	insecure bool // plain text to other machines was allowed
 }
 
 // OpenHost reads the certificate files, when there are any, which must be of this host; the pair is what the certificate says. Errors:
 // identity.ErrCredentials, ErrSelf.
-func OpenHost(c config.TLS, host string, g Ground, log *slog.Logger) (*Wires, error) {
+func OpenHost(c config.TLS, host string, g Environment, log *slog.Logger) (*Wires, error) {
 	return open(c, identity.Host("", host), g, log)
 }
 
 // OpenWitness is OpenHost for the witness.
-func OpenWitness(c config.TLS, g Ground, log *slog.Logger) (*Wires, error) {
+func OpenWitness(c config.TLS, g Environment, log *slog.Logger) (*Wires, error) {
 	return open(c, identity.Witness(""), g, log)
 }
 
 // OpenTerminal is OpenHost for the agent of a terminal.
-func OpenTerminal(c config.TLS, id string, g Ground, log *slog.Logger) (*Wires, error) {
+func OpenTerminal(c config.TLS, id string, g Environment, log *slog.Logger) (*Wires, error) {
 	return open(c, identity.Terminal("", id), g, log)
 }
 
-func open(c config.TLS, self identity.Name, g Ground, log *slog.Logger) (*Wires, error) {
-	w := &Wires{ground: g, insecure: c.Insecure, log: log, doubt: clocks.NewDoubt(reading, clocks.Synchronised, clocks.Built())}
+func open(c config.TLS, self identity.Name, g Environment, log *slog.Logger) (*Wires, error) {
+	w := &Wires{environment: g, insecure: c.Insecure, log: log, doubt: clocks.NewDoubt(reading, clocks.Synchronised, clocks.Built())}
 	if !c.Sealed() {
 		if c.Insecure {
 			log.Warn(Insecure)
@@ -256,7 +256,7 @@ func (w *Wires) Witness() bus.Network {
 
 // ToTerminal is how a host dials a terminal.
 func (w *Wires) ToTerminal(id string) bus.Network {
-	if w.files == nil && !w.insecure && w.ground.Network == nil {
+	if w.files == nil && !w.insecure && w.environment.Network == nil {
 		return loopback{}
 	}
 	return w.wire(terminal, identity.Exactly(identity.Terminal(w.self.Pair, id)))
@@ -276,8 +276,8 @@ func (w *Wires) otherHost() identity.Expected {
 // admitting is where a witness or a terminal listens for hosts.
 func (w *Wires) admitting(p door.Protocol) bus.Network {
 	policy := w.policy(identity.Any(w.self.Pair, identity.RoleHost))
-	if w.ground.Admission != nil {
-		policy.Admit = w.ground.Admission.Admit
+	if w.environment.Admission != nil {
+		policy.Admit = w.environment.Admission.Admit
 	}
 	return w.proved(p, policy)
 }
@@ -289,20 +289,20 @@ func (w *Wires) wire(p door.Protocol, expect identity.Expected) bus.Network {
 // policy decides by name, withdrawal, and a clock that may be in doubt.
 func (w *Wires) policy(expect identity.Expected) identity.Policy {
 	policy := identity.Policy{Expect: expect, Clock: identity.Clock{InDoubt: func() bool { return w.Doubt() != "" }}}
-	if w.ground.Withdrawals != nil {
-		policy.Withdrawn = w.ground.Withdrawals.Withdrawn
+	if w.environment.Withdrawals != nil {
+		policy.Withdrawn = w.environment.Withdrawals.Withdrawn
 	}
 	return policy
 }
 
 func (w *Wires) proved(p door.Protocol, policy identity.Policy) bus.Network {
-	if w.files == nil && w.ground.Network == nil {
+	if w.files == nil && w.environment.Network == nil {
 		return plain{name: string(p), log: w.log}
 	}
 	if w.files == nil {
-		return w.ground.Network
+		return w.environment.Network
 	}
-	return door.Wire{Under: bus.OrTCP(w.ground.Network), Door: door.Config{
+	return door.Wire{Under: bus.OrTCP(w.environment.Network), Door: door.Config{
 		Name: string(p), Set: &w.set, Clear: w.clear, Logger: w.log,
 		Offers: []door.Offer{{Protocol: p, Source: w.source(), Policy: policy}},
 	}}

@@ -72,15 +72,15 @@ func TestWires_WhoMeetsWhom(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	pair, other := identitytest.NewPair(t, "shop"), identitytest.NewPair(t, "bank")
 	host := func(p *identitytest.Pair, name string) *Wires {
-		return opened(t)(OpenHost(files(t, p, identity.Host("", name)), name, Ground{}, log))
+		return opened(t)(OpenHost(files(t, p, identity.Host("", name)), name, Environment{}, log))
 	}
 	a, b, foreign := host(pair, "a"), host(pair, "b"), host(other, "b")
-	w := opened(t)(OpenWitness(files(t, pair, identity.Witness("")), Ground{}, log))
+	w := opened(t)(OpenWitness(files(t, pair, identity.Witness("")), Environment{}, log))
 	till := func(id string) *Wires {
-		return opened(t)(OpenTerminal(files(t, pair, identity.Terminal("", id)), id, Ground{}, log))
+		return opened(t)(OpenTerminal(files(t, pair, identity.Terminal("", id)), id, Environment{}, log))
 	}
 	one, two := till("till-1"), till("till-2")
-	plain := opened(t)(OpenHost(config.TLS{}, "a", Ground{Network: bus.TCP{}}, log))
+	plain := opened(t)(OpenHost(config.TLS{}, "a", Environment{Network: bus.TCP{}}, log))
 	for name, c := range map[string]struct {
 		from, to bus.Network
 		want     error
@@ -116,18 +116,18 @@ func TestOpen_IsWhoTheSettingsSay(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	pair := identitytest.NewPair(t, "shop")
 	own := files(t, pair, identity.Host("", "a"))
-	if _, err := OpenHost(own, "b", Ground{}, log); !errors.Is(err, ErrSelf) || !strings.Contains(err.Error(), "host/b") {
+	if _, err := OpenHost(own, "b", Environment{}, log); !errors.Is(err, ErrSelf) || !strings.Contains(err.Error(), "host/b") {
 		t.Errorf("host b with the certificate of a: %v", err)
 	}
-	if _, err := OpenWitness(own, Ground{}, log); !errors.Is(err, ErrSelf) {
+	if _, err := OpenWitness(own, Environment{}, log); !errors.Is(err, ErrSelf) {
 		t.Errorf("a witness with the certificate of a: %v", err)
 	}
 	missing := own
 	missing.TLSKey = filepath.Join(t.TempDir(), "gone")
-	if _, err := OpenHost(missing, "a", Ground{}, log); !errors.Is(err, identity.ErrCredentials) || !strings.Contains(err.Error(), "HOTPAIR_TLS_KEY") {
+	if _, err := OpenHost(missing, "a", Environment{}, log); !errors.Is(err, identity.ErrCredentials) || !strings.Contains(err.Error(), "HOTPAIR_TLS_KEY") {
 		t.Errorf("without a key: %v", err)
 	}
-	a := opened(t)(OpenHost(own, "a", Ground{}, log))
+	a := opened(t)(OpenHost(own, "a", Environment{}, log))
 	others := files(t, pair, identity.Host("", "b"))
 	for from, to := range map[string]string{others.TLSCert: own.TLSCert, others.TLSKey: own.TLSKey} {
 		content, err := os.ReadFile(from)
@@ -145,7 +145,7 @@ func TestOpen_IsWhoTheSettingsSay(t *testing.T) {
 	if s.Name != "spiffe://shop/host/a" || s.Fault == "" || s.FaultSince.IsZero() {
 		t.Errorf("state %+v, want the last good certificate and a fault", s)
 	}
-	if err := meet(t, a.Link(), opened(t)(OpenHost(others, "b", Ground{}, log)).Link()); err != nil {
+	if err := meet(t, a.Link(), opened(t)(OpenHost(others, "b", Environment{}, log)).Link()); err != nil {
 		t.Errorf("with the last good one: %v", err)
 	}
 }

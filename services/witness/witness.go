@@ -110,7 +110,7 @@ func Run(ctx context.Context, c config.Witness, log *slog.Logger) error {
 	debug.SetMemoryLimit(memory)
 	var sealed *wires.Wires
 	gate := keyring.NewGate(func() { sealed.Sweep() })
-	sealed, err := wires.OpenWitness(c.TLS, wires.Ground{Admission: gate, Data: c.Data, Keep: true}, log)
+	sealed, err := wires.OpenWitness(c.TLS, wires.Environment{Admission: gate, Data: c.Data, Keep: true}, log)
 	if err != nil {
 		return err
 	}

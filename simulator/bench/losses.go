@@ -9,7 +9,7 @@ import (
 	"github.com/hotpair/hotpair/simulator/bench/subject"
 )
 
-// loss is one kind: how it is done to a whole pair, and how it is mended.
+// loss is one kind: how it is done to a whole pair, and how it is fixed.
 type loss struct {
 	kind string
 	// silent: nobody is told of it, so that the other host has to wait for the end of the lease.
@@ -17,7 +17,7 @@ type loss struct {
 	// moves: another host serves afterwards.
 	moves bool
 	does  func(ctx context.Context, c *subject.Cluster, active, standby string) error
-	mend  func(ctx context.Context, c *subject.Cluster, active, standby string) error
+	fix   func(ctx context.Context, c *subject.Cluster, active, standby string) error
 }
 
 // Kinds of loss that need wires that can be cut.
@@ -28,7 +28,7 @@ const (
 
 type act func(ctx context.Context, c *subject.Cluster, active, standby string) error
 
-// none mends what the pair mends itself.
+// none fixes what the pair fixes itself.
 func none(context.Context, *subject.Cluster, string, string) error { return nil }
 
 // toProcess signals one process of the active host.
@@ -54,21 +54,21 @@ func toStandby(signal syscall.Signal) act {
 func losses() []loss {
 	return []loss{
 		{kind: "host killed", moves: true, does: toActive(syscall.SIGKILL),
-			mend: func(ctx context.Context, c *subject.Cluster, active, _ string) error { return c.Restart(ctx, active) }},
-		{kind: "main killed", moves: true, does: toProcess("main", syscall.SIGKILL), mend: none},
-		{kind: "switchover", moves: true, mend: none,
+			fix: func(ctx context.Context, c *subject.Cluster, active, _ string) error { return c.Restart(ctx, active) }},
+		{kind: "main killed", moves: true, does: toProcess("main", syscall.SIGKILL), fix: none},
+		{kind: "switchover", moves: true, fix: none,
 			does: func(ctx context.Context, c *subject.Cluster, active, _ string) error {
 				_, err := operator.CallSwitchover.Ask(ctx, c.File.Hosts[active].Client(), operator.None{})
 				return err
 			}},
 		// Its supervisor kills a frozen main after twice the lease.
-		{kind: "main frozen", silent: true, moves: true, does: toProcess("main", syscall.SIGSTOP), mend: none},
-		{kind: "host frozen", silent: true, moves: true, does: toActive(syscall.SIGSTOP), mend: toActive(syscall.SIGCONT)},
+		{kind: "main frozen", silent: true, moves: true, does: toProcess("main", syscall.SIGSTOP), fix: none},
+		{kind: "host frozen", silent: true, moves: true, does: toActive(syscall.SIGSTOP), fix: toActive(syscall.SIGCONT)},
 		{kind: "standby killed", does: toStandby(syscall.SIGKILL),
-			mend: func(ctx context.Context, c *subject.Cluster, _, standby string) error { return c.Restart(ctx, standby) }},
-		{kind: "business.kv killed", does: toProcess("business.kv", syscall.SIGKILL), mend: none},
-		{kind: "terminal-if killed", does: toProcess("terminal-if", syscall.SIGKILL), mend: none},
-		{kind: "updater killed", does: toProcess("updater", syscall.SIGKILL), mend: none},
+			fix: func(ctx context.Context, c *subject.Cluster, _, standby string) error { return c.Restart(ctx, standby) }},
+		{kind: "business.kv killed", does: toProcess("business.kv", syscall.SIGKILL), fix: none},
+		{kind: "terminal-if killed", does: toProcess("terminal-if", syscall.SIGKILL), fix: none},
+		{kind: "updater killed", does: toProcess("updater", syscall.SIGKILL), fix: none},
 	}
 }
 

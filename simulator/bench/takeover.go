@@ -245,7 +245,7 @@ func (t *takeoverBench) trial(ctx context.Context, r *run, c *subject.Cluster, w
 		events = append(events, s.Events...)
 		epoch = max(epoch, s.Epoch)
 	}
-	if err := errors.Join(failed, l.mend(ctx, c, active, standby)); err != nil {
+	if err := errors.Join(failed, l.fix(ctx, c, active, standby)); err != nil {
 		return err
 	}
 	if moved := epoch > before.Epoch; moved != l.moves {

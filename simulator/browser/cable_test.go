@@ -49,8 +49,8 @@ func (c *cable) cut() {
 	c.whole = make(chan struct{})
 }
 
-// mend has everything pass again, what was on its way too.
-func (c *cable) mend() {
+// fix has everything pass again, what was on its way too.
+func (c *cable) fix() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	close(c.whole)

@@ -9,7 +9,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/hotpair/hotpair/bus"
-	"github.com/hotpair/hotpair/bus/pack"
+	"github.com/hotpair/hotpair/bus/batch"
 	"github.com/hotpair/hotpair/deployments/local"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/terminal"
@@ -89,7 +89,7 @@ func TestKiosk_SellsThroughTakeoverAndCut(t *testing.T) {
 	page.await("six sales that are accepted", sale("accepted", 6))
 
 	// The line is back.
-	till.mend()
+	till.fix()
 	page.await("a host that serves", served)
 	page.await("what became of them", sale("done", 16)+" && "+sale("refused", 1)+" && "+sale("accepted", 0))
 	page.await("why one was refused", `/refused: seat C2 is sold/.test(document.querySelector('[data-sale=refused]').textContent) && `+seats("mine", 16)+" && "+seats("sold", 1))
@@ -219,7 +219,7 @@ func attach(t *testing.T, a *terminal.Agent, answer func(bus.Request) bus.Reply)
 	}
 	t.Cleanup(conn.Close)
 	const session = "a-1-1"
-	_, err = pack.NewResponder[bus.Request, bus.Reply](conn, bus.SessionRequests(session), "", func(r bus.Reply) int { return len(r.Body) },
+	_, err = batch.NewResponder[bus.Request, bus.Reply](conn, bus.SessionRequests(session), "", func(r bus.Reply) int { return len(r.Body) },
 		func(q bus.Request, _ string, reply func(bus.Reply)) { reply(answer(q)) }, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ import (
 )
 
 // TestData_VerifyRepairBackupRestoreTerminals: what an operator does with the data of a pair, each while terminals work: a disk
-// changes a byte of the standby's database, verify names the key and mends it; a backup of the standby is taken and
+// changes a byte of the standby's database, verify names the key and fixes it; a backup of the standby is taken and
 // the standby replaced by what is restored from it; the table of terminals changes on both hosts.
 func TestData_VerifyRepairBackupRestoreTerminals(t *testing.T) {
 	sideBySide(t)

@@ -13,7 +13,7 @@ import (
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
-// TestDev_SaysWhatIsWrongAndKeepsTheOldOne: a service that ends at once is told with its last words, and runs as soon as it is mended; what
+// TestDev_SaysWhatIsWrongAndKeepsTheOldOne: a service that ends at once is told with its last words, and runs as soon as it is fixed; what
 // can't be built changes nothing. A signal ends all.
 func TestDev_SaysWhatIsWrongAndKeepsTheOldOne(t *testing.T) {
 	if testing.Short() {

@@ -12,7 +12,7 @@ func TestTargets_AreFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []target{{"./../../bus/pack", "FuzzDecode"}, {"./../../services/terminalif/wire", "FuzzFilter"}, {"./../../storage/backup", "FuzzRead"}} {
+	for _, want := range []target{{"./../../bus/batch", "FuzzDecode"}, {"./../../services/terminalif/wire", "FuzzFilter"}, {"./../../storage/backup", "FuzzRead"}} {
 		if !slices.Contains(all, want) {
 			t.Errorf("%+v is not among %d targets", want, len(all))
 		}

@@ -149,12 +149,12 @@ func (l *Lab) round(ctx context.Context, t *Tally, random *rand.Rand, lasts time
 	if err := l.inject(ctx, t, random, lasts); err != nil {
 		return err
 	}
-	mended := time.Now()
+	fixed := time.Now()
 	if err := l.Heal(ctx); err != nil {
 		t.Unhealed = append(t.Unhealed, fmt.Sprintf("round %d: %v", t.Rounds, err))
 		return ErrFound
 	}
-	healed := time.Since(mended)
+	healed := time.Since(fixed)
 	some := load.Acknowledged() + 50
 	if err := l.Await(ctx, healWithin, "progress after healing", func() bool { return load.Acknowledged() > some }); err != nil {
 		t.Unhealed = append(t.Unhealed, fmt.Sprintf("round %d: %v", t.Rounds, err))

@@ -17,7 +17,7 @@ func beginOnDisks(t testing.TB) *fixture {
 	return begin(t, Options{Disks: disks})
 }
 
-// diskOfActive breaks the disk of the active until the other host has taken over with all that was acknowledged, and mends
+// diskOfActive breaks the disk of the active until the other host has taken over with all that was acknowledged, and fixes
 // it: the first comes back by itself. A disk may break in three ways:
 //
 //   - It is full. The updater ends (R8), a new one can't write either, so the host is faulty (B2).

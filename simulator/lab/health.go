@@ -116,8 +116,8 @@ func (l *Lab) describe(ctx context.Context) string {
 	return pair.Describe(func(host string) (operator.Status, error) { return l.Status(ctx, host) })
 }
 
-// Mend ends every fault: wires are whole, disks work, what was frozen goes on, what does not run is started.
-func (l *Lab) Mend() error {
+// Repair ends every fault: wires are whole, disks work, what was frozen goes on, what does not run is started.
+func (l *Lab) Repair() error {
 	var failed []error
 	for _, d := range l.options.Disks {
 		d.Repair()
@@ -131,10 +131,10 @@ func (l *Lab) Mend() error {
 	return errors.Join(failed...)
 }
 
-// Heal mends and waits until one host serves all terminals and both hold every acknowledged update, as both say.
+// Heal fixes and waits until one host serves all terminals and both hold every acknowledged update, as both say.
 // Errors: ErrNotHealed.
 func (l *Lab) Heal(ctx context.Context) error {
-	if err := l.Mend(); err != nil {
+	if err := l.Repair(); err != nil {
 		return err
 	}
 	if err := l.Await(ctx, healWithin, "pair in sync that serves", func() bool { return l.paired(ctx) }); err != nil {

@@ -84,7 +84,7 @@ func killActive(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 	return func(ctx context.Context) (injected, error) { return killTree(l, l.serving(ctx, host), hold)(ctx) }
 }
 
-// Lines has applications queue at all terminals, cuts the line of each for a while, and kills agents and hosts. Then everything is mended, and
+// Lines has applications queue at all terminals, cuts the line of each for a while, and kills agents and hosts. Then everything is fixed, and
 // what the applications were told is held against what is in the database. What it found is in the tally; the error says that the lab failed.
 func (l *Lab) Lines(ctx context.Context, o LinesOptions) (t LinesTally, err error) {
 	t.Faults = map[string]int{}

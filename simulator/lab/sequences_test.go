@@ -325,7 +325,7 @@ func sequenceBothLosePower(t *testing.T) {
 	for range 3 {
 		_, before := f.mustActive()
 		f.must(f.Kill(f.ctx, pair.HostA, pair.HostB, pair.Witness))
-		f.must(f.Mend())
+		f.must(f.Repair())
 		f.await("next term", func() bool { _, s := f.Active(f.ctx); return s.Epoch > before.Epoch })
 		f.must(f.Heal(f.ctx))
 		f.progress()

@@ -123,7 +123,7 @@ func TestLab_AHostIsStolen(t *testing.T) {
 	// The thief believes both, and is let in wherever a host is.
 	f.must(durable.Write(filepath.Join(taken, "ca.pem"), both))
 	thief, err := wires.OpenHost(config.TLS{TLSCert: filepath.Join(taken, "cert.pem"), TLSKey: filepath.Join(taken, "key.pem"), TLSCa: filepath.Join(taken, "ca.pem")},
-		victim, wires.Ground{Network: within{f.network.spaces[victim]}}, slog.New(slog.DiscardHandler))
+		victim, wires.Environment{Network: within{f.network.spaces[victim]}}, slog.New(slog.DiscardHandler))
 	f.must(err)
 	dial := func() map[string]error {
 		said := map[string]error{}

@@ -147,7 +147,7 @@ func TestFault_B12_CausesRaiseTheirAlarms(t *testing.T) {
 		}, at: pair.HostA, remedy: func(w *clocked) { w.follow(pair.HostA, "hotpair switchover") }},
 		alarms.FewerTerminals: {then: func(w *clocked) { w.cutBoth(pair.HostB, pair.TerminalID(0)) }, at: pair.HostA, remedy: func(w *clocked) {
 			w.follow(pair.HostA, "hotpair terminals probe")
-			w.network.MendAll()
+			w.network.RepairAll()
 		}},
 		alarms.PairTimeAhead: {then: func(w *clocked) {
 			w.set(time.Hour, time.Hour)

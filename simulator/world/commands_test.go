@@ -161,7 +161,7 @@ func TestCommands_OfAPair(t *testing.T) {
 			open()
 			time.Sleep(20 * time.Second)
 			open()
-			h.network.MendAll()
+			h.network.RepairAll()
 			h.paired()
 			if _, err := operator.CallSwitchover.Ask(t.Context(), h.clients[h.active()], operator.None{}); err != nil {
 				t.Fatal(err)

@@ -80,8 +80,8 @@ func (h *Host) Start() {
 		defer close(r.done)
 		defer stop()
 		defer r.endpoint.Sever()
-		ground := mainprocess.Ground{Clock: h.world.Clock, Wall: h.Wall, Built: h.world.began, Network: r.endpoint, Overseer: r, Start: r.start}
-		err := mainprocess.RunOn(ctx, h.config, log.With("process", "main"), ground)
+		environment := mainprocess.Environment{Clock: h.world.Clock, Wall: h.Wall, Built: h.world.began, Network: r.endpoint, Overseer: r, Start: r.start}
+		err := mainprocess.RunOn(ctx, h.config, log.With("process", "main"), environment)
 		if err != nil && !r.isDead() {
 			h.world.fail(fmt.Errorf("main of %s: %w", h.name, err))
 		}
@@ -217,7 +217,7 @@ func (c *child) body(spec process.Spec, log *slog.Logger) error {
 		if err != nil {
 			return err
 		}
-		return updater.RunOn(c.ctx, settings, log, updater.Ground{Network: c.endpoint, Clock: w.Clock, Wall: c.run.host.Wall})
+		return updater.RunOn(c.ctx, settings, log, updater.Environment{Network: c.endpoint, Clock: w.Clock, Wall: c.run.host.Wall})
 	case "terminal-if":
 		settings, err := config.Load[config.TerminalInterface](spec.Environ)
 		if err != nil {
@@ -238,7 +238,7 @@ func (c *child) body(spec process.Spec, log *slog.Logger) error {
 		if post == nil {
 			post = func(context.Context, string, string) (net.Conn, error) { return nil, errNobody }
 		}
-		return courier.RunOn(c.ctx, settings, log, courier.Ground{Network: c.endpoint, Clock: w.Clock, Wall: c.run.host.Wall, Dial: post})
+		return courier.RunOn(c.ctx, settings, log, courier.Environment{Network: c.endpoint, Clock: w.Clock, Wall: c.run.host.Wall, Dial: post})
 	case "business":
 		settings, err := config.Load[config.Business](spec.Environ)
 		if err != nil {

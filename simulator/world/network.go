@@ -57,13 +57,13 @@ func (n *Network) Stall(server string) { n.change(func() { n.stalled[server] = t
 // Release ends a stall.
 func (n *Network) Release(server string) { n.change(func() { delete(n.stalled, server) }) }
 
-// Mend makes one direction whole and as fast as ever.
-func (n *Network) Mend(from, to string) {
+// Repair makes one direction whole and as fast as ever.
+func (n *Network) Repair(from, to string) {
 	n.change(func() { delete(n.cut, wire{from, to}); delete(n.slow, wire{from, to}) })
 }
 
-// MendAll makes everything whole.
-func (n *Network) MendAll() {
+// RepairAll makes everything whole.
+func (n *Network) RepairAll() {
 	n.change(func() { clear(n.cut); clear(n.slow); clear(n.stalled) })
 }
 

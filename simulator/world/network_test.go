@@ -68,7 +68,7 @@ func TestNetwork_CutWireIsSilentInItsDirection(t *testing.T) {
 		if _, err := a.Dial(ctx, "10.0.0.2:1"); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("a dial into a cut wire gave %v", err)
 		}
-		n.Mend("10.0.0.1", "10.0.0.2")
+		n.Repair("10.0.0.1", "10.0.0.2")
 		if text := hears(t, far, time.Second); text != "lost?" {
 			t.Errorf("after the wire was whole again came %q", text)
 		}

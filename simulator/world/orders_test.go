@@ -50,8 +50,8 @@ func (w *clocked) orders(at string) map[string]func() error {
 			w.newWitness()
 			return nil
 		},
-		"mend the way to it": func() error { w.network.MendAll(); return nil },
-		"mend what they name": func() error { // which is to put the right data directory in place
+		"fix the way to it": func() error { w.network.RepairAll(); return nil },
+		"fix what they name": func() error { // which is to put the right data directory in place
 			s, err := w.Status(w.t.Context(), at)
 			if err != nil || !strings.Contains(fmt.Sprint(s.Alarms), "put the right data directory in place") {
 				return fmt.Errorf("the alarms are %v, %w", s.Alarms, err)

@@ -80,10 +80,10 @@ func Play(s Schedule, dir string, log *slog.Logger) (result Result, err error) {
 		w.do(e)
 		result.Faults++
 	}
-	w.Mend()
-	mended := time.Now()
+	w.Repair()
+	fixed := time.Now()
 	err = w.healed(ctx, l, &result)
-	result.Healing = time.Since(mended)
+	result.Healing = time.Since(fixed)
 	watched()
 	if err != nil {
 		result.Broken = append(result.Broken, err.Error())
@@ -130,8 +130,8 @@ func (w *World) do(e Event) {
 	switch e.Verb {
 	case "cut":
 		w.network.Cut(Address(e.Args[0]), Address(e.Args[1]))
-	case "mend":
-		w.network.Mend(Address(e.Args[0]), Address(e.Args[1]))
+	case "fix":
+		w.network.Repair(Address(e.Args[0]), Address(e.Args[1]))
 	case "slow":
 		by, _ := time.ParseDuration(e.Args[2]) // was checked
 		w.network.Slow(Address(e.Args[0]), Address(e.Args[1]), by)
@@ -168,9 +168,9 @@ func (w *World) switchover(host string) {
 	w.options.Log.Info("switchover", "at", host, "error", err)
 }
 
-// Mend ends every fault: wires are whole, disks work, what does not run is started.
-func (w *World) Mend() {
-	w.network.MendAll()
+// Repair ends every fault: wires are whole, disks work, what does not run is started.
+func (w *World) Repair() {
+	w.network.RepairAll()
 	w.StartWitness()
 	for _, host := range pair.Hosts() {
 		w.hosts[host].Start()

@@ -52,7 +52,7 @@ func TestFault_A4_WithoutAWitnessALostHostIsReplaced(t *testing.T) {
 				if s, err := w.Status(t.Context(), pair.Other(c.serves)); err == nil && s.Serves() {
 					t.Errorf("%s serves too", s.Host)
 				}
-				w.network.MendAll()
+				w.network.RepairAll()
 				if err := w.AwaitPaired(t.Context()); err != nil {
 					t.Fatal(err)
 				}

@@ -32,8 +32,8 @@ func (e Event) String() string {
 // Its text has one event a line, "TIME VERB ARGUMENTS"; # begins a comment. The first line is "seed NUMBER", which may be
 // followed by settings, "lease 1s", "history 50". The verbs:
 //
-//	cut FROM TO         nothing passes in this direction any more       mend FROM TO
-//	slow FROM TO BY     everything takes that much longer               mend FROM TO
+//	cut FROM TO         nothing passes in this direction any more       fix FROM TO
+//	slow FROM TO BY     everything takes that much longer               fix FROM TO
 //	stall HOST          the disk under the host's journal stands still  release HOST
 //	kill HOST|witness   SIGKILL of all its processes                    start HOST|witness
 //	stop HOST           SIGTERM, a clean end                            start HOST
@@ -47,7 +47,7 @@ type Schedule struct {
 }
 
 // verbs are all, with the number of their arguments.
-var verbs = map[string]int{"cut": 2, "mend": 2, "slow": 3, "stall": 1, "release": 1, "kill": 1, "start": 1, "stop": 1, "crash": 2, "switchover": 1}
+var verbs = map[string]int{"cut": 2, "fix": 2, "slow": 3, "stall": 1, "release": 1, "kill": 1, "start": 1, "stop": 1, "crash": 2, "switchover": 1}
 
 // String is the schedule's text.
 func (s Schedule) String() string {
@@ -127,7 +127,7 @@ func (s *Schedule) take(words []string) (err error) {
 func (e Event) check() error {
 	machines := e.Args[:1]
 	switch e.Verb {
-	case "cut", "mend", "slow":
+	case "cut", "fix", "slow":
 		machines = e.Args[:2]
 	}
 	for _, m := range machines {

@@ -222,7 +222,7 @@ func (w *clocked) parted() {
 		w.t.Fatal(code)
 	}
 	w.down(pair.HostA)
-	w.network.MendAll()
+	w.network.RepairAll()
 }
 
 // knowsMore has the witness restored from before a served alone, and a return without a way to it.
@@ -266,8 +266,8 @@ func (w *clocked) apart() {
 	})
 	w.cutBoth(pair.HostA, pair.Witness)
 	w.await(time.Minute, "promotion of b by force", func() bool { return w.order(pair.HostB, "hotpair promote --force") == nil })
-	w.network.Mend(Address(pair.HostA), Address(pair.HostB))
-	w.network.Mend(Address(pair.HostB), Address(pair.HostA))
+	w.network.Repair(Address(pair.HostA), Address(pair.HostB))
+	w.network.Repair(Address(pair.HostB), Address(pair.HostA))
 }
 
 // knowsMoreOf has the witness restored from before b was in the set, and b return with an empty directory: only a knows of the b that was

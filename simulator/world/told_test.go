@@ -28,7 +28,7 @@ func TestFault_A6_WhatRefusalsSayToDoWorks(t *testing.T) {
 		"force while the other knows more, which can't be promoted": {func(w *clocked) { w.knowsMore() }, b, "hotpair promote --force",
 			[]string{"stop it"}, false, b}, // by itself: it can't know better
 		"force while the other knows more": {func(w *clocked) { w.knowsMoreOf() }, b, "hotpair promote --force", []string{"promote it there"}, false, a},
-		"force while the other has no witness": {func(w *clocked) { w.knowsMore(); w.network.MendAll(); w.cutBoth(b, pair.Witness) }, a, "",
+		"force while the other has no witness": {func(w *clocked) { w.knowsMore(); w.network.RepairAll(); w.cutBoth(b, pair.Witness) }, a, "",
 			[]string{"hotpair promote --force"}, false, a},
 		"pause without a witness": {func(w *clocked) { w.KillWitness(); time.Sleep(untilRead) }, a, "hotpair pause", []string{"start it"}, true, a},
 		"force while the other knows more, and this one more than the witness": {func(w *clocked) { w.knowsMost() }, b, "",

@@ -45,7 +45,7 @@ func TestFault_A4_SilenceOfTerminalsIsNoConsent(t *testing.T) {
 					t.Fatal(code)
 				}
 				w.down(pair.HostA)
-				w.network.MendAll()
+				w.network.RepairAll()
 				time.Sleep(20 * time.Second) // likewise
 				if s, err := w.Status(t.Context(), pair.HostB); err != nil || s.Serves() || s.Terminals.Warm != terminals {
 					t.Errorf("b, which lacks what a acknowledged, is %s in epoch %d: %v", s.Role, s.Epoch, err)

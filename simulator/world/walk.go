@@ -89,14 +89,14 @@ func (d *drawing) fault() {
 		}},
 		{5, func() {
 			d.add(0, "slow", host, pair.Other(host), d.below(400*time.Millisecond).String())
-			d.add(hold, "mend", host, pair.Other(host))
+			d.add(hold, "fix", host, pair.Other(host))
 		}},
 		{8, func() { d.add(0, "stall", host); d.add(hold, "release", host) }},
 		{5, func() { // a flapping wire
 			for range 2 + r.IntN(4) {
 				begins := d.below(hold)
 				d.add(begins, "cut", host, pair.Other(host))
-				d.add(begins+d.below(100*time.Millisecond), "mend", host, pair.Other(host))
+				d.add(begins+d.below(100*time.Millisecond), "fix", host, pair.Other(host))
 			}
 		}},
 		{4, func() { // the standby first, and then the active: the record must be respected
@@ -127,7 +127,7 @@ func (d *drawing) cut(hold time.Duration, one, other string) {
 			one, other = other, one
 		}
 		d.add(0, "cut", one, other)
-		d.add(hold, "mend", one, other)
+		d.add(hold, "fix", one, other)
 		return
 	}
 	d.cutBoth(hold, one, other)
@@ -136,6 +136,6 @@ func (d *drawing) cut(hold time.Duration, one, other string) {
 func (d *drawing) cutBoth(hold time.Duration, one, other string) {
 	for _, w := range [][]string{{one, other}, {other, one}} {
 		d.add(0, "cut", w...)
-		d.add(hold, "mend", w...)
+		d.add(hold, "fix", w...)
 	}
 }

@@ -221,7 +221,7 @@ var remedies = map[string]string{
 	"InvalidAccessKeyId":           "it does not know the access key: see HOTPAIR_BACKUP_S3_ACCESS",
 	"XAdminUserNotFound":           "it does not know the access key: see HOTPAIR_BACKUP_S3_ACCESS",
 	"SignatureDoesNotMatch":        "the secret access key is another, or a proxy changes what is sent: see HOTPAIR_BACKUP_S3_SECRET_FILE",
-	"NoSuchBucket":                 "there is no such bucket: make it, or mend HOTPAIR_BACKUP_TO",
+	"NoSuchBucket":                 "there is no such bucket: make it, or fix HOTPAIR_BACKUP_TO",
 	"RequestTimeTooSkewed":         "its clock and that of this host differ: set the one that is wrong",
 	"PermanentRedirect":            "the bucket is elsewhere: see HOTPAIR_BACKUP_S3_ENDPOINT and HOTPAIR_BACKUP_S3_REGION",
 	"TemporaryRedirect":            "the bucket is elsewhere: see HOTPAIR_BACKUP_S3_ENDPOINT and HOTPAIR_BACKUP_S3_REGION",

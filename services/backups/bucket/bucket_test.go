@@ -135,7 +135,7 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // TestBucket_SaysWhatIsWrong: a wrong key, secret, bucket or address, and a server that was killed, each have a sentence that says what to
-// mend; no secret is in it.
+// fix; no secret is in it.
 func TestBucket_SaysWhatIsWrong(t *testing.T) {
 	s := s3.Start(t)
 	for name, c := range map[string]struct {

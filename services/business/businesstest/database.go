@@ -9,8 +9,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/batch"
 	"github.com/hotpair/hotpair/bus/jsonform"
-	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -86,13 +86,13 @@ func NewDatabase() *Database {
 	return d
 }
 
-// Serve answers calls that come over a connection, in packs and singly.
+// Serve answers calls that come over a connection, in batches and singly.
 func (d *Database) Serve(conn *bus.Conn) error {
-	packs, err := pack.NewResponder(conn, bus.DatabaseSubject("*", "pack"), "", replySize, d.handle, nil)
+	batches, err := batch.NewResponder(conn, bus.DatabaseSubject("*", "pack"), "", replySize, d.handle, nil)
 	if err != nil {
 		return err
 	}
-	d.stop = append(d.stop, packs.Close)
+	d.stop = append(d.stop, batches.Close)
 	for _, name := range []string{"read", "scan", "commit"} {
 		sub, err := conn.Subscribe(bus.DatabaseSubject("*", name), func(m *nats.Msg) {
 			q, write, err := jsonform.Read(name, m.Data)

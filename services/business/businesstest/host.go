@@ -8,8 +8,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/batch"
 	"github.com/hotpair/hotpair/bus/broker"
-	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/business"
 	"github.com/hotpair/hotpair/services/config"
@@ -71,7 +71,7 @@ func NewHost(tb TB, setup ...func(*Database)) *Host {
 	h.plan, err = traffic.NewPlan(ctx, nil)
 	must(tb, err)
 	tb.Cleanup(func() { must(tb, h.plan.Release()) })
-	h.requests, err = traffic.ServeRequests(ctx, h.plan.Requests(), h.ground())
+	h.requests, err = traffic.ServeRequests(ctx, h.plan.Requests(), h.environment())
 	must(tb, err)
 	tb.Cleanup(h.requests.Close)
 	h.Relay = h.requests.Conn
@@ -82,9 +82,9 @@ func NewHost(tb TB, setup ...func(*Database)) *Host {
 	return h
 }
 
-// ground fails the test when a server refuses its own process something.
-func (h *Host) ground() traffic.Ground {
-	return traffic.Ground{Complaint: func(err error) { h.TB.Errorf("traffic: %v", err) }}
+// environment fails the test when a server refuses its own process something.
+func (h *Host) environment() traffic.Environment {
+	return traffic.Environment{Complaint: func(err error) { h.TB.Errorf("traffic: %v", err) }}
 }
 
 // Connect opens a connection to a server of traffic as a process of the host. What it refuses fails the test.
@@ -212,7 +212,7 @@ func Ticket(q bus.Request) string {
 
 // Caller is the way to a service that terminal-if takes, with the tickets that it gives.
 type Caller struct {
-	*pack.Caller[bus.Request, bus.Reply]
+	*batch.Caller[bus.Request, bus.Reply]
 }
 
 // Call makes one request.
@@ -227,14 +227,14 @@ func (c *Caller) Go(q bus.Request, done func(bus.Reply, error)) {
 	c.Caller.Go(q, done)
 }
 
-// Caller gives the way that terminal-if takes to a service: packs.
+// Caller gives the way that terminal-if takes to a service: batches.
 func (h *Host) Caller(service string) *Caller {
 	h.TB.Helper()
 	if c := h.callers[service]; c != nil {
 		return c
 	}
-	c, err := pack.NewCaller[bus.Request, bus.Reply](pack.CallerConfig[bus.Request]{
-		Conn: h.Relay, Subject: bus.PackSubject(service), ReplyPrefix: bus.AnswersPrefix(service),
+	c, err := batch.NewCaller[bus.Request, bus.Reply](batch.CallerConfig[bus.Request]{
+		Conn: h.Relay, Subject: bus.BatchSubject(service), ReplyPrefix: bus.AnswersPrefix(service),
 		Size: func(q bus.Request) int { return len(q.Body) + 64 },
 	})
 	must(h.TB, err)
@@ -271,7 +271,7 @@ func (h *Host) UpdaterUp() {
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	var err error
-	h.updater, err = traffic.ServeDatabase(ctx, h.plan.Database(), h.ground())
+	h.updater, err = traffic.ServeDatabase(ctx, h.plan.Database(), h.environment())
 	must(h.TB, err)
 	must(h.TB, h.Database.Serve(h.updater.Conn))
 }

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 }
 
 // BenchmarkTickets is what a process of its own takes for each request in each language: seats are sold, each once, one read and one
-// commit of two keys each, with a database in memory that commits at once. Go gets requests in packs too, the others one by one only.
+// commit of two keys each, with a database in memory that commits at once. Go gets requests in batches too, the others one by one only.
 func BenchmarkTickets(b *testing.B) {
 	self, err := os.Executable()
 	if err != nil {
@@ -35,7 +35,7 @@ func BenchmarkTickets(b *testing.B) {
 	}
 	for _, c := range []struct {
 		name    string
-		packs   bool
+		batches bool
 		command []string
 	}{
 		{"go", true, []string{"/bin/sh", "-c", asTickets + `=1 exec "$0"`, self}},
@@ -52,7 +52,7 @@ func BenchmarkTickets(b *testing.B) {
 					r, err := s.try(businesstest.Request(tickets.Name, "look", `{"seat":"s0"}`))
 					return err == nil && r.Code == bus.CodeOK
 				})
-				if c.packs {
+				if c.batches {
 					caller := host.Caller(tickets.Name)
 					call = func(q bus.Request) bus.Reply {
 						r, err := caller.Call(b.Context(), q)

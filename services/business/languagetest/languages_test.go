@@ -23,7 +23,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 	"github.com/hotpair/hotpair/services/process/processtest"
 	"github.com/hotpair/hotpair/services/terminalif/description"
-	"github.com/hotpair/hotpair/services/terminalif/way"
+	"github.com/hotpair/hotpair/services/terminalif/route"
 )
 
 // inEach runs a test for each language.
@@ -42,7 +42,7 @@ type service struct {
 	cmd    *exec.Cmd
 	output *processtest.Output
 	ended  chan struct{}
-	way    way.Way
+	route  route.Route
 }
 
 // start runs a program as main would and returns when it answers a ping.
@@ -77,7 +77,7 @@ func start(t testing.TB, host *businesstest.Host, name string, command ...string
 	if s.over() {
 		t.Fatalf("%s has ended: %s", name, s.output)
 	}
-	s.way = way.Singles(context.Background(), host.Relay, func(f func()) { go f() })
+	s.route = route.Singles(context.Background(), host.Relay, func(f func()) { go f() })
 	return s
 }
 
@@ -109,7 +109,7 @@ func (s *service) try(q bus.Request) (bus.Reply, error) {
 	}
 	q.Ticket, q.Remaining = businesstest.Ticket(q), int64(businesstest.Patience)
 	done := make(chan outcome, 1)
-	s.way.Send(q, func(r bus.Reply, err error) { done <- outcome{r, err} })
+	s.route.Send(q, func(r bus.Reply, err error) { done <- outcome{r, err} })
 	o := <-done
 	return o.reply, o.err
 }
@@ -251,7 +251,7 @@ func describesItself(t *testing.T, l languagetest.Language) {
 	host := businesstest.NewHost(t)
 	s := start(t, host, tickets.Name, l.Tickets(t))
 	about, err := description.Ask(t.Context(), host.Asker, tickets.Name)
-	if err != nil || about.Packs || about.Version != "1.0.0" || strings.Join(about.Operations(tickets.Name), " ") != "account find give look release reserve sell" {
+	if err != nil || about.Batches || about.Version != "1.0.0" || strings.Join(about.Operations(tickets.Name), " ") != "account find give look release reserve sell" {
 		t.Errorf("%+v %v", about, err)
 	}
 	s.call(businesstest.Request(tickets.Name, "look", `{"seat":"1"}`))
@@ -345,7 +345,7 @@ func endsInOrder(t *testing.T, l languagetest.Language) {
 			t.Errorf("%s: it ends with %d: %s", c.seconds, code, s.output)
 		}
 		if c.code != 0 {
-			s.way.Fail() // as main says that it is gone
+			s.route.Fail() // as main says that it is gone
 		}
 		if r := <-answered; string(r.Body) != c.answer {
 			t.Errorf("%s: %+v", c.seconds, r)

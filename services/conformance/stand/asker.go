@@ -53,7 +53,7 @@ type asker struct {
 // prefix of the subjects at which single messages are answered.
 const prefix = "inbox." + bus.ProcessTerminalInterface + ".check."
 
-// numbered is a pack of one.
+// numbered is a batch of one.
 type numbered[T any] struct {
 	Items []item[T] `cbor:"1,keyasint"`
 }
@@ -64,14 +64,14 @@ type item[T any] struct {
 }
 
 func openAsker(ctx context.Context, s *Stand) (*asker, error) {
-	server, err := traffic.ServeRequests(ctx, s.plan.Requests(), traffic.Ground{Log: s.refused.logger()})
+	server, err := traffic.ServeRequests(ctx, s.plan.Requests(), traffic.Environment{Log: s.refused.logger()})
 	if err != nil {
 		return nil, err
 	}
 	a := &asker{stand: s, server: server, waiting: map[uint64]chan Answer{}, late: map[uint64]bool{}}
 	_, err = server.Conn.Subscribe(prefix+"*", a.single)
 	if err == nil {
-		_, err = server.Conn.Subscribe(bus.AnswersPrefix(s.options.Service)+".>", a.packed)
+		_, err = server.Conn.Subscribe(bus.AnswersPrefix(s.options.Service)+".>", a.batched)
 	}
 	if err == nil {
 		err = server.Conn.Flush()
@@ -120,8 +120,8 @@ func readSingle(m *nats.Msg) (a Answer) {
 	return a
 }
 
-// packed takes a pack of answers.
-func (a *asker) packed(m *nats.Msg) {
+// batched takes a batch of answers.
+func (a *asker) batched(m *nats.Msg) {
 	if nobody(m) {
 		n, err := strconv.ParseUint(m.Subject[strings.LastIndexByte(m.Subject, '.')+1:], 10, 64)
 		if err == nil {
@@ -131,7 +131,7 @@ func (a *asker) packed(m *nats.Msg) {
 	}
 	var answers numbered[bus.Reply]
 	if err := bus.Decode(m.Data, &answers); err != nil {
-		a.stand.refused.add(fmt.Sprintf("a message on %s is no pack of answers: %v", m.Subject, err))
+		a.stand.refused.add(fmt.Sprintf("a message on %s is no batch of answers: %v", m.Subject, err))
 		return
 	}
 	for _, one := range answers.Items {
@@ -212,12 +212,12 @@ func (s *Stand) asker() *asker {
 
 // Call makes a request, in the form that the program takes, and waits for the answer: no longer than patience, which begins with the
 // request. Errors: ErrNobody, ErrNoAnswer, ErrGone, the context's.
-func (s *Stand) Call(ctx context.Context, r Request, packs bool, patience time.Duration) (Answer, error) {
+func (s *Stand) Call(ctx context.Context, r Request, batches bool, patience time.Duration) (Answer, error) {
 	a, p := s.asker(), s.Program()
 	if a == nil || p == nil {
 		return Answer{}, ErrGone
 	}
-	n, to, err := a.send(r, packs)
+	n, to, err := a.send(r, batches)
 	if err != nil {
 		return Answer{}, fmt.Errorf("%w: %w", ErrGone, err)
 	}
@@ -248,7 +248,7 @@ func (s *Stand) Call(ctx context.Context, r Request, packs bool, patience time.D
 }
 
 // send sends a request.
-func (a *asker) send(r Request, packs bool) (n uint64, to chan Answer, err error) {
+func (a *asker) send(r Request, batches bool) (n uint64, to chan Answer, err error) {
 	s := a.stand
 	to = make(chan Answer, 1)
 	a.mu.Lock()
@@ -261,8 +261,8 @@ func (a *asker) send(r Request, packs bool) (n uint64, to chan Answer, err error
 		Remaining: int64(r.Within), Ticket: s.Ticket(r), Timer: r.Timer,
 	}
 	var m *nats.Msg
-	if packs {
-		m = nats.NewMsg(bus.PackSubject(q.Service))
+	if batches {
+		m = nats.NewMsg(bus.BatchSubject(q.Service))
 		m.Reply = bus.AnswersPrefix(q.Service) + ".check." + strconv.FormatUint(n, 10)
 		m.Data, err = bus.Encode(numbered[bus.Request]{Items: []item[bus.Request]{{n, q}}})
 	} else {

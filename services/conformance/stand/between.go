@@ -9,8 +9,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/batch"
 	"github.com/hotpair/hotpair/bus/jsonform"
-	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/services/traffic"
 )
 
@@ -89,7 +89,7 @@ type between struct {
 }
 
 func openBetween(ctx context.Context, s *Stand) (*between, error) {
-	server, err := traffic.ServeDatabase(ctx, s.plan.Database(), traffic.Ground{Log: s.refused.logger()})
+	server, err := traffic.ServeDatabase(ctx, s.plan.Database(), traffic.Environment{Log: s.refused.logger()})
 	if err != nil {
 		return nil, err
 	}
@@ -103,12 +103,12 @@ func openBetween(ctx context.Context, s *Stand) (*between, error) {
 }
 
 func (b *between) subscribe() error {
-	_, err := pack.NewResponder(b.server.Conn, bus.DatabaseSubject("*", "pack"), "", func(r bus.DatabaseReply) int { return 64 + len(r.Message) },
+	_, err := batch.NewResponder(b.server.Conn, bus.DatabaseSubject("*", "pack"), "", func(r bus.DatabaseReply) int { return 64 + len(r.Message) },
 		func(c bus.DatabaseCall, _ string, answer func(bus.DatabaseReply)) {
 			b.take(&Call{DatabaseCall: c, Name: nameOf(c), Packed: true}, answer)
 		},
 		func(m *nats.Msg, err error) {
-			b.stand.refused.add(fmt.Sprintf("a message on %s is no pack: %v", m.Subject, err))
+			b.stand.refused.add(fmt.Sprintf("a message on %s is no batch: %v", m.Subject, err))
 		}, b.toAsker)
 	if err != nil {
 		return err

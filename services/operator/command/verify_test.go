@@ -30,7 +30,7 @@ func TestVerifyCommand(t *testing.T) {
 			t.Errorf("%s says %q, want %q", c.args, out, c.want)
 		}
 	}
-	operatortest.WantProblem(t, request(t, &operatortest.Host{}, http.MethodPost, operator.CallVerify.Path, `{"mend":true}`, nil), http.StatusBadRequest)
+	operatortest.WantProblem(t, request(t, &operatortest.Host{}, http.MethodPost, operator.CallVerify.Path, `{"fix":true}`, nil), http.StatusBadRequest)
 	operatortest.WantProblem(t, request(t, &operatortest.Host{}, http.MethodPost, operator.CallStopVerify.Path, "", nil), http.StatusConflict)
 	operatortest.WantProblem(t, request(t, &operatortest.Host{Err: operator.ErrForward}, http.MethodPost, operator.CallVerify.Path, "", nil), http.StatusBadGateway)
 }

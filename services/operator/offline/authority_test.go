@@ -96,7 +96,7 @@ func TestAuthority_OfAPair(t *testing.T) {
 		"issue --out " + dir + "/z witness":                                                   {operator.ErrUsage, "--root"},
 		"issue --root " + free + " --key " + sealed + " --seal x --out " + dir + "/z witness": {operator.ErrUsage, "either"},
 		"issue --root " + free + " --out " + dir + "/z":                                       {operator.ErrUsage, ""},
-		"mend": {operator.ErrUsage, "mend"},
+		"fix": {operator.ErrUsage, "fix"},
 	} {
 		text, err := run(t, "authority "+line, "", AuthorityCommand())
 		if err == nil || want.is != nil && !errors.Is(err, want.is) || !strings.Contains(err.Error(), want.says) {

@@ -151,7 +151,7 @@ func (w *walk) await(ctx context.Context, within time.Duration, look func() (rea
 			return err
 		}
 		if within > 0 && time.Since(began) > within {
-			return fmt.Errorf("%w: for %s it has been so that %s; nothing more was done. Mend that and begin again, or go back with --to and the version before", ErrDoubt, within, reason)
+			return fmt.Errorf("%w: for %s it has been so that %s; nothing more was done. Fix that and begin again, or go back with --to and the version before", ErrDoubt, within, reason)
 		}
 		if reason != w.said {
 			w.said = reason

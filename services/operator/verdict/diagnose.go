@@ -31,7 +31,7 @@ func Diagnose(pair operator.Status, own operator.Examination, other *operator.Ex
 		d.Findings = append(d.Findings, compare(own, *other, skew)...)
 	} else {
 		d.Findings = append(d.Findings, operator.Finding{Host: own.Host, Check: "other host", Level: operator.Bad.String(), Value: problem,
-			Remedy: "start the other host, or mend the link (HOTPAIR_PEER_LINK)"})
+			Remedy: "start the other host, or fix the link (HOTPAIR_PEER_LINK)"})
 	}
 	d.Lateness = map[string]lateness.Day{own.Host: own.Lateness}
 	if other != nil {

@@ -19,7 +19,7 @@ const (
 	// tries is how often a section is read again because the other host had applied more than its position. Each costs a
 	// millisecond or two, and misses only if a flush falls into it.
 	tries = 50
-	// repairs is how often a section is mended and compared again: a floor that was wrong hides other differences.
+	// repairs is how often a section is repaired and compared again: a floor that was wrong hides other differences.
 	repairs = 4
 	// throttle is the rest after a section, as a multiple of the time it took: the terminals come first.
 	throttle = 1
@@ -71,7 +71,7 @@ type Comparison struct {
 	size    int64
 }
 
-// Run compares, and mends if Repair is set. The outcome holds what was found until an error ended it: ErrRefused, ErrBehind,
+// Run compares, and repairs if Repair is set. The outcome holds what was found until an error ended it: ErrRefused, ErrBehind,
 // ErrDiverged, storage.ErrDamaged, storage.ErrCopying, that of the connection, or ctx's.
 func (c *Comparison) Run(ctx context.Context) (Outcome, error) {
 	buckets, err := c.buckets(ctx)
@@ -179,7 +179,7 @@ func (c *Comparison) other(ctx context.Context, here section.Content, detail sec
 	return there, false, err
 }
 
-// differ names what is not alike in a section, at a later position than the one at which it showed, and mends it.
+// differ names what is not alike in a section, at a later position than the one at which it showed, and repairs it.
 func (c *Comparison) differ(ctx context.Context, q section.Section) error {
 	var before []section.Difference
 	for round := 0; ; round++ {
@@ -194,25 +194,25 @@ func (c *Comparison) differ(ctx context.Context, q section.Section) error {
 		if here.Digest != there.Digest && len(found) == 0 && here.More {
 			return fmt.Errorf("%w: more keys than can be listed", storage.ErrMalformed)
 		}
-		c.mended(before, found)
-		mend := c.note(found, round, there.More)
-		if len(found) == 0 || !c.Repair || !mend || round == repairs {
+		c.repaired(before, found)
+		repair := c.note(found, round, there.More)
+		if len(found) == 0 || !c.Repair || !repair || round == repairs {
 			return nil
 		}
-		if err := c.mend(ctx, q); err != nil {
+		if err := c.repair(ctx, q); err != nil {
 			return err
 		}
 		before = found
 	}
 }
 
-// note counts what a round found. Later rounds only add what mending has brought to light. mend: it can be mended.
-func (c *Comparison) note(found []section.Difference, round int, more bool) (mend bool) {
+// note counts what a round found. Later rounds only add what repairing has brought to light. repair: it can be repaired.
+func (c *Comparison) note(found []section.Difference, round int, more bool) (repair bool) {
 	o := &c.outcome
-	mend = true
+	repair = true
 	for _, d := range found {
 		if d.DamagedHere {
-			mend = false // never copy damage; and a section is mended as a whole
+			repair = false // never copy damage; and a section is repaired as a whole
 		}
 		known := slices.ContainsFunc(o.Named, func(n Difference) bool { return n.Bucket == d.Bucket && string(n.Key) == string(d.Key) })
 		if round > 0 && known {
@@ -229,7 +229,7 @@ func (c *Comparison) note(found []section.Difference, round int, more bool) (men
 	if more {
 		c.Log.Warn("the other host has far more keys in a section than this one", "bucket", o.Bucket, "keys", len(found))
 	}
-	return mend
+	return repair
 }
 
 // listings reads the keys of a section with their sums on both hosts at one position.
@@ -246,8 +246,8 @@ func (c *Comparison) listings(ctx context.Context, q section.Section) (here, the
 	return here, there, fmt.Errorf("%w: it had applied more each of %d times", ErrBehind, tries)
 }
 
-// mend has the other host make a section what it is here.
-func (c *Comparison) mend(ctx context.Context, q section.Section) error {
+// repair has the other host make a section what it is here.
+func (c *Comparison) repair(ctx context.Context, q section.Section) error {
 	content, err := c.Database.ReadSection(q, nil, 0, section.WithValues)
 	if err != nil {
 		return err
@@ -259,13 +259,13 @@ func (c *Comparison) mend(ctx context.Context, q section.Section) error {
 	case errors.Is(err, storage.ErrAbsent), errors.Is(err, storage.ErrTrimmed):
 		return pace.Rest(ctx, 50*time.Millisecond)
 	case err != nil:
-		return fmt.Errorf("mend: %w", err)
+		return fmt.Errorf("repair: %w", err)
 	}
 	return nil
 }
 
-// mended counts what differed before a repair and is alike after it, whether the repair or a later update made it so.
-func (c *Comparison) mended(before, found []section.Difference) {
+// repaired counts what differed before a repair and is alike after it, whether the repair or a later update made it so.
+func (c *Comparison) repaired(before, found []section.Difference) {
 	for _, d := range before {
 		same := func(o section.Difference) bool { return o.Bucket == d.Bucket && string(o.Key) == string(d.Key) }
 		if slices.ContainsFunc(found, same) {

@@ -1,4 +1,4 @@
-// Package comparison compares the databases of both hosts while the pair is in service, and mends the standby's.
+// Package comparison compares the databases of both hosts while the pair is in service, and repairs the standby's.
 //
 // The active's updater leads (Comparison), the standby's answers (Answerer), over the standing connection between the two. The
 // database is taken in sections, runs of keys that one short view can read. Each is compared at a position of its own: the active reads a

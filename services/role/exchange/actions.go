@@ -45,7 +45,7 @@ type Prepare struct {
 	Serial  uint64
 	Epoch   uint64
 	AtLeast position.Position
-	Mend    bool // a damaged journal is given up behind the damage: an operator accepts that
+	Repair  bool // a damaged journal is given up behind the damage: an operator accepts that
 }
 
 // Release undoes Prepare.

@@ -74,8 +74,8 @@ func (w *world) apply(e event) {
 		if k == stalled {
 			w.step(i, role.Tick{Late: lease})
 		}
-	case evMend:
-		w.mend(i, uint8(k))
+	case evRepair:
+		w.fix(i, uint8(k))
 	case evGiveUp:
 		w.giveUp(k)
 	case evLost:

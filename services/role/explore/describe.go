@@ -86,8 +86,8 @@ func (w *world) describe(e event) string {
 			return fmt.Sprintf("%s is thawed, and knows how late it is", h)
 		}
 		return fmt.Sprintf("%s is thawed", h)
-	case evMend:
-		return fmt.Sprintf("connections %05b are mended", e.arg)
+	case evRepair:
+		return fmt.Sprintf("connections %05b are fixed", e.arg)
 	case evGiveUp:
 		return fmt.Sprintf("%s does not wait for the arbiter any longer", h)
 	case evLost:

@@ -12,11 +12,11 @@ import (
 // A pair without a witness: each host keeps its own copy of the record, and terminals are asked. Its main knows the newest, and its
 // disk has it as soon as it takes it.
 
-// Arguments of evMend beside cuts.
+// Arguments of evRepair beside cuts.
 const (
-	mendTerminal = 0xf0
-	mendCopy     = 0xfe
-	mendLie      = 0xff
+	repairTerminal = 0xf0
+	repairCopy     = 0xfe
+	repairLie      = 0xff
 )
 
 // shown is what a read by host i would show now.
@@ -181,15 +181,15 @@ func (w *world) faultyWitnessless(add func(k plan.Kind, host, arg int), i int) {
 	}
 }
 
-// mend ends a fault.
-func (w *world) mend(i int, arg uint8) {
+// fix ends a fault.
+func (w *world) fix(i int, arg uint8) {
 	switch {
-	case arg == mendLie:
+	case arg == repairLie:
 		w.hosts[i].lied = false
-	case arg == mendCopy:
+	case arg == repairCopy:
 		w.hosts[i].unkept = false
-	case arg >= mendTerminal:
-		w.terms.Mend(int(arg-mendTerminal), i)
+	case arg >= repairTerminal:
+		w.terms.Repair(int(arg-repairTerminal), i)
 	default:
 		w.cut &^= arg
 	}

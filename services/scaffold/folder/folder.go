@@ -38,7 +38,7 @@ const (
 var (
 	// ErrNone says that a folder is not that of a service.
 	ErrNone = errors.New("no service here")
-	// ErrInvalid says that hotpair.json is wrong; the text says what to mend.
+	// ErrInvalid says that hotpair.json is wrong; the text says what to fix.
 	ErrInvalid = errors.New(File + " is wrong")
 	// ErrName says that a service can't have a name.
 	ErrName = errors.New("not a name for a service")

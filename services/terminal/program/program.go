@@ -51,7 +51,7 @@ NAME=value lines: with --data, those count that enrolment has written into that 
 a file more. What is said closer counts: the environment above files, a later file above an earlier one.`),
 		Example: p.named("  PROGRAM enrol --data DIRECTORY TOKEN\n  PROGRAM --data DIRECTORY"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return during(c.Context(), *service, c.ErrOrStderr(), func(ctx context.Context, g ground) error {
+			return during(c.Context(), *service, c.ErrOrStderr(), func(ctx context.Context, g environment) error {
 				if err := s.apply(); err != nil {
 					return err
 				}
@@ -154,8 +154,8 @@ func printJSON(w io.Writer, v any) error {
 	return err
 }
 
-// ground is what the agent stands on where it is started.
-type ground struct {
+// environment is what the agent stands on where it is started.
+type environment struct {
 	log io.Writer // where its log goes
 	up  func()    // is called when it serves
 }

@@ -14,6 +14,6 @@ func (Program) serviceCommand() *cobra.Command { return nil }
 
 func asService(*cobra.Command) *string { return new(string) }
 
-func during(ctx context.Context, _ string, log io.Writer, run func(context.Context, ground) error) error {
-	return run(ctx, ground{log: log, up: func() {}})
+func during(ctx context.Context, _ string, log io.Writer, run func(context.Context, environment) error) error {
+	return run(ctx, environment{log: log, up: func() {}})
 }

@@ -20,12 +20,12 @@ func asService(c *cobra.Command) *string {
 }
 
 // during runs the agent where it was started: by the service manager, or by a person.
-func during(ctx context.Context, service string, log io.Writer, run func(context.Context, ground) error) error {
+func during(ctx context.Context, service string, log io.Writer, run func(context.Context, environment) error) error {
 	if service == "" {
-		return run(ctx, ground{log: log, up: func() {}})
+		return run(ctx, environment{log: log, up: func() {}})
 	}
 	return winservice.Run(ctx, service, func(ctx context.Context, log io.Writer, up func()) error {
-		err := run(ctx, ground{log, up})
+		err := run(ctx, environment{log, up})
 		if err != nil {
 			// What is wrong with settings is told before there is a log.
 			fmt.Fprintf(log, "level=ERROR msg=\"the agent has ended\" error=%q\n", err)

@@ -37,7 +37,7 @@ type kind struct {
 
 // kinds are the codes that mean the same whatever service is asked.
 var kinds = map[int]kind{
-	bus.CodeMalformed: {"malformed", "It can't be understood", "Mend it as the detail says, and ask again.", doneNothing},
+	bus.CodeMalformed: {"malformed", "It can't be understood", "Fix it as the detail says, and ask again.", doneNothing},
 	bus.CodeForbidden: {"forbidden", "It is not allowed", "Ask for something else, or have it allowed.", doneNothing},
 	bus.CodeAbsent:    {"absent", "There is no such service, operation or thing", "GET /v1/services says which services and operations there are.", doneNothing},
 	bus.CodeConflict:  {"conflict", "It contradicts what is there", "Look at what is there, then decide. Give each request an id of its own.", doneNothing},

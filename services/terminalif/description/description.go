@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	// packsKey in the metadata says with the value "1" that the service takes packs.
-	packsKey = "packs"
+	// batchesKey in the metadata says with the value "1" that the service takes batches.
+	batchesKey = "packs"
 	// within bounds one question.
 	within = 2 * time.Second
 )
 
 // Description is what a service says. The zero Description is of one that has never said anything.
 type Description struct {
-	Packs    bool
+	Batches  bool
 	Subjects []string // of its endpoints
 	Version  string
 	Says     string // in a sentence
@@ -48,7 +48,7 @@ func Ask(ctx context.Context, conn bus.Asker, name string) (Description, error) 
 	if err := bus.DecodeJSON(reply.Data, &info); err != nil {
 		return Description{}, fmt.Errorf("describe service %s: %w", name, err)
 	}
-	about := Description{Packs: info.Metadata[packsKey] == "1", Version: info.Version, Says: info.Description}
+	about := Description{Batches: info.Metadata[batchesKey] == "1", Version: info.Version, Says: info.Description}
 	for _, e := range info.Endpoints {
 		about.Subjects = append(about.Subjects, e.Subject)
 	}

@@ -24,7 +24,7 @@ func Series(terminal string, q *bus.Request) string {
 	return terminal
 }
 
-// Check says why a request can't go to a service, "" when it can. It is done here although the agent does it too: a terminal is not trusted. It mends what only shapes the
+// Check says why a request can't go to a service, "" when it can. It is done here although the agent does it too: a terminal is not trusted. It fixes what only shapes the
 // terminal's own service.
 func Check(q *bus.Request) string {
 	switch {

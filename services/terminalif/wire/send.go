@@ -8,7 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// PublishMsg returns when the message is written; its headers are not sent. It makes the wire a pack.Publisher.
+// PublishMsg returns when the message is written; its headers are not sent. It makes the wire a batch.Publisher.
 func (w *Conn) PublishMsg(m *nats.Msg) error { return w.publish(m.Subject, m.Reply, m.Data, true) }
 
 func (w *Conn) publish(subject, reply string, data []byte, wait bool) error {

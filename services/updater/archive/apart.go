@@ -23,7 +23,7 @@ func Apart(dir, host string, secret config.Secret, files config.TLS) error {
 		return err
 	}
 	trust := ""
-	if w, err := wires.OpenHost(files, host, wires.Ground{Data: dir}, slog.New(slog.DiscardHandler)); err == nil {
+	if w, err := wires.OpenHost(files, host, wires.Environment{Data: dir}, slog.New(slog.DiscardHandler)); err == nil {
 		trust = w.Own().Name.Pair
 	}
 	key := backup.Key(config.BackupKey(secret)).Name()

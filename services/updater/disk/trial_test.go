@@ -56,7 +56,7 @@ func TestFault_B8_AnIdleDiskThatTakesNothingIsNoticed(t *testing.T) {
 	for _, c := range []struct {
 		name, says string
 		spoil      func(d *tried)
-		mends      func(d *tried)
+		repairs    func(d *tried)
 	}{
 		{"read-only", "read-only", func(d *tried) { d.room.readOnly = true }, func(d *tried) { d.room.readOnly = false }},
 		{"no inodes", "out of inodes", func(d *tried) { d.room.inodes = 3 }, func(d *tried) { d.room.inodes = 1 << 19 }},
@@ -80,7 +80,7 @@ func TestFault_B8_AnIdleDiskThatTakesNothingIsNoticed(t *testing.T) {
 				if p := d.Problem(); !strings.Contains(p, c.says) || !strings.Contains(p, d.dir) {
 					t.Errorf("it says %q", p)
 				}
-				if c.mends == nil {
+				if c.repairs == nil {
 					before := d.syncs
 					d.sync = nil
 					time.Sleep(time.Minute)
@@ -88,7 +88,7 @@ func TestFault_B8_AnIdleDiskThatTakesNothingIsNoticed(t *testing.T) {
 						t.Errorf("a failed fsync was tried again %d times, told %d times; now %q", d.syncs-before, d.failures, d.Problem())
 					}
 				} else {
-					c.mends(d)
+					c.repairs(d)
 					time.Sleep(time.Minute)
 					if p := d.Problem(); p != "" {
 						t.Errorf("well again, it says %q", p)

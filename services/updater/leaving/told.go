@@ -43,7 +43,7 @@ func (t *Told) Say(thing string, err error, message string, args ...any) {
 // Damaged says that the database is damaged where something was read, once of each place.
 func (t *Told) Damaged(err error) {
 	t.Say("database: "+err.Error(), err, "the database of this host is damaged where it was read, and what rests on that is refused: "+
-		"hotpair verify names what is damaged, and on which host; \"Compare and mend\" in OPERATIONS.md says what to do then")
+		"hotpair verify names what is damaged, and on which host; \"Compare and repair\" in OPERATIONS.md says what to do then")
 }
 
 // Viewer gives the views of a store, and says of those that fail because the database is damaged that it is.

@@ -1,5 +1,5 @@
 // Package chain measures what the shape of a request's path costs by itself: the same processes and connections as
-// in a pair, the same packs, two flushed copies with group commit, and nothing else. No ids, no checks, no
+// in a pair, the same batches, two flushed copies with group commit, and nothing else. No ids, no checks, no
 // epochs, no database, no journal that could be read again: plain files instead. A pair can't be faster than this without
 // another shape, so a rate stands between this one and that of package limit, which has no shape at all.
 //

@@ -13,8 +13,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/batch"
 	"github.com/hotpair/hotpair/bus/broker"
-	"github.com/hotpair/hotpair/bus/pack"
 	"github.com/hotpair/hotpair/services/process"
 	"github.com/hotpair/hotpair/simulator/bench/limit"
 )
@@ -110,9 +110,9 @@ func (s *stage) connect(c bus.ConnConfig) (*bus.Conn, error) {
 	return conn, err
 }
 
-// pass takes packs at one subject and sends what they hold in packs to another, perhaps on another connection.
-func (s *stage) pass(from *bus.Conn, subject string, to *pack.Caller[message, message]) error {
-	served, err := pack.NewResponder(from, subject, "q", size, func(m message, _ string, answer func(message)) {
+// pass takes batches at one subject and sends what they hold in batches to another, perhaps on another connection.
+func (s *stage) pass(from *bus.Conn, subject string, to *batch.Caller[message, message]) error {
+	served, err := batch.NewResponder(from, subject, "q", size, func(m message, _ string, answer func(message)) {
 		to.Go(m, func(a message, err error) {
 			if err == nil {
 				answer(a)
@@ -126,8 +126,8 @@ func (s *stage) pass(from *bus.Conn, subject string, to *pack.Caller[message, me
 	return from.FlushTimeout(readyWithin)
 }
 
-func (s *stage) caller(conn *bus.Conn, subject string) (*pack.Caller[message, message], error) {
-	caller, err := pack.NewCaller[message, message](pack.CallerConfig[message]{Conn: conn, Subject: subject, Bound: inFlight, Size: size})
+func (s *stage) caller(conn *bus.Conn, subject string) (*batch.Caller[message, message], error) {
+	caller, err := batch.NewCaller[message, message](batch.CallerConfig[message]{Conn: conn, Subject: subject, Bound: inFlight, Size: size})
 	if err == nil {
 		s.onEnd(caller.Close)
 	}
@@ -180,7 +180,7 @@ func (s *stage) keeper() (string, error) {
 		return "", err
 	}
 	go func() { _ = committer.Run() }() // each record is told how it went; the process ends while it waits
-	served, err := pack.NewResponder(conn, subjectKeeper, "q", size, func(m message, _ string, answer func(message)) {
+	served, err := batch.NewResponder(conn, subjectKeeper, "q", size, func(m message, _ string, answer func(message)) {
 		committer.Keep(func(kept bool) {
 			if kept {
 				answer(m)

@@ -44,8 +44,8 @@ type entry struct {
 	doubt   bool     // one before the present sending may have been
 }
 
-// pack and item are what requests and answers travel in, between package bus at the hosts and here.
-type pack[T any] struct {
+// batch and item are what requests and answers travel in, between package bus at the hosts and here.
+type batch[T any] struct {
 	Items []item[T] `cbor:"1,keyasint"`
 }
 
@@ -120,13 +120,13 @@ func (t *Terminal) setAside() {
 	}
 }
 
-// send sends requests to the session in one pack. When it listens no more, they wait for the next.
+// send sends requests to the session in one batch. When it listens no more, they wait for the next.
 func (t *Terminal) send(list []*entry) {
 	s := t.session
 	if s == nil || len(list) == 0 || s.conn.subscription(bus.SessionRequests(s.id)) == nil {
 		return
 	}
-	var requests pack[bus.Request]
+	var requests batch[bus.Request]
 	for _, e := range list {
 		if e.attempt == 0 || e.doubt {
 			e.attempt++
@@ -145,9 +145,9 @@ func (t *Terminal) send(list []*entry) {
 	s.conn.deliver(bus.SessionRequests(s.id), s.answers+"standin.1", data)
 }
 
-// answered takes a pack of answers. The error is bus.ErrMalformed or bus.ErrVersion.
+// answered takes a batch of answers. The error is bus.ErrMalformed or bus.ErrVersion.
 func (t *Terminal) answered(s *session, data []byte) error {
-	var answers pack[bus.Reply]
+	var answers batch[bus.Reply]
 	if err := bus.Decode(data, &answers); err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ type host struct {
 	testing.TB
 	name     string
 	conn     *nats.Conn
-	requests chan *nats.Msg // packs
+	requests chan *nats.Msg // batches
 	changes  chan bus.AgentChange
 }
 
@@ -90,18 +90,18 @@ func (h *host) attach(epoch, counter uint64) bus.AgentAttached {
 	})
 }
 
-// request gives the one request of the next pack, and how to answer it.
+// request gives the one request of the next batch, and how to answer it.
 func (h *host) request() (bus.Request, func(bus.Reply)) {
 	h.Helper()
 	select {
 	case m := <-h.requests:
-		var requests pack[bus.Request]
+		var requests batch[bus.Request]
 		if err := bus.Decode(m.Data, &requests); err != nil || len(requests.Items) != 1 {
 			h.Fatalf("%v, %+v", err, requests)
 		}
 		to := m.Reply[:strings.LastIndexByte(m.Reply, '.')] + ".0"
 		return requests.Items[0].Value, func(r bus.Reply) {
-			data, err := bus.Encode(pack[bus.Reply]{[]item[bus.Reply]{{requests.Items[0].Number, r}}})
+			data, err := bus.Encode(batch[bus.Reply]{[]item[bus.Reply]{{requests.Items[0].Number, r}}})
 			if err == nil {
 				err = h.conn.Publish(to, data)
 			}

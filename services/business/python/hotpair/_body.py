@@ -62,7 +62,7 @@ def with_revision(body: bytes, revision: int) -> bytes:
 
 
 def decode_request(body: bytes, kind: Any) -> Any:
-    """Reads the body of a request for a handler: as a dict, or as the dataclass that it takes. Malformed says what to mend."""
+    """Reads the body of a request for a handler: as a dict, or as the dataclass that it takes. Malformed says what to fix."""
     try:
         value = json.loads(body) if body.strip() else {}
     except (ValueError, RecursionError) as error:

@@ -46,7 +46,7 @@ export class Connection {
   readonly #calls = new Map<string, Call>();
   readonly #comeBack = new Set<() => void>();
 
-  /** @param complaint is told what can't be mended */
+  /** @param complaint is told what can't be fixed */
   constructor(
     readonly login: Login,
     readonly complaint: (error: Error) => void,

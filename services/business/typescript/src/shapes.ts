@@ -89,7 +89,7 @@ export function object<F extends Fields>(fields: F): Shape<Body<F>> {
   });
 }
 
-/** Reads the body of a request: as the shape has it, or any object. Malformed says what to mend. */
+/** Reads the body of a request: as the shape has it, or any object. Malformed says what to fix. */
 export function decodeRequest(body: Uint8Array, shape?: Shape<unknown>): unknown {
   let value: unknown;
   try {

@@ -8,7 +8,7 @@ import { Reads, type Source } from "./reads.js";
 export const MAX_SCAN = 1000;
 
 /** What the runtime gives a transaction. */
-export interface Ground extends Source {
+export interface Environment extends Source {
   /** Whether there is an operation of that name that may write. */
   writes(operation: string): boolean;
   readonly run: number;
@@ -23,7 +23,7 @@ export interface Ground extends Source {
  * again with a new Tx. A key that is only written has no condition. A Tx is of no use after its handler has returned.
  */
 export class Tx {
-  readonly #ground: Ground;
+  readonly #environment: Environment;
   readonly #reads: Reads;
   readonly #required: Message[] = [];
   readonly #written = new Map<string, Buffer | undefined>(); // undefined: deleted
@@ -36,19 +36,19 @@ export class Tx {
   #closed = false;
 
   /** @internal */
-  constructor(ground: Ground) {
-    this.#ground = ground;
-    this.#reads = new Reads(ground);
+  constructor(environment: Environment) {
+    this.#environment = environment;
+    this.#reads = new Reads(environment);
   }
 
   /** How often this handler has been started for this request by now, from 1. */
   get run(): number {
-    return this.#ground.run;
+    return this.#environment.run;
   }
 
   /** Which timer this is the run of; undefined when it is a request. */
   get due(): Due | undefined {
-    const fired = this.#ground.fired;
+    const fired = this.#environment.fired;
     return fired && { key: fired.key, at: new Date(Number(fired.atNs / 1_000_000n)), late: Number(fired.lateNs) / 1e6 };
   }
 
@@ -165,7 +165,7 @@ export class Tx {
 
   #timer(timer: Timer, body: unknown, { late = "run" }: TimerOptions): void {
     this.#mayWrite();
-    if (typeof timer.operation !== "string" || !this.#ground.writes(timer.operation)) {
+    if (typeof timer.operation !== "string" || !this.#environment.writes(timer.operation)) {
       throw this.fail(new Misuse(
         `timer ${shown(timer.key)} names the operation ${shown(timer.operation)}, which the service does not have, or which only reads`));
     }
@@ -255,7 +255,7 @@ export class Tx {
 
   /** @internal Whether it leaves anything behind. */
   writes(): boolean {
-    return Boolean(this.#written.size || this.#timers.size || this.#notices.length || this.#emissions.length || this.#ground.fired);
+    return Boolean(this.#written.size || this.#timers.size || this.#notices.length || this.#emissions.length || this.#environment.fired);
   }
 
   /** @internal */
@@ -270,7 +270,7 @@ export class Tx {
 
   /** @internal */
   outbox(): Outbox {
-    const fired = this.#ground.fired;
+    const fired = this.#environment.fired;
     return {
       ...(this.#timers.size ? { timers: [...this.#timers.values()] } : {}),
       ...(this.#notices.length ? { notices: this.#notices } : {}),
@@ -311,7 +311,7 @@ export class Tx {
 
   #mayWrite(): void {
     this.#goOn();
-    if (this.#ground.readOnly) {
+    if (this.#environment.readOnly) {
       throw this.fail(new Misuse("a query writes nothing"));
     }
   }

@@ -75,8 +75,8 @@ func (s *Set) Sever(k, host int) {
 	}
 }
 
-// Mend ends that; Cut reports whether it is so.
-func (s *Set) Mend(k, host int) { s.list[k].cut[host] = false }
+// Repair ends that; Cut reports whether it is so.
+func (s *Set) Repair(k, host int) { s.list[k].cut[host] = false }
 
 // Cut reports whether terminal k does not reach a host.
 func (s *Set) Cut(k, host int) bool { return s.list[k].cut[host] }

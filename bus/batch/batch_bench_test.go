@@ -1,4 +1,4 @@
-package pack
+package batch
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 )
 
 // BenchmarkCaller_ClosedLoop has so many clients that each wait for their answer, before a responder that serves what
-// waits at one time, as a group commit does. cpu-us/op and items/pack are what it is about.
+// waits at one time, as a group commit does. cpu-us/op and items/batch are what it is about.
 func BenchmarkCaller_ClosedLoop(b *testing.B) {
 	for _, clients := range []int{1, 8, 64} {
 		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
@@ -78,7 +78,7 @@ func BenchmarkCaller_ClosedLoop(b *testing.B) {
 			b.StopTimer()
 			b.ReportMetric(float64((proc.Own()-before).Microseconds())/float64(b.N), "cpu-us/op")
 			c.mu.Lock()
-			b.ReportMetric(float64(b.N)/float64(c.packs), "items/pack")
+			b.ReportMetric(float64(b.N)/float64(c.batches), "items/batch")
 			c.mu.Unlock()
 			close(end)
 			committer.Wait()

@@ -1,4 +1,4 @@
-package pack
+package batch
 
 import (
 	"context"
@@ -19,7 +19,7 @@ type Publisher interface {
 	PublishMsg(*nats.Msg) error
 }
 
-// Answerer takes the requests out of packs, however they come, and gathers the answers for each asker.
+// Answerer takes the requests out of batches, however they come, and gathers the answers for each asker.
 type Answerer[Q, A any] struct {
 	conn   Publisher
 	size   func(A) int
@@ -33,7 +33,7 @@ type Answerer[Q, A any] struct {
 	senders map[string]*sender[A]
 }
 
-// Responder serves packs of a subject.
+// Responder serves batches of a subject.
 type Responder[Q, A any] struct {
 	*Answerer[Q, A]
 	conn *bus.Conn
@@ -44,14 +44,14 @@ type Responder[Q, A any] struct {
 const maxAskers = 256
 
 // NewAnswerer makes an Answerer. handle is called in order of arrival, on the goroutine of Take, and must not block; answer
-// may be called once, later, from anywhere. A message that is no pack is passed to stray (which may be nil).
+// may be called once, later, from anywhere. A message that is no batch is passed to stray (which may be nil).
 func NewAnswerer[Q, A any](conn Publisher, size func(A) int, handle func(q Q, subject string, answer func(A)), stray func(*nats.Msg, error)) *Answerer[Q, A] {
 	return &Answerer[Q, A]{conn: conn, size: size, handle: handle, stray: stray, senders: map[string]*sender[A]{}}
 }
 
 // Take takes what came.
 func (r *Answerer[Q, A]) Take(m *nats.Msg) {
-	var requests pack[Q]
+	var requests batch[Q]
 	err := r.check(m)
 	if err == nil {
 		err = bus.Decode(m.Data, &requests)
@@ -120,7 +120,7 @@ func (r *Responder[Q, A]) Flush(ctx context.Context) error {
 	return r.conn.FlushWithContext(ctx)
 }
 
-// sender for the asker behind a reply subject: all packs of one Caller share a prefix, so their answers gather.
+// sender for the asker behind a reply subject: all batches of one Caller share a prefix, so their answers gather.
 func (r *Answerer[Q, A]) sender(reply string) *sender[A] {
 	prefix := reply
 	if i := strings.LastIndexByte(reply, '.'); i >= 0 {

@@ -1,5 +1,5 @@
-// Package way is how requests go to a service of this host: in packs, or as one message each to a program in any language.
-package way
+// Package route is how requests go to a service of this host: in batches, or as one message each to a program in any language.
+package route
 
 import (
 	"context"
@@ -12,47 +12,47 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/bus/batch"
 	"github.com/hotpair/hotpair/bus/outbox"
-	"github.com/hotpair/hotpair/bus/pack"
 )
 
 // ErrGone ends what a service had when it went down.
 var ErrGone = errors.New("service went down")
 
-// Way is how a service takes requests.
-type Way interface {
+// Route is how a service takes requests.
+type Route interface {
 	Send(q bus.Request, done func(bus.Reply, error))
 	// Fail ends what is under way, because the process that had it is gone.
 	Fail()
 }
 
-// Packs is the way to a service that takes packs. Nothing here waits for the network.
-func Packs(conn *bus.Conn, name string) (Way, error) {
-	caller, err := pack.NewCaller[bus.Request, bus.Reply](pack.CallerConfig[bus.Request]{
-		Conn: conn, Subject: bus.PackSubject(name), ReplyPrefix: bus.AnswersPrefix(name),
+// Batches is the way to a service that takes batches. Nothing here waits for the network.
+func Batches(conn *bus.Conn, name string) (Route, error) {
+	caller, err := batch.NewCaller[bus.Request, bus.Reply](batch.CallerConfig[bus.Request]{
+		Conn: conn, Subject: bus.BatchSubject(name), ReplyPrefix: bus.AnswersPrefix(name),
 		Size: func(q bus.Request) int { return len(q.Body) + 128 },
 	})
 	if err != nil {
-		return nil, fmt.Errorf("packs of service %s: %w", name, err)
+		return nil, fmt.Errorf("batches of service %s: %w", name, err)
 	}
-	return packed{caller}, nil
+	return batched{caller}, nil
 }
 
 // Singles is the way to a service of any language. ctx is that of all requests; run runs a goroutine that the owner waits for.
-func Singles(ctx context.Context, conn *bus.Conn, run func(func())) Way {
+func Singles(ctx context.Context, conn *bus.Conn, run func(func())) Route {
 	w := &singles{conn: conn, run: run, base: ctx}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	return w
 }
 
-// packed is the way to a service that takes packs.
-type packed struct {
-	caller *pack.Caller[bus.Request, bus.Reply]
+// batched is the way to a service that takes batches.
+type batched struct {
+	caller *batch.Caller[bus.Request, bus.Reply]
 }
 
-func (p packed) Send(q bus.Request, done func(bus.Reply, error)) { p.caller.Go(q, done) }
+func (p batched) Send(q bus.Request, done func(bus.Reply, error)) { p.caller.Go(q, done) }
 
-func (p packed) Fail() { p.caller.Fail(ErrGone) }
+func (p batched) Fail() { p.caller.Fail(ErrGone) }
 
 // singles is the way to a service of any language: one message for each request, everything but the body in headers.
 type singles struct {

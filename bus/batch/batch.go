@@ -1,11 +1,11 @@
-// Package pack carries requests and answers in packs: what has gathered travels in one message, requests one way, answers the
+// Package batch carries requests and answers in batches: what has gathered travels in one message, requests one way, answers the
 // other.
 //
-// Nothing waits for a clock. A pack leaves as soon as the one before it was handed to the connection, so alone a request
-// waits for nothing, and under load a pack is what came meanwhile. Answers are paired by number and need not come in the
-// packs of their requests. Measured: with one message for each request the same path carried a half to a third as much at
+// Nothing waits for a clock. A batch leaves as soon as the one before it was handed to the connection, so alone a request
+// waits for nothing, and under load a batch is what came meanwhile. Answers are paired by number and need not come in the
+// batches of their requests. Measured: with one message for each request the same path carried a half to a third as much at
 // 64 clients.
-package pack
+package batch
 
 import (
 	"context"
@@ -22,10 +22,10 @@ import (
 // ErrBusy says that the bound of requests in flight is reached.
 var ErrBusy = errors.New("too many requests in flight")
 
-// packBytes is when a pack is sent although more waits: far below bus.MaxPayload, large enough that framing is nothing.
-const packBytes = 512 << 10
+// batchBytes is when a batch is sent although more waits: far below bus.MaxPayload, large enough that framing is nothing.
+const batchBytes = 512 << 10
 
-type pack[T any] struct {
+type batch[T any] struct {
 	Items []numbered[T] `cbor:"1,keyasint"`
 }
 
@@ -34,7 +34,7 @@ type numbered[T any] struct {
 	Value  T      `cbor:"2,keyasint"`
 }
 
-// sender gathers items for one subject and sends them in packs. size estimates an item's bytes.
+// sender gathers items for one subject and sends them in batches. size estimates an item's bytes.
 type sender[T any] struct {
 	conn    Publisher
 	subject string
@@ -65,7 +65,7 @@ func (s *sender[T]) send(n uint64, v T) {
 
 func (s *sender[T]) drain() {
 	for {
-		// Whoever can run now may have something for this pack; without this a pack under load holds one item, because
+		// Whoever can run now may have something for this batch; without this a batch under load holds one item, because
 		// handing it to the connection is quick. Alone it costs nothing that can be measured.
 		runtime.Gosched()
 		s.mu.Lock()
@@ -76,7 +76,7 @@ func (s *sender[T]) drain() {
 			return
 		}
 		take, bytes := 0, 0
-		for take < len(s.waiting) && (take == 0 || bytes < packBytes) {
+		for take < len(s.waiting) && (take == 0 || bytes < batchBytes) {
 			bytes += s.size(s.waiting[take].Value)
 			take++
 		}
@@ -111,7 +111,7 @@ func (s *sender[T]) publish(items []numbered[T]) {
 	for i := range items {
 		numbers[i] = items[i].Number
 	}
-	data, err := bus.Encode(pack[T]{items})
+	data, err := bus.Encode(batch[T]{items})
 	if err != nil {
 		s.failed(numbers, err)
 		return

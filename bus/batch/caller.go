@@ -1,4 +1,4 @@
-package pack
+package batch
 
 import (
 	"context"
@@ -25,7 +25,7 @@ type CallerConfig[Q any] struct {
 	Size func(Q) int
 }
 
-// Caller sends requests in packs and hands each answer to who asked.
+// Caller sends requests in batches and hands each answer to who asked.
 type Caller[Q, A any] struct {
 	config CallerConfig[Q]
 	sender *sender[Q]
@@ -34,21 +34,21 @@ type Caller[Q, A any] struct {
 
 	mu      sync.Mutex
 	next    uint64
-	packs   uint64
+	batches uint64
 	pending map[uint64]pendingCall[A]
-	inPack  map[uint64]*sentPack // by number
+	inBatch map[uint64]*sentBatch // by number
 	closed  error
 }
 
-// sentPack is a pack that has left.
-type sentPack struct {
+// sentBatch is a batch that has left.
+type sentBatch struct {
 	numbers []uint64 // of its requests, to fail them when nobody serves the subject
 	open    int      // those without an answer
 }
 
 type pendingCall[A any] struct {
-	pack uint64
-	done func(A, error)
+	batch uint64
+	done  func(A, error)
 }
 
 // NewCaller subscribes to the answers. Close ends it.
@@ -59,7 +59,7 @@ func NewCaller[Q, A any](c CallerConfig[Q]) (*Caller[Q, A], error) {
 	} else {
 		prefix += "." + rand.Text()
 	}
-	p := &Caller[Q, A]{config: c, prefix: prefix, pending: map[uint64]pendingCall[A]{}, inPack: map[uint64]*sentPack{}}
+	p := &Caller[Q, A]{config: c, prefix: prefix, pending: map[uint64]pendingCall[A]{}, inBatch: map[uint64]*sentBatch{}}
 	p.sender = &sender[Q]{conn: c.Conn, subject: c.Subject, size: c.Size, reply: p.replySubject, sent: p.noteSent, failed: p.fail}
 	sub, err := c.Conn.Subscribe(prefix+".*", p.answered)
 	if err != nil {
@@ -128,7 +128,7 @@ func (p *Caller[Q, A]) Fail(err error) {
 	p.mu.Lock()
 	pending := p.pending
 	p.pending = map[uint64]pendingCall[A]{}
-	clear(p.inPack)
+	clear(p.inBatch)
 	p.mu.Unlock()
 	var none A
 	for _, c := range pending {
@@ -149,8 +149,8 @@ func (p *Caller[Q, A]) Close() {
 func (p *Caller[Q, A]) replySubject() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.packs++
-	return p.prefix + "." + strconv.FormatUint(p.packs, 10)
+	p.batches++
+	return p.prefix + "." + strconv.FormatUint(p.batches, 10)
 }
 
 func packNumber(subject string) uint64 {
@@ -168,13 +168,13 @@ func (p *Caller[Q, A]) noteSent(reply string, numbers []uint64) {
 	open := 0
 	for _, n := range numbers {
 		if c, ok := p.pending[n]; ok {
-			c.pack = k
+			c.batch = k
 			p.pending[n] = c
 			open++
 		}
 	}
 	if open > 0 {
-		p.inPack[k] = &sentPack{numbers: numbers, open: open}
+		p.inBatch[k] = &sentBatch{numbers: numbers, open: open}
 	}
 }
 
@@ -187,7 +187,7 @@ func (p *Caller[Q, A]) fail(numbers []uint64, err error) {
 	}
 }
 
-// take removes a request and, with its last one, the pack it was in.
+// take removes a request and, with its last one, the batch it was in.
 func (p *Caller[Q, A]) take(n uint64) (pendingCall[A], bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -196,19 +196,19 @@ func (p *Caller[Q, A]) take(n uint64) (pendingCall[A], bool) {
 		return c, false
 	}
 	delete(p.pending, n)
-	if k := p.inPack[c.pack]; k != nil {
+	if k := p.inBatch[c.batch]; k != nil {
 		if k.open--; k.open == 0 {
-			delete(p.inPack, c.pack)
+			delete(p.inBatch, c.batch)
 		}
 	}
 	return c, true
 }
 
-// requestsOf gives the requests of the pack to which a message answers.
+// requestsOf gives the requests of the batch to which a message answers.
 func (p *Caller[Q, A]) requestsOf(m *nats.Msg) []uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if k := p.inPack[packNumber(m.Subject)]; k != nil {
+	if k := p.inBatch[packNumber(m.Subject)]; k != nil {
 		return k.numbers
 	}
 	return nil
@@ -219,7 +219,7 @@ func (p *Caller[Q, A]) answered(m *nats.Msg) {
 		p.fail(p.requestsOf(m), fmt.Errorf("%s: %w", p.config.Subject, bus.ErrNobody))
 		return
 	}
-	var answers pack[A]
+	var answers batch[A]
 	if err := bus.Decode(m.Data, &answers); err != nil {
 		p.fail(p.requestsOf(m), err)
 		return

@@ -10,8 +10,8 @@ import (
 	"github.com/hotpair/hotpair/services/supervisor"
 )
 
-// Ground is what a main stands on. Each nil field is what the machine offers; a simulation brings its own.
-type Ground struct {
+// Environment is what a main stands on. Each nil field is what the machine offers; a simulation brings its own.
+type Environment struct {
 	Clock   lease.Clock      // of leases and rights to answer
 	Wall    func() time.Time // the wall clock
 	Built   time.Time        // when this program was built; zero is what the binary says

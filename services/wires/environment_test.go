@@ -81,8 +81,8 @@ func TestWires_SeeAndSweepTheirConnections(t *testing.T) {
 	for _, side := range []string{"who listens", "who dialled"} {
 		t.Run(side, func(t *testing.T) {
 			var gone list
-			a := opened(t)(OpenHost(files(t, pair, identity.Host("", "a")), "a", Ground{Withdrawals: &gone}, log))
-			b := opened(t)(OpenHost(files(t, pair, identity.Host("", "b")), "b", Ground{}, log))
+			a := opened(t)(OpenHost(files(t, pair, identity.Host("", "a")), "a", Environment{Withdrawals: &gone}, log))
+			b := opened(t)(OpenHost(files(t, pair, identity.Host("", "b")), "b", Environment{}, log))
 			from, to := b, a
 			if side == "who dialled" {
 				from, to = a, b
@@ -124,10 +124,10 @@ func TestWires_WitnessAdmitsByKey(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	pair := identitytest.NewPair(t, "shop")
 	var known list
-	host := opened(t)(OpenHost(files(t, pair, identity.Host("", "a")), "a", Ground{}, log))
-	stranger := opened(t)(OpenHost(files(t, pair, identity.Host("", "a")), "a", Ground{}, log))
+	host := opened(t)(OpenHost(files(t, pair, identity.Host("", "a")), "a", Environment{}, log))
+	stranger := opened(t)(OpenHost(files(t, pair, identity.Host("", "a")), "a", Environment{}, log))
 	known.add(host.Own().Fingerprint)
-	w := opened(t)(OpenWitness(files(t, pair, identity.Witness("")), Ground{Admission: &known}, log))
+	w := opened(t)(OpenWitness(files(t, pair, identity.Witness("")), Environment{Admission: &known}, log))
 	if err := meet(t, host.ToWitness(), w.Witness()); err != nil {
 		t.Errorf("the host of the record: %v", err)
 	}
@@ -141,8 +141,8 @@ func TestWires_NoCertificateEndsByAClockInDoubt(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	pair := identitytest.NewPair(t, "shop")
 	old := identitytest.Between(time.Now().AddDate(-2, 0, 0), time.Now().AddDate(-1, 0, 0))
-	host := opened(t)(OpenHost(files(t, pair, identity.Host("", "a")), "a", Ground{}, log))
-	till := opened(t)(OpenTerminal(files(t, pair, identity.Terminal("", "till-1"), old), "till-1", Ground{}, log))
+	host := opened(t)(OpenHost(files(t, pair, identity.Host("", "a")), "a", Environment{}, log))
+	till := opened(t)(OpenTerminal(files(t, pair, identity.Terminal("", "till-1"), old), "till-1", Environment{}, log))
 	if err := meet(t, host.ToTerminal("till-1"), till.Terminal()); !errors.Is(err, identity.ErrExpired) {
 		t.Errorf("a clock that is right: %v", err)
 	}
@@ -158,7 +158,7 @@ func TestWires_NoCertificateEndsByAClockInDoubt(t *testing.T) {
 		t.Errorf("clocks that agree again: %v", err)
 	}
 	early := identitytest.Between(time.Now().AddDate(0, 0, 1), time.Now().AddDate(1, 0, 0))
-	if w := opened(t)(OpenHost(files(t, pair, identity.Host("", "b"), early), "b", Ground{}, log)); w.Doubt() == "" {
+	if w := opened(t)(OpenHost(files(t, pair, identity.Host("", "b"), early), "b", Environment{}, log)); w.Doubt() == "" {
 		t.Error("a clock before the own certificate was made is believed")
 	}
 }

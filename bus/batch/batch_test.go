@@ -1,4 +1,4 @@
-package pack
+package batch
 
 import (
 	"context"
@@ -41,7 +41,7 @@ func packPair(t testing.TB) (asker, server *bus.Conn) {
 
 func size(s string) int { return len(s) }
 
-func TestPack_EveryRequestGetsItsOwnAnswer(t *testing.T) {
+func TestBatch_EveryRequestGetsItsOwnAnswer(t *testing.T) {
 	asker, server := packPair(t)
 	r, err := NewResponder(server, "echo", "q", size, func(q, _ string, answer func(string)) { go answer(q + "!") }, nil)
 	if err != nil {
@@ -74,7 +74,7 @@ func TestPack_EveryRequestGetsItsOwnAnswer(t *testing.T) {
 	}
 }
 
-func TestPack_NobodyServes(t *testing.T) {
+func TestBatch_NobodyServes(t *testing.T) {
 	asker, _ := packPair(t)
 	c, err := NewCaller[string, string](CallerConfig[string]{Conn: asker, Subject: "nobody", Size: size})
 	if err != nil {
@@ -87,7 +87,7 @@ func TestPack_NobodyServes(t *testing.T) {
 	}
 }
 
-func TestPack_BoundFailAndClose(t *testing.T) {
+func TestBatch_BoundFailAndClose(t *testing.T) {
 	asker, server := packPair(t)
 	r, err := NewResponder(server, "hole", "", size, func(string, string, func(string)) {}, nil)
 	if err != nil {
@@ -121,7 +121,7 @@ func TestPack_BoundFailAndClose(t *testing.T) {
 	}
 }
 
-func TestPack_CallThatGivesUpLeavesNothingPending(t *testing.T) {
+func TestBatch_CallThatGivesUpLeavesNothingPending(t *testing.T) {
 	asker, server := packPair(t)
 	r, err := NewResponder(server, "hole", "", size, func(string, string, func(string)) {}, nil)
 	if err != nil {
@@ -165,15 +165,15 @@ func TestResponder_StrayMessageIsNoPanic(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	call, _ := bus.Encode(pack[bus.DatabaseCall]{Items: []numbered[bus.DatabaseCall]{{1, bus.DatabaseCall{Read: &bus.Read{Keys: [][]byte{{1}}}}}}})
-	request, _ := bus.Encode(pack[bus.Request]{Items: []numbered[bus.Request]{{1, bus.Request{Service: "kv", Operation: "put", Body: []byte("{}")}}}})
+	call, _ := bus.Encode(batch[bus.DatabaseCall]{Items: []numbered[bus.DatabaseCall]{{1, bus.DatabaseCall{Read: &bus.Read{Keys: [][]byte{{1}}}}}}})
+	request, _ := bus.Encode(batch[bus.Request]{Items: []numbered[bus.Request]{{1, bus.Request{Service: "kv", Operation: "put", Body: []byte("{}")}}}})
 	for _, seed := range [][]byte{call, request, {}, {1}, {2, 0}, {1, 0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var calls pack[bus.DatabaseCall]
-		var requests pack[bus.Request]
-		var replies pack[bus.Reply]
+		var calls batch[bus.DatabaseCall]
+		var requests batch[bus.Request]
+		var replies batch[bus.Reply]
 		for _, v := range []any{&calls, &requests, &replies} {
 			if err := bus.Decode(data, v); err != nil && !errors.Is(err, bus.ErrMalformed) && !errors.Is(err, bus.ErrVersion) {
 				t.Fatalf("an error of no kind: %v", err)
@@ -182,7 +182,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func BenchmarkPack(b *testing.B) {
+func BenchmarkBatch(b *testing.B) {
 	asker, server := packPair(b)
 	r, err := NewResponder(server, "echo", "", size, func(q, _ string, answer func(string)) { answer(q) }, nil)
 	if err != nil {

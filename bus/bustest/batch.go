@@ -11,14 +11,14 @@ import (
 // Held is a connection that takes nothing that is published until it is closed.
 type Held chan struct{}
 
-// PublishMsg implements pack.Publisher.
+// PublishMsg implements batch.Publisher.
 func (h Held) PublishMsg(*nats.Msg) error {
 	<-h
 	return nil
 }
 
-// Pack is what requests look like on the wire when they travel together, numbered from 1.
-func Pack[Q any](t testing.TB, requests ...Q) []byte {
+// Batch is what requests look like on the wire when they travel together, numbered from 1.
+func Batch[Q any](t testing.TB, requests ...Q) []byte {
 	t.Helper()
 	type item struct {
 		Number uint64 `cbor:"1,keyasint"`

@@ -9,5 +9,5 @@ seed 2
 1s cut t2 a
 1s cut b t1
 1s cut t1 b
-6s mend a b
-6s mend b a
+6s fix a b
+6s fix b a

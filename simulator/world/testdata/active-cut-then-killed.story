@@ -4,4 +4,4 @@ seed 8
 1s cut a b
 1.3s kill a
 4s start a
-4s mend a b
+4s fix a b

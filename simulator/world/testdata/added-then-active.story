@@ -6,5 +6,5 @@ seed 9
 2s start b
 3.095s cut a b
 3.405s kill a
-4.905s mend a b
+4.905s fix a b
 7.905s start a

@@ -22,6 +22,7 @@ import (
 // pair answers at once that a taking is the first, or what it is told to say.
 type pair struct {
 	says  string
+	body  []byte // its answer as it is, if not nil
 	code  int
 	asked []notice.Taking
 }
@@ -32,6 +33,10 @@ func (p *pair) ask(_ string, body []byte, answer func(bus.Reply)) {
 	p.asked = append(p.asked, t)
 	if p.code != 0 {
 		answer(bus.Reply{Code: p.code, Message: "no"})
+		return
+	}
+	if p.body != nil {
+		answer(bus.Reply{Body: p.body})
 		return
 	}
 	answer(bus.Reply{Body: bus.EncodeJSON(notice.Taken{Verdict: p.says, Body: []byte(`{}`)})})
@@ -94,6 +99,10 @@ func TestFence_AsksUnderTheSameTokenUntilThereIsAnAnswer(t *testing.T) {
 	p.says = "something new"
 	if code, _ := step(t, f, 3, "a", false); code != bus.CodeFault {
 		t.Errorf("%d", code)
+	}
+	p.body = []byte(`{"verdict":"first","body":"e30=","since":7}`) // of a newer host
+	if code, said := step(t, f, 5, "a", false); code != bus.CodeOK {
+		t.Errorf("%d %s", code, said)
 	}
 	p.code = bus.CodeMalformed
 	if code, said := step(t, f, 4, "a", false); code != bus.CodeNobody || !strings.Contains(said, "knows no fenced commands") {

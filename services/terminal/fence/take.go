@@ -8,7 +8,6 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/services/commands"
-	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 // done is the token of who says that a command was carried out, which needs none.
@@ -93,7 +92,7 @@ func (f *Fence) judge(a answered) error {
 	}
 	var t notice.Taken
 	if a.reply.Code == bus.CodeOK {
-		if err := strictjson.Decode(a.reply.Body, &t); err != nil {
+		if err := bus.DecodeJSON(a.reply.Body, &t); err != nil {
 			a.reply = bus.Reply{Code: bus.CodeFault, Message: "the pair's answer can't be read: " + err.Error()}
 		}
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/services/pace"
-	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 const (
@@ -72,7 +71,7 @@ func (d *Desk) Ask(terminal string, q bus.Request, answer func(bus.Reply)) {
 		fault = ""
 		if len(q.Body) > maxBody {
 			fault = fmt.Sprintf("%d bytes, at most %d", len(q.Body), maxBody)
-		} else if err := strictjson.Decode(q.Body, &t.Taking); err != nil {
+		} else if err := bus.DecodeJSON(q.Body, &t.Taking); err != nil {
 			fault = err.Error()
 		}
 	}

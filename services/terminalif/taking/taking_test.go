@@ -164,6 +164,21 @@ func TestDesk_IsBounded(t *testing.T) {
 	})
 }
 
+// TestDesk_TakesWhatANewerAgentSaysMore: agents and hosts are not updated at one time.
+func TestDesk_TakesWhatANewerAgentSaysMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, func(context.Context, Question) (notice.Taken, error) { return notice.Taken{Verdict: "first"}, nil })
+		q := take(notice.OperationTake)
+		q.Body = []byte(`{"id":"p/1/2/3","directory":"d","token":"t","since":7}`)
+		code := -1
+		d.Ask("t1", q, func(r bus.Reply) { code = r.Code })
+		d.group.Wait()
+		if code != bus.CodeOK {
+			t.Errorf("%d", code)
+		}
+	})
+}
+
 func TestDesk_RefusesWhatIsNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, func(context.Context, Question) (notice.Taken, error) {

@@ -110,6 +110,31 @@ func TestFence_AsksUnderTheSameTokenUntilThereIsAnAnswer(t *testing.T) {
 	}
 }
 
+// TestFence_IsTakenOnlyWhenItIsHandedOut: until then nobody has it, and whoever else asks may still get it.
+func TestFence_IsTakenOnlyWhenItIsHandedOut(t *testing.T) {
+	p := &pair{says: commands.First.String()}
+	f, _ := opened(t, t.TempDir(), p)
+	var answer func(bus.Reply)
+	f.Ask = func(_ string, _ []byte, a func(bus.Reply)) { answer = a }
+	step(t, f, 1, "a", false)
+	for _, by := range []string{"", "b"} {
+		if code, said := step(t, f, 1, by, false); code != bus.CodeBusy || said != "notice 1 is being taken; ask again" {
+			t.Errorf("%q: %d %s", by, code, said)
+		}
+	}
+	answer(bus.Reply{Code: bus.CodeUnknown})
+	f.Ask = p.ask
+	if err := f.work(); err != nil {
+		t.Fatal(err)
+	}
+	if code, said := step(t, f, 1, "b", false); code != bus.CodeOK {
+		t.Errorf("%d %s", code, said)
+	}
+	if code, said := step(t, f, 1, "a", false); code != bus.CodeConflict || !strings.HasPrefix(said, "taken: ") {
+		t.Errorf("%d %s", code, said)
+	}
+}
+
 // TestFence_WhatIsNotSaidToBeDoneIsUnknown: after a while, and after a restart; and done when that is said later.
 func TestFence_WhatIsNotSaidToBeDoneIsUnknown(t *testing.T) {
 	dir, p := t.TempDir(), &pair{says: commands.First.String()}

@@ -34,8 +34,8 @@ func (f *Fence) take(q asked) error {
 		return nil
 	}
 	if out := f.flying[id]; out != nil {
-		if q.By == "" || out.by != q.By || len(out.waiting) >= mostWaiting {
-			refuse(q.answer, bus.CodeConflict, fmt.Sprintf("taken: another application is taking notice %d", q.Number))
+		if q.By == "" || out.by != q.By || len(out.waiting) >= mostWaiting { // nobody was handed it yet, nor may be
+			refuse(q.answer, bus.CodeBusy, fmt.Sprintf("notice %d is being taken; ask again", q.Number))
 			return nil
 		}
 		out.waiting = append(out.waiting, q.answer)
@@ -159,7 +159,7 @@ func sentence(number uint64, s State) string {
 	case Void:
 		why = "the pair's history was taken back since it was told, and nobody knows whether it was taken. Look whether it was carried out"
 	case Gone:
-		why = "the pair does not keep it any more: its time is over"
+		why = "the pair does not keep it any more: it was settled, or its time was over"
 	}
 	return fmt.Sprintf("%s: notice %d is not handed out: %s", s, number, why)
 }

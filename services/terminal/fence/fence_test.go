@@ -81,8 +81,8 @@ func TestFence_AsksUnderTheSameTokenUntilThereIsAnAnswer(t *testing.T) {
 	p := &pair{code: bus.CodeUnknown}
 	f, _ := opened(t, t.TempDir(), p)
 	for range 2 {
-		if code, _ := step(t, f, 1, "a", false); code != bus.CodeUnknown {
-			t.Errorf("%d", code)
+		if code, said := step(t, f, 1, "a", false); code != bus.CodeUnknown || !strings.Contains(said, "notice 1 was not handed out; ask again") {
+			t.Errorf("%d %s", code, said)
 		}
 	}
 	p.code, p.says = 0, commands.Doubtful.String()

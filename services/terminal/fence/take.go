@@ -97,7 +97,10 @@ func (f *Fence) judge(a answered) error {
 		}
 	}
 	if a.reply.Code != bus.CodeOK { // nobody was handed it: this run may ask again
-		if a.reply.Code == bus.CodeMalformed || a.reply.Code == bus.CodeAbsent {
+		switch a.reply.Code {
+		case bus.CodeUnknown: // by the pair or the agent, in the words for requests
+			a.reply.Message = fmt.Sprintf("the pair has not answered before the deadline, and notice %d was not handed out; ask again, with the same by", q.told.Number)
+		case bus.CodeMalformed, bus.CodeAbsent:
 			a.reply = bus.Reply{Code: bus.CodeNobody, Message: "the host that serves knows no fenced commands, or not this agent's: " + a.reply.Message}
 		}
 		tell(a.reply)

@@ -11,7 +11,8 @@ const (
 	MaxWithin = 24 * time.Hour
 	// Patience is how long whoever took a command may take to say that it was carried out. Then it is unknown, until that is said.
 	Patience = time.Minute
-	// Kept is how long a command is kept after it was settled and its time has passed, so that whoever asks late hears what became of it.
+	// Kept is how long a command is kept after it was settled, so that whoever asks late hears what became of it. Its own time may last longer:
+	// what is forgotten can't be taken either.
 	Kept = 10 * time.Minute
 )
 
@@ -149,7 +150,7 @@ func (c *Command) Due() int64 {
 	case Taken:
 		return c.At + int64(Patience)
 	}
-	return max(c.Until, c.At) + int64(Kept)
+	return c.At + int64(Kept)
 }
 
 // Pass says what time alone makes of a command. keep is false when it is to be forgotten.

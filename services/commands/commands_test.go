@@ -91,10 +91,10 @@ func TestPass_NothingStaysOpenOrTaken(t *testing.T) {
 		"void":              {command(Open, Taker{}), Facts{Now: 101, TakenBack: 6}, Unknown, true},
 		"taken":             {command(Taken, own), Facts{Now: 10 + patience}, Taken, true},
 		"silence":           {command(Taken, own), Facts{Now: 11 + patience}, Unknown, true},
-		"done, and kept":    {command(Done, own), Facts{Now: 100 + kept}, Done, true},
-		"done, and over":    {command(Done, own), Facts{Now: 101 + kept}, Done, false},
-		"late, and over":    {command(Late, Taker{}), Facts{Now: 101 + kept}, Late, false},
-		"unknown, and over": {command(Unknown, own), Facts{Now: 101 + kept}, Unknown, false},
+		"done, and kept":    {command(Done, own), Facts{Now: 10 + kept}, Done, true},
+		"done, and over":    {command(Done, own), Facts{Now: 11 + kept}, Done, false},
+		"late, and over":    {command(Late, Taker{}), Facts{Now: 11 + kept}, Late, false},
+		"unknown, and over": {command(Unknown, own), Facts{Now: 11 + kept}, Unknown, false},
 	} {
 		next, keep := Pass(c.is, c.f)
 		if next.State != c.then || keep != c.keep {
@@ -104,7 +104,15 @@ func TestPass_NothingStaysOpenOrTaken(t *testing.T) {
 			t.Errorf("%s: it changes at %d, and is due at %d", what, c.f.Now, c.is.Due())
 		}
 	}
+	// What is settled goes, however long it might have been taken: it counts against what a service may tell the terminal.
+	long := &Command{Number: position.Number{Epoch: 5, Sequence: 9}, Until: int64(MaxWithin), State: Done, By: own, At: 10}
+	if _, keep := Pass(long, Facts{Now: 11 + kept}); keep {
+		t.Error("what is done is kept until its own time is over")
+	}
 	// A command is never forgotten while it could still be taken, whatever the bounds say.
+	if _, keep := Pass(&Command{Until: int64(MaxWithin), At: 10}, Facts{Now: int64(MaxWithin)}); !keep {
+		t.Error("what is open is forgotten")
+	}
 	if Kept <= 0 || Patience <= 0 || MaxWithin < time.Second {
 		t.Error("bounds")
 	}

@@ -104,7 +104,7 @@ func exampleFenced(nc *nats.Conn, open func(json.RawMessage)) error {
 			return // ask again, with the same by
 		}
 		if answer.Header.Get("Nats-Service-Error-Code") != "" {
-			return // somebody else has it, or nobody may have it any more
+			return // 409: somebody else has it, or nobody may have it any more; 429, 503, 504: ask again
 		}
 		var handed notice.Handed
 		if err := json.Unmarshal(answer.Data, &handed); err != nil {

@@ -109,7 +109,14 @@ func (a *attachment) base(ctx context.Context, t *term) (base numbers.Base, err 
 func (a *attachment) listen(t *term) {
 	s := a.session
 	var answerer *batch.Answerer[bus.Request, bus.Reply]
-	handle := func(q bus.Request, _ string, answer func(bus.Reply)) {
+	handle := func(q bus.Request, _ string, send func(bus.Reply)) {
+		answer := func(r bus.Reply) {
+			if answerer.Backlog() > maxBacklog {
+				s.condemn(errBacklog)
+				return
+			}
+			send(r)
+		}
 		if !s.requests.Allow() {
 			s.condemn(fmt.Errorf("%w: too many requests a second", wire.ErrHostile))
 			return
@@ -125,13 +132,7 @@ func (a *attachment) listen(t *term) {
 		if q.ID.Counter > s.seen.Load() {
 			s.seen.Store(q.ID.Counter)
 		}
-		s.owner.relay.take(s.id, t, q, func(reply bus.Reply) {
-			if answerer.Backlog() > maxBacklog {
-				s.condemn(errBacklog)
-				return
-			}
-			answer(reply)
-		})
+		s.owner.relay.take(s.id, t, q, answer)
 	}
 	stray := func(_ *nats.Msg, err error) { s.condemn(fmt.Errorf("%w: %w", wire.ErrHostile, err)) }
 	size := func(r bus.Reply) int { return len(r.Body) + len(r.Message) + len(r.Receipt) + 64 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/notice"
+	"github.com/hotpair/hotpair/deployments/local"
 	"github.com/hotpair/hotpair/services/alarms"
 	"github.com/hotpair/hotpair/services/business"
 )
@@ -84,7 +86,7 @@ func (g *gate) work(over <-chan struct{}) {
 				g.fault("notice %d tells what it says before it is taken: %s", n.Number, n.Body)
 			case n.State == "open":
 				g.take(n)
-			case n.State != "taken" && n.State != "done":
+			default:
 				g.heard(n.ID, n.State)
 			}
 		}
@@ -124,7 +126,13 @@ func (g *gate) take(n notice.Told) {
 	}
 }
 
+// heard notes that the gate does not open for a command, and why. That somebody has it, or had, says no such thing.
 func (g *gate) heard(id, state string) {
+	switch state {
+	case "late", "unknown", "void", "gone":
+	default:
+		return
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.told[id] = state
@@ -310,24 +318,31 @@ func TestGate_OpensOnceOrSomebodyIsTold(t *testing.T) {
 	<-s.done
 
 	// What each alarm tells of: a directory that is put back after another one was there, and a command that is taken and not said to be done.
-	active, _ := c.mustActive()
 	before = at.copied()
 	at.awaitServed()
+	another := func(e bus.Event) bool {
+		return strings.Contains(e.Text, "the agent of terminal till has another directory than before")
+	}
+	active, _ := c.mustActive()
+	last := uint64(0) // of those before, which the takeovers brought
+	for _, e := range c.events(active) {
+		if another(e) {
+			last = max(last, e.ID)
+		}
+	}
 	at.replace("")
 	at.awaitServed()
-	c.awaitEvent("a directory of another identity", func(e bus.Event) bool {
-		return strings.Contains(e.Text, "the agent of terminal till has another directory than before")
-	})
+	c.awaitEvent("a directory of another identity", func(e bus.Event) bool { return e.ID > last && another(e) })
 	at.replace(before)
-	c.awaitAlarm(active, alarms.TerminalTwice)
+	c.awaitEither(alarms.TerminalTwice, healWithin)
 	g.mu.Lock()
 	g.quiet = true
 	g.mu.Unlock()
 	s.send(t, sent, time.Minute)
 	s.send(t, sent+1, time.Millisecond)
 	sent += 2
-	c.awaitAlarm(active, alarms.CommandsLate)
-	c.Await(3*time.Minute, "alarm "+alarms.CommandsUnknown, func() bool { return c.alarmed(alarms.CommandsUnknown) })
+	c.awaitEither(alarms.CommandsLate, healWithin)
+	c.awaitEither(alarms.CommandsUnknown, 3*time.Minute)
 
 	// By now the time of each is over.
 	var said string
@@ -372,6 +387,20 @@ func TestGate_OpensOnceOrSomebodyIsTold(t *testing.T) {
 	if opened < sent/3 || states["late"] == 0 || !strings.Contains(said, "\n") {
 		t.Error("too few opened the gate, or none was late: it proves nothing")
 	}
+}
+
+// awaitEither waits until either host raises an alarm: a slow machine may take over meanwhile.
+func (c *cluster) awaitEither(id string, within time.Duration) {
+	c.Helper()
+	c.Await(within, "alarm "+id, func() bool {
+		for _, host := range []string{local.HostA, local.HostB} {
+			s, err := c.Status(host)
+			if err == nil && slices.ContainsFunc(s.Alarms, func(a bus.Alarm) bool { return a.ID == id }) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // awaitServed waits until a host serves the agent that runs now.

@@ -22,6 +22,7 @@ import (
 // pair answers at once that a taking is the first, or what it is told to say.
 type pair struct {
 	says  string
+	body  []byte // its answer as it is, if not nil
 	code  int
 	asked []notice.Taking
 }
@@ -32,6 +33,10 @@ func (p *pair) ask(_ string, body []byte, answer func(bus.Reply)) {
 	p.asked = append(p.asked, t)
 	if p.code != 0 {
 		answer(bus.Reply{Code: p.code, Message: "no"})
+		return
+	}
+	if p.body != nil {
+		answer(bus.Reply{Body: p.body})
 		return
 	}
 	answer(bus.Reply{Body: bus.EncodeJSON(notice.Taken{Verdict: p.says, Body: []byte(`{}`)})})
@@ -76,8 +81,8 @@ func TestFence_AsksUnderTheSameTokenUntilThereIsAnAnswer(t *testing.T) {
 	p := &pair{code: bus.CodeUnknown}
 	f, _ := opened(t, t.TempDir(), p)
 	for range 2 {
-		if code, _ := step(t, f, 1, "a", false); code != bus.CodeUnknown {
-			t.Errorf("%d", code)
+		if code, said := step(t, f, 1, "a", false); code != bus.CodeUnknown || !strings.Contains(said, "notice 1 was not handed out; ask again") {
+			t.Errorf("%d %s", code, said)
 		}
 	}
 	p.code, p.says = 0, commands.Doubtful.String()
@@ -95,8 +100,37 @@ func TestFence_AsksUnderTheSameTokenUntilThereIsAnAnswer(t *testing.T) {
 	if code, _ := step(t, f, 3, "a", false); code != bus.CodeFault {
 		t.Errorf("%d", code)
 	}
+	p.body = []byte(`{"verdict":"first","body":"e30=","since":7}`) // of a newer host
+	if code, said := step(t, f, 5, "a", false); code != bus.CodeOK {
+		t.Errorf("%d %s", code, said)
+	}
 	p.code = bus.CodeMalformed
 	if code, said := step(t, f, 4, "a", false); code != bus.CodeNobody || !strings.Contains(said, "knows no fenced commands") {
+		t.Errorf("%d %s", code, said)
+	}
+}
+
+// TestFence_IsTakenOnlyWhenItIsHandedOut: until then nobody has it, and whoever else asks may still get it.
+func TestFence_IsTakenOnlyWhenItIsHandedOut(t *testing.T) {
+	p := &pair{says: commands.First.String()}
+	f, _ := opened(t, t.TempDir(), p)
+	var answer func(bus.Reply)
+	f.Ask = func(_ string, _ []byte, a func(bus.Reply)) { answer = a }
+	step(t, f, 1, "a", false)
+	for _, by := range []string{"", "b"} {
+		if code, said := step(t, f, 1, by, false); code != bus.CodeBusy || said != "notice 1 is being taken; ask again" {
+			t.Errorf("%q: %d %s", by, code, said)
+		}
+	}
+	answer(bus.Reply{Code: bus.CodeUnknown})
+	f.Ask = p.ask
+	if err := f.work(); err != nil {
+		t.Fatal(err)
+	}
+	if code, said := step(t, f, 1, "b", false); code != bus.CodeOK {
+		t.Errorf("%d %s", code, said)
+	}
+	if code, said := step(t, f, 1, "a", false); code != bus.CodeConflict || !strings.HasPrefix(said, "taken: ") {
 		t.Errorf("%d %s", code, said)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/services/commands"
-	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 // done is the token of who says that a command was carried out, which needs none.
@@ -35,8 +34,8 @@ func (f *Fence) take(q asked) error {
 		return nil
 	}
 	if out := f.flying[id]; out != nil {
-		if q.By == "" || out.by != q.By || len(out.waiting) >= mostWaiting {
-			refuse(q.answer, bus.CodeConflict, fmt.Sprintf("taken: another application is taking notice %d", q.Number))
+		if q.By == "" || out.by != q.By || len(out.waiting) >= mostWaiting { // nobody was handed it yet, nor may be
+			refuse(q.answer, bus.CodeBusy, fmt.Sprintf("notice %d is being taken; ask again", q.Number))
 			return nil
 		}
 		out.waiting = append(out.waiting, q.answer)
@@ -93,12 +92,15 @@ func (f *Fence) judge(a answered) error {
 	}
 	var t notice.Taken
 	if a.reply.Code == bus.CodeOK {
-		if err := strictjson.Decode(a.reply.Body, &t); err != nil {
+		if err := bus.DecodeJSON(a.reply.Body, &t); err != nil {
 			a.reply = bus.Reply{Code: bus.CodeFault, Message: "the pair's answer can't be read: " + err.Error()}
 		}
 	}
 	if a.reply.Code != bus.CodeOK { // nobody was handed it: this run may ask again
-		if a.reply.Code == bus.CodeMalformed || a.reply.Code == bus.CodeAbsent {
+		switch a.reply.Code {
+		case bus.CodeUnknown: // by the pair or the agent, in the words for requests
+			a.reply.Message = fmt.Sprintf("the pair has not answered before the deadline, and notice %d was not handed out; ask again, with the same by", q.told.Number)
+		case bus.CodeMalformed, bus.CodeAbsent:
 			a.reply = bus.Reply{Code: bus.CodeNobody, Message: "the host that serves knows no fenced commands, or not this agent's: " + a.reply.Message}
 		}
 		tell(a.reply)
@@ -160,7 +162,7 @@ func sentence(number uint64, s State) string {
 	case Void:
 		why = "the pair's history was taken back since it was told, and nobody knows whether it was taken. Look whether it was carried out"
 	case Gone:
-		why = "the pair does not keep it any more: its time is over"
+		why = "the pair does not keep it any more: it was settled, or its time was over"
 	}
 	return fmt.Sprintf("%s: notice %d is not handed out: %s", s, number, why)
 }

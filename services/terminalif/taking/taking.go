@@ -9,18 +9,20 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/services/pace"
-	"github.com/hotpair/hotpair/services/strictjson"
 )
 
 const (
 	// atOnce bounds the questions that are looked at at one time, and each one's body in bytes.
-	atOnce  = 256
-	maxBody = 4096
+	// atOnceOfOne bounds those of one terminal: it can't keep the others' from being looked at.
+	atOnce      = 256
+	atOnceOfOne = 16
+	maxBody     = 4096
 	// askPause is how soon a question is asked again that failed, and rightPause how soon it is looked whether something may leave.
 	// askWithin bounds one try: an updater that ends answers nothing.
 	askWithin  = 5 * time.Second
@@ -48,13 +50,16 @@ type Config struct {
 // Desk is that of one term. It may be used by any number of goroutines.
 type Desk struct {
 	Config
-	life  context.Context
-	slots chan struct{}
+	life context.Context
+
+	mu    sync.Mutex
+	asked map[string]int // questions that are looked at, by terminal
+	all   int
 }
 
 // New makes the desk of a term, which ends with life.
 func New(life context.Context, c Config) *Desk {
-	return &Desk{Config: c, life: life, slots: make(chan struct{}, atOnce)}
+	return &Desk{Config: c, life: life, asked: map[string]int{}}
 }
 
 // Ask takes what the agent of a terminal asks, and returns at once. The answer is given once, from any goroutine, or never when the term
@@ -66,7 +71,7 @@ func (d *Desk) Ask(terminal string, q bus.Request, answer func(bus.Reply)) {
 		fault = ""
 		if len(q.Body) > maxBody {
 			fault = fmt.Sprintf("%d bytes, at most %d", len(q.Body), maxBody)
-		} else if err := strictjson.Decode(q.Body, &t.Taking); err != nil {
+		} else if err := bus.DecodeJSON(q.Body, &t.Taking); err != nil {
 			fault = err.Error()
 		}
 	}
@@ -74,14 +79,12 @@ func (d *Desk) Ask(terminal string, q bus.Request, answer func(bus.Reply)) {
 		answer(bus.Reply{Code: bus.CodeMalformed, Message: fault})
 		return
 	}
-	select {
-	case d.slots <- struct{}{}:
-	default:
+	if !d.enter(terminal) {
 		answer(bus.Reply{Code: bus.CodeBusy, Message: "too many commands are being taken; ask again"})
 		return
 	}
 	d.Go(func() {
-		defer func() { <-d.slots }()
+		defer d.leave(terminal)
 		ctx, cancel := context.WithTimeout(d.life, min(max(time.Duration(q.Remaining), 0), longest))
 		defer cancel()
 		reply, ok := d.ask(ctx, t)
@@ -92,6 +95,27 @@ func (d *Desk) Ask(terminal string, q bus.Request, answer func(bus.Reply)) {
 			answer(reply)
 		}
 	})
+}
+
+// enter reports whether there is room for a question of a terminal.
+func (d *Desk) enter(terminal string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.all >= atOnce || d.asked[terminal] >= atOnceOfOne {
+		return false
+	}
+	d.all++
+	d.asked[terminal]++
+	return true
+}
+
+func (d *Desk) leave(terminal string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.all--
+	if d.asked[terminal]--; d.asked[terminal] == 0 {
+		delete(d.asked, terminal)
+	}
 }
 
 // ask asks until there is an answer that may leave.

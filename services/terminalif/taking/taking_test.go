@@ -130,8 +130,8 @@ func TestDesk_IsBounded(t *testing.T) {
 			return notice.Taken{Verdict: "first"}, nil
 		})
 		var ok, busy atomic.Int64
-		for range atOnce + 7 {
-			d.Ask("t1", take(notice.OperationTake), func(r bus.Reply) {
+		ask := func(terminal string) {
+			d.Ask(terminal, take(notice.OperationTake), func(r bus.Reply) {
 				switch r.Code {
 				case bus.CodeOK:
 					ok.Add(1)
@@ -140,10 +140,41 @@ func TestDesk_IsBounded(t *testing.T) {
 				}
 			})
 		}
+		for range atOnceOfOne + 3 { // one terminal has not all the room
+			ask("t0")
+		}
+		if busy.Load() != 3 {
+			t.Errorf("%d of one terminal are told busy", busy.Load())
+		}
+		for n := range atOnce - atOnceOfOne + 7 {
+			ask(fmt.Sprint("t", 1+n/atOnceOfOne))
+		}
 		close(free)
 		d.group.Wait()
-		if ok.Load() != atOnce || busy.Load() != 7 {
+		if ok.Load() != atOnce || busy.Load() != 3+7 {
 			t.Errorf("%d are answered, %d told busy", ok.Load(), busy.Load())
+		}
+		for range atOnceOfOne { // there is room again
+			ask("t0")
+		}
+		d.group.Wait()
+		if ok.Load() != atOnce+atOnceOfOne || len(d.asked) != 0 {
+			t.Errorf("%d are answered, and %v is left", ok.Load(), d.asked)
+		}
+	})
+}
+
+// TestDesk_TakesWhatANewerAgentSaysMore: agents and hosts are not updated at one time.
+func TestDesk_TakesWhatANewerAgentSaysMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, func(context.Context, Question) (notice.Taken, error) { return notice.Taken{Verdict: "first"}, nil })
+		q := take(notice.OperationTake)
+		q.Body = []byte(`{"id":"p/1/2/3","directory":"d","token":"t","since":7}`)
+		code := -1
+		d.Ask("t1", q, func(r bus.Reply) { code = r.Code })
+		d.group.Wait()
+		if code != bus.CodeOK {
+			t.Errorf("%d", code)
 		}
 	})
 }

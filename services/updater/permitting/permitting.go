@@ -29,8 +29,8 @@ const (
 	maxID = 256
 )
 
-// errTaking says that a taking can't be judged.
-var errTaking = errors.New("not a taking")
+// errTaking says that a taking can't be judged now.
+var errTaking = errors.New("not judged")
 
 // Term is the term that is served, if one is.
 type Term interface {
@@ -75,7 +75,8 @@ func (a *Answers) Seen() bus.CommandsUnsettled {
 func (a *Answers) take(ctx context.Context, q taking.Question) (notice.Taken, error) {
 	t := &q.Taking
 	if !bus.ValidName(q.Terminal) || len(t.ID) > maxID || !name64(t.Directory) || !name64(t.Token) {
-		return notice.Taken{}, fmt.Errorf("%w: of terminal %.70q, directory %.70q, token %.70q", errTaking, q.Terminal, t.Directory, t.Token)
+		return notice.Taken{}, fmt.Errorf("%w: not a taking: of terminal %.70q, directory %.70q, token %.70q, an id of %d bytes",
+			bus.ErrMalformed, q.Terminal, t.Directory, t.Token, len(t.ID))
 	}
 	pair, n, err := notice.ParseID(t.ID)
 	if err != nil {

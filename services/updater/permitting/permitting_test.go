@@ -134,15 +134,22 @@ func TestTake_OnceForEachTerminal(t *testing.T) {
 	if !strings.Contains(h.log.String(), "nobody knows whether a fenced command was carried out") {
 		t.Error(h.log.String())
 	}
+	if got, err := h.take(h.t.Context(), taking.Question{Epoch: 2, Terminal: "t1", Taking: notice.Taking{ID: id, Directory: "d", Token: "r"}}); !errors.Is(err, errNotServed) {
+		t.Errorf("another term: %+v, %v", got, err)
+	}
+	// Who asks again would hear the same.
+	long := strings.Repeat("x", notice.MaxTaker+1)
 	for what, q := range map[string]taking.Question{
-		"another term": {Epoch: 2, Terminal: "t1", Taking: notice.Taking{ID: id, Directory: "d", Token: "r"}},
-		"no token":     {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: id, Directory: "d"}},
-		"no directory": {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: id, Token: "r"}},
-		"no id":        {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: "x", Directory: "d", Token: "r"}},
-		"no terminal":  {Epoch: 1, Terminal: "a/b", Taking: notice.Taking{ID: id, Directory: "d", Token: "r"}},
+		"no token":         {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: id, Directory: "d"}},
+		"no directory":     {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: id, Token: "r"}},
+		"no id":            {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: "x", Directory: "d", Token: "r"}},
+		"a long id":        {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: strings.Repeat("p", maxID) + "/1/1/1", Directory: "d", Token: "r"}},
+		"a long token":     {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: id, Directory: "d", Token: long}},
+		"a long directory": {Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: id, Directory: long, Token: "r"}},
+		"no terminal":      {Epoch: 1, Terminal: "a/b", Taking: notice.Taking{ID: id, Directory: "d", Token: "r"}},
 	} {
-		if got, err := h.take(t.Context(), q); err == nil {
-			t.Errorf("%s: %+v", what, got)
+		if got, err := h.take(t.Context(), q); !errors.Is(err, bus.ErrMalformed) {
+			t.Errorf("%s: %+v, %v", what, got, err)
 		}
 	}
 }

@@ -62,6 +62,44 @@ func TestChange_IsBounded(t *testing.T) {
 	}
 }
 
+// TestPass_WhatIsSettledMakesRoom: soon, although it might have been taken for a day.
+func TestPass_WhatIsSettledMakesRoom(t *testing.T) {
+	s := leavingtest.NewSpace()
+	s.Strict = true
+	now := int64(1000)
+	tell := func() error {
+		return s.Update(leaving.Update{Time: now}, func(set *leaving.Set) error {
+			return Change(set, "gate", []outbox.Notice{{To: []string{"t1"}, Topic: "open", Body: make([]byte, 60<<10), Fenced: true, Within: commands.MaxWithin}})
+		})
+	}
+	by := commands.Taker{Directory: "d", Token: "r"}
+	var err error
+	n := 0
+	for ; err == nil && n < MostKept; n++ {
+		if err = tell(); err != nil {
+			break
+		}
+		number := position.Number{Epoch: s.Epoch, Sequence: s.Sequence}
+		for _, done := range []bool{false, true} {
+			o := &Order{Terminal: "t1", Number: number, By: by, Done: done}
+			if err := s.Update(leaving.Update{Time: now}, o.Change); err != nil || o.Moved == nil {
+				t.Fatalf("%v, %+v", err, o)
+			}
+		}
+	}
+	if !errors.Is(err, leaving.ErrBusy) {
+		t.Fatalf("%d commands are taken, then %v", n, err)
+	}
+	now += int64(commands.Kept) + 1
+	p := &Pass{Keys: Due(s, now)}
+	if err := s.Update(leaving.Update{Time: now}, p.Change); err != nil || len(p.Keys) != n {
+		t.Errorf("%d of %d are due: %v", len(p.Keys), n, err)
+	}
+	if err := tell(); err != nil {
+		t.Errorf("what is settled takes room: %v", err)
+	}
+}
+
 // TestPass_WhatCannotBeReadStandsInNobodysWay: its place in time goes, and the others are changed.
 func TestPass_WhatCannotBeReadStandsInNobodysWay(t *testing.T) {
 	s := leavingtest.NewSpace()

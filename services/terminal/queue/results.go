@@ -41,15 +41,30 @@ func byResult(it *item, number uint64) int { return cmp.Compare(it.result, numbe
 // After gives the outcomes that are kept after a number, as many as one page has. Errors: ErrBeyond, boltfile.ErrDamaged, ErrClosed.
 func (s *Store) After(a notice.After) (r Results, err error) {
 	list, r, err := s.after(a)
-	if err != nil {
-		return r, err
+	if err == nil {
+		err = s.fill(&r, list)
 	}
+	return r, err
+}
+
+// fill reads the page that these requests are. Some may have gone since they were found: what the page says of the first one is of the same
+// moment as what it has.
+func (s *Store) fill(r *Results, list []uint64) error {
 	size := 0
-	err = s.file.view(func(b *bolt.Bucket) error {
+	return s.file.view(func(b *bolt.Bucket) error {
+		if b == nil {
+			return nil
+		}
+		data, err := boltfile.Unseal(stateKey, b.Get(stateKey))
+		var state record
+		if err == nil {
+			err = bus.Decode(data, &state)
+		}
+		if err != nil {
+			return fmt.Errorf("the state of the queue: %w", err)
+		}
+		r.First = max(r.First, state.Gone+1)
 		for _, number := range list {
-			if b == nil {
-				return nil
-			}
 			if size >= pageBytes {
 				r.More = true
 				return nil
@@ -76,7 +91,6 @@ func (s *Store) After(a notice.After) (r Results, err error) {
 		}
 		return nil
 	})
-	return r, err
 }
 
 // after gives the numbers of the requests whose outcomes are a page, and what else it says.

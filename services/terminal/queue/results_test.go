@@ -115,6 +115,31 @@ func TestResults_InTheOrderInWhichTheyCame(t *testing.T) {
 	want(9, 0, "10=10", 3, 10, false)
 }
 
+// TestResults_GoneWhileAPageIsRead: what goes to make room between the look for a page and its reading is missing in it, and it says so.
+func TestResults_GoneWhileAPageIsRead(t *testing.T) {
+	s := openStore(t, t.TempDir(), Bounds{Kept: 3})
+	ask(t, s, 8)
+	end(t, s, 1, 2, 3, 4)
+	list, r, err := s.after(notice.After{})
+	if err != nil || r.First != 1 || len(list) != 4 {
+		t.Fatalf("%v, %+v, %v", list, r, err)
+	}
+	end(t, s, 5, 6)
+	if err := s.fill(&r, list); err != nil || len(r.Results) != 2 || r.Results[0].Number != 3 || r.First != 3 || r.Last != 4 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	list, r, err = s.after(notice.After{Number: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Forget(s.items[4].id); err != nil { // that somebody has looked at it is no loss
+		t.Fatal(err)
+	}
+	if err := s.fill(&r, list); err != nil || len(r.Results) != 3 || r.First != 3 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 // TestResults_NumbersAreNeverGivenTwice: neither after the file is lost, nor after its last transaction is.
 func TestResults_NumbersAreNeverGivenTwice(t *testing.T) {
 	dir := t.TempDir()

@@ -87,7 +87,7 @@ type item struct {
 // clockSet is the year below which a machine's clock was never set: gates without a battery begin in 1970 until they hear the time.
 const clockSet = 2020
 
-// year is more than any request waits: what lies so far apart was never said by one clock that was right.
+// year is more than a request is taken to wait across a restart: what lies further apart was said by a clock that was set.
 const year = 365 * 24 * time.Hour
 
 // since gives since when a request waits that is read from the file. Where the clock was not set, or has been set back or by more than a year

@@ -181,6 +181,79 @@ func TestResults_NumbersAreNeverGivenTwice(t *testing.T) {
 	}
 }
 
+// TestResults_TornAndThenLost: after a torn head as many numbers of outcomes are left out as there are entries, and may come above those of
+// requests. A file that is lost after that has none of them given twice.
+func TestResults_TornAndThenLost(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, FileName)
+	used, flushes := uint64(0), 0
+	const block = 2 * MaxBatch
+	open := func() *Store {
+		t.Helper()
+		s, err := Open(dir, "t1", used, func(upTo uint64) error {
+			if upTo > used {
+				used, flushes = upTo+block, flushes+1
+			}
+			return nil
+		}, Bounds{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	closed := func(s *Store) {
+		t.Helper()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := open()
+	for range 5 {
+		first := s.Last() + 1
+		ask(t, s, MaxBatch)
+		var numbers []uint64
+		for n := first; n <= s.Last(); n++ {
+			numbers = append(numbers, n)
+		}
+		end(t, s, numbers...)
+	}
+	closed(s)
+	if most := 5*MaxBatch/block + 1; flushes > most {
+		t.Errorf("%d flushes for numbers, at most %d are needed", flushes, most)
+	}
+	page := os.Getpagesize()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(content[:page])
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = open()
+	if !s.Doubt() {
+		t.Fatal("nothing was torn")
+	}
+	ask(t, s, 1)
+	end(t, s, s.Last())
+	last, err := s.After(notice.After{})
+	if err != nil || last.Last <= s.Last() {
+		t.Fatalf("the last outcome has number %d, the last request %d, %v", last.Last, s.Last(), err)
+	}
+	closed(s)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	s = open()
+	defer closed(s)
+	ask(t, s, 1)
+	end(t, s, s.Last())
+	r, err := s.After(notice.After{Number: last.Last})
+	if err != nil || len(r.Results) != 1 || r.First <= last.Last {
+		t.Errorf("after %d: %+v, %v", last.Last, r, err)
+	}
+}
+
 // TestResults_OfBeforeTheyWereCounted: outcomes in a file of an earlier version have numbers too, and no other gets one of them.
 func TestResults_OfBeforeTheyWereCounted(t *testing.T) {
 	dir := t.TempDir()

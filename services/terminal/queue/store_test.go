@@ -530,6 +530,9 @@ func TestStore_FailsForGood(t *testing.T) {
 	if list, err := s.Put([]Request{asked(2)}, begin, always); !errors.Is(err, broken) || list[0].Err == nil || s.Last() != 1 {
 		t.Errorf("%+v, %v", list, err)
 	}
+	if told, err := s.Finish([]Finished{answered(1)}); !errors.Is(err, broken) || told != nil || s.Count().Waiting != 1 {
+		t.Errorf("%+v, %v", told, err)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -138,6 +138,7 @@ func (a *Agent) results(after notice.After) bus.Reply {
 		a.log.Error("outcomes that are kept can't be read", "error", err)
 		return bus.Reply{Code: bus.CodeFault, Message: "the outcomes that this terminal keeps can't be read; its agent's log says why"}
 	}
+	kept.Directory = a.store.get().Directory
 	return bus.Reply{Body: bus.EncodeJSON(kept)}
 }
 

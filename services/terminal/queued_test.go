@@ -147,6 +147,7 @@ func TestAgent_ResultsAfterANumber(t *testing.T) {
 		}
 		heard[told.Key] = string(m.Data)
 	}
+	directories := map[string]bool{}
 	for what, ask := range map[string]func(after, limit int) string{
 		"NATS": func(after, limit int) string {
 			m := request(t, nc, bus.SubjectQueueResults, fmt.Sprintf(`{"number":"%d","limit":%d}`, after, limit))
@@ -163,10 +164,14 @@ func TestAgent_ResultsAfterANumber(t *testing.T) {
 				Results     []json.RawMessage
 				First, Last string
 				More        bool
+				Directory   string
 			}
 			text := ask(last, 2)
-			if err := json.Unmarshal([]byte(text), &page); err != nil || len(page.Results) == 0 || len(page.Results) > 2 || page.First != "1" || page.Last != "5" {
+			if err := json.Unmarshal([]byte(text), &page); err != nil || len(page.Results) == 0 || len(page.Results) > 2 || page.First != "1" || page.Last != "5" || page.Directory == "" {
 				t.Fatalf("%s: %s, %v", what, text, err)
+			}
+			if directories[page.Directory] = true; len(directories) != 1 {
+				t.Errorf("%s: another directory: %s", what, text)
 			}
 			for _, raw := range page.Results {
 				var told queue.Told
@@ -188,6 +193,11 @@ func TestAgent_ResultsAfterANumber(t *testing.T) {
 		wantCode(t, request(t, nc, bus.SubjectQueueResults, body), code)
 	}
 	wantProblem(t, do(t, t.Context(), "GET", url+"/v1/queue?after=6", ""), 409, "nothing")
+	other := start(t, t.TempDir(), nil) // where numbers begin anew, and may have come as far already
+	var page queue.Results
+	if m := request(t, app(t, other), bus.SubjectQueueResults, ""); json.Unmarshal(m.Data, &page) != nil || page.Directory == "" || directories[page.Directory] {
+		t.Errorf("in another directory: %s", m.Data)
+	}
 }
 
 // What an application says wrongly is refused with what is right, and nothing is queued.

@@ -33,6 +33,8 @@ type Results struct {
 	First uint64 `json:"first,string"`
 	Last  uint64 `json:"last,string"`
 	More  bool   `json:"more"`
+	// Directory is that of the agent: in another one numbers begin anew. The store does not know it.
+	Directory string `json:"directory,omitempty"`
 }
 
 // byResult finds what has an outcome by the number of that.

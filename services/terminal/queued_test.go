@@ -200,6 +200,36 @@ func TestAgent_ResultsAfterANumber(t *testing.T) {
 	}
 }
 
+// An outcome as large as one is kept is told, and stands in a page, whatever it is made of.
+func TestAgent_ResultsAreAsTheyCame(t *testing.T) {
+	a, url := withHTTP(t, nil)
+	nc := app(t, a)
+	results, err := nc.SubscribeSync("notice.hotpair.result")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := `"` + strings.Repeat("<", 1<<20-2) + `"`
+	id := enqueue(t, nc, "1", bus.HeaderQueueKey, "order-1")
+	newHost(t, a, "x").takesQueue(1, 1, 1<<30, func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: []byte(body)}) })
+	m, err := results.NextMsg(patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(m.Data), body) {
+		t.Errorf("%d bytes are told: %.300s", len(m.Data), m.Data)
+	}
+	for what, text := range map[string]string{
+		"a page":           string(request(t, nc, bus.SubjectQueueResults, "").Data),
+		"one":              string(request(t, nc, bus.SubjectQueueGet, fmt.Sprintf(`{"id":%q}`, id)).Data),
+		"a page over HTTP": do(t, t.Context(), "GET", url+"/v1/queue?after=0", "").body,
+		"one over HTTP":    do(t, t.Context(), "GET", url+"/v1/queue/"+id, "").body,
+	} {
+		if !strings.Contains(text, string(m.Data)) {
+			t.Errorf("%s: %d bytes, and %d were told: %.300s", what, len(text), len(m.Data), text)
+		}
+	}
+}
+
 // What an application says wrongly is refused with what is right, and nothing is queued.
 func TestAgent_RefusesWhatCannotBeQueued(t *testing.T) {
 	a := start(t, t.TempDir(), nil)

@@ -1,7 +1,9 @@
 package queue
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,8 +18,8 @@ import (
 )
 
 const (
-	// DefaultLimit is how many outcomes are given to who does not say, and MaxLimit how many at most; pageBytes bounds them together, the last
-	// one not counted.
+	// DefaultLimit is how many outcomes are given to who does not say, and MaxLimit how many at most; pageBytes bounds them together, as JSON
+	// and the last one not counted.
 	DefaultLimit = 100
 	MaxLimit     = 1000
 	pageBytes    = 1 << 20
@@ -35,6 +37,18 @@ type Results struct {
 	More  bool   `json:"more"`
 	// Directory is that of the agent: in another one numbers begin anew. The store does not know it.
 	Directory string `json:"directory,omitempty"`
+}
+
+// EncodeJSON writes what applications are told. Bodies are as they came: with the escapes that only web pages need, a byte could become six, and
+// an outcome that is kept be more than a message holds.
+func EncodeJSON(v any) []byte {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if e.Encode(v) != nil {
+		return nil // a field that can't be written is a mistake of ours, found by any test
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
 
 // byResult finds what has an outcome by the number of that.
@@ -88,7 +102,7 @@ func (s *Store) fill(r *Results, list []uint64) error {
 			if strictjson.Depth(t.Body) > outbox.MaxDepth { // nobody could read the page; who asks for this one alone has it
 				t.Dropped, t.Body = len(t.Body), nil
 			}
-			size += len(data)
+			size += len(EncodeJSON(t))
 			r.Results = append(r.Results, t)
 		}
 		return nil

@@ -303,7 +303,7 @@ func TestHTTP_StatusTellsOfATakeover(t *testing.T) {
 
 // Requests that are given up while nobody serves are not forgotten by what says how an interruption was felt.
 func TestHTTP_StatusTellsOfWhatWasGivenUp(t *testing.T) {
-	a, url := withHTTP(t, nil)
+	a, url := withHTTP(t, func(c *Config) { c.Deadline = time.Second })
 	answers := func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: []byte("{}")}) }
 	x := newHost(t, a, "x")
 	x.attach(1, 1, answers)
@@ -313,6 +313,11 @@ func TestHTTP_StatusTellsOfWhatWasGivenUp(t *testing.T) {
 		if got := post(t, url+"/v1/kv/put", `{}`, bus.HeaderDeadline, "20ms"); got.status != bus.CodeNobody {
 			t.Fatalf("%+v", got)
 		}
+	}
+	own := make(chan bus.Reply, 1)
+	a.askOwn("take", []byte("{}"), func(r bus.Reply) { own <- r }) // which is not theirs
+	if r := <-own; r.Code != bus.CodeNobody {
+		t.Errorf("%+v", r)
 	}
 	newHost(t, a, "y").attach(2, 1, answers)
 	s := behind{a.Agent}.Status()

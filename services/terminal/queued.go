@@ -69,7 +69,7 @@ func (a *Agent) enqueue(q question, by asker) {
 // publishResult tells applications what came of a request. Who does not hear it asks.
 func (a *Agent) publishResult(t queue.Told) {
 	a.outcomes.CountOutcome(t.Code, t.State == queue.Unsure.String())
-	data := bus.EncodeJSON(t)
+	data := queue.EncodeJSON(t)
 	_ = a.apps.Publish(notice.AppSubject(notice.System, bus.TopicResult), data)
 	a.unread.answered(len(data) * int(max(1, a.doors.apps.NumSubscriptions())))
 	a.came.Add(bus.TopicResult, data)
@@ -110,7 +110,7 @@ func (a *Agent) kept(w which) bus.Reply {
 	if err != nil {
 		return bus.Reply{Code: queue.CodeOf(err), Message: err.Error()}
 	}
-	return bus.Reply{Body: bus.EncodeJSON(told)}
+	return bus.Reply{Body: queue.EncodeJSON(told)}
 }
 
 // queueResults gives an application what has come of requests.
@@ -138,7 +138,8 @@ func (a *Agent) results(after notice.After) bus.Reply {
 		a.log.Error("outcomes that are kept can't be read", "error", err)
 		return bus.Reply{Code: bus.CodeFault, Message: "the outcomes that this terminal keeps can't be read; its agent's log says why"}
 	}
-	return bus.Reply{Body: bus.EncodeJSON(kept)}
+	kept.Directory = a.store.get().Directory
+	return bus.Reply{Body: queue.EncodeJSON(kept)}
 }
 
 func (a *Agent) queueForget(m *nats.Msg) {

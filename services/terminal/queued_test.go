@@ -147,6 +147,7 @@ func TestAgent_ResultsAfterANumber(t *testing.T) {
 		}
 		heard[told.Key] = string(m.Data)
 	}
+	directories := map[string]bool{}
 	for what, ask := range map[string]func(after, limit int) string{
 		"NATS": func(after, limit int) string {
 			m := request(t, nc, bus.SubjectQueueResults, fmt.Sprintf(`{"number":"%d","limit":%d}`, after, limit))
@@ -163,10 +164,14 @@ func TestAgent_ResultsAfterANumber(t *testing.T) {
 				Results     []json.RawMessage
 				First, Last string
 				More        bool
+				Directory   string
 			}
 			text := ask(last, 2)
-			if err := json.Unmarshal([]byte(text), &page); err != nil || len(page.Results) == 0 || len(page.Results) > 2 || page.First != "1" || page.Last != "5" {
+			if err := json.Unmarshal([]byte(text), &page); err != nil || len(page.Results) == 0 || len(page.Results) > 2 || page.First != "1" || page.Last != "5" || page.Directory == "" {
 				t.Fatalf("%s: %s, %v", what, text, err)
+			}
+			if directories[page.Directory] = true; len(directories) != 1 {
+				t.Errorf("%s: another directory: %s", what, text)
 			}
 			for _, raw := range page.Results {
 				var told queue.Told
@@ -188,6 +193,41 @@ func TestAgent_ResultsAfterANumber(t *testing.T) {
 		wantCode(t, request(t, nc, bus.SubjectQueueResults, body), code)
 	}
 	wantProblem(t, do(t, t.Context(), "GET", url+"/v1/queue?after=6", ""), 409, "nothing")
+	other := start(t, t.TempDir(), nil) // where numbers begin anew, and may have come as far already
+	var page queue.Results
+	if m := request(t, app(t, other), bus.SubjectQueueResults, ""); json.Unmarshal(m.Data, &page) != nil || page.Directory == "" || directories[page.Directory] {
+		t.Errorf("in another directory: %s", m.Data)
+	}
+}
+
+// An outcome as large as one is kept is told, and stands in a page, whatever it is made of.
+func TestAgent_ResultsAreAsTheyCame(t *testing.T) {
+	a, url := withHTTP(t, nil)
+	nc := app(t, a)
+	results, err := nc.SubscribeSync("notice.hotpair.result")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := `"` + strings.Repeat("<", 1<<20-2) + `"`
+	id := enqueue(t, nc, "1", bus.HeaderQueueKey, "order-1")
+	newHost(t, a, "x").takesQueue(1, 1, 1<<30, func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: []byte(body)}) })
+	m, err := results.NextMsg(patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(m.Data), body) {
+		t.Errorf("%d bytes are told: %.300s", len(m.Data), m.Data)
+	}
+	for what, text := range map[string]string{
+		"a page":           string(request(t, nc, bus.SubjectQueueResults, "").Data),
+		"one":              string(request(t, nc, bus.SubjectQueueGet, fmt.Sprintf(`{"id":%q}`, id)).Data),
+		"a page over HTTP": do(t, t.Context(), "GET", url+"/v1/queue?after=0", "").body,
+		"one over HTTP":    do(t, t.Context(), "GET", url+"/v1/queue/"+id, "").body,
+	} {
+		if !strings.Contains(text, string(m.Data)) {
+			t.Errorf("%s: %d bytes, and %d were told: %.300s", what, len(text), len(m.Data), text)
+		}
+	}
 }
 
 // What an application says wrongly is refused with what is right, and nothing is queued.

@@ -316,7 +316,7 @@ func (t *table) expire(e *entry) (given bool, relayed bool, replies []asker) {
 		return false, false, nil
 	}
 	t.remove(e)
-	if t.session == nil {
+	if t.session == nil && !e.own {
 		t.standing.GaveUp()
 	}
 	return true, e.relayed(), e.replies

@@ -30,6 +30,7 @@ func TestLines_WhatIsQueuedIsDoneOnce(t *testing.T) {
 		tally.Looked == 0 || tally.Moved == 0 || tally.Unknown > few {
 		t.Error("too little of it was played to prove anything")
 	}
+	roomLeft(t, tally)
 }
 
 // TestLines_ClocksOfTerminalsAreYearsOff: the same with clocks of terminals that are set ten years ahead, and back to before there were any,
@@ -41,6 +42,15 @@ func TestLines_ClocksOfTerminalsAreYearsOff(t *testing.T) {
 		Ahead: map[string]time.Duration{pair.TerminalID(0): 10 * year, pair.TerminalID(1): -50 * year}})
 	if tally.Accepted < 100 || tally.Refused == 0 || tally.Unknown > tally.Accepted/50 {
 		t.Error("too little of it was played to prove anything")
+	}
+	roomLeft(t, tally)
+}
+
+// roomLeft demands that nothing was refused for want of room: the bounds of a queue are far above what is played, in number, bytes and time.
+func roomLeft(t *testing.T, tally LinesTally) {
+	t.Helper()
+	if tally.Full > 0 {
+		t.Errorf("a queue was full %d times", tally.Full)
 	}
 }
 

@@ -29,10 +29,10 @@ func good() *run {
 	r := &run{till: t, ends: map[string]outcome{}, db: database{map[string]kv.Item{}, map[string]int64{}}}
 	last, paid := "", int64(0)
 	for n := range 10 {
-		o := order{n: n, id: fmt.Sprint("id", n), accepted: began.Add(time.Duration(n) * time.Second)}
+		o := order{n: n, id: fmt.Sprint("id", n), asked: began.Add(time.Duration(n) * time.Second), accepted: began.Add(time.Duration(n) * time.Second)}
 		end := outcome{Told: queue.Told{ID: o.id, Key: o.name(t.name), State: queue.Done.String(), Position: fmt.Sprintf("%d/%d", 1+n/5, 100+n), AnsweredAt: o.accepted.Add(time.Second)}}
 		if n == 7 || n == 8 { // while the line was cut
-			o.accepted, end.AnsweredAt = began.Add(90*time.Second), began.Add(125*time.Second)
+			o.asked, o.accepted, end.AnsweredAt = began.Add(89*time.Second), began.Add(90*time.Second), began.Add(125*time.Second)
 		}
 		switch n % 5 {
 		case 3:
@@ -142,6 +142,22 @@ func TestJudge_FindsWhatIsWrong(t *testing.T) {
 		if !strings.Contains(strings.Join(v.All(), "\n"), c.want) {
 			t.Errorf("%s: %q, want %q", what, v.All(), c.want)
 		}
+	}
+}
+
+// TestJudge_AnAnswerFromBeforeTheCut: it may have come through before the line was cut, and be taken in whenever the agent goes on.
+func TestJudge_AnAnswerFromBeforeTheCut(t *testing.T) {
+	r := good()
+	r.till.orders[0][7].asked = r.till.cut[0].From.Add(-time.Millisecond)
+	end := outcome{Told: queue.Told{ID: "id7", AnsweredAt: r.till.cut[0].To.Add(-time.Millisecond)}}
+	v := Verdict{}
+	c := &checking{till: r.till, v: &v}
+	if c.line(&r.till.orders[0][7], end); v.Bad() || v.Cut != 1 {
+		t.Errorf("%+v", v)
+	}
+	r.till.orders[0][7].asked = r.till.cut[0].From
+	if c.line(&r.till.orders[0][7], end); !v.Bad() {
+		t.Error("it was asked for when nothing came through, and was answered")
 	}
 }
 

@@ -41,6 +41,7 @@ type order struct {
 	key      string // that is written, or written again
 	amount   int64  // that is paid
 	id       string // that the agent gave; "": nobody has said that it was accepted
+	asked    time.Time // for the first time
 	accepted time.Time
 }
 
@@ -119,6 +120,7 @@ func (t *till) question(o *order) question {
 // queue has the agent keep an order, and asks until it has said so.
 func (t *till) queue(ctx context.Context, o *order) bool {
 	q := t.question(o)
+	o.asked = time.Now()
 	for ; ctx.Err() == nil; _ = pace.Rest(ctx, again) {
 		r, err := t.lanes[o.lane].ask(ctx, q)
 		switch {

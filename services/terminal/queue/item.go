@@ -87,10 +87,14 @@ type item struct {
 // clockSet is the year below which a machine's clock was never set: gates without a battery begin in 1970 until they hear the time.
 const clockSet = 2020
 
-// since gives since when a request waits that is read from the file. What two clocks say that are years apart is no age: then it begins now.
+// year is more than a request is taken to wait across a restart: what lies further apart was said by a clock that was set.
+const year = 365 * 24 * time.Hour
+
+// since gives since when a request waits that is read from the file. Where the clock was not set, or has been set back or by more than a year
+// since, what it says is no age: then it begins now.
 func since(now, at time.Time) time.Time {
 	age := now.Sub(at)
-	if age < 0 || at.Year() < clockSet {
+	if age < 0 || age > year || at.Year() < clockSet {
 		age = 0
 	}
 	return now.Add(-age)

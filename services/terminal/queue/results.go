@@ -1,7 +1,9 @@
 package queue
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,8 +18,8 @@ import (
 )
 
 const (
-	// DefaultLimit is how many outcomes are given to who does not say, and MaxLimit how many at most; pageBytes bounds them together, the last
-	// one not counted.
+	// DefaultLimit is how many outcomes are given to who does not say, and MaxLimit how many at most; pageBytes bounds them together, as JSON
+	// and the last one not counted.
 	DefaultLimit = 100
 	MaxLimit     = 1000
 	pageBytes    = 1 << 20
@@ -33,6 +35,20 @@ type Results struct {
 	First uint64 `json:"first,string"`
 	Last  uint64 `json:"last,string"`
 	More  bool   `json:"more"`
+	// Directory is that of the agent: in another one numbers begin anew. The store does not know it.
+	Directory string `json:"directory,omitempty"`
+}
+
+// EncodeJSON writes what applications are told. Bodies are as they came: with the escapes that only web pages need, a byte could become six, and
+// an outcome that is kept be more than a message holds.
+func EncodeJSON(v any) []byte {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if e.Encode(v) != nil {
+		return nil // a field that can't be written is a mistake of ours, found by any test
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
 
 // byResult finds what has an outcome by the number of that.
@@ -41,15 +57,30 @@ func byResult(it *item, number uint64) int { return cmp.Compare(it.result, numbe
 // After gives the outcomes that are kept after a number, as many as one page has. Errors: ErrBeyond, boltfile.ErrDamaged, ErrClosed.
 func (s *Store) After(a notice.After) (r Results, err error) {
 	list, r, err := s.after(a)
-	if err != nil {
-		return r, err
+	if err == nil {
+		err = s.fill(&r, list)
 	}
+	return r, err
+}
+
+// fill reads the page that these requests are. Some may have gone since they were found: what the page says of the first one is of the same
+// moment as what it has.
+func (s *Store) fill(r *Results, list []uint64) error {
 	size := 0
-	err = s.file.view(func(b *bolt.Bucket) error {
+	return s.file.view(func(b *bolt.Bucket) error {
+		if b == nil {
+			return nil
+		}
+		data, err := boltfile.Unseal(stateKey, b.Get(stateKey))
+		var state record
+		if err == nil {
+			err = bus.Decode(data, &state)
+		}
+		if err != nil {
+			return fmt.Errorf("the state of the queue: %w", err)
+		}
+		r.First = max(r.First, state.Gone+1)
 		for _, number := range list {
-			if b == nil {
-				return nil
-			}
 			if size >= pageBytes {
 				r.More = true
 				return nil
@@ -71,12 +102,11 @@ func (s *Store) After(a notice.After) (r Results, err error) {
 			if strictjson.Depth(t.Body) > outbox.MaxDepth { // nobody could read the page; who asks for this one alone has it
 				t.Dropped, t.Body = len(t.Body), nil
 			}
-			size += len(data)
+			size += len(EncodeJSON(t))
 			r.Results = append(r.Results, t)
 		}
 		return nil
 	})
-	return r, err
 }
 
 // after gives the numbers of the requests whose outcomes are a page, and what else it says.

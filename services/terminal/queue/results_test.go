@@ -115,6 +115,31 @@ func TestResults_InTheOrderInWhichTheyCame(t *testing.T) {
 	want(9, 0, "10=10", 3, 10, false)
 }
 
+// TestResults_GoneWhileAPageIsRead: what goes to make room between the look for a page and its reading is missing in it, and it says so.
+func TestResults_GoneWhileAPageIsRead(t *testing.T) {
+	s := openStore(t, t.TempDir(), Bounds{Kept: 3})
+	ask(t, s, 8)
+	end(t, s, 1, 2, 3, 4)
+	list, r, err := s.after(notice.After{})
+	if err != nil || r.First != 1 || len(list) != 4 {
+		t.Fatalf("%v, %+v, %v", list, r, err)
+	}
+	end(t, s, 5, 6)
+	if err := s.fill(&r, list); err != nil || len(r.Results) != 2 || r.Results[0].Number != 3 || r.First != 3 || r.Last != 4 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	list, r, err = s.after(notice.After{Number: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Forget(s.items[4].id); err != nil { // that somebody has looked at it is no loss
+		t.Fatal(err)
+	}
+	if err := s.fill(&r, list); err != nil || len(r.Results) != 3 || r.First != 3 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 // TestResults_NumbersAreNeverGivenTwice: neither after the file is lost, nor after its last transaction is.
 func TestResults_NumbersAreNeverGivenTwice(t *testing.T) {
 	dir := t.TempDir()
@@ -153,6 +178,79 @@ func TestResults_NumbersAreNeverGivenTwice(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestResults_TornAndThenLost: after a torn head as many numbers of outcomes are left out as there are entries, and may come above those of
+// requests. A file that is lost after that has none of them given twice.
+func TestResults_TornAndThenLost(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, FileName)
+	used, flushes := uint64(0), 0
+	const block = 2 * MaxBatch
+	open := func() *Store {
+		t.Helper()
+		s, err := Open(dir, "t1", used, func(upTo uint64) error {
+			if upTo > used {
+				used, flushes = upTo+block, flushes+1
+			}
+			return nil
+		}, Bounds{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	closed := func(s *Store) {
+		t.Helper()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := open()
+	for range 5 {
+		first := s.Last() + 1
+		ask(t, s, MaxBatch)
+		var numbers []uint64
+		for n := first; n <= s.Last(); n++ {
+			numbers = append(numbers, n)
+		}
+		end(t, s, numbers...)
+	}
+	closed(s)
+	if most := 5*MaxBatch/block + 1; flushes > most {
+		t.Errorf("%d flushes for numbers, at most %d are needed", flushes, most)
+	}
+	page := os.Getpagesize()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(content[:page])
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = open()
+	if !s.Doubt() {
+		t.Fatal("nothing was torn")
+	}
+	ask(t, s, 1)
+	end(t, s, s.Last())
+	last, err := s.After(notice.After{})
+	if err != nil || last.Last <= s.Last() {
+		t.Fatalf("the last outcome has number %d, the last request %d, %v", last.Last, s.Last(), err)
+	}
+	closed(s)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	s = open()
+	defer closed(s)
+	ask(t, s, 1)
+	end(t, s, s.Last())
+	r, err := s.After(notice.After{Number: last.Last})
+	if err != nil || len(r.Results) != 1 || r.First <= last.Last {
+		t.Errorf("after %d: %+v, %v", last.Last, r, err)
 	}
 }
 
@@ -202,9 +300,10 @@ func TestResults_PagesAreBoundedAndCanBeRead(t *testing.T) {
 	s := openStore(t, t.TempDir(), Bounds{})
 	ask(t, s, 6)
 	deep := strings.Repeat("[", outbox.MaxDepth+1) + strings.Repeat("]", outbox.MaxDepth+1)
-	large := `"` + strings.Repeat("x", pageBytes/2-100) + `"`
+	large := `"` + strings.Repeat("<", pageBytes/2-400) + `"` // a byte, where it is not escaped for web pages
+	message := strings.Repeat("\x01", maxSentence)            // six bytes each
 	for n, body := range []string{deep, large, large, large, large} {
-		if _, err := s.Finish([]Finished{{uint64(n + 1), Outcome{Body: []byte(body), At: begin}}}); err != nil {
+		if _, err := s.Finish([]Finished{{uint64(n + 1), Outcome{Body: []byte(body), Message: message, At: begin}}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -214,8 +313,9 @@ func TestResults_PagesAreBoundedAndCanBeRead(t *testing.T) {
 		if all += len(keys); len(keys) == 0 {
 			t.Fatalf("an empty page, and more: %+v", r)
 		}
-		if text := bus.EncodeJSON(r); len(text) > 2*pageBytes || json.Unmarshal(text, &r) != nil {
-			t.Errorf("a page of %d bytes that can't be read", len(text))
+		text := EncodeJSON(r)
+		if without := EncodeJSON(r.Results[:len(keys)-1]); len(without) > pageBytes+2+len(keys) || json.Unmarshal(text, &r) != nil {
+			t.Errorf("a page of %d bytes that can't be read, or of %d without its last one", len(text), len(without))
 		}
 		if first := r.Results[0]; after == 0 && (first.Body != nil || first.Dropped != len(deep)) {
 			t.Errorf("%+v", first)

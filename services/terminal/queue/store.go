@@ -86,8 +86,8 @@ type Store struct {
 }
 
 // Open opens the queue of a terminal, if there is one. What can't be read, or is another terminal's, is set aside. No number up to used is
-// given that the file does not tell of; reserve makes durable, elsewhere than in the file, that numbers up to one may have been given, and
-// returns at once when that is so. Errors: boltfile.ErrInUse, and those of the system.
+// given that the file does not tell of; reserve makes durable, elsewhere than in the file, that numbers up to one may have been given, to
+// requests or outcomes, and returns at once when that is so. Errors: boltfile.ErrInUse, and those of the system.
 func Open(dir, terminal string, used uint64, reserve func(upTo uint64) error, b Bounds) (*Store, error) {
 	s := &Store{path: filepath.Join(dir, FileName), terminal: terminal, bounds: b.orDefault(), reserve: reserve}
 	s.forget()
@@ -106,7 +106,7 @@ func Open(dir, terminal string, used uint64, reserve func(upTo uint64) error, b 
 	if s.state.Last < used && (s.doubt || s.file.db == nil) {
 		s.state.Last = used
 	}
-	if s.file.db == nil { // no outcome has a number above those of requests
+	if s.file.db == nil { // outcomes were given none above it either
 		s.state.Results, s.state.Gone = used, used
 	}
 	return s, nil

@@ -224,7 +224,6 @@ func TestStore_TheFirstThatWaits(t *testing.T) {
 
 // A clock that is set while requests wait, or was wrong when they were queued, keeps nobody from queueing more.
 func TestStore_ClocksThatAreYearsOff(t *testing.T) {
-	const year = 365 * 24 * time.Hour
 	now := time.Now()
 	for what, c := range map[string]struct {
 		queued, then time.Time
@@ -234,6 +233,7 @@ func TestStore_ClocksThatAreYearsOff(t *testing.T) {
 		"it had never been set":   {time.Date(1970, 1, 1, 0, 10, 0, 0, time.UTC), now, 0},
 		"it was far ahead":        {now.Add(10 * year), now, 0},
 		"it is far back":          {now, now.Add(-10 * year), 0},
+		"it is far ahead":         {now, now.Add(10 * year), 0},
 		"it had and is never set": {time.Date(1970, 1, 1, 0, 10, 0, 0, time.UTC), time.Date(1970, 1, 1, 0, 5, 0, 0, time.UTC), 0},
 	} {
 		if got := c.then.Sub(since(c.then, c.queued)); got != c.age {
@@ -529,6 +529,9 @@ func TestStore_FailsForGood(t *testing.T) {
 	s.reserve = func(uint64) error { return broken }
 	if list, err := s.Put([]Request{asked(2)}, begin, always); !errors.Is(err, broken) || list[0].Err == nil || s.Last() != 1 {
 		t.Errorf("%+v, %v", list, err)
+	}
+	if told, err := s.Finish([]Finished{answered(1)}); !errors.Is(err, broken) || told != nil || s.Count().Waiting != 1 {
+		t.Errorf("%+v, %v", told, err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

@@ -381,7 +381,7 @@ type Finished struct {
 }
 
 // Finish puts outcomes in place of requests: durable when it returns, all or none. The oldest outcomes that are too many go. It gives what
-// applications are told. Errors: ErrNoRoom, after which all of them wait still; ErrDisk.
+// applications are told. Errors: ErrNoRoom, after which all of them wait still; ErrDisk, or that of Reserve, which end the store.
 func (s *Store) Finish(list []Finished) ([]Told, error) {
 	told, err := s.finish(list)
 	if !errors.Is(err, ErrNoRoom) {
@@ -432,7 +432,11 @@ func (s *Store) finish(list []Finished) ([]Told, error) {
 	if len(edits) == 0 {
 		return nil, nil
 	}
-	if err := s.write(state, edits); err != nil {
+	err := s.reserve(number) // after a torn head they may be above those of requests
+	if err == nil {
+		err = s.write(state, edits)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return told, nil

@@ -32,7 +32,7 @@ type Interruption struct {
 	Away     time.Duration
 	Waiting  int
 	Felt     time.Duration // from the last answer before it, or the first request in it, to the first answer after it; 0: nobody waited
-	GivenUp  int           // requests whose deadline passed in it: Felt knows nothing of them
+	GivenUp  int           // requests of applications whose deadline passed in it, as GaveUp notes them: Felt knows nothing of them
 	From, To string
 }
 
@@ -53,7 +53,8 @@ func (s *Standing) Lost(was bool, now time.Time) {
 	}
 }
 
-// GaveUp notes that the deadline of a request has passed while no session was there.
+// GaveUp notes that the deadline of a request of an application has passed while no session was there. One that passes before it is noticed
+// that a host is silent is not of it, nor what the agent asks for itself.
 func (s *Standing) GaveUp() { s.givenUp++ }
 
 // Came notes that a session was attached, in place of another one (instead) or of none, with so many requests that have waited since a time.

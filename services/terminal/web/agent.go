@@ -86,6 +86,7 @@ type Interruption struct {
 	Waiting int       `json:"waiting"` // requests that were sent again to the one that came
 	// FeltMS is how long no request was answered while some waited; 0: none did.
 	FeltMS int64 `json:"felt_ms"`
-	// GivenUp is how many requests got no answer in it but that their deadline had passed. FeltMS knows nothing of them.
+	// GivenUp is how many requests of applications got no answer but that their deadline had passed, while no host was attached. FeltMS knows
+	// nothing of them.
 	GivenUp int `json:"given_up,omitempty"`
 }

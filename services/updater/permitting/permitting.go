@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -53,8 +54,11 @@ type Answers struct {
 	Config
 	life context.Context
 
-	mu   sync.Mutex
-	seen bus.CommandsUnsettled
+	look atomic.Int32 // so often it is to be looked for what was not told of
+
+	mu    sync.Mutex
+	seen  bus.CommandsUnsettled
+	noted noted
 }
 
 // New makes the answers of one host. No question waits any more when life ends.
@@ -92,6 +96,7 @@ func (a *Answers) take(ctx context.Context, q taking.Question) (notice.Taken, er
 	r, err := leaving.Commit(ctx, a.Term, q.Epoch, o)
 	switch {
 	case err != nil: // and the order may still be looked at
+		a.look.Store(looks)
 		return notice.Taken{}, err
 	case r.Code != bus.CodeOK && (r.Code != bus.CodeTooOld || o.Verdict == 0):
 		return notice.Taken{}, fmt.Errorf("%w: %s", errTaking, r.Message)
@@ -109,6 +114,9 @@ func (a *Answers) note(list ...takings.Moved) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, m := range list {
+		if m.State != commands.Unknown && m.State != commands.Late || !a.noted.first(&m) {
+			continue
+		}
 		id := notice.ID(a.Pair(), m.Number)
 		switch m.State {
 		case commands.Unknown:
@@ -136,6 +144,7 @@ func (a *Answers) note(list ...takings.Moved) {
 func (a *Answers) Run(ctx context.Context) error {
 	tick := time.NewTicker(passEvery)
 	defer tick.Stop()
+	served := false
 	for {
 		select {
 		case <-tick.C:
@@ -143,9 +152,20 @@ func (a *Answers) Run(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		if a.Term.Serves(0) != nil {
+			served = false
 			continue
 		}
-		if err := a.Pass(ctx); err != nil && ctx.Err() == nil {
+		if !served {
+			a.look.Store(looks)
+		}
+		served = true
+		err := a.Pass(ctx)
+		if n := a.look.Load(); n > 0 && err == nil {
+			if err = a.catchUp(); err == nil {
+				a.look.CompareAndSwap(n, n-1)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
 			a.Log.Debug("fenced commands could not be changed by time", "error", err)
 		}
 	}
@@ -167,6 +187,7 @@ func (a *Answers) Pass(ctx context.Context) error {
 			err = fmt.Errorf("%w: %s", errTaking, r.Message)
 		}
 		if err != nil {
+			a.look.Store(looks)
 			return err
 		}
 		a.note(p.Moved...)

@@ -1,6 +1,7 @@
 package permitting
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,7 @@ type host struct {
 	store *storage.Store
 	log   strings.Builder
 	gone  bool
+	mute  bool // what is committed has no answer
 	now   int64
 }
 
@@ -58,7 +60,9 @@ func (h *host) Order(epoch uint64, o leaving.Orders, answer func(bus.DatabaseRep
 	if _, err := h.commit(o.Change); err != nil {
 		r = bus.DatabaseReply{Code: leaving.Code(err), Message: err.Error()}
 	}
-	answer(r)
+	if !h.mute {
+		answer(r)
+	}
 	return nil
 }
 
@@ -201,6 +205,53 @@ func TestPass_TimeSettlesAndForgets(t *testing.T) {
 	h.now += int64(time.Hour)
 	if err := h.Pass(t.Context()); !errors.Is(err, errNotServed) {
 		t.Errorf("without a term: %v", err)
+	}
+}
+
+// TestRun_TellsWhatAHostBeforeDidNot: it ended with the update, and nothing is told twice.
+func TestRun_TellsWhatAHostBeforeDidNot(t *testing.T) {
+	h := newHost(t)
+	taken, open := h.make("1", time.Minute, "t1"), h.make("2", time.Hour, "t1")
+	h.make("3", time.Minute, "t1")
+	h.ask("t1", taken, "d1", "r1", false)
+	h.now += 2 * int64(time.Minute)
+	if err := h.Pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s := h.Seen(); s.Unknown != 1 || s.Late != 1 {
+		t.Fatalf("%+v", s)
+	}
+	h.ask("t1", open, "d1", "r1", false)
+	next := New(t.Context(), h.Config)
+	for range 2 {
+		if err := errors.Join(next.catchUp(), h.catchUp()); err != nil {
+			t.Fatal(err)
+		}
+		for what, a := range map[string]*Answers{"the next host": next, "the one before": h.Answers} {
+			if s := a.Seen(); s.Unknown != 1 || s.Late != 1 || s.Last != "gate.open of terminal t1" {
+				t.Errorf("%s: %+v", what, s)
+			}
+		}
+	}
+}
+
+// TestTake_WithoutAnAnswerItIsToldLater: the update is committed, and who asked has gone.
+func TestTake_WithoutAnAnswerItIsToldLater(t *testing.T) {
+	h := newHost(t)
+	id := h.make("1", time.Minute, "t1")
+	h.ask("t1", id, "d1", "r1", false)
+	h.mute = true
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	got, err := h.take(ctx, taking.Question{Epoch: 1, Terminal: "t1", Taking: notice.Taking{ID: id, Directory: "d1", Token: "r2"}})
+	if err == nil {
+		t.Fatalf("%+v", got)
+	}
+	if s := h.Seen(); s.Unknown != 0 || h.look.Load() != looks {
+		t.Errorf("%+v, and %d looks", s, h.look.Load())
+	}
+	if err := h.catchUp(); err != nil || h.Seen().Unknown != 1 {
+		t.Errorf("%+v, %v", h.Seen(), err)
 	}
 }
 

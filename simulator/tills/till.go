@@ -38,9 +38,9 @@ type order struct {
 	lane     int // of its terminal
 	n        int // place in the lane, from 0
 	kind     kind
-	key      string // that is written, or written again
-	amount   int64  // that is paid
-	id       string // that the agent gave; "": nobody has said that it was accepted
+	key      string    // that is written, or written again
+	amount   int64     // that is paid
+	id       string    // that the agent gave; "": nobody has said that it was accepted
 	asked    time.Time // for the first time
 	accepted time.Time
 }

@@ -79,7 +79,7 @@ type Note struct {
 type Prepare struct {
 	Epoch   uint64            `json:"epoch"`
 	AtLeast position.Position `json:"at_least"` // the highest acknowledged position this host has heard of (R1)
-	Repair  bool              `json:"repair"`   // a damaged journal is given up behind the damage, and set aside
+	Repair  bool              `json:"mend"`     // a damaged journal is given up behind the damage, and set aside
 }
 
 // Prepared answers it. An error says why this host is not fit (T4); the position is known all the same.

@@ -44,7 +44,7 @@ type Examination struct {
 	Version     string        `json:"version"`
 	Lease       time.Duration `json:"lease_ns"`
 	Lateness    lateness.Day  `json:"lateness"`
-	Predictions []Prediction  `json:"predictions"` // of the loss of the other host
-	Terminals   int           `json:"terminals"`   // that it is connected to
+	Predictions []Prediction  `json:"outlooks"`  // of the loss of the other host
+	Terminals   int           `json:"terminals"` // that it is connected to
 	Findings    []Finding     `json:"findings"`
 }

@@ -21,7 +21,7 @@ type OwnView struct {
 	Role        string       `json:"role"`
 	Mode        string       `json:"mode"`
 	Conditions  []Condition  `json:"conditions"` // before it may take the next epoch
-	Predictions []Prediction `json:"predictions"`
+	Predictions []Prediction `json:"outlooks"`
 }
 
 // Condition is one thing that must be so.

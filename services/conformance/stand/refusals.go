@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/hotpair/hotpair/bus"
 )
 
 // mostRefusals bounds those that are kept.
@@ -59,7 +61,7 @@ func (r *refusals) list() []string {
 }
 
 // announced finds in a refusal the name that a program has announced itself under.
-var announced = regexp.MustCompile(`Violation - Subject "(?:business|\$SRV\.[A-Z]+|db|batch\.business|heartbeat\.business)\.([A-Za-z0-9_-]+)`)
+var announced = regexp.MustCompile(`Violation - Subject "(?:business\.|\$SRV\.[A-Z]+\.|db\.|` + regexp.QuoteMeta(bus.BatchSubject("")) + `|heartbeat\.business\.)([A-Za-z0-9_-]+)`)
 
 // Announced gives the name under which the program has tried to serve, "" if it has not yet. A program that takes its name from what it is
 // given serves under that.

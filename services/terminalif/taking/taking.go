@@ -15,6 +15,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/services/pace"
+	"github.com/hotpair/hotpair/services/terminalif/admission"
 )
 
 const (
@@ -53,25 +54,27 @@ type Desk struct {
 	life context.Context
 
 	mu    sync.Mutex
-	asked map[string]int // questions that are looked at, by terminal
-	all   int
+	books *admission.Books // of questions that are looked at
 }
 
 // New makes the desk of a term, which ends with life.
 func New(life context.Context, c Config) *Desk {
-	return &Desk{Config: c, life: life, asked: map[string]int{}}
+	return &Desk{Config: c, life: life, books: admission.NewBooks(admission.Bounds{
+		PerTerminal: atOnceOfOne, InAll: atOnce, PerTerminalBytes: atOnceOfOne * maxBody, InAllBytes: atOnce * maxBody})}
 }
 
 // Ask takes what the agent of a terminal asks, and returns at once. The answer is given once, from any goroutine, or never when the term
 // ends: then the agent asks whoever comes next.
 func (d *Desk) Ask(terminal string, q bus.Request, answer func(bus.Reply)) {
 	t := Question{Epoch: d.Epoch, Terminal: terminal, Done: q.Operation == notice.OperationDone}
-	fault := fmt.Sprintf("the pair knows no operation %.70q of an agent", q.Operation)
-	if q.Operation == notice.OperationTake || q.Operation == notice.OperationDone {
-		fault = ""
-		if len(q.Body) > maxBody {
-			fault = fmt.Sprintf("%d bytes, at most %d", len(q.Body), maxBody)
-		} else if err := bus.DecodeJSON(q.Body, &t.Taking); err != nil {
+	fault := ""
+	switch {
+	case q.Operation != notice.OperationTake && q.Operation != notice.OperationDone:
+		fault = fmt.Sprintf("the pair knows no operation %.70q of an agent", q.Operation)
+	case len(q.Body) > maxBody:
+		fault = fmt.Sprintf("%d bytes, at most %d", len(q.Body), maxBody)
+	default:
+		if err := bus.DecodeJSON(q.Body, &t.Taking); err != nil {
 			fault = err.Error()
 		}
 	}
@@ -101,21 +104,17 @@ func (d *Desk) Ask(terminal string, q bus.Request, answer func(bus.Reply)) {
 func (d *Desk) enter(terminal string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.all >= atOnce || d.asked[terminal] >= atOnceOfOne {
+	if d.books.Full(terminal, 0) {
 		return false
 	}
-	d.all++
-	d.asked[terminal]++
+	d.books.Enter(terminal, 0)
 	return true
 }
 
 func (d *Desk) leave(terminal string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.all--
-	if d.asked[terminal]--; d.asked[terminal] == 0 {
-		delete(d.asked, terminal)
-	}
+	d.books.Leave(terminal, 0)
 }
 
 // ask asks until there is an answer that may leave.

@@ -158,8 +158,8 @@ func TestDesk_IsBounded(t *testing.T) {
 			ask("t0")
 		}
 		d.group.Wait()
-		if ok.Load() != atOnce+atOnceOfOne || len(d.asked) != 0 {
-			t.Errorf("%d are answered, and %v is left", ok.Load(), d.asked)
+		if ok.Load() != atOnce+atOnceOfOne || d.books.Beside("") != 0 {
+			t.Errorf("%d are answered, and %d are left", ok.Load(), d.books.Beside(""))
 		}
 	})
 }

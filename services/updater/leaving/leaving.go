@@ -99,6 +99,13 @@ func (s *Set) Remove(key []byte) {
 	s.left[string(key)] = history.Effect{Key: key, Delete: true}
 }
 
+// Drop takes a key away if it is there.
+func (s *Set) Drop(key []byte) {
+	if s.Has(key) {
+		s.Remove(key)
+	}
+}
+
 // Get implements Getter: a key as the set leaves it.
 func (s *Set) Get(key []byte) (value []byte, revision uint64, err error) {
 	if f, here := s.left[string(key)]; here {

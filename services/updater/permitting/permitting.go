@@ -78,7 +78,7 @@ func (a *Answers) Seen() bus.CommandsUnsettled {
 
 func (a *Answers) take(ctx context.Context, q taking.Question) (notice.Taken, error) {
 	t := &q.Taking
-	if !bus.ValidName(q.Terminal) || len(t.ID) > maxID || !name64(t.Directory) || !name64(t.Token) {
+	if !bus.ValidName(q.Terminal) || len(t.ID) > maxID || !isTaker(t.Directory) || !isTaker(t.Token) {
 		return notice.Taken{}, fmt.Errorf("%w: not a taking: of terminal %.70q, directory %.70q, token %.70q, an id of %d bytes",
 			bus.ErrMalformed, q.Terminal, t.Directory, t.Token, len(t.ID))
 	}
@@ -107,7 +107,7 @@ func (a *Answers) take(ctx context.Context, q taking.Question) (notice.Taken, er
 	return o.Answer(), nil
 }
 
-func name64(s string) bool { return len(s) <= notice.MaxTaker && bus.ValidName(s) }
+func isTaker(s string) bool { return len(s) <= notice.MaxTaker && bus.ValidName(s) }
 
 // note tells of commands of which nobody can say what came of them, and of those that came too late.
 func (a *Answers) note(list ...takings.Moved) {
@@ -117,12 +117,12 @@ func (a *Answers) note(list ...takings.Moved) {
 		if m.State != commands.Unknown && m.State != commands.Late || !a.noted.first(&m) {
 			continue
 		}
-		id := notice.ID(a.Pair(), m.Number)
+		id, what := notice.ID(a.Pair(), m.Number), m.Service+"."+m.Topic+" of terminal "+m.Terminal
 		switch m.State {
 		case commands.Unknown:
 			a.seen.Unknown++
 			a.seen.UnknownAt = time.Now()
-			a.seen.Last = m.Service + "." + m.Topic + " of terminal " + m.Terminal
+			a.seen.Last = what
 			why := "it was taken, and nobody says that it was carried out"
 			if m.Void {
 				why = "a history was taken back, and with it perhaps that it was taken"
@@ -132,7 +132,7 @@ func (a *Answers) note(list ...takings.Moved) {
 		case commands.Late:
 			a.seen.Late++
 			a.seen.LateAt = time.Now()
-			a.seen.LastLate = m.Service + "." + m.Topic + " of terminal " + m.Terminal
+			a.seen.LastLate = what
 			a.Log.Warn("a fenced command was not taken in its time, and is not carried out any more", "command", id, "terminal", m.Terminal,
 				"service", m.Service, "topic", m.Topic)
 		case commands.Done, commands.Taken, commands.Open:
@@ -144,7 +144,7 @@ func (a *Answers) note(list ...takings.Moved) {
 func (a *Answers) Run(ctx context.Context) error {
 	tick := time.NewTicker(passEvery)
 	defer tick.Stop()
-	served := false
+	a.look.Store(looks)
 	for {
 		select {
 		case <-tick.C:
@@ -152,13 +152,9 @@ func (a *Answers) Run(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		if a.Term.Serves(0) != nil {
-			served = false
+			a.look.Store(looks)
 			continue
 		}
-		if !served {
-			a.look.Store(looks)
-		}
-		served = true
 		err := a.Pass(ctx)
 		if n := a.look.Load(); n > 0 && err == nil {
 			if err = a.catchUp(); err == nil {

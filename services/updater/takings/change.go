@@ -92,10 +92,7 @@ func (w changing) find(id string, n position.Number) (*stored, error) {
 
 // become has a command be what it was judged to be from now on.
 func (w changing) become(id string, was *stored, next commands.Command) error {
-	old := orderKey(id, was.command(next.Number))
-	if w.Has(old) {
-		w.Remove(old)
-	}
+	w.Drop(orderKey(id, was.command(next.Number)))
 	it := *was
 	it.State, it.At, it.Directory, it.Token = next.State, next.At, next.By.Directory, next.By.Token
 	if it.State != commands.Open && it.State != commands.Taken { // nobody is given it any more
@@ -107,9 +104,7 @@ func (w changing) become(id string, was *stored, next commands.Command) error {
 
 // forget takes a command away.
 func (w changing) forget(id string, c *commands.Command, size int) error {
-	if key := orderKey(id, c); w.Has(key) {
-		w.Remove(key)
-	}
+	w.Drop(orderKey(id, c))
 	w.Remove(entryKey(id, c.Number))
 	return w.count(id, -1, -size)
 }

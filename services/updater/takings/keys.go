@@ -59,6 +59,11 @@ func (s *stored) command(n position.Number) *commands.Command {
 	return &commands.Command{Number: n, Until: s.Until, State: s.State, By: commands.Taker{Directory: s.Directory, Token: s.Token}, At: s.At}
 }
 
+// moved is a command of a terminal that has become what c is.
+func (s *stored) moved(terminal string, c commands.Command) Moved {
+	return Moved{terminal, s.Service, s.Topic, c.Number, c.State, c.State == commands.Unknown && c.By.Directory == ""} // nobody has taken it
+}
+
 // count is how many commands are kept for a terminal, and what they come to.
 type count struct {
 	Kept  int `cbor:"1,keyasint"`

@@ -2,7 +2,6 @@ package takings
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 
 	"github.com/hotpair/hotpair/bus/notice"
@@ -12,9 +11,6 @@ import (
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
-
-// errSame says that what was asked changes nothing: there is an answer, and no update.
-var errSame = errors.New("changes nothing")
 
 // Moved is a command whose state has changed.
 type Moved struct {
@@ -68,9 +64,10 @@ func (o *Order) Change(s *leaving.Set) error {
 		o.Body = it.Body
 	}
 	if is == nil || next == *is {
-		return fmt.Errorf("%w: the command %w", errSame, leaving.ErrGone)
+		return fmt.Errorf("the command %w", leaving.ErrGone)
 	}
-	o.Moved = &Moved{o.Terminal, it.Service, it.Topic, o.Number, next.State, v == commands.Void}
+	moved := it.moved(o.Terminal, next)
+	o.Moved = &moved
 	return w.become(o.Terminal, it, next)
 }
 
@@ -110,9 +107,7 @@ func (p *Pass) pass(w changing, f commands.Facts, key []byte) error {
 		it, err = w.find(id, n)
 	}
 	if err != nil || it == nil { // a place of nothing, or of what can't be read: it goes, so that it stands in nobody's way
-		if w.Has(key) {
-			w.Remove(key)
-		}
+		w.Drop(key)
 		return nil
 	}
 	is := it.command(n)
@@ -120,7 +115,7 @@ func (p *Pass) pass(w changing, f commands.Facts, key []byte) error {
 	case !keep:
 		return w.forget(id, is, it.Size)
 	case next != *is:
-		p.Moved = append(p.Moved, Moved{id, it.Service, it.Topic, n, next.State, next.State == commands.Unknown && is.State == commands.Open})
+		p.Moved = append(p.Moved, it.moved(id, next))
 		return w.become(id, it, next)
 	}
 	return nil

@@ -29,7 +29,7 @@ func Unsettled(r leaving.Reader, now int64, after []byte) (list []Moved, next []
 			continue
 		}
 		if s.State == commands.Unknown || s.State == commands.Late {
-			list = append(list, Moved{id, s.Service, s.Topic, n, s.State, s.State == commands.Unknown && s.Directory == ""})
+			list = append(list, s.moved(id, *s.command(n)))
 		}
 	}
 	return list, nil

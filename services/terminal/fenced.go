@@ -14,9 +14,6 @@ import (
 	"github.com/hotpair/hotpair/services/terminal/fence"
 )
 
-// serviceNotices is the service of the agent's own that HTTP asks for fenced commands.
-const serviceNotices = "notices"
-
 // openFence opens what became of fenced commands. The identity of the directory is made once, and never again: the pair knows by it who has
 // taken a command.
 func (a *Agent) openFence() (*fence.Fence, error) {
@@ -70,11 +67,7 @@ func (a *Agent) askOwn(operation string, body []byte, answer func(bus.Reply)) {
 
 // publishBecame tells applications what became of a command that they don't carry out.
 func (a *Agent) publishBecame(b notice.Became) {
-	data := bus.EncodeJSON(b)
-	_ = a.apps.Publish(notice.AppSubject(notice.System, notice.TopicCommand), data)
-	a.unread.answered(len(data) * int(max(1, a.doors.apps.NumSubscriptions())))
-	a.came.Add(notice.TopicCommand, data)
-	a.bell.ring()
+	a.tellCame(notice.TopicCommand, bus.EncodeJSON(b))
 }
 
 // takeFenced has an application take a command, or say that it was carried out.
@@ -94,6 +87,6 @@ func (a *Agent) askFence(done bool, body []byte, by asker) {
 
 // isFence reports whether a question is about a command: by HTTP, where it comes as to a service.
 func (q *question) isFence() (done, is bool) {
-	done = q.operation == strings.TrimPrefix(notice.SubjectDone, serviceNotices+".")
-	return done, q.service == serviceNotices && (done || q.operation == strings.TrimPrefix(notice.SubjectTake, serviceNotices+"."))
+	subject := q.service + "." + q.operation
+	return subject == notice.SubjectDone, subject == notice.SubjectDone || subject == notice.SubjectTake
 }

@@ -293,9 +293,7 @@ func TestFenced_WithoutThePairNothingIsHandedOut(t *testing.T) {
 	// It waits for the next host, within its deadline.
 	var asking sync.WaitGroup
 	asking.Go(func() { takesInTime(t, nc, 2, "one") })
-	for a.Waiting() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	processtest.Await(t, "the taking to wait", func() bool { return a.Waiting() > 0 })
 	g.serve(t, a.URL(), 2)
 	asking.Wait()
 }

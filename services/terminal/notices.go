@@ -82,8 +82,20 @@ func (a *Agent) publish(p inbox.Published) {
 	if p.Fenced {
 		subject = notice.FencedSubject(p.Service, p.Topic)
 	}
-	_ = a.apps.Publish(subject, p.Data)
-	a.unread.answered(len(p.Data) * int(max(1, a.doors.apps.NumSubscriptions()))) // as if everybody heard it
+	a.tell(subject, p.Data)
+}
+
+// tell publishes something to applications.
+func (a *Agent) tell(subject string, data []byte) {
+	_ = a.apps.Publish(subject, data)
+	a.unread.answered(len(data) * int(max(1, a.doors.apps.NumSubscriptions()))) // as if everybody heard it
+}
+
+// tellCame tells applications what came of a request or a command.
+func (a *Agent) tellCame(topic string, data []byte) {
+	a.tell(notice.AppSubject(notice.System, topic), data)
+	a.came.Add(topic, data)
+	a.bell.ring()
 }
 
 // reserve makes durable that numbers of notices may have been given: what was told is kept in another file than the facts, which may be
@@ -95,18 +107,26 @@ func (a *Agent) reserve(upTo uint64) error {
 	return a.store.update(func(f *facts) { f.Told = max(f.Told, upTo+keptBlock) })
 }
 
-// noticesAfter gives an application what is kept.
-func (a *Agent) noticesAfter(m *nats.Msg) {
+// afterOf reads from a message up to which number an application has come, and answers what says none.
+func (a *Agent) afterOf(m *nats.Msg) (after notice.After, by []asker, ok bool) {
+	by = []asker{{inbox: m.Reply}}
 	if !strings.HasPrefix(m.Reply, inboxPrefix) {
-		return // nobody can be answered
+		return after, by, false // nobody can be answered
 	}
-	reply := []asker{{inbox: m.Reply}}
-	var after notice.After
 	if len(m.Data) > 0 {
 		if err := strictjson.Decode(m.Data, &after); err != nil {
-			a.refuse(reply, bus.CodeMalformed, fmt.Sprintf(`the body: %v; ask with {"number":"0"}, the number that you have come to`, err))
-			return
+			a.refuse(by, bus.CodeMalformed, fmt.Sprintf(`the body: %v; ask with {"number":"0"}, the number that you have come to`, err))
+			return after, by, false
 		}
+	}
+	return after, by, true
+}
+
+// noticesAfter gives an application what is kept.
+func (a *Agent) noticesAfter(m *nats.Msg) {
+	after, reply, ok := a.afterOf(m)
+	if !ok {
+		return
 	}
 	kept, err := a.inbox.After(after)
 	switch {

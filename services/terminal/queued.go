@@ -69,11 +69,7 @@ func (a *Agent) enqueue(q question, by asker) {
 // publishResult tells applications what came of a request. Who does not hear it asks.
 func (a *Agent) publishResult(t queue.Told) {
 	a.outcomes.CountOutcome(t.Code, t.State == queue.Unsure.String())
-	data := queue.EncodeJSON(t)
-	_ = a.apps.Publish(notice.AppSubject(notice.System, bus.TopicResult), data)
-	a.unread.answered(len(data) * int(max(1, a.doors.apps.NumSubscriptions())))
-	a.came.Add(bus.TopicResult, data)
-	a.bell.ring()
+	a.tellCame(bus.TopicResult, queue.EncodeJSON(t))
 }
 
 // which is what applications ask about.
@@ -115,17 +111,9 @@ func (a *Agent) kept(w which) bus.Reply {
 
 // queueResults gives an application what has come of requests.
 func (a *Agent) queueResults(m *nats.Msg) {
-	if !strings.HasPrefix(m.Reply, inboxPrefix) {
-		return // nobody can be answered
+	if after, by, ok := a.afterOf(m); ok {
+		a.answer(by, a.results(after))
 	}
-	var after notice.After
-	if len(m.Data) > 0 {
-		if err := strictjson.Decode(m.Data, &after); err != nil {
-			a.refuse([]asker{{inbox: m.Reply}}, bus.CodeMalformed, fmt.Sprintf(`the body: %v; ask with {"number":"0"}, the number that you have come to`, err))
-			return
-		}
-	}
-	a.answer([]asker{{inbox: m.Reply}}, a.results(after))
 }
 
 // results is the answer to who asks what has come of requests.

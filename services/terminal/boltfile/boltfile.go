@@ -128,6 +128,29 @@ func Open(path string) (db *bolt.DB, err error) {
 	return db, err
 }
 
+// Make makes a file that is not there: whole and beside its name first, so that one of that name without its first content is damaged. What first
+// writes, if it is not nil, is that content.
+func Make(path string, first func(*bolt.Tx) error) (*bolt.DB, error) {
+	making := durable.Making(path)
+	if err := os.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) { // a try that found no room
+		return nil, err
+	}
+	db, err := Open(making)
+	if err != nil {
+		return nil, err
+	}
+	if first != nil {
+		err = db.Update(first)
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		return nil, err
+	}
+	if err := durable.Rename(making, path); err != nil {
+		return nil, err
+	}
+	return Open(path)
+}
+
 // Guard turns what bolt does on a damaged file (a panic, or a fault beyond the mapped file) into ErrDamaged.
 func Guard(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))

@@ -53,6 +53,8 @@ func (e *entry) settled() bool { return e.State != Taken && !e.Owed }
 type book struct {
 	path string
 	db   *bolt.DB // nil: there is no file yet
+	// broken: the database panicked in a write, and can't be closed.
+	broken bool
 
 	mu      sync.RWMutex
 	entries map[string]entry
@@ -121,25 +123,10 @@ func (b *book) database() (*bolt.DB, error) {
 	if b.db != nil {
 		return b.db, nil
 	}
-	making := durable.Making(b.path)
-	if err := os.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) { // a try that found no room
-		return nil, err
-	}
-	db, err := boltfile.Open(making)
-	if err != nil {
-		return nil, err
-	}
-	err = db.Update(func(tx *bolt.Tx) error {
+	db, err := boltfile.Make(b.path, func(tx *bolt.Tx) error {
 		_, err := tx.CreateBucketIfNotExists(bucketName)
 		return err
 	})
-	if err = errors.Join(err, db.Close()); err != nil {
-		return nil, err
-	}
-	if err := durable.Rename(making, b.path); err != nil {
-		return nil, err
-	}
-	db, err = boltfile.Open(b.path)
 	if err == nil {
 		b.db = db
 	}
@@ -163,7 +150,7 @@ func (b *book) remember(id string, e entry) {
 
 // put makes durable what became of a command. Errors: ErrNoRoom, after which all is as it was; ErrDisk.
 func (b *book) put(id string, e entry) error {
-	gone := b.tooMany(id)
+	gone, writing := b.tooMany(id), false
 	err := boltfile.Guard(func() error {
 		data, err := bus.Encode(e)
 		if err != nil {
@@ -173,7 +160,8 @@ func (b *book) put(id string, e entry) error {
 		if err != nil {
 			return err
 		}
-		return db.Update(func(tx *bolt.Tx) error {
+		writing = true
+		err = db.Update(func(tx *bolt.Tx) error {
 			bucket := tx.Bucket(bucketName)
 			if bucket == nil {
 				return fmt.Errorf("%w: no bucket", boltfile.ErrDamaged)
@@ -185,7 +173,10 @@ func (b *book) put(id string, e entry) error {
 			}
 			return bucket.Put([]byte(id), boltfile.Seal([]byte(id), data))
 		})
+		writing = false
+		return err
 	})
+	b.broken = b.broken || writing
 	if durable.Full(err) {
 		return fmt.Errorf("%w: %w", ErrNoRoom, err)
 	}
@@ -216,7 +207,7 @@ func (b *book) tooMany(more string) (gone []string) {
 }
 
 func (b *book) close() error {
-	if b.db == nil {
+	if b.db == nil || b.broken {
 		return nil
 	}
 	return boltfile.Guard(b.db.Close)

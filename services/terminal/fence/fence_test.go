@@ -17,6 +17,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/notice"
 	"github.com/hotpair/hotpair/services/commands"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // pair answers at once that a taking is the first, or what it is told to say.
@@ -188,9 +189,10 @@ func TestFence_TellsThePairUntilItKnows(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- f.Run(ctx) }()
-	for e, _ := f.book.get("p/1/1/1"); e.Owed; e, _ = f.book.get("p/1/1/1") {
-		time.Sleep(time.Millisecond)
-	}
+	processtest.Await(t, "the pair to know it", func() bool {
+		e, _ := f.book.get("p/1/1/1")
+		return !e.Owed
+	})
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) || len(p.asked) != 1 || p.asked[0].Token != "done" {
 		t.Errorf("%v, %+v", err, p.asked)

@@ -22,13 +22,11 @@ const noRoom = "there is no room on the disk of this terminal to write it down: 
 // take has a command taken, if nobody here has it. That it is asked for is written down first: who finds no room for that has not taken it.
 func (f *Fence) take(q asked) error {
 	id := q.told.ID
-	if h, ok := f.hands[id]; ok && q.By != "" && h.by == q.By {
-		if e, _ := f.book.get(id); e.State == Taken {
-			q.answer(handed(&q.told, h.body))
-			return nil
-		}
-	}
 	e, there := f.book.get(id)
+	if h, ok := f.hands[id]; ok && e.State == Taken && q.By != "" && h.by == q.By {
+		q.answer(handed(&q.told, h.body))
+		return nil
+	}
 	if there && e.State != asking {
 		refuse(q.answer, bus.CodeConflict, sentence(q.Number, e.State))
 		return nil
@@ -185,11 +183,7 @@ func (f *Fence) finish(q asked) error {
 		delete(f.hands, id)
 		f.owe(id)
 	default:
-		s := Open
-		if ok && e.State != asking {
-			s = e.State
-		}
-		refuse(q.answer, bus.CodeConflict, fmt.Sprintf("%s: notice %d was not handed out here, so it can't be done; take it first", s, q.Number))
+		refuse(q.answer, bus.CodeConflict, fmt.Sprintf("%s: notice %d was not handed out here, so it can't be done; take it first", f.State(id), q.Number))
 		return nil
 	}
 	q.answer(bus.Reply{Body: bus.EncodeJSON(notice.Became{Number: e.Number, ID: id, Service: e.Service, Topic: e.Topic, State: string(Done)})})

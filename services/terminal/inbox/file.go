@@ -113,21 +113,8 @@ func (f *File) database() (*bolt.DB, error) {
 	if db := f.db.Load(); db != nil {
 		return db, nil
 	}
-	making := durable.Making(f.path)
-	if err := os.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) { // a try that found no room
-		return nil, err
-	}
-	db, err := boltfile.Open(making)
-	if err != nil {
-		return nil, err
-	}
-	if err := db.Close(); err != nil {
-		return nil, err
-	}
-	if err := durable.Rename(making, f.path); err != nil {
-		return nil, err
-	}
-	if db, err = boltfile.Open(f.path); err == nil {
+	db, err := boltfile.Make(f.path, nil)
+	if err == nil {
 		f.db.Store(db)
 	}
 	return db, err

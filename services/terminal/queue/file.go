@@ -49,30 +49,19 @@ func (f *file) open(first func(*bolt.Bucket) error) error {
 	if f.db != nil {
 		return nil
 	}
+	open := boltfile.Open
 	if _, err := os.Lstat(f.path); errors.Is(err, fs.ErrNotExist) {
-		making := durable.Making(f.path)
-		if err := os.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) { // a try that found no room
-			return err
-		}
-		db, err := boltfile.Open(making)
-		if err != nil {
-			return err
-		}
-		err = db.Update(func(tx *bolt.Tx) error {
-			b, err := tx.CreateBucket(bucketName)
-			if err != nil {
-				return err
-			}
-			return first(b)
-		})
-		if err := errors.Join(err, db.Close()); err != nil {
-			return err
-		}
-		if err := durable.Rename(making, f.path); err != nil {
-			return err
+		open = func(path string) (*bolt.DB, error) {
+			return boltfile.Make(path, func(tx *bolt.Tx) error {
+				b, err := tx.CreateBucket(bucketName)
+				if err != nil {
+					return err
+				}
+				return first(b)
+			})
 		}
 	}
-	db, err := boltfile.Open(f.path)
+	db, err := open(f.path)
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,8 @@ func filled[T any](t *testing.T, name string) {
 	leveltest.Check(t, *rewrite, leveltest.JSON[T](name), leveltest.Filled[T]())
 }
 
-// batched is filled for a message between a host's own processes.
-func batched[T any](t *testing.T, name string) {
+// packed is filled for a message between a host's own processes.
+func packed[T any](t *testing.T, name string) {
 	t.Helper()
 	leveltest.Check(t, *rewrite, leveltest.Packed[T](name), leveltest.Filled[T]())
 }
@@ -41,8 +41,8 @@ func TestLevel_Messages(t *testing.T) {
 	filled[bus.AgentChange](t, "agent-change")
 	filled[bus.ReceiptsRequest](t, "receipts-request")
 	filled[bus.Receipts](t, "receipts")
-	batched[bus.Request](t, "request")
-	batched[bus.Reply](t, "reply")
-	batched[bus.DatabaseCall](t, "database-call")
-	batched[bus.DatabaseReply](t, "database-reply")
+	packed[bus.Request](t, "request")
+	packed[bus.Reply](t, "reply")
+	packed[bus.DatabaseCall](t, "database-call")
+	packed[bus.DatabaseReply](t, "database-reply")
 }

@@ -43,7 +43,7 @@ func BatchSubject(service string) string { return "pack.business." + service }
 // AnswersPrefix is the prefix of reply subjects for the batches of a service, so that its permission to answer is fixed.
 func AnswersPrefix(service string) string { return "answers." + service }
 
-// DatabaseSubject is where a service reads and commits in its own key space; call is read, scan, commit or batch.
+// DatabaseSubject is where a service reads and commits in its own key space; call is read, scan, commit, or pack for batches.
 func DatabaseSubject(service, call string) string { return "db." + service + "." + call }
 
 // ServiceOfDatabaseSubject is the inverse of DatabaseSubject.

@@ -15,7 +15,7 @@ import (
 func BenchmarkCaller_ClosedLoop(b *testing.B) {
 	for _, clients := range []int{1, 8, 64} {
 		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
-			asker, server := packPair(b)
+			asker, server := batchPair(b)
 			var mu sync.Mutex
 			var waiting []func(string)
 			some := make(chan struct{}, 1)

@@ -25,7 +25,7 @@ func connect(t testing.TB, s *broker.Server, c bus.ConnConfig) *bus.Conn {
 	return conn
 }
 
-func packPair(t testing.TB) (asker, server *bus.Conn) {
+func batchPair(t testing.TB) (asker, server *bus.Conn) {
 	users := broker.NewUsers()
 	users.Allow("u", broker.Grant{Password: "p"})
 	s, err := broker.NewServer(broker.ServerConfig{Name: "test", Listen: "127.0.0.1:0", Users: users})
@@ -42,7 +42,7 @@ func packPair(t testing.TB) (asker, server *bus.Conn) {
 func size(s string) int { return len(s) }
 
 func TestBatch_EveryRequestGetsItsOwnAnswer(t *testing.T) {
-	asker, server := packPair(t)
+	asker, server := batchPair(t)
 	r, err := NewResponder(server, "echo", "q", size, func(q, _ string, answer func(string)) { go answer(q + "!") }, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestBatch_EveryRequestGetsItsOwnAnswer(t *testing.T) {
 }
 
 func TestBatch_NobodyServes(t *testing.T) {
-	asker, _ := packPair(t)
+	asker, _ := batchPair(t)
 	c, err := NewCaller[string, string](CallerConfig[string]{Conn: asker, Subject: "nobody", Size: size})
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func TestBatch_NobodyServes(t *testing.T) {
 }
 
 func TestBatch_BoundFailAndClose(t *testing.T) {
-	asker, server := packPair(t)
+	asker, server := batchPair(t)
 	r, err := NewResponder(server, "hole", "", size, func(string, string, func(string)) {}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestBatch_BoundFailAndClose(t *testing.T) {
 }
 
 func TestBatch_CallThatGivesUpLeavesNothingPending(t *testing.T) {
-	asker, server := packPair(t)
+	asker, server := batchPair(t)
 	r, err := NewResponder(server, "hole", "", size, func(string, string, func(string)) {}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +146,7 @@ func TestBatch_CallThatGivesUpLeavesNothingPending(t *testing.T) {
 }
 
 func TestResponder_StrayMessageIsNoPanic(t *testing.T) {
-	asker, server := packPair(t)
+	asker, server := batchPair(t)
 	strays := make(chan error, 1)
 	r, err := NewResponder(server, "echo", "", size, func(string, string, func(string)) {}, func(_ *nats.Msg, err error) { strays <- err })
 	if err != nil {
@@ -183,7 +183,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 func BenchmarkBatch(b *testing.B) {
-	asker, server := packPair(b)
+	asker, server := batchPair(b)
 	r, err := NewResponder(server, "echo", "", size, func(q, _ string, answer func(string)) { answer(q) }, nil)
 	if err != nil {
 		b.Fatal(err)

@@ -153,7 +153,7 @@ func (p *Caller[Q, A]) replySubject() string {
 	return p.prefix + "." + strconv.FormatUint(p.batches, 10)
 }
 
-func packNumber(subject string) uint64 {
+func batchNumber(subject string) uint64 {
 	n, err := strconv.ParseUint(subject[strings.LastIndexByte(subject, '.')+1:], 10, 64)
 	if err != nil {
 		return 0
@@ -162,7 +162,7 @@ func packNumber(subject string) uint64 {
 }
 
 func (p *Caller[Q, A]) noteSent(reply string, numbers []uint64) {
-	k := packNumber(reply)
+	k := batchNumber(reply)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	open := 0
@@ -208,7 +208,7 @@ func (p *Caller[Q, A]) take(n uint64) (pendingCall[A], bool) {
 func (p *Caller[Q, A]) requestsOf(m *nats.Msg) []uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if k := p.inBatch[packNumber(m.Subject)]; k != nil {
+	if k := p.inBatch[batchNumber(m.Subject)]; k != nil {
 		return k.numbers
 	}
 	return nil

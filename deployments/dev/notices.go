@@ -65,7 +65,7 @@ func (n *notices) run(ctx context.Context) {
 			if pace.Rest(ctx, time.Until(h.due)) != nil {
 				return
 			}
-			if h.id == "" || !n.was(h.id) {
+			if !n.was(h.id) {
 				n.show(h.terminal, h.subject, h.text)
 			}
 		case <-ctx.Done():

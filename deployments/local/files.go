@@ -13,14 +13,6 @@ const (
 	filesOfFleet  = 256
 )
 
-// filesOf is how many files so many terminals have open.
-func filesOf(terminals int, silent bool) uint64 {
-	if silent {
-		return uint64(filesOfFleet + terminals*filesEach)
-	}
-	return uint64(filesOfFleet + terminals*filesEachHTTP)
-}
-
 // PartSize is how many terminals one process runs at most: so many may have their files open on a machine that lets a process have 20,000. It is the
 // same everywhere, since what the terminals of a process keep is in one file.
 const PartSize = 2500
@@ -28,7 +20,11 @@ const PartSize = 2500
 // allowFiles sees to it that a process which this one starts may open as many files as so many terminals need: terminals beyond the limit would
 // answer nobody, and the pair would never become ready. It raises the limit where the system lets it. The error is ErrOption.
 func allowFiles(terminals int, silent bool) error {
-	need := filesOf(terminals, silent)
+	each := filesEachHTTP
+	if silent {
+		each = filesEach
+	}
+	need := uint64(filesOfFleet + terminals*each)
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return fmt.Errorf("limit of open files: %w", err)

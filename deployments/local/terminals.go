@@ -81,17 +81,20 @@ func (f Fleet) Run(ctx context.Context, log *slog.Logger) error {
 	if f.Each < 1 || f.Each > PartSize {
 		return fmt.Errorf("%w: --each %d: give 1 to %d", ErrOption, f.Each, PartSize)
 	}
-	for i := f.Each; f.Part == 0 && i < f.Terminals; i += f.Each {
-		if id := TerminalID(i); hasDir(filepath.Join(f.folder(), id)) {
+	if f.Part > 0 {
+		return f.runOwn(ctx, log)
+	}
+	parts := (f.Terminals + f.Each - 1) / f.Each
+	for part := 1; part < parts; part++ {
+		id := TerminalID(part * f.Each)
+		if _, err := os.Stat(filepath.Join(f.folder(), id)); err == nil {
 			return fmt.Errorf("%w: %s has been run with other terminals in each process: what %s has kept is elsewhere", ErrOption, f.Dir, id)
 		}
 	}
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error { return f.runOwn(ctx, log) })
-	if f.Part == 0 {
-		for part := 1; part*f.Each < f.Terminals; part++ {
-			work.Go(func() error { return f.runApart(ctx, part) })
-		}
+	for part := 1; part < parts; part++ {
+		work.Go(func() error { return f.runApart(ctx, part) })
 	}
 	return work.Wait()
 }
@@ -209,9 +212,4 @@ func greets(ctx context.Context, address string) {
 			return
 		}
 	}
-}
-
-func hasDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
 }

@@ -149,7 +149,7 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 	if t := f.Terminals; t != nil && v.Role == role.Active && v.Serving {
 		timerCauses(t.Timers, add)
 		noticeCauses(f, t.Notices, add)
-		if d := t.Directories; d.Twice != "" && f.Wall.Sub(d.TwiceAt) < trailTold {
+		if d := t.Directories; d.Twice != "" && f.fresh(d.TwiceAt) {
 			add(TerminalTwice, "two directories come by turns as that of terminal %s: two machines pass for it", d.Twice)
 		}
 		emissionCauses(f, add)
@@ -160,15 +160,18 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 	return list
 }
 
-// trailTold is how long it is told that entries of the audit trail were lost: somebody has to see it.
-const trailTold = 10 * time.Minute
+// told is how long it is told of what has happened once: somebody has to see it.
+const told = 10 * time.Minute
+
+// fresh reports whether something has happened so lately that it is told of.
+func (f *Facts) fresh(at time.Time) bool { return f.Wall.Sub(at) < told }
 
 // trailCauses tells of an audit trail that can't be written, and of one that misses something since a while ago.
 func trailCauses(f Facts, add func(id, format string, a ...any)) {
 	t := f.Trail
 	switch {
 	case t == nil:
-	case t.Problem != "", t.Lost > 0 && f.Wall.Sub(t.LostAt) < trailTold:
+	case t.Problem != "", t.Lost > 0 && f.fresh(t.LostAt):
 		add(TrailIncomplete, "audit trail of host %s, %s", f.Host, t.Sentence())
 	}
 }
@@ -199,7 +202,7 @@ func noticeCauses(f Facts, n outbox.NoticeState, add func(id, format string, a .
 	if n.Unreadable != "" {
 		add(NoticesRefused, "a notice can't be read as it is kept, and nothing that comes after it is sent, of %s", n.Unreadable)
 	}
-	if n.Missed+n.Lost > 0 && f.Wall.Sub(n.MissedAt) < trailTold {
+	if n.Missed+n.Lost > 0 && f.fresh(n.MissedAt) {
 		add(NoticesMissed, "%s taken away before terminals had them: they were too many, or too old", plural(int(max(n.Missed, n.Lost)), "notice was", "notices were"))
 	}
 }
@@ -328,10 +331,10 @@ func processCauses(f Facts, lately recent, add func(id, format string, a ...any)
 // commandCauses tells, as the host that serves, of what was to move something in the world, and did not or perhaps did.
 func commandCauses(f Facts, add func(id, format string, a ...any)) {
 	c := f.Updater.Commands
-	if c.Unknown > 0 && f.Wall.Sub(c.UnknownAt) < trailTold {
+	if c.Unknown > 0 && f.fresh(c.UnknownAt) {
 		add(CommandsUnknown, "of %s nobody knows whether it was carried out, the last one %s", plural(int(c.Unknown), "fenced command", "fenced commands"), c.Last)
 	}
-	if c.Late > 0 && f.Wall.Sub(c.LateAt) < trailTold {
+	if c.Late > 0 && f.fresh(c.LateAt) {
 		add(CommandsLate, "%s not taken in time, the last one %s", plural(int(c.Late), "fenced command was", "fenced commands were"), c.LastLate)
 	}
 }
@@ -342,7 +345,7 @@ func numberCauses(f Facts, add func(id, format string, a ...any)) {
 	if u.QueueHeld != "" {
 		add(QueueHeld, "%s, of which it has not said that it has them: what else is queued there waits", u.QueueHeld)
 	}
-	if r := u.Reused; r.Count > 0 && f.Wall.Sub(r.At) < trailTold {
+	if r := u.Reused; r.Count > 0 && f.fresh(r.At) {
 		add(NumberReused, "%s refused that came under a number which another request had, the last one of terminal %s: the directory of its agent was set back or copied",
 			plural(int(r.Count), "request was", "requests were"), r.Terminal)
 	}

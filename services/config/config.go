@@ -2,8 +2,8 @@
 //
 // Everything is set by variables that begin with HOTPAIR_. The structs in variables.go say which process reads which
 // variable, what it means and what it is when unset; nothing else in the project holds a default of a setting. They
-// are read with envconfig, which also names the variables from the fields, so help, parsing and the environments handed
-// to children can't drift apart.
+// are read with envconfig; fields.go names the variables by the same rule, which a test holds, so help, parsing and the
+// environments handed to children can't drift apart.
 //
 // Two things are done here because envconfig does not: it stops at the first fault and accepts an empty required
 // value. [Load] reports all faults of an environment in one error, each with variable, value and remedy, so that an

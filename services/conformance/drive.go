@@ -56,6 +56,7 @@ func (o observed) writes() bool {
 
 // request makes one of a case, under the next number.
 func (t *trial) request(c Case) stand.Request {
+	t.as = c.As
 	if c.Fire != "" {
 		set, ok := t.timers[c.Fire]
 		if !ok {
@@ -75,10 +76,6 @@ func (t *trial) observe(ctx context.Context, number int, r stand.Request) observ
 	o := observed{number: number, request: r, err: errTimer}
 	if r.Operation == "" {
 		return o
-	}
-	t.as = t.cases[number].As
-	if r.Timer != nil && t.cases[number].Fire == "" {
-		t.as = "" // the run of a timer that the case has set
 	}
 	t.stand.Forget()
 	o.answer, o.err = t.stand.Call(ctx, r, t.batches, t.options.Within)
@@ -205,7 +202,6 @@ func (u *suite) replay(ctx context.Context, at []int, treat func(*trial, int, st
 			continue
 		}
 		delete(rest, i)
-		t.as = c.As
 		t.stand.Forget()
 		err := treat(t, i, r)
 		if failed := t.whole(); failed != nil {

@@ -230,7 +230,7 @@ func (t *Tail) damage(err error) (Verdict, error) {
 	return Refused, t.broken
 }
 
-// cut drops what lies beyond a cut's end.
+// truncate drops what lies beyond a truncation's end.
 func (t *Tail) truncate(c Truncation) (Verdict, error) {
 	switch end := c.End.Position; {
 	case c.Term.Before(t.fence.Term):

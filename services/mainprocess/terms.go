@@ -23,7 +23,7 @@ type term struct {
 	muted bool
 }
 
-// terms are those of a main, one after the other, and the right to answer that terminal-if has. All of it but Right is of
+// terms are a main's, one after the other, and the right to answer that terminal-if has. All of it but Right is of
 // the driver's goroutine.
 type terms struct {
 	ctx     context.Context // of main's work

@@ -41,7 +41,7 @@ func TestPause_RaisesItsAlarms(t *testing.T) {
 	}
 }
 
-// TestVerify_RaisesWhatDiffers: keys that differ and were not fixed are an alarm, until a comparison has fixed them or finds none.
+// TestVerify_RaisesWhatDiffers: keys that differ and were not repaired are an alarm, until a comparison has repaired them or finds none.
 func TestVerify_RaisesWhatDiffers(t *testing.T) {
 	o := &Operations{Config: Config{Alarms: alarms.NewSet("a", 1)}}
 	for _, c := range []struct {

@@ -240,7 +240,7 @@ func (r *Receiver) place(q placeRequest) (m history.Mark, err error) {
 	return m, nil
 }
 
-// cut drops the tail beyond a common place, once it stands in a file (R10).
+// truncate drops the tail beyond a common place, once it stands in a file (R10).
 func (r *Receiver) truncate(ctx context.Context, q placeRequest) (placeReply, error) {
 	end, err := r.place(q)
 	if err != nil {

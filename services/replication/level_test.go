@@ -8,8 +8,8 @@ import (
 
 var rewrite = leveltest.Rewrite()
 
-// batched holds the form of a call with every field set against its golden file.
-func batched[T any](t *testing.T, name string) {
+// packed holds the form of a call with every field set against its golden file.
+func packed[T any](t *testing.T, name string) {
 	t.Helper()
 	leveltest.Check(t, *rewrite, leveltest.Packed[T](name), leveltest.Filled[T]())
 }
@@ -18,17 +18,17 @@ func batched[T any](t *testing.T, name string) {
 func TestLevel_Calls(t *testing.T) {
 	leveltest.Check(t, *rewrite, leveltest.JSON[helloRequest]("hello"), leveltest.Filled[helloRequest]())
 	leveltest.Check(t, *rewrite, leveltest.JSON[helloReply]("hello-reply"), leveltest.Filled[helloReply]())
-	batched[digestsRequest](t, "digests")
-	batched[digestsReply](t, "digests-reply")
-	batched[entriesRequest](t, "entries")
-	batched[entriesReply](t, "entries-reply")
-	batched[placeRequest](t, "place")
-	batched[placeReply](t, "place-reply")
-	batched[openReply](t, "open-reply")
-	batched[noteRequest](t, "note")
-	batched[committedRequest](t, "committed")
-	batched[copyBeginRequest](t, "copy-begin")
-	batched[copyRangeRequest](t, "copy-range")
-	batched[copyEndRequest](t, "copy-end")
-	batched[copyReply](t, "copy-reply")
+	packed[digestsRequest](t, "digests")
+	packed[digestsReply](t, "digests-reply")
+	packed[entriesRequest](t, "entries")
+	packed[entriesReply](t, "entries-reply")
+	packed[placeRequest](t, "place")
+	packed[placeReply](t, "place-reply")
+	packed[openReply](t, "open-reply")
+	packed[noteRequest](t, "note")
+	packed[committedRequest](t, "committed")
+	packed[copyBeginRequest](t, "copy-begin")
+	packed[copyRangeRequest](t, "copy-range")
+	packed[copyEndRequest](t, "copy-end")
+	packed[copyReply](t, "copy-reply")
 }

@@ -134,7 +134,7 @@ type testHost struct {
 	fresh    []string // terminals that will veto
 	unfit    string
 	refuseIn bool          // prepare fails
-	damaged  bool          // so does it, until the journal is fixed
+	damaged  bool          // so does it, until the journal is repaired
 	stuck    bool          // its own disk takes no writes (T6)
 	gone     bool          // its updater is dead, and no other one comes up
 	busy     bool          // frames on their way to its disk

@@ -74,7 +74,7 @@ func TestFault_A8_AFloorIsNotAboveItsRequest(t *testing.T) {
 	tm := &term{Attach: bus.Attach{Epoch: 3, TicketKey: testKey}, round: newRound(nil)}
 	r := newRelay(admission.Bounds{PerTerminal: 100, InAll: 100, PerTerminalBytes: 1 << 20, InAllBytes: 1 << 20}, func() time.Duration { return 0 }, slog.New(slog.DiscardHandler))
 	got := make(chan bus.Request, 1)
-	r.services.services["kv"] = &service{name: "kv", state: serving, route: wayFunc(func(q bus.Request) { got <- q })}
+	r.services.services["kv"] = &service{name: "kv", state: serving, route: routeFunc(func(q bus.Request) { got <- q })}
 	r.begin(tm)
 	for _, c := range []struct {
 		id            bus.RequestID
@@ -94,10 +94,10 @@ func TestFault_A8_AFloorIsNotAboveItsRequest(t *testing.T) {
 	}
 }
 
-type wayFunc func(bus.Request)
+type routeFunc func(bus.Request)
 
-func (f wayFunc) Send(q bus.Request, _ func(bus.Reply, error)) { f(q) }
-func (f wayFunc) Fail()                                        {}
+func (f routeFunc) Send(q bus.Request, _ func(bus.Reply, error)) { f(q) }
+func (f routeFunc) Fail()                                        {}
 
 // TestFault_A9_AnIDUnderWayNamesOneRequest: another request under the id of one that is under way took its answer.
 func TestFault_A9_AnIDUnderWayNamesOneRequest(t *testing.T) {

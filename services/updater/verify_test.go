@@ -73,7 +73,7 @@ func (h *host) awaitVerify(what string, holds func(bus.VerifyState) bool) bus.Ve
 }
 
 // Both databases are compared, and the standby's repaired, while updates go on.
-func TestVerify_FindsAndMendsWhatADiskHasChanged(t *testing.T) {
+func TestVerify_FindsAndRepairsWhatADiskHasChanged(t *testing.T) {
 	a, b := newHosts(t)
 	a.start()
 	b.start()

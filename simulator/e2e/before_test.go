@@ -62,8 +62,8 @@ func TestUpgrade_FromTheReleaseBefore(t *testing.T) {
 
 // checkout writes the files of a commit to a directory.
 func checkout(commit, dir string) error {
-	batched := filepath.Join(dir, "source.tar")
-	for _, command := range [][]string{{"git", "-C", filepath.Join("..", ".."), "archive", "-o", batched, commit}, {"tar", "-xf", batched, "-C", dir}} {
+	archive := filepath.Join(dir, "source.tar")
+	for _, command := range [][]string{{"git", "-C", filepath.Join("..", ".."), "archive", "-o", archive, commit}, {"tar", "-xf", archive, "-C", dir}} {
 		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w: %s", command[0], err, out)
 		}

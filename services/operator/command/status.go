@@ -29,7 +29,7 @@ func statusCommand() *cobra.Command {
 	c := command("status", "Show how the pair is",
 		`Shows on one screen who serves, whether the other host could take over now, what is missing if it could not,
 and what happened last. The first line says it all: green is "either host may fail", yellow is "serves, without
-reserve", red is "nobody serves, or this host can't do its part". With --watch it is drawn anew until Ctrl-C, and
+redundancy", red is "nobody serves, or this host can't do its part". With --watch it is drawn anew until Ctrl-C, and
 says how old what it shows is when no host answers any more.
 
 The first line in red is exit code 1 too.`,

@@ -31,7 +31,7 @@ on the active itself is left alone: switch over to the other host first, then re
 
 Exit code 1 if something differs (and was not repaired) or could not be compared. Ctrl-C ends the comparison.`,
 		`  hotpair verify                                   # both databases, now
-  hotpair verify --repair && hotpair verify        # fix the standby, look again
+  hotpair verify --repair && hotpair verify        # repair the standby, look again
   hotpair verify --last                            # what came of the last one, without comparing
   hotpair verify --json | jq '.named[] | "\(.space) \(.key)"'`,
 		f, func(ctx context.Context, c *cobra.Command, targets []hosts.Target) error {

@@ -18,8 +18,8 @@ import (
 // awaitWithin is how long the answerer waits for a position that is not committed there yet.
 const awaitWithin = 5 * time.Second
 
-// Mendable is the database of the host that answers. *storage.Store is one.
-type Mendable interface {
+// Repairable is the database of the host that answers. *storage.Store is one.
+type Repairable interface {
 	Buckets() ([]string, error)
 	ReadSection(q section.Section, at *history.Mark, time int64, detail section.Detail) (section.Content, error)
 	Repair(ctx context.Context, content section.Content) (changed int, err error)
@@ -29,7 +29,7 @@ type Mendable interface {
 type Answerer struct {
 	Host     string
 	Conn     *bus.Conn // to the own server, that the other host calls on
-	Database Mendable
+	Database Repairable
 	// Allow refuses a caller that is not the active of the epoch in which this host is standby.
 	Allow func(epoch uint64) error
 	// Moved gives a channel that is closed when more is committed or applied than now.

@@ -74,7 +74,7 @@ func (w *world) apply(e event) {
 		if k == stalled {
 			w.step(i, role.Tick{Late: lease})
 		}
-	case evRepair:
+	case evFix:
 		w.fix(i, uint8(k))
 	case evGiveUp:
 		w.giveUp(k)

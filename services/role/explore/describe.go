@@ -86,7 +86,7 @@ func (w *world) describe(e event) string {
 			return fmt.Sprintf("%s is thawed, and knows how late it is", h)
 		}
 		return fmt.Sprintf("%s is thawed", h)
-	case evRepair:
+	case evFix:
 		return fmt.Sprintf("connections %05b are fixed", e.arg)
 	case evGiveUp:
 		return fmt.Sprintf("%s does not wait for the arbiter any longer", h)

@@ -39,7 +39,7 @@ const (
 	evWrite                 // a terminal writes at host
 	evStart                 // a host that is down starts
 	evThaw                  // a frozen host goes on
-	evRepair                // cut or lie arg ends
+	evFix                   // cut or lie arg ends
 	evOldRead               // host's oldest read is answered with what stood in the register when it was sent
 	evLateApply             // the arbiter gets request arg although its sender is cut off or has given up
 	evGiveUp                // the sender of request arg gives up; cut off, this is no fault
@@ -190,14 +190,14 @@ func (w *world) unowed(to []event) []event {
 			}
 		}
 		if h.lied {
-			to = append(to, event{evRepair, u, repairLie})
+			to = append(to, event{evFix, u, fixLie})
 		}
 		if h.unkept {
-			to = append(to, event{evRepair, u, repairCopy})
+			to = append(to, event{evFix, u, fixCopy})
 		}
 		for k := range w.terms.Len() {
 			if w.terms.Cut(k, i) {
-				to = append(to, event{evRepair, u, repairTerminal + uint8(k)})
+				to = append(to, event{evFix, u, fixTerminal + uint8(k)})
 			}
 		}
 	}
@@ -207,7 +207,7 @@ func (w *world) unowed(to []event) []event {
 		}
 	}
 	for _, c := range w.cuts() {
-		to = append(to, event{evRepair, 0, c})
+		to = append(to, event{evFix, 0, c})
 	}
 	for k, q := range w.requests {
 		if q.ghost || !w.witnessOpen(q.host) {

@@ -18,7 +18,7 @@ func (w *world) heal() {
 		h := &w.hosts[i]
 		h.frozen, h.lied, h.unkept = false, false, false
 		for k := range w.terms.Len() {
-			w.terms.Repair(k, i)
+			w.terms.Fix(k, i)
 		}
 	}
 }

@@ -12,11 +12,11 @@ import (
 // A pair without a witness: each host keeps its own copy of the record, and terminals are asked. Its main knows the newest, and its
 // disk has it as soon as it takes it.
 
-// Arguments of evRepair beside cuts.
+// Arguments of evFix beside cuts.
 const (
-	repairTerminal = 0xf0
-	repairCopy     = 0xfe
-	repairLie      = 0xff
+	fixTerminal = 0xf0
+	fixCopy     = 0xfe
+	fixLie      = 0xff
 )
 
 // shown is what a read by host i would show now.
@@ -184,12 +184,12 @@ func (w *world) faultyWitnessless(add func(k plan.Kind, host, arg int), i int) {
 // fix ends a fault.
 func (w *world) fix(i int, arg uint8) {
 	switch {
-	case arg == repairLie:
+	case arg == fixLie:
 		w.hosts[i].lied = false
-	case arg == repairCopy:
+	case arg == fixCopy:
 		w.hosts[i].unkept = false
-	case arg >= repairTerminal:
-		w.terms.Repair(int(arg-repairTerminal), i)
+	case arg >= fixTerminal:
+		w.terms.Fix(int(arg-fixTerminal), i)
 	default:
 		w.cut &^= arg
 	}

@@ -5,6 +5,6 @@
 // own host. A comparison with repair has the other host's database put right, and what came of it is kept where both hosts
 // see it (Keeper); a backup keeps history from being trimmed while it is under way.
 //
-// What it does not know: orders, duties, frames. Which term is served, and that a failed write ends the process, it asks and
+// What it does not know: orders, states, frames. Which term is served, and that a failed write ends the process, it asks and
 // tells the updater (Updater).
 package inspection

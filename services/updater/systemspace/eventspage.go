@@ -156,7 +156,7 @@ func pinned(r keys) (alarms []bus.Alarm) {
 		if err := json.Unmarshal(it.Value, &a); err != nil {
 			a = bus.Alarm{
 				ID: strings.TrimPrefix(string(it.Key), alarmPrefix), Severity: bus.Critical, Acknowledge: true,
-				Text: fmt.Sprintf("what the database has of this alarm can't be read: %v", err), Remedy: "look for it in the events, repair its cause, then acknowledge it",
+				Text: fmt.Sprintf("what the database has of this alarm can't be read: %v", err), Remedy: "look for it in the events, fix its cause, then acknowledge it",
 			}
 		}
 		alarms = append(alarms, a)

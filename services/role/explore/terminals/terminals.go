@@ -75,8 +75,8 @@ func (s *Set) Sever(k, host int) {
 	}
 }
 
-// Repair ends that; Cut reports whether it is so.
-func (s *Set) Repair(k, host int) { s.list[k].cut[host] = false }
+// Fix ends that; Cut reports whether it is so.
+func (s *Set) Fix(k, host int) { s.list[k].cut[host] = false }
 
 // Cut reports whether terminal k does not reach a host.
 func (s *Set) Cut(k, host int) bool { return s.list[k].cut[host] }

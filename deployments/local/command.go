@@ -140,7 +140,7 @@ func fleetCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			f.Silent = !web
+			f.Silent, f.Environ = !web, append(config.Passed(os.Environ()), config.Environ(&settings.Log)...)
 			return f.Run(cmd.Context(), settings.Logger(cmd.ErrOrStderr(), "", terminals))
 		},
 	}

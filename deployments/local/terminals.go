@@ -33,7 +33,9 @@ type Fleet struct {
 	Silent    bool   // no applications over HTTP
 	Files     string // of a kiosk
 	Each      int    // terminals of one process, PartSize as a rule
-	Part      int    // 0: the first of them, and a process for each further part; else that part alone
+	// Environ is that of the processes of further parts.
+	Environ []string
+	Part    int // 0: the first of them, and a process for each further part; else that part alone
 }
 
 const (
@@ -102,7 +104,7 @@ func (f Fleet) Run(ctx context.Context, log *slog.Logger) error {
 // runApart runs a further part in a process of its own until ctx ends or that process does.
 func (f Fleet) runApart(ctx context.Context, part int) error {
 	f.Part = part
-	child, err := process.Start(process.Spec{Name: fmt.Sprintf("%s, part %d", terminals, part), Args: f.arguments(), Environ: os.Environ()})
+	child, err := process.Start(process.Spec{Name: fmt.Sprintf("%s, part %d", terminals, part), Args: f.arguments(), Environ: f.Environ})
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
+	"time"
+
+	"github.com/hotpair/hotpair/services/pace"
 )
 
 // MaxPayload bounds a message on every listener, in bytes. A frame is at most half of it.
@@ -17,6 +21,24 @@ var (
 	ErrAddress = errors.New("not a host:port address")
 )
 
+// A program that has just been started holds all files of the one that starts it until it executes, on a busy machine for many
+// milliseconds: a port that was closed meanwhile stays in use.
+const (
+	inUseWithin = time.Second
+	inUseRest   = 5 * time.Millisecond
+)
+
+// OpenPort calls open again for a second at most while it says that the port is in use (EADDRINUSE), and returns what it said last. The
+// port may be one that this process has just closed, held by a program that it is starting.
+func OpenPort(ctx context.Context, open func() error) error {
+	for until := time.Now().Add(inUseWithin); ; {
+		err := open()
+		if err == nil || !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(until) || pace.Rest(ctx, inUseRest) != nil {
+			return err
+		}
+	}
+}
+
 // Network is how servers listen and connections are dialled. Wherever one can be given, nil is TCP.
 type Network interface {
 	// Listen opens host:port; port 0 picks a free one.
@@ -28,10 +50,14 @@ type Network interface {
 // TCP is the Network of this machine.
 type TCP struct{}
 
-// Listen implements Network.
-func (TCP) Listen(ctx context.Context, address string) (net.Listener, error) {
+// Listen implements Network, by OpenPort.
+func (TCP) Listen(ctx context.Context, address string) (l net.Listener, err error) {
 	var config net.ListenConfig
-	return config.Listen(ctx, "tcp", address)
+	err = OpenPort(ctx, func() error {
+		l, err = config.Listen(ctx, "tcp", address)
+		return err
+	})
+	return l, err
 }
 
 // Dial implements Network.

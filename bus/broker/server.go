@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -48,9 +50,10 @@ type ServerConfig struct {
 // Server is an embedded NATS server.
 type Server struct {
 	*server.Server
-	config ServerConfig
-	log    *serverLog
-	door   *door // with a Network
+	config  ServerConfig
+	options *server.Options
+	log     *serverLog
+	door    *door // with a Network
 }
 
 // NewServer checks the configuration. Nothing is opened until Start.
@@ -101,22 +104,44 @@ func NewServer(c ServerConfig) (*Server, error) {
 	for _, name := range c.Accounts {
 		opts.Accounts = append(opts.Accounts, server.NewAccount(name))
 	}
-	srv, err := server.NewServer(opts)
-	if err != nil {
-		return nil, fmt.Errorf("server %s: %w", c.Name, err)
+	s := &Server{config: c, options: opts}
+	if err := s.renew(); err != nil {
+		return nil, err
 	}
-	log := &serverLog{logger: c.Logger, fatal: make(chan struct{})}
-	srv.SetLoggerV2(log, false, false, false)
-	if c.Users != nil {
-		c.Users.mu.Lock()
-		c.Users.server = srv
-		c.Users.mu.Unlock()
-	}
-	return &Server{Server: srv, config: c, log: log}, nil
+	return s, nil
 }
 
-// Start opens the server and returns when it accepts connections. ErrListen when its port can't be had.
+// renew makes the server that is to be started: one that could not listen can't be started again.
+func (s *Server) renew() error {
+	srv, err := server.NewServer(s.options.Clone())
+	if err != nil {
+		return fmt.Errorf("server %s: %w", s.config.Name, err)
+	}
+	s.Server, s.log = srv, &serverLog{logger: s.config.Logger, fatal: make(chan struct{})}
+	srv.SetLoggerV2(s.log, false, false, false)
+	if users := s.config.Users; users != nil {
+		users.mu.Lock()
+		users.server = srv
+		users.mu.Unlock()
+	}
+	return nil
+}
+
+// Start opens the server and returns when it accepts connections. ErrListen when its port can't be had, by bus.OpenPort.
 func (s *Server) Start(ctx context.Context) error {
+	again := false
+	return bus.OpenPort(ctx, func() error {
+		if again {
+			if err := s.renew(); err != nil {
+				return err
+			}
+		}
+		again = true
+		return s.open(ctx)
+	})
+}
+
+func (s *Server) open(ctx context.Context) error {
 	started := make(chan struct{})
 	go func() {
 		defer close(started)
@@ -126,7 +151,7 @@ func (s *Server) Start(ctx context.Context) error {
 		select {
 		case <-s.log.fatal:
 			s.Stop()
-			return fmt.Errorf("%w on %s: %s", bus.ErrListen, s.config.Listen, s.log.reason())
+			return fmt.Errorf("%w on %s: %w", bus.ErrListen, s.config.Listen, s.log.reason())
 		case <-ctx.Done():
 			s.Stop()
 			return fmt.Errorf("server %s: %w", s.config.Name, ctx.Err())
@@ -195,7 +220,17 @@ type serverLog struct {
 	why    string
 }
 
-func (l *serverLog) reason() string { l.mu.Lock(); defer l.mu.Unlock(); return l.why }
+func (l *serverLog) reason() fatal { l.mu.Lock(); defer l.mu.Unlock(); return fatal(l.why) }
+
+// fatal is what a server calls fatal, in its words.
+type fatal string
+
+func (f fatal) Error() string { return string(f) }
+
+// Is finds in the words that a port is in use.
+func (f fatal) Is(target error) bool {
+	return target == syscall.EADDRINUSE && strings.Contains(string(f), syscall.EADDRINUSE.Error())
+}
 
 func (l *serverLog) log(level slog.Level, format string, v ...any) {
 	if l.logger != nil {

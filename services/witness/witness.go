@@ -25,6 +25,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
@@ -284,7 +285,7 @@ func (w *Witness) grant() broker.Grant {
 
 // explain tells a port that can't be had from a store that can't be opened, which the server reports alike.
 func (w *Witness) explain(err error) error {
-	if !errors.Is(err, bus.ErrListen) {
+	if !errors.Is(err, bus.ErrListen) || errors.Is(err, syscall.EADDRINUSE) {
 		return err
 	}
 	l, listenErr := net.Listen("tcp", w.config.Listen)

@@ -36,7 +36,7 @@ type AgentWelcome struct {
 	Epoch    uint64      `json:"epoch"`            // highest accepted
 	Active   string      `json:"active,omitempty"` // host attached now
 	Fresh    bool        `json:"fresh"`            // its connection is open
-	Busy     int         `json:"busy,omitempty"`   // requests of the last seconds
+	Recent   int         `json:"busy,omitempty"`   // requests of the last seconds
 	Error    string      `json:"error,omitempty"`
 	// Directory is the random identity of its directory, made once.
 	Directory string `json:"directory,omitempty"`
@@ -101,10 +101,10 @@ type AgentFresh struct {
 
 // AgentChange is pushed when the attached session comes or goes.
 type AgentChange struct {
-	Fresh bool   `json:"fresh"`
-	Host  string `json:"host,omitempty"`
-	Epoch uint64 `json:"epoch"`
-	Busy  int    `json:"busy,omitempty"` // requests of the last seconds
+	Fresh  bool   `json:"fresh"`
+	Host   string `json:"host,omitempty"`
+	Epoch  uint64 `json:"epoch"`
+	Recent int    `json:"busy,omitempty"` // requests of the last seconds
 }
 
 // ReceiptsRequest asks for the agent's last receipts; BeforeAttach for those before the last attach, which newer ones soon push out.

@@ -8,17 +8,17 @@ import (
 
 // Codes of answers, as the NATS service convention has them in the header Nats-Service-Error-Code.
 const (
-	CodeOK        = 0
-	CodeMalformed = 400
-	CodeForbidden = 403
-	CodeAbsent    = 404
-	CodeConflict  = 409
-	CodeTooOld    = 410
-	CodeTooLarge  = 413
-	CodeBusy      = 429
-	CodeFault     = 500
-	CodeNobody    = 503
-	CodeUnknown   = 504
+	CodeOK         = 0
+	CodeMalformed  = 400
+	CodeForbidden  = 403
+	CodeAbsent     = 404
+	CodeConflict   = 409
+	CodeTooOld     = 410
+	CodeTooLarge   = 413
+	CodeOverloaded = 429
+	CodeFault      = 500
+	CodeNobody     = 503
+	CodeUnknown    = 504
 )
 
 // Headers of requests and replies at a terminal and at a foreign business process.
@@ -104,7 +104,7 @@ func (c DatabaseCall) Ticket() string {
 }
 
 // DatabaseReply answers it. Code is CodeOK, or: CodeConflict (a condition failed, R12: on committed state), CodeMalformed, CodeTooLarge,
-// CodeForbidden (the ticket is not one of this service), CodeBusy (admission), CodeTooOld (R7), CodeNobody (not the active of that epoch), CodeFault.
+// CodeForbidden (the ticket is not one of this service), CodeOverloaded (admission), CodeTooOld (R7), CodeNobody (not the active of that epoch), CodeFault.
 type DatabaseReply struct {
 	Code      int               `cbor:"1,keyasint,omitempty"`
 	Message   string            `cbor:"2,keyasint,omitempty"`

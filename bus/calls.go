@@ -35,20 +35,20 @@ const OfTerminalInterface = "terminal-if."
 
 // Questions of main to the updater.
 var (
-	CallHistory     = Question[HistoryRequest, HistoryPage](ProcessUpdater, "history")
-	CallAudit       = Question[AuditReceipts, AuditedReceipts](ProcessUpdater, "audit")
-	CallExamine     = Question[Examine, Examined](ProcessUpdater, "examine")
-	CallRecord      = Question[RecordEvents, RecordedEvents](ProcessUpdater, "record")
-	CallEvents      = Question[EventsRequest, EventsPage](ProcessUpdater, "events")
-	CallAside       = Question[AsideRequest, AsidePage](ProcessUpdater, "aside") // updates set aside
-	CallForgetAside = Question[ForgetAside, AsideForgotten](ProcessUpdater, "aside-forget")
-	CallBackup      = Question[BackupOrder, BackupPage](ProcessUpdater, "backup")
-	CallTable       = Question[TableRequest, TablePage](ProcessUpdater, "terminals")
-	CallTableChange = Question[TableChange, TableChanged](ProcessUpdater, "terminals-change")
-	CallVerify      = Question[VerifyOrder, VerifyState](ProcessUpdater, "verify")          // begin a comparison of both databases
-	CallVerifyState = Question[VerifyQuestion, VerifyState](ProcessUpdater, "verify-state") // how far it is, or what came of the last
-	CallLevels      = Question[LevelsRequest, Levels](ProcessUpdater, "levels")
-	CallVerifyStop  = Question[VerifyQuestion, VerifyState](ProcessUpdater, "verify-stop")
+	CallHistory         = Question[HistoryRequest, HistoryPage](ProcessUpdater, "history")
+	CallAudit           = Question[AuditReceipts, AuditedReceipts](ProcessUpdater, "audit")
+	CallExamine         = Question[Examine, Examined](ProcessUpdater, "examine")
+	CallRecord          = Question[RecordEvents, RecordedEvents](ProcessUpdater, "record")
+	CallEvents          = Question[EventsRequest, EventsPage](ProcessUpdater, "events")
+	CallDivergent       = Question[DivergentRequest, DivergentPage](ProcessUpdater, "aside") // divergent updates
+	CallForgetDivergent = Question[ForgetDivergent, DivergentForgotten](ProcessUpdater, "aside-forget")
+	CallBackup          = Question[BackupOrder, BackupPage](ProcessUpdater, "backup")
+	CallTable           = Question[TableRequest, TablePage](ProcessUpdater, "terminals")
+	CallTableChange     = Question[TableChange, TableChanged](ProcessUpdater, "terminals-change")
+	CallVerify          = Question[VerifyOrder, VerifyState](ProcessUpdater, "verify")          // begin a comparison of both databases
+	CallVerifyState     = Question[VerifyQuestion, VerifyState](ProcessUpdater, "verify-state") // how far it is, or what came of the last
+	CallLevels          = Question[LevelsRequest, Levels](ProcessUpdater, "levels")
+	CallVerifyStop      = Question[VerifyQuestion, VerifyState](ProcessUpdater, "verify-stop")
 )
 
 // Orders of main to terminal-if.

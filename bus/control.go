@@ -79,7 +79,7 @@ type Note struct {
 type Prepare struct {
 	Epoch   uint64            `json:"epoch"`
 	AtLeast position.Position `json:"at_least"` // the highest acknowledged position this host has heard of (R1)
-	Repair  bool              `json:"mend"`     // a damaged journal is given up behind the damage, and set aside
+	Repair  bool              `json:"mend"`     // a damaged journal is given up behind the damage, and kept as divergent
 }
 
 // Prepared answers it. An error says why this host is not fit (T4); the position is known all the same.
@@ -147,43 +147,43 @@ const (
 	PeerAbsent     = "absent"      // no replication connection
 	PeerProbe      = "probe"       // looking for the last common position
 	PeerCatchingUp = "catching-up" // history is sent
-	PeerCopying    = "copying"     // the database is sent
+	PeerReceiving  = "copying"     // the database is sent
 	PeerClose      = "close"       // has all but the frames of the moment: may be added
-	PeerHeld       = "held"        // frames wait for it
+	PeerAwaited    = "held"        // frames wait for it
 	PeerRefused    = "refused"     // it can't join; Reason says why
 )
 
 // UpdaterState is the State of the updater's heartbeat.
 type UpdaterState struct {
-	Epoch          uint64            `json:"epoch"` // of the term it serves; 0 as standby
-	Position       position.Position `json:"position"`
-	Committed      position.Position `json:"committed"` // active: own; standby: highest it was told
-	Applied        position.Position `json:"applied"`
-	Notified       position.Position `json:"notified"`
-	Peer           string            `json:"peer"`
-	PeerReason     string            `json:"peer_reason,omitempty"`
-	PeerPosition   position.Position `json:"peer_position"`
-	PeerProgress   float64           `json:"peer_progress,omitempty"` // of a copy, 0..1
-	Connection     evidence.State    `json:"connection"`              // to the peer's replication port
-	OldestFrame    time.Duration     `json:"oldest_frame_ns"`         // age of the oldest frame in flight (T6)
-	FramesInFlight int               `json:"frames_in_flight"`
-	OwnStuck       bool              `json:"own_stuck,omitempty"` // the frame in flight waits for the own disk
-	Inconsistent   bool              `json:"inconsistent,omitempty"`
-	Aside          int               `json:"aside,omitempty"`           // updates set aside in files (R10)
-	AsideCommitted int               `json:"aside_committed,omitempty"` // of them, known to be committed
-	Digest         string            `json:"digest"`                    // of the committed position, hex
-	Catching       bool              `json:"catching,omitempty"`        // standby: an active is sending it history or a copy
-	Note           membership.Note   `json:"note"`
-	System         uint64            `json:"system,omitempty"` // rises when SystemSpace has changed; counts within a run of the updater
-	Measured       *UpdaterMeasures  `json:"measured,omitempty"`
-	Disk           *DiskSpace        `json:"disk,omitempty"`
-	Unfit          string            `json:"unfit,omitempty"`     // why its disk would not take what a term writes
-	PairTime       int64             `json:"pair_time,omitempty"` // Unix nanoseconds; 0 before the first update of a pair
-	Forgotten      int64             `json:"forgotten,omitempty"` // ids of applications issued before it are forgotten
-	Level          level.Level       `json:"level,omitempty"`     // that the pair is at by its history; 0 without a history
-	// QueueHeld says which queues of terminals wait because too many of their answers are kept; Reused is of what it refused since it started.
-	QueueHeld string        `json:"queue_held,omitempty"`
-	Reused    NumbersReused `json:"reused,omitzero"`
+	Epoch              uint64            `json:"epoch"` // of the term it serves; 0 as standby
+	Position           position.Position `json:"position"`
+	Committed          position.Position `json:"committed"` // active: own; standby: highest it was told
+	Applied            position.Position `json:"applied"`
+	Notified           position.Position `json:"notified"`
+	Peer               string            `json:"peer"`
+	PeerReason         string            `json:"peer_reason,omitempty"`
+	PeerPosition       position.Position `json:"peer_position"`
+	PeerProgress       float64           `json:"peer_progress,omitempty"` // of a copy, 0..1
+	Connection         evidence.State    `json:"connection"`              // to the peer's replication port
+	OldestFrame        time.Duration     `json:"oldest_frame_ns"`         // age of the oldest frame in flight (T6)
+	FramesInFlight     int               `json:"frames_in_flight"`
+	OwnStuck           bool              `json:"own_stuck,omitempty"` // the frame in flight waits for the own disk
+	Inconsistent       bool              `json:"inconsistent,omitempty"`
+	Divergent          int               `json:"aside,omitempty"`           // divergent updates in files (R10)
+	DivergentCommitted int               `json:"aside_committed,omitempty"` // of them, known to be committed
+	Digest             string            `json:"digest"`                    // of the committed position, hex
+	Catching           bool              `json:"catching,omitempty"`        // standby: an active is sending it history or a copy
+	Note               membership.Note   `json:"note"`
+	System             uint64            `json:"system,omitempty"` // rises when SystemSpace has changed; counts within a run of the updater
+	Measured           *UpdaterMeasures  `json:"measured,omitempty"`
+	Disk               *DiskSpace        `json:"disk,omitempty"`
+	Unfit              string            `json:"unfit,omitempty"`     // why its disk would not take what a term writes
+	PairTime           int64             `json:"pair_time,omitempty"` // Unix nanoseconds; 0 before the first update of a pair
+	Forgotten          int64             `json:"forgotten,omitempty"` // ids of applications issued before it are forgotten
+	Level              level.Level       `json:"level,omitempty"`     // that the pair is at by its history; 0 without a history
+	// QueueDeferred says which queues of terminals wait because too many of their answers are kept; Reused is of what it refused since it started.
+	QueueDeferred string        `json:"queue_held,omitempty"`
+	Reused        NumbersReused `json:"reused,omitzero"`
 	// Commands are those that nobody settled since it started.
 	Commands CommandsUnsettled `json:"commands,omitzero"`
 }

@@ -24,7 +24,7 @@ const (
 // IsAgain reports whether an answer with a code says that another moment may bring another one: it is not written down for a queued request,
 // which is sent again.
 func IsAgain(code int) bool {
-	return code == CodeAbsent || code == CodeBusy || code == CodeNobody || code == CodeUnknown
+	return code == CodeAbsent || code == CodeOverloaded || code == CodeNobody || code == CodeUnknown
 }
 
 // queueSeries is added to the name of a terminal; no name has it.

@@ -318,8 +318,8 @@ var rules = []rule{
 	{"the history is a shape: it knows no file and no database",
 		within("storage/history"),
 		but(ours, func(i string) bool { return words(i) || within("storage/format")(i) })},
-	{"facts, origins and what was set aside are files beside the database",
-		within("storage/facts", "storage/origin", "storage/aside"),
+	{"facts, origins and what was kept as divergent are files beside the database",
+		within("storage/facts", "storage/origin", "storage/divergent"),
 		but(ours, func(i string) bool {
 			return words(i) || within("storage/format", "storage/history", "storage/place")(i)
 		})},

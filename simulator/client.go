@@ -80,7 +80,7 @@ func (c *client) settle(ctx context.Context, request call) (answer, error) {
 			if a.code == bus.CodeFault {
 				faulty++
 			}
-			executed = a.code != bus.CodeNobody && a.code != bus.CodeBusy && a.code != bus.CodeFull
+			executed = a.code != bus.CodeNobody && a.code != bus.CodeOverloaded && a.code != bus.CodeFull
 			if executed && a.code != bus.CodeUnknown && (a.code != bus.CodeFault || faulty > faults) {
 				return a, nil
 			}

@@ -379,7 +379,7 @@ func (r *run) held(ctx context.Context) (held bool) {
 	defer cancel()
 	for _, host := range r.options.Hosts {
 		if got, err := operator.CallEmissions.Ask(ctx, host, waybill.ListEmissions{Limit: 1}); err == nil {
-			return got.Held
+			return got.Deferred
 		}
 	}
 	return false

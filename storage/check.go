@@ -136,14 +136,14 @@ func (s *Store) checkContent(ctx context.Context, r *Reader) error {
 
 // items verifies what a copy would carry.
 func (c *content) items() error {
-	paths, err := layout.Copied(c.tx)
+	paths, err := layout.Transferred(c.tx)
 	if err != nil {
 		return err
 	}
 	// In the middle of a copy items are as of the ranges they came with.
 	last := c.st.Applied.Position.Sequence
-	if c.st.Copy != nil {
-		last = max(last, c.st.Copy.Until.Position.Sequence)
+	if c.st.Snapshot != nil {
+		last = max(last, c.st.Snapshot.Until.Position.Sequence)
 	}
 	for _, p := range paths {
 		_, isData := layout.SpaceOf(p)

@@ -330,7 +330,7 @@ func probe(s *Store) {
 	})
 	_, _, _ = s.DatabaseDigest()
 	for next := []byte(nil); ; {
-		r, err := s.CopyRange(next, 0)
+		r, err := s.SnapshotRange(next, 0)
 		if err != nil || r.Done {
 			break
 		}

@@ -13,13 +13,13 @@ import (
 
 // DatabaseDigest digests all data, the answers that can still be asked for, floors and epoch starts at the applied
 // end: equal on two hosts that applied the same history, however they flushed, trimmed or copied. It reads everything in one view; meanwhile freed pages are not used again, and the file grows. The
-// error is ErrDamaged, or ErrCopying while a copy leaves the data inconsistent.
+// error is ErrDamaged, or ErrReceiving while a copy leaves the data inconsistent.
 func (s *Store) DatabaseDigest() (history.Digest, history.Mark, error) {
 	var d history.Digest
 	var at history.Mark
 	err := s.applied(func(tx *bolt.Tx, st *layout.State) error {
 		at = st.Applied
-		paths, err := layout.Copied(tx)
+		paths, err := layout.Transferred(tx)
 		if err != nil {
 			return err
 		}

@@ -39,10 +39,10 @@ var (
 	// ErrDead says that a write or fsync failed before. Nothing is written any more, because nobody knows what is
 	// on the disk; the process ends and recovery starts from what is there (R8).
 	ErrDead = format.ErrDead
-	// ErrCopying says that the operation must wait until the running copy has received its last range.
-	ErrCopying = fault.New("copying", "copy in progress")
-	// ErrNotCopying says that a range arrived although no copy was begun.
-	ErrNotCopying = errors.New("no copy in progress")
+	// ErrReceiving says that the operation must wait until the running copy has received its last range.
+	ErrReceiving = fault.New("copying", "copy in progress")
+	// ErrNotReceiving says that a range arrived although no copy was begun.
+	ErrNotReceiving = errors.New("no copy in progress")
 	// ErrPassed says that bolt holds more already than the position that was asked for, so that what was there can't be
 	// read any more. Ask for a later one.
 	ErrPassed = fault.New("position-passed", "applied beyond that position")

@@ -67,7 +67,7 @@ func (s *Store) Flush(ctx context.Context) (history.Mark, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state.Copy != nil && next.Copy == nil {
+	if s.state.Snapshot != nil && next.Snapshot == nil {
 		s.changes++ // what could not be read before can be now
 	}
 	s.state, s.frozen, s.dropped = next, nil, transaction
@@ -114,8 +114,8 @@ func (s *Store) apply(tx *bolt.Tx, t *overlay.Generation, next *layout.State, pi
 			return err
 		}
 	}
-	if c := next.Copy; c != nil && c.Done && next.Applied.Position.Sequence >= c.Until.Position.Sequence {
-		next.Copy = nil
+	if c := next.Snapshot; c != nil && c.Done && next.Applied.Position.Sequence >= c.Until.Position.Sequence {
+		next.Snapshot = nil
 	}
 	return layout.WriteState(tx, next)
 }

@@ -59,7 +59,7 @@ func TestFault_A1_WhatIsForgottenIsCarried(t *testing.T) {
 	// A copy, interrupted, and what follows it.
 	dir := t.TempDir()
 	receiver := open(t, dir, Options{Host: "b"})
-	if err := receiver.BeginCopy(f.store.Applied()); err != nil {
+	if err := receiver.BeginSnapshot(f.store.Applied()); err != nil {
 		t.Fatal(err)
 	}
 	receiver = pull(t, f.store, receiver, func(s *Store) *Store {

@@ -25,12 +25,12 @@ func TestStore_TheLevelIsCarried(t *testing.T) {
 	if s.Level() != 1 {
 		t.Fatal("committed:", s.Level())
 	}
-	r, err := s.CopyRange(nil, 1<<20)
+	r, err := s.SnapshotRange(nil, 1<<20)
 	if err != nil || r.Level != 1 || !r.Done {
 		t.Fatal("a copy says level", r.Level, r.Done, err)
 	}
 	other := open(t, t.TempDir(), Options{Host: "b"})
-	if err := errors.Join(other.BeginCopy(r.At), other.PutRange(r)); err != nil || other.Level() != 1 {
+	if err := errors.Join(other.BeginSnapshot(r.At), other.PutRange(r)); err != nil || other.Level() != 1 {
 		t.Fatal("the copy is at level", other.Level(), err)
 	}
 	if err := s.Close(); err != nil {
@@ -59,7 +59,7 @@ func TestStore_AHigherLevelIsRefused(t *testing.T) {
 	s := open(t, dir, Options{Host: "a"})
 	commit(t, s, newWriter(t).began())
 	flush(t, s)
-	r, err := s.CopyRange(nil, 1<<20)
+	r, err := s.SnapshotRange(nil, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

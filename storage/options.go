@@ -68,6 +68,6 @@ type Stats struct {
 
 // What the database file says of the history and of a copy stands in its layout; these are the names of what a Store gives.
 type (
-	CopyProgress = layout.CopyProgress
-	EpochStart   = layout.EpochStart
+	SnapshotProgress = layout.SnapshotProgress
+	EpochStart       = layout.EpochStart
 )

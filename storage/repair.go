@@ -32,8 +32,8 @@ func (s *Store) Repair(ctx context.Context, content section.Content) (changed in
 	s.mu.RLock()
 	err, next, db := s.usable(), s.state, s.db
 	s.mu.RUnlock()
-	if err == nil && next.Copy != nil {
-		err = ErrCopying
+	if err == nil && next.Snapshot != nil {
+		err = ErrReceiving
 	}
 	if err != nil {
 		return 0, fmt.Errorf("repair: %w", err)

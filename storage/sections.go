@@ -16,7 +16,7 @@ import (
 func (s *Store) Buckets() ([]string, error) {
 	var paths []string
 	err := s.applied(func(tx *bolt.Tx, _ *layout.State) (err error) {
-		paths, err = layout.Copied(tx)
+		paths, err = layout.Transferred(tx)
 		return err
 	})
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *Store) Buckets() ([]string, error) {
 
 // NextSection reads the section behind a key of a bucket at the committed end (of the history: at the applied one), as
 // large as one short view may read. Last of what it returns is nil when the bucket ends there; of the history that section is
-// empty, and means nothing at another host. The error is ErrCopying or ErrDamaged;
+// empty, and means nothing at another host. The error is ErrReceiving or ErrDamaged;
 // ErrTrimmed for history that is gone.
 func (s *Store) NextSection(bucket string, after []byte) (section.Content, error) {
 	return s.section(section.Section{Bucket: bucket, After: after}, nil, 0, section.OnlyDigest, true)

@@ -102,7 +102,7 @@ func (s *Store) usable() error {
 
 // Commit takes committed entries into the overlay: from its return on every read sees them. All or none: the entries
 // must follow the committed end and each other. Their memory must not be changed afterwards. The error is ErrGap,
-// ErrDiverged, ErrInvalid, ErrCopying, ErrDead or ErrClosed.
+// ErrDiverged, ErrInvalid, ErrReceiving, ErrDead or ErrClosed.
 func (s *Store) Commit(entries ...history.Stored) error {
 	if len(entries) == 0 {
 		return nil
@@ -110,10 +110,10 @@ func (s *Store) Commit(entries ...history.Stored) error {
 	s.committing.Lock()
 	defer s.committing.Unlock()
 	s.mu.RLock()
-	err, end, copying := s.usable(), s.committed, s.state.Copy
+	err, end, receiving := s.usable(), s.committed, s.state.Snapshot
 	s.mu.RUnlock()
-	if err == nil && copying != nil && !copying.Done {
-		err = ErrCopying
+	if err == nil && receiving != nil && !receiving.Done {
+		err = ErrReceiving
 	}
 	if err != nil {
 		return fmt.Errorf("commit: %w", err)
@@ -124,7 +124,7 @@ func (s *Store) Commit(entries ...history.Stored) error {
 			return fmt.Errorf("commit: %w", err)
 		}
 		end = e.Mark()
-		if copying != nil && end.Position.Sequence == copying.Until.Position.Sequence && end != copying.Until {
+		if receiving != nil && end.Position.Sequence == receiving.Until.Position.Sequence && end != receiving.Until {
 			return fmt.Errorf("commit: %w: entry %v is not the one that the copy was taken at", history.ErrDiverged, end.Position)
 		}
 	}

@@ -215,9 +215,9 @@ func TestStore_ClosedStoreSaysSo(t *testing.T) {
 	_, flushed := s.Flush(t.Context())
 	_, pinned := s.Pin(1)
 	_, read := s.Entries(1, 0, 0)
-	_, copied := s.CopyRange(nil, 0)
+	_, copied := s.SnapshotRange(nil, 0)
 	for i, err := range []error{
-		s.Commit(first), flushed, pinned, read, copied, s.TestWrite(), s.Check(t.Context()), s.BeginCopy(history.Mark{}),
+		s.Commit(first), flushed, pinned, read, copied, s.TestWrite(), s.Check(t.Context()), s.BeginSnapshot(history.Mark{}),
 		s.PutRange(Range{}), s.View(func(*Reader) error { return nil }),
 	} {
 		if !errors.Is(err, ErrClosed) {

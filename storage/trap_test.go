@@ -187,7 +187,7 @@ func TestTrap_SlicesAreNotShared(t *testing.T) {
 		}
 		flush(t, s)
 	}
-	r, err := s.CopyRange(nil, 0)
+	r, err := s.SnapshotRange(nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

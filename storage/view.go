@@ -52,7 +52,7 @@ type Reader struct {
 
 // View runs f with a Reader at the committed end. The reader must not leave f, f must not call the store, and must be
 // short: an open view keeps pages from being used again and can make a flush wait. What the reader met (ErrDamaged)
-// is returned in place of nil; reads after it find nothing. Other errors: ErrClosed, ErrDead, and ErrCopying while a
+// is returned in place of nil; reads after it find nothing. Other errors: ErrClosed, ErrDead, and ErrReceiving while a
 // copy leaves the data inconsistent.
 func (s *Store) View(f func(*Reader) error) error {
 	s.life.RLock()
@@ -90,11 +90,11 @@ func (s *Store) reader(inconsistent bool) (*Reader, error) {
 			tx: tx, end: s.committed, time: s.time, forgotten: s.forgotten,
 			over: overlay.View{Frozen: s.frozen, Active: s.active, Sequence: s.committed.Position.Sequence},
 		}
-		complete, copying := tx.ID() >= s.dropped, s.state.Copy
+		complete, receiving := tx.ID() >= s.dropped, s.state.Snapshot
 		s.mu.RUnlock()
 		switch {
-		case copying != nil && !inconsistent && (!copying.Done || r.end.Position.Sequence < copying.Until.Position.Sequence):
-			return nil, errors.Join(ErrCopying, tx.Rollback())
+		case receiving != nil && !inconsistent && (!receiving.Done || r.end.Position.Sequence < receiving.Until.Position.Sequence):
+			return nil, errors.Join(ErrReceiving, tx.Rollback())
 		case complete:
 			// bolt holds at most what the overlay held when we looked, and at least what it had dropped.
 			return r, nil

@@ -19,8 +19,8 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// ErrBusy says that the bound of requests in flight is reached.
-var ErrBusy = errors.New("too many requests in flight")
+// ErrOverloaded says that the bound of requests in flight is reached.
+var ErrOverloaded = errors.New("too many requests in flight")
 
 // batchBytes is when a batch is sent although more waits: far below bus.MaxPayload, large enough that framing is nothing.
 const batchBytes = 512 << 10

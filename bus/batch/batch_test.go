@@ -105,7 +105,7 @@ func TestBatch_BoundFailAndClose(t *testing.T) {
 	for range 2 {
 		c.Go("x", func(_ string, err error) { errs <- err })
 	}
-	if _, err := c.Call(t.Context(), "third"); !errors.Is(err, ErrBusy) {
+	if _, err := c.Call(t.Context(), "third"); !errors.Is(err, ErrOverloaded) {
 		t.Fatalf("third: %v, want ErrBusy", err)
 	}
 	gone := errors.New("process is gone")

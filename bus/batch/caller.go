@@ -19,7 +19,7 @@ type CallerConfig[Q any] struct {
 	Subject string
 	// ReplyPrefix is where answers come; empty takes a subject below the connection's inbox.
 	ReplyPrefix string
-	// Bound of requests in flight; beyond it ErrBusy.
+	// Bound of requests in flight; beyond it ErrOverloaded.
 	Bound int
 	// Size estimates the bytes of a request.
 	Size func(Q) int
@@ -74,7 +74,7 @@ func NewCaller[Q, A any](c CallerConfig[Q]) (*Caller[Q, A], error) {
 }
 
 // Go sends a request; done is called exactly once, on a goroutine of the connection, and must not block. Errors:
-// ErrBusy and bus.ErrNobody (not executed), bus.ErrDisconnected (unknown).
+// ErrOverloaded and bus.ErrNobody (not executed), bus.ErrDisconnected (unknown).
 func (p *Caller[Q, A]) Go(q Q, done func(A, error)) { p.begin(q, done) }
 
 // begin is Go that gives the number under which the request is pending; 0 when it was refused.
@@ -82,7 +82,7 @@ func (p *Caller[Q, A]) begin(q Q, done func(A, error)) uint64 {
 	p.mu.Lock()
 	err := p.closed
 	if err == nil && p.config.Bound > 0 && len(p.pending) >= p.config.Bound {
-		err = ErrBusy
+		err = ErrOverloaded
 	}
 	if err != nil {
 		p.mu.Unlock()

@@ -8,11 +8,11 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// Held is a connection that takes nothing that is published until it is closed.
-type Held chan struct{}
+// Blocked is a connection that takes nothing that is published until it is closed.
+type Blocked chan struct{}
 
 // PublishMsg implements batch.Publisher.
-func (h Held) PublishMsg(*nats.Msg) error {
+func (h Blocked) PublishMsg(*nats.Msg) error {
 	<-h
 	return nil
 }

@@ -18,9 +18,9 @@ type Stall struct {
 	// Bus is the address of the bus; connections to others always move.
 	Bus string
 
-	mu    sync.Mutex
-	still chan struct{} // closed when connections move; nil while they do
-	held  int
+	mu      sync.Mutex
+	still   chan struct{} // closed when connections move; nil while they do
+	blocked int
 }
 
 // Listen implements bus.Network.
@@ -52,24 +52,24 @@ func (s *Stall) Go() {
 	defer s.mu.Unlock()
 	if s.still != nil {
 		close(s.still)
-		s.still, s.held = nil, 0
+		s.still, s.blocked = nil, 0
 	}
 }
 
-// Held counts the writes that stand still: that is how a test knows that the process has felt it.
-func (s *Stall) Held() int {
+// Blocked counts the writes that stand still: that is how a test knows that the process has felt it.
+func (s *Stall) Blocked() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.held
+	return s.blocked
 }
 
 func (s *Stall) wait(closed <-chan struct{}, write bool) {
 	s.mu.Lock()
 	still := s.still
 	if still != nil && write {
-		s.held++
+		s.blocked++
 	}
-	moves := still == nil || s.held == 0
+	moves := still == nil || s.blocked == 0
 	s.mu.Unlock()
 	if moves {
 		return

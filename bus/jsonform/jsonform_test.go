@@ -124,7 +124,7 @@ func TestReply_EveryFieldHasJSON(t *testing.T) {
 
 // TestRead_AnswersInTheFormOfTheCall: the first byte decides, and a call that can't be read is refused in its form.
 func TestRead_AnswersInTheFormOfTheCall(t *testing.T) {
-	reply := bus.DatabaseReply{Code: bus.CodeBusy, Message: "later"}
+	reply := bus.DatabaseReply{Code: bus.CodeOverloaded, Message: "later"}
 	read := bus.Read{Ticket: "t", Keys: [][]byte{[]byte("a")}}
 	binary, err := bus.Encode(read)
 	if err != nil {

@@ -26,8 +26,8 @@ type EmissionState struct {
 	Waiting int `json:"waiting,omitempty"`
 	Parked  int `json:"parked,omitempty"`
 	Out     int `json:"out,omitempty"` // on their way now
-	// Held: nothing leaves until an operator has released what was there before a history was taken back.
-	Held bool `json:"held,omitempty"`
+	// Deferred: nothing leaves until an operator has released what was there before a history was taken back.
+	Deferred bool `json:"held,omitempty"`
 	// Failing is the target that has taken nothing of a lane for the longest time although something was sent, "" when there is none; Since
 	// when, and Why: the lane, and why its last answer was none.
 	Failing string    `json:"failing,omitempty"`

@@ -112,8 +112,8 @@ type TimerState struct {
 	Parked  int `json:"parked,omitempty"`
 	Running int `json:"running,omitempty"`
 	Failing int `json:"failing,omitempty"` // rest after a failure
-	// Held says why timers that may be due are not run; "" when none is held.
-	Held string `json:"held,omitempty"`
+	// Deferred says why timers that may be due are not run; "" when none is held.
+	Deferred string `json:"held,omitempty"`
 	// Late is by how much the timer was late that was started last.
 	Late time.Duration `json:"late_ns,omitempty"`
 	Runs uint64        `json:"runs,omitempty"`

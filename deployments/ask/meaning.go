@@ -42,7 +42,7 @@ func (f *Failure) ExitCode() int {
 	switch {
 	case errors.Is(f.Err, ErrQuestion):
 		return Usage
-	case errors.Is(f.Err, ErrTerminal), f.Err == nil && (f.Answer.Code == bus.CodeBusy || f.Answer.Code == bus.CodeNobody || f.Answer.Code == bus.CodeFull):
+	case errors.Is(f.Err, ErrTerminal), f.Err == nil && (f.Answer.Code == bus.CodeOverloaded || f.Answer.Code == bus.CodeNobody || f.Answer.Code == bus.CodeFull):
 		return Nobody
 	case f.Err != nil, f.Answer.Code == bus.CodeUnknown:
 		return Unknown
@@ -77,7 +77,7 @@ func (f *Failure) advice() string {
 		return "The id is too old to know whether it was done: look at the data, then decide."
 	case bus.CodeTooLarge:
 		return "It is too large. Nothing was done."
-	case bus.CodeBusy:
+	case bus.CodeOverloaded:
 		return "The pair is busy. Nothing was done: ask again in a moment."
 	case bus.CodeFault:
 		const fault = "A fault of the service: its log says which (hotpair dev shows it). Once it is fixed ask anew"

@@ -20,8 +20,8 @@ import (
 var (
 	// ErrUnfit says that something stands in the way; nothing was written.
 	ErrUnfit = errors.New("this machine can't join as it is; nothing was written")
-	// ErrBusy says that another join or leave is at work.
-	ErrBusy = errors.New("another hotpair join or leave is at work on this machine")
+	// ErrInProgress says that another join or leave is at work.
+	ErrInProgress = errors.New("another hotpair join or leave is at work on this machine")
 )
 
 // Joiner makes a machine a member. Everything that it needs is set before.
@@ -106,7 +106,7 @@ func (j Joiner) settings() string {
 }
 
 // Join checks everything, and makes the machine a member. Interrupted, it is called again with the same bundle. The error is ErrUnfit, with
-// what stands in the way in Joined, ErrBusy, or that of the disk or of the service manager.
+// what stands in the way in Joined, ErrInProgress, or that of the disk or of the service manager.
 func (j Joiner) Join(ctx context.Context, start bool) (Joined, error) {
 	done, who, err := j.look()
 	if err != nil {
@@ -122,7 +122,7 @@ func (j Joiner) Join(ctx context.Context, start bool) (Joined, error) {
 		return done, err
 	}
 	if !had.none() && (had.Bundle != bundle.Sum(j.Raw) || had.State == leaving) {
-		return done, ErrBusy
+		return done, ErrInProgress
 	}
 	if had.State != joined {
 		if had.Unit, err = j.write(who, had.Unit); err != nil {
@@ -235,7 +235,7 @@ func (p Place) lock(create bool) (release func(), err error) {
 		return nil, err
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(ErrBusy, f.Close())
+		return nil, errors.Join(ErrInProgress, f.Close())
 	}
 	return func() { _ = f.Close() }, nil // with the descriptor the lock goes
 }

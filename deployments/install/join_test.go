@@ -202,7 +202,7 @@ func TestJoin_TwoAtOnce(t *testing.T) {
 			_, second = inside.Join(t.Context(), true)
 		}
 	}
-	if _, err := j.Join(t.Context(), true); err != nil || !errors.Is(second, ErrBusy) {
+	if _, err := j.Join(t.Context(), true); err != nil || !errors.Is(second, ErrInProgress) {
 		t.Errorf("%v, %v", err, second)
 	}
 }

@@ -72,7 +72,7 @@ func (l Leaver) Look() (Left, error) {
 	return Left{Pair: m.identity().Pair, Name: m.Name, Address: m.Address, Data: p.on(p.Data), Deleted: l.DeleteData, Others: others(m)}, nil
 }
 
-// Leave stops the unit and removes what the join has written. Interrupted, it is called again. The error is ErrNoMember, ErrRuns, ErrBusy,
+// Leave stops the unit and removes what the join has written. Interrupted, it is called again. The error is ErrNoMember, ErrRuns, ErrInProgress,
 // or that of the disk or of the service manager.
 func (l Leaver) Leave(ctx context.Context) (Left, error) {
 	left, err := l.Look()

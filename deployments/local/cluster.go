@@ -72,13 +72,13 @@ type Cluster struct {
 	elsewhere config.Terminals // that the cluster does not run itself
 	terminals config.Terminals // all that the hosts are told of; from plan on
 
-	dir    *directory
-	ports  ports
-	groups map[string]*group
-	hosts  map[string]config.Host
-	busy   map[string]*sync.Mutex // one order at a time for each process tree
-	file   sync.Mutex             // one writer of cluster.json
-	ends   chan string            // names of groups whose leader has ended
+	dir      *directory
+	ports    ports
+	groups   map[string]*group
+	hosts    map[string]config.Host
+	ordering map[string]*sync.Mutex // one order at a time for each process tree
+	file     sync.Mutex             // one writer of cluster.json
+	ends     chan string            // names of groups whose leader has ended
 }
 
 // New checks options and environment. Nothing is touched until Run. Errors: ErrOption, config.ErrInvalid.
@@ -128,7 +128,7 @@ func New(o Options) (*Cluster, error) {
 	}
 	return &Cluster{
 		options: o, load: load, settings: settings, screen: &screen{to: o.Screen, json: o.JSON}, ready: make(chan struct{}),
-		groups: map[string]*group{}, hosts: map[string]config.Host{}, busy: map[string]*sync.Mutex{},
+		groups: map[string]*group{}, hosts: map[string]config.Host{}, ordering: map[string]*sync.Mutex{},
 		ends: make(chan string, 16), elsewhere: elsewhere,
 	}, nil
 }
@@ -254,7 +254,7 @@ func (c *Cluster) add(name string, env []string, args ...string) {
 	if name == HostA || name == HostB {
 		log = "host-" + log
 	}
-	c.busy[name] = &sync.Mutex{}
+	c.ordering[name] = &sync.Mutex{}
 	c.groups[name] = &group{name: name, command: command{
 		argv: append([]string{c.options.Binary}, args...), env: env, log: c.dir.join(log),
 	}}
@@ -300,7 +300,7 @@ func (c *Cluster) stopAll(ctx context.Context) error {
 	}
 	var failed []error
 	for _, name := range []string{load, first, second, terminals, Witness} {
-		c.busy[name].Lock() // and never given back: no order may start it again
+		c.ordering[name].Lock() // and never given back: no order may start it again
 		g := c.groups[name]
 		patience := stopPatience
 		if name == load {
@@ -370,7 +370,7 @@ func (c *Cluster) do(ctx context.Context, o Order) error {
 	if !validHost(o.Host) || g == nil {
 		return fmt.Errorf("%w: host %q: give %s", ErrOption, o.Host, strings.Join(OrderHosts(), ", "))
 	}
-	lock := c.busy[o.Host]
+	lock := c.ordering[o.Host]
 	if !lock.TryLock() {
 		return fmt.Errorf("%w: another order to %s is being carried out", ErrState, o.Host)
 	}

@@ -63,7 +63,7 @@ type Facts struct {
 	Clocks    clocks.Difference // between the wall clocks of the hosts; zero when it is not known
 	Built     time.Time         // when this program was; zero when it does not know
 	Wires     wires.Seen        // between the machines
-	Held      string            // why the host does nothing outward; "" for one that does what it is for
+	Hold      string            // why the host does nothing outward; "" for one that does what it is for
 	Issuing   string            // why this host can't issue certificates, or does not renew its own; "" when it does, or need not
 	Backups   *backups.Upkeep   // nil: none are to be made
 	Misused   []string          // terminals whose token was presented by another key than the one that has used it
@@ -90,8 +90,8 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 	v := f.View
 	list := map[string]string{}
 	add := func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) }
-	if f.Held != "" {
-		add(Restored, "%s", f.Held)
+	if f.Hold != "" {
+		add(Restored, "%s", f.Hold)
 	}
 	switch {
 	case v.MadeUp:
@@ -125,7 +125,7 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 	processCauses(f, lately, add)
 	terminalCauses(f, add)
 	if f.Updater != nil {
-		asideCauses(f.Updater, add)
+		divergentCauses(f.Updater, add)
 		diskCauses(f, lately, nearlyFull, add)
 		numberCauses(f, add)
 		commandCauses(f, add)
@@ -212,8 +212,8 @@ func timerCauses(t outbox.TimerState, add func(id, format string, a ...any)) {
 	if t.Parked > 0 {
 		add(TimersParked, "%s failed too often and %s parked: what they were set for is not done", plural(t.Parked, "timer", "timers"), map[bool]string{true: "is", false: "are"}[t.Parked == 1])
 	}
-	if t.Held != "" {
-		add(TimersHeld, "%s", t.Held)
+	if t.Deferred != "" {
+		add(TimersDeferred, "%s", t.Deferred)
 	}
 }
 
@@ -229,8 +229,8 @@ func emissionCauses(f Facts, add func(id, format string, a ...any)) {
 	if e.Parked > 0 {
 		add(EmissionsParked, "%s refused for good or too old, and %s parked: who was to be told is not", plural(e.Parked, "emission was", "emissions were"), map[bool]string{true: "is", false: "are"}[e.Parked == 1])
 	}
-	if e.Held {
-		add(EmissionsHeld, "a history was taken back, by force or by a restore: %s not sent until an operator says so, and nothing else either", plural(e.Waiting, "emission is", "emissions are"))
+	if e.Deferred {
+		add(EmissionsDeferred, "a history was taken back, by force or by a restore: %s not sent until an operator says so, and nothing else either", plural(e.Waiting, "emission is", "emissions are"))
 	}
 	if e.Failing != "" && f.Wall.Sub(e.Since) > failingLong {
 		add(TargetFailing, "target %s has taken nothing, or nothing of a lane, since %s UTC: %s", e.Failing, e.Since.UTC().Format(time.DateTime), e.Why)
@@ -283,11 +283,11 @@ func clockCauses(f Facts, add func(id, format string, a ...any)) {
 	}
 }
 
-// asideCauses tells of what was set aside and known to be committed: somebody was told that it is done. What nobody is known to have been
+// divergentCauses tells of what was kept as divergent and known to be committed: somebody was told that it is done. What nobody is known to have been
 // told of is no alarm: an event tells of it, and status shows it until an operator forgets it.
-func asideCauses(u *bus.UpdaterState, add func(id, format string, a ...any)) {
-	if u.AsideCommitted > 0 {
-		add(AsideCommitted, "%d of the %d updates that are set aside on this host had been committed: who sent them was told that they are done", u.AsideCommitted, u.Aside)
+func divergentCauses(u *bus.UpdaterState, add func(id, format string, a ...any)) {
+	if u.DivergentCommitted > 0 {
+		add(DivergentCommitted, "%d of the %d updates that are kept as divergent on this host had been committed: who sent them was told that they are done", u.DivergentCommitted, u.Divergent)
 	}
 }
 
@@ -342,8 +342,8 @@ func commandCauses(f Facts, add func(id, format string, a ...any)) {
 // numberCauses tells, as the host that serves, of terminals whose requests it can't number or keep answers for.
 func numberCauses(f Facts, add func(id, format string, a ...any)) {
 	u := f.Updater
-	if u.QueueHeld != "" {
-		add(QueueHeld, "%s, of which it has not said that it has them: what else is queued there waits", u.QueueHeld)
+	if u.QueueDeferred != "" {
+		add(QueueDeferred, "%s, of which it has not said that it has them: what else is queued there waits", u.QueueDeferred)
 	}
 	if r := u.Reused; r.Count > 0 && f.fresh(r.At) {
 		add(NumberReused, "%s refused that came under a number which another request had, the last one of terminal %s: the directory of its agent was set back or copied",

@@ -94,16 +94,16 @@ func TestDiskCauses_OfAStandby(t *testing.T) {
 // is no alarm.
 func TestFault_D4_OnlyWhatWasAcknowledgedIsAnAlarm(t *testing.T) {
 	for _, c := range []struct {
-		aside, committed int
-		want             string
+		divergent, committed int
+		want                 string
 	}{{0, 0, ""}, {3, 0, ""}, {3, 2, "2 of the 3 updates"}} {
 		list := map[string]string{}
-		asideCauses(&bus.UpdaterState{Aside: c.aside, AsideCommitted: c.committed}, func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) })
-		if !strings.Contains(list[AsideCommitted], c.want) || len(list) != min(1, len(c.want)) {
-			t.Errorf("%d aside, %d of them committed: %v", c.aside, c.committed, list)
+		divergentCauses(&bus.UpdaterState{Divergent: c.divergent, DivergentCommitted: c.committed}, func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) })
+		if !strings.Contains(list[DivergentCommitted], c.want) || len(list) != min(1, len(c.want)) {
+			t.Errorf("%d aside, %d of them committed: %v", c.divergent, c.committed, list)
 		}
 	}
-	if KindOf(AsideCommitted).Severity != bus.Critical {
+	if KindOf(DivergentCommitted).Severity != bus.Critical {
 		t.Error("it is not critical")
 	}
 }

@@ -27,7 +27,7 @@ var causes = map[string]func(n int) Facts{
 		v.Peer = role.PeerView{Member: role.Member{Host: "b"}, Role: role.Active, Serving: true, Epoch: 8}
 		return Facts{View: v}
 	},
-	Restored: func(int) Facts { return Facts{Held: "a was restored from a backup"} },
+	Restored: func(int) Facts { return Facts{Hold: "a was restored from a backup"} },
 	OtherPair: func(int) Facts {
 		return Facts{View: role.View{Foreign: "the witness keeps the record of another pair"}}
 	},
@@ -37,7 +37,7 @@ var causes = map[string]func(n int) Facts{
 	EpochAhead: func(int) Facts {
 		return Facts{View: role.View{Role: role.Standby, Known: 7}, Terminals: &bus.TerminalState{HighestEpoch: 9}}
 	},
-	AsideCommitted: func(int) Facts { return Facts{Updater: &bus.UpdaterState{Aside: 3, AsideCommitted: 1}} },
+	DivergentCommitted: func(int) Facts { return Facts{Updater: &bus.UpdaterState{Divergent: 3, DivergentCommitted: 1}} },
 	ProcessFailed: func(int) Facts {
 		return Facts{Processes: []ProcessFacts{{Name: "business.kv", GaveUp: true, Last: "exit 1"}}}
 	},
@@ -85,16 +85,16 @@ var causes = map[string]func(n int) Facts{
 	EmissionsParked: func(int) Facts {
 		return Facts{View: paired(), Terminals: &bus.TerminalState{}, Emissions: outbox.EmissionState{Waiting: 3, Parked: 1}}
 	},
-	EmissionsHeld: func(int) Facts {
-		return Facts{View: paired(), Terminals: &bus.TerminalState{}, Emissions: outbox.EmissionState{Waiting: 3, Held: true}}
+	EmissionsDeferred: func(int) Facts {
+		return Facts{View: paired(), Terminals: &bus.TerminalState{}, Emissions: outbox.EmissionState{Waiting: 3, Deferred: true}}
 	},
 	TargetFailing: func(int) Facts {
 		now := time.Now()
 		return Facts{View: paired(), Wall: now, Terminals: &bus.TerminalState{}, Emissions: outbox.EmissionState{Failing: "billing", Since: now.Add(-time.Hour), Why: "it answered 503"}}
 	},
 	CourierDown: func(int) Facts { return Facts{View: paired(), Terminals: &bus.TerminalState{}, NoCourier: true} },
-	QueueHeld: func(int) Facts {
-		return Facts{Updater: &bus.UpdaterState{QueueHeld: "17 MiB of answers are kept for the queue of terminal t1"}}
+	QueueDeferred: func(int) Facts {
+		return Facts{Updater: &bus.UpdaterState{QueueDeferred: "17 MiB of answers are kept for the queue of terminal t1"}}
 	},
 	NumberReused: func(int) Facts {
 		return Facts{Updater: &bus.UpdaterState{Reused: bus.NumbersReused{Count: 2, Terminal: "t1", At: time.Now().Add(-time.Minute)}}}
@@ -108,8 +108,8 @@ var causes = map[string]func(n int) Facts{
 	CommandsLate: func(int) Facts {
 		return Facts{Updater: &bus.UpdaterState{Commands: bus.CommandsUnsettled{Late: 2, LateAt: time.Now(), LastLate: "gate.open of terminal t1"}}}
 	},
-	TimersHeld: func(int) Facts {
-		return Facts{View: paired(), Terminals: &bus.TerminalState{Timers: outbox.TimerState{Kept: 3, Held: "no clock is believed"}}}
+	TimersDeferred: func(int) Facts {
+		return Facts{View: paired(), Terminals: &bus.TerminalState{Timers: outbox.TimerState{Kept: 3, Deferred: "no clock is believed"}}}
 	},
 	BackupFailed: func(int) Facts {
 		return Facts{Backups: &backups.Upkeep{Failed: &backups.Failure{Tries: 1, Why: "/backup is not there"}}}
@@ -159,18 +159,18 @@ var made = map[string]string{
 	NoWitness: "TestFault_B12_CausesRaiseTheirAlarms", SoloTooLong: "TestFault_B12_CausesRaiseTheirAlarms", WitnessReplaced: "TestFault_B12_CausesRaiseTheirAlarms",
 	PeerRefuses: "TestFault_B12_CausesRaiseTheirAlarms", RestartStorm: "TestFault_B12_CausesRaiseTheirAlarms", FewerTerminals: "TestFault_B12_CausesRaiseTheirAlarms",
 	PairTimeAhead: "TestFault_B12_CausesRaiseTheirAlarms", ClocksApart: "TestFault_B12_CausesRaiseTheirAlarms", ProcessFailed: "TestFault_B12_CausesRaiseTheirAlarms",
-	EpochAhead: "TestFault_B12_CausesRaiseTheirAlarms", AsideCommitted: "TestFault_B12_CausesRaiseTheirAlarms", EventsUnsaved: "TestFault_B12_CausesRaiseTheirAlarms",
+	EpochAhead: "TestFault_B12_CausesRaiseTheirAlarms", DivergentCommitted: "TestFault_B12_CausesRaiseTheirAlarms", EventsUnsaved: "TestFault_B12_CausesRaiseTheirAlarms",
 	OtherPair: "TestFault_B12_CausesRaiseTheirAlarms", RecordLost: "TestFault_B12_CausesRaiseTheirAlarms", TwoActives: "TestFault_B12_CausesRaiseTheirAlarms",
 	DiskUnfit: "TestFault_B12_CausesRaiseTheirAlarms", DiskNearlyFull: "TestFault_B12_CausesRaiseTheirAlarms", ClockWrong: "TestFault_B12_CausesRaiseTheirAlarms",
 	SlowDisk: "TestFault_B12_SlowDisksAreAlarmed", Unattached: "TestFault_B12_SlowDisksAreAlarmed", Restored: "TestFault_A14_RestoredCopy",
 	CertificateEnding: "TestCertificates_OfWholeProcesses", CertificateDue: "TestCertificates_OfWholeProcesses", CertificateUnusable: "TestCertificates_OfWholeProcesses",
 	PeerCertificate: "TestCertificates_OfWholeProcesses", TrailIncomplete: "TestFault_B12_CausesRaiseTheirAlarms", LoginsRefused: "TestFault_B12_CausesRaiseTheirAlarms",
 	BackupsOld: "TestBackups_OfAPairByItself", BackupFailed: "TestBackups_OfAPairByItself", TokenMisused: "TestEnrolment_OfALab", IssuingKey: "TestEnrolment_OfALab",
-	EmissionsParked: "TestEmissions_ParkedUntilAnOperatorSaysSo", EmissionsHeld: "TestEmissions_HeldAfterAForcedPromotion",
+	EmissionsParked: "TestEmissions_ParkedUntilAnOperatorSaysSo", EmissionsDeferred: "TestEmissions_HeldAfterAForcedPromotion",
 	TargetFailing: "TestEmissions_OfATargetThatFails", CourierDown: "TestEmissions_WithoutACourier",
 	TerminalTwice: "TestGate_OpensOnceOrSomebodyIsTold", CommandsUnknown: "TestGate_OpensOnceOrSomebodyIsTold", CommandsLate: "TestGate_OpensOnceOrSomebodyIsTold",
-	QueueHeld: "TestQueue_ItsAnswersAreBoundedAndNeverDropped", NumberReused: "TestQueue_ANumberUsedTwiceIsRefused",
-	TimersParked: "TestTimers_ParkedUntilAnOperatorSaysSo", TimersHeld: "TestTimers_HeldWhileClocksAreInDoubt",
+	QueueDeferred: "TestQueue_ItsAnswersAreBoundedAndNeverDropped", NumberReused: "TestQueue_ANumberUsedTwiceIsRefused",
+	TimersParked: "TestTimers_ParkedUntilAnOperatorSaysSo", TimersDeferred: "TestTimers_HeldWhileClocksAreInDoubt",
 }
 
 // shownBelow are the alarms whose cause a test of whole hosts can't make, with why, and the test that shows their facts where they are

@@ -9,50 +9,50 @@ import (
 
 // Ids of alarms. They are stable: hooks, rules and the operations guide name them.
 const (
-	UpdatesLost     = "updates-lost"
-	TwoActives      = "two-actives"
-	Restored        = "restored"
-	OtherPair       = "other-pair"
-	PeerRefuses     = "peer-refuses"
-	EpochAhead      = "epoch-ahead"
-	VerifyMismatch  = "verify-mismatch"
-	AsideCommitted  = "committed-aside"
-	SettingsDiffer  = "settings-differ"
-	FewerTerminals  = "fewer-terminals"
-	Unattached      = "terminals-unattached"
-	ProcessFailed   = "process-failed"
-	DiskNearlyFull  = "disk-nearly-full"
-	DiskUnfit       = "disk-unfit"
-	RestartStorm    = "restart-storm"
-	NoWitness       = "no-witness"
-	WitnessReplaced = "witness-replaced"
-	RecordLost      = "record-lost"
-	SoloTooLong     = "solo-too-long"
-	SlowDisk        = "fsync-slow"
-	AuditUnfinished = "audit-unfinished"
-	Paused          = "paused"
-	PauseEnding     = "pause-ending"
-	EventsUnsaved   = "events-unsaved"
-	ClocksApart     = "clocks-apart"
-	ClockWrong      = "clock-wrong"
-	PairTimeAhead   = "pair-time-ahead"
-	TrailIncomplete = "trail-incomplete"
-	LoginsRefused   = "logins-refused"
-	BackupsOld      = "backups-old"
-	BackupFailed    = "backup-failed"
-	TimersParked    = "timers-parked"
-	TimersHeld      = "timers-held"
-	QueueHeld       = "queue-answers-held"
-	NumberReused    = "number-reused"
-	TerminalTwice   = "terminal-twice"
-	CommandsUnknown = "commands-unknown"
-	CommandsLate    = "commands-late"
-	NoticesRefused  = "notices-refused"
-	NoticesMissed   = "notices-missed"
-	EmissionsParked = "emissions-parked"
-	EmissionsHeld   = "emissions-held"
-	TargetFailing   = "target-failing"
-	CourierDown     = "courier-down"
+	UpdatesLost        = "updates-lost"
+	TwoActives         = "two-actives"
+	Restored           = "restored"
+	OtherPair          = "other-pair"
+	PeerRefuses        = "peer-refuses"
+	EpochAhead         = "epoch-ahead"
+	VerifyMismatch     = "verify-mismatch"
+	DivergentCommitted = "committed-aside"
+	SettingsDiffer     = "settings-differ"
+	FewerTerminals     = "fewer-terminals"
+	Unattached         = "terminals-unattached"
+	ProcessFailed      = "process-failed"
+	DiskNearlyFull     = "disk-nearly-full"
+	DiskUnfit          = "disk-unfit"
+	RestartStorm       = "restart-storm"
+	NoWitness          = "no-witness"
+	WitnessReplaced    = "witness-replaced"
+	RecordLost         = "record-lost"
+	SoloTooLong        = "solo-too-long"
+	SlowDisk           = "fsync-slow"
+	AuditUnfinished    = "audit-unfinished"
+	Paused             = "paused"
+	PauseEnding        = "pause-ending"
+	EventsUnsaved      = "events-unsaved"
+	ClocksApart        = "clocks-apart"
+	ClockWrong         = "clock-wrong"
+	PairTimeAhead      = "pair-time-ahead"
+	TrailIncomplete    = "trail-incomplete"
+	LoginsRefused      = "logins-refused"
+	BackupsOld         = "backups-old"
+	BackupFailed       = "backup-failed"
+	TimersParked       = "timers-parked"
+	TimersDeferred     = "timers-held"
+	QueueDeferred      = "queue-answers-held"
+	NumberReused       = "number-reused"
+	TerminalTwice      = "terminal-twice"
+	CommandsUnknown    = "commands-unknown"
+	CommandsLate       = "commands-late"
+	NoticesRefused     = "notices-refused"
+	NoticesMissed      = "notices-missed"
+	EmissionsParked    = "emissions-parked"
+	EmissionsDeferred  = "emissions-held"
+	TargetFailing      = "target-failing"
+	CourierDown        = "courier-down"
 
 	CertificateEnding   = "certificate-ending"
 	CertificateDue      = "certificate-due"
@@ -100,7 +100,7 @@ func Table() []Kind {
 			Remedy: "Two pairs share a terminal, or this host came back with old data: keep it from serving until that is clear."},
 		{ID: VerifyMismatch, Severity: bus.Critical,
 			Remedy: "hotpair verify names the keys; hotpair verify --repair makes the standby's equal to the active's."},
-		{ID: AsideCommitted, Severity: bus.Critical, Calm: 5 * time.Second,
+		{ID: DivergentCommitted, Severity: bus.Critical, Calm: 5 * time.Second,
 			Remedy: "hotpair history diverged shows them; repeat what is missing, because somebody was told that it is done, then hotpair history diverged --forget."},
 		{ID: ProcessFailed, Severity: bus.Critical, Calm: 10 * time.Second,
 			Remedy: "The host's log says why it ends; it is tried again and again meanwhile."},
@@ -152,9 +152,9 @@ func Table() []Kind {
 			Remedy: "hotpair notices --waiting says for which terminals something waits, and the log of terminal-if why; look at the disk of such a terminal."},
 		{ID: NoticesMissed, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
 			Remedy: "The log of terminal-if says which terminals; their applications were told, and ask the service for what they need."},
-		{ID: TimersHeld, Severity: bus.Warning, After: 5 * time.Second, Calm: 5 * time.Second,
+		{ID: TimersDeferred, Severity: bus.Warning, After: 5 * time.Second, Calm: 5 * time.Second,
 			Remedy: "Start the other host, and set the clocks of both right (hotpair doctor shows them): what is held runs when they agree. One that can't be read: hotpair verify; what neither host can read goes by hotpair timers drop SERVICE KEY."},
-		{ID: QueueHeld, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
+		{ID: QueueDeferred, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
 			Remedy: "Have done what stands first in the queue of that terminal: GET /v1/status there says since when it waits, mostly for a service that is not there or says to try again. Nothing is lost, and requests that are not queued go on."},
 		{ID: NumberReused, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
 			Remedy: "Find out whether a copy of that terminal runs, and end that one. Then empty HOTPAIR_DATA of the terminal's agent while that does not run (what is queued there is in queue.db): it gets numbers that nobody has."},
@@ -166,7 +166,7 @@ func Table() []Kind {
 			Remedy: "See whether the application that carries such commands out runs at that terminal, and whether the terminal is reached (hotpair terminals). What was too late is not carried out: if it still matters, have the service tell it anew."},
 		{ID: EmissionsParked, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
 			Remedy: "hotpair emissions says which, and what the target answered; fix that, then hotpair emissions release TARGET/LANE, or hotpair emissions drop TARGET/LANE."},
-		{ID: EmissionsHeld, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
+		{ID: EmissionsDeferred, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
 			Remedy: "hotpair emissions --waiting says what waits; find out what the targets have of it, drop what must not leave, then hotpair emissions release --held."},
 		{ID: TargetFailing, Severity: bus.Warning, After: time.Second, Calm: 2 * time.Second,
 			Remedy: "Fix the target that the text names, or set it right: hotpair targets set NAME … tries at once. By itself it is tried every five minutes, or as the target asks, an hour at most; nothing is lost meanwhile."},

@@ -33,7 +33,7 @@ func TestHeld_Value(t *testing.T) {
 		`{"revision":4,"record":"e30="}`:                               ErrDamaged,
 		`{"revision":4,"record":{"format":1,"version":5,"version":6}}`: ErrDamaged,
 	} {
-		var held Held
+		var held Stored
 		if err := json.Unmarshal([]byte(text), &held); err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +57,7 @@ func FuzzDecode(f *testing.F) {
 				}
 			}
 		}
-		if v, err := (Held{Revision: 3, Record: data}).Value(); err == nil && (v.Empty != (len(data) == 0) || v.Revision != 3) {
+		if v, err := (Stored{Revision: 3, Record: data}).Value(); err == nil && (v.Empty != (len(data) == 0) || v.Revision != 3) {
 			t.Errorf("%q gives %+v", data, v)
 		}
 	})

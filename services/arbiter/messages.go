@@ -24,7 +24,7 @@ var (
 	// CallHello asks who answers.
 	CallHello = bus.Call[struct{}, Hello]("witness.hello")
 	// CallRead asks for what the register holds, from the store and not from a copy.
-	CallRead = bus.Call[struct{}, Held]("witness.read")
+	CallRead = bus.Call[struct{}, Stored]("witness.read")
 	// CallWrite asks for one compare-and-set. Errors: ErrConflict, record.ErrImpossible; after any other the outcome is unknown.
 	CallWrite = bus.Call[Change, Written]("witness.write")
 	// CallKeys asks for the list of keys that the witness lets in, when it has certificates.
@@ -48,14 +48,14 @@ type Hello struct {
 // NewHello is the Hello of a witness with this identity.
 func NewHello(id string) Hello { return Hello{Levels: level.Own(), WitnessID: id} }
 
-// Held is what the register holds.
-type Held struct {
+// Stored is what the register holds.
+type Stored struct {
 	Revision uint64          `json:"revision"`         // 0 in a register that was never written
 	Record   json.RawMessage `json:"record,omitempty"` // as Encode wrote it; nothing when there is none
 }
 
 // Value reads what is held, all but the witness's identity. The error is ErrDamaged.
-func (h Held) Value() (Value, error) {
+func (h Stored) Value() (Value, error) {
 	if len(h.Record) == 0 {
 		return Value{Revision: h.Revision, Empty: true}, nil
 	}

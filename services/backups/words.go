@@ -12,8 +12,8 @@ import (
 // Key is where the Record stands in the pair's own key space.
 const Key = "backups"
 
-// ErrBusy says that a host makes a backup already, or that the place of the one before still holds it.
-var ErrBusy = fault.New("backup-busy", "a backup is being made already")
+// ErrInProgress says that a host makes a backup already, or that the place of the one before still holds it.
+var ErrInProgress = fault.New("backup-busy", "a backup is being made already")
 
 // What is asked of the process that makes a host's backups, and of the updater, which keeps what is known of them.
 var (
@@ -132,7 +132,7 @@ type Ordered struct {
 
 // Claim says whether a host makes one.
 type Claim struct {
-	Busy bool `json:"busy"`
+	InProgress bool `json:"busy"`
 }
 
 // Upkeep is how it stands with the pair's backups, as one host knows it.

@@ -47,7 +47,7 @@ func TestFault_A13_RequestsOfAProcessAreBounded(t *testing.T) {
 			}
 			businesstest.Await(t, "all are taken", func() bool { return running.Load() == int64(c.fit) })
 			ask()
-			if r := <-answers; r.Code != bus.CodeBusy {
+			if r := <-answers; r.Code != bus.CodeOverloaded {
 				t.Errorf("one more: %+v", r)
 			}
 			close(open)

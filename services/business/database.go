@@ -112,7 +112,7 @@ func (d *database) call(ctx context.Context, q bus.DatabaseCall) (bus.DatabaseRe
 	switch {
 	case err == nil:
 		return reply, nil
-	case errors.Is(err, bus.ErrNobody), errors.Is(err, batch.ErrBusy):
+	case errors.Is(err, bus.ErrNobody), errors.Is(err, batch.ErrOverloaded):
 		return reply, errAway
 	case ctx.Err() != nil:
 		return reply, context.Cause(ctx)

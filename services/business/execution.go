@@ -93,10 +93,10 @@ func (e *execution) serve(ctx context.Context) bus.Reply {
 			e.conflicts++
 			e.counts.conflicts.Add(1)
 			if e.conflicts >= maxRuns {
-				fixed = failed(&Error{Code: bus.CodeBusy, Message: "too many other requests change the same keys; this one was not executed"})
+				fixed = failed(&Error{Code: bus.CodeOverloaded, Message: "too many other requests change the same keys; this one was not executed"})
 				continue
 			}
-			err = e.giveWay(ctx)
+			err = e.yield(ctx)
 		case errors.Is(err, errTermOver):
 			return e.unserved(bus.CodeNobody, "this host is no longer active; the request was not executed")
 		case errors.Is(err, errDoubt) && unnamed(e.request):
@@ -281,7 +281,7 @@ func (e *execution) ask(ctx context.Context, call bus.DatabaseCall) (bus.Databas
 			}
 		}
 		return reply, errMoved
-	case bus.CodeBusy:
+	case bus.CodeOverloaded:
 		return reply, errAway
 	case bus.CodeNobody:
 		// The updater of this term may only be on its way back, but an older term does not come back.

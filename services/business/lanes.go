@@ -16,8 +16,8 @@ import (
 //
 // Nobody waits while holding a lane, and several are taken in the order of their keys, so there is no deadlock.
 type lanes struct {
-	mu   sync.Mutex
-	held map[string]*lane
+	mu    sync.Mutex
+	lanes map[string]*lane
 }
 
 // lane exists while somebody holds it.
@@ -25,22 +25,22 @@ type lane struct {
 	waiting []chan struct{}
 }
 
-func newLanes() *lanes { return &lanes{held: map[string]*lane{}} }
+func newLanes() *lanes { return &lanes{lanes: map[string]*lane{}} }
 
 // contended gives those of the keys that somebody holds.
 func (l *lanes) contended(keys []string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.held) == 0 {
+	if len(l.lanes) == 0 {
 		return nil
 	}
-	var busy []string
+	var taken []string
 	for _, key := range keys {
-		if l.held[key] != nil {
-			busy = append(busy, key)
+		if l.lanes[key] != nil {
+			taken = append(taken, key)
 		}
 	}
-	return busy
+	return taken
 }
 
 // enter waits for each key's turn. The keys entered are returned, in any case, and must be left; the error is ctx's
@@ -59,9 +59,9 @@ func (l *lanes) enter(ctx context.Context, keys []string) ([]string, error) {
 
 func (l *lanes) enterOne(ctx context.Context, key string) error {
 	l.mu.Lock()
-	one := l.held[key]
+	one := l.lanes[key]
 	if one == nil {
-		l.held[key] = &lane{}
+		l.lanes[key] = &lane{}
 		l.mu.Unlock()
 		return nil
 	}
@@ -90,9 +90,9 @@ func (l *lanes) leave(keys []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, key := range keys {
-		one := l.held[key]
+		one := l.lanes[key]
 		if len(one.waiting) == 0 {
-			delete(l.held, key)
+			delete(l.lanes, key)
 			continue
 		}
 		close(one.waiting[0])

@@ -39,8 +39,8 @@ func TestLanes_AreEnteredInOrderOfArrival(t *testing.T) {
 	if !slices.Equal(order, []int{0, 1, 2}) {
 		t.Errorf("order %v", order)
 	}
-	if len(l.held) != 0 {
-		t.Errorf("left behind: %v", l.held)
+	if len(l.lanes) != 0 {
+		t.Errorf("left behind: %v", l.lanes)
 	}
 }
 
@@ -48,10 +48,10 @@ func TestLanes_AreEnteredInOrderOfArrival(t *testing.T) {
 func (l *lanes) waiting(key string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.held[key] == nil {
+	if l.lanes[key] == nil {
 		return 0
 	}
-	return len(l.held[key].waiting)
+	return len(l.lanes[key].waiting)
 }
 
 func TestLanes_GivesUpWithItsContext(t *testing.T) {
@@ -66,8 +66,8 @@ func TestLanes_GivesUpWithItsContext(t *testing.T) {
 	}
 	l.leave(entered)
 	l.leave(held)
-	if len(l.held) != 0 {
-		t.Errorf("left behind: %v", l.held)
+	if len(l.lanes) != 0 {
+		t.Errorf("left behind: %v", l.lanes)
 	}
 }
 
@@ -97,8 +97,8 @@ func TestLanes_ManyAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if len(l.held) != 0 {
-		t.Errorf("left behind: %v", l.held)
+	if len(l.lanes) != 0 {
+		t.Errorf("left behind: %v", l.lanes)
 	}
 }
 

@@ -102,7 +102,7 @@ func (p program) run(ctx context.Context) int {
 		fmt.Fprintf(p.stderr, "%s: %v\n", names(p.services), err)
 		return launch.Usage
 	case !p.started():
-		fmt.Fprintf(p.stderr, "%s: %v, and nobody has said where it is to work (HOTPAIR_BUS_URL).\n\n%s", names(p.services), ErrByHand, p.ways())
+		fmt.Fprintf(p.stderr, "%s: %v, and nobody has said where it is to work (HOTPAIR_BUS_URL).\n\n%s", names(p.services), ErrByHand, p.usage())
 		return launch.Usage
 	default:
 		err = Launch(ctx, p.stderr, p.services, nil)
@@ -162,11 +162,11 @@ func (p program) help() string {
 		}
 		b.WriteString("\n")
 	}
-	return b.String() + p.ways()
+	return b.String() + p.usage()
 }
 
 // ways says how this program is started.
-func (p program) ways() string {
+func (p program) usage() string {
 	path, err := os.Executable()
 	if err != nil {
 		path = "/path/to/" + p.services[0].Name

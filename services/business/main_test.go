@@ -37,8 +37,8 @@ func TestMain(m *testing.M) {
 func TestMain_ByHand(t *testing.T) {
 	const nowhere = "nats://127.0.0.1:1"
 	copied := config.Business{
-		Bus:  config.Bus{BusURL: nowhere, BusUser: "business.shop", BusPassword: "x", BusInbox: "x"},
-		Ways: config.Ways{RequestsURL: nowhere, DatabaseURL: nowhere}, Name: config.Name{Host: "a"}, Pace: config.Pace{Lease: time.Second},
+		Bus:    config.Bus{BusURL: nowhere, BusUser: "business.shop", BusPassword: "x", BusInbox: "x"},
+		Routes: config.Routes{RequestsURL: nowhere, DatabaseURL: nowhere}, Name: config.Name{Host: "a"}, Pace: config.Pace{Lease: time.Second},
 	}
 	for _, c := range []struct {
 		as      string

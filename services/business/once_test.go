@@ -172,13 +172,13 @@ func TestConflict_EndsAfterBoundedRuns(t *testing.T) {
 		}},
 	}})
 	q := businesstest.Numbered(1, "never", "try", "")
-	expect(t, host.Call(q), bus.CodeBusy, "not executed")
+	expect(t, host.Call(q), bus.CodeOverloaded, "not executed")
 	if _, recorded := host.Database.Recorded(q.ID); recorded || runs.Load() > 20 {
 		t.Errorf("recorded %v after %d runs", recorded, runs.Load())
 	}
 	// After that nothing else may ever be answered to a repetition.
 	reply := host.Call(again(q, 2))
-	expect(t, reply, bus.CodeBusy, "not executed")
+	expect(t, reply, bus.CodeOverloaded, "not executed")
 	same(t, host.Call(again(q, 3)), reply)
 }
 
@@ -395,7 +395,7 @@ func TestBusyUpdater_IsWaitedFor(t *testing.T) {
 	host := businesstest.NewHost(t)
 	host.Run((&counter{}).service())
 	host.Caller("counter")
-	host.Database.Refuse(bus.CodeBusy)
+	host.Database.Refuse(bus.CodeOverloaded)
 	reply := make(chan bus.Reply, 1)
 	go func() { reply <- host.Call(addOne(1)) }()
 	select {

@@ -27,7 +27,7 @@ func TestRun_BeatsWaitBehindNoTraffic(t *testing.T) {
 	for range cap(answered) {
 		host.Caller("kv").Go(businesstest.Request("kv", "get", `{"key":"a"}`), func(_ bus.Reply, err error) { answered <- err })
 	}
-	businesstest.Await(t, "something stands before the bus", func() bool { return stall.Held() > 0 })
+	businesstest.Await(t, "something stands before the bus", func() bool { return stall.Blocked() > 0 })
 	beats := make(chan *nats.Msg, 64)
 	if _, err := host.Main.ChanSubscribe(bus.HeartbeatSubject(bus.ProcessBusiness+".kv"), beats); err != nil {
 		t.Fatal(err)

@@ -74,7 +74,7 @@ func (r *requests) take(ctx context.Context, q bus.Request, answer func(bus.Repl
 	number, bytes := r.inFlight.Add(1), r.bytes.Add(int64(len(q.Body)))
 	if number > maxRequests || bytes > maxBytes || r.backlog() > maxBacklog {
 		r.leave(q)
-		answer(notNow(op, q, bus.CodeBusy, "too many requests at once; this one was not executed"))
+		answer(notNow(op, q, bus.CodeOverloaded, "too many requests at once; this one was not executed"))
 		return
 	}
 	r.noteEpoch(q.Epoch)

@@ -88,7 +88,7 @@ func RunOn(ctx context.Context, cfg config.Business, service Service, log *slog.
 		}
 	})
 	group.Go(func() error {
-		at := place{config: to, ways: cfg.Ways, main: control}
+		at := place{config: to, routes: cfg.Routes, main: control}
 		return at.serve(ctx, working, stopWork, service, log, func() {
 			ready.Store(true)
 			heart.Now()
@@ -100,7 +100,7 @@ func RunOn(ctx context.Context, cfg config.Business, service Service, log *slog.
 // place is where a business process works.
 type place struct {
 	config bus.ConnConfig
-	ways   config.Ways
+	routes config.Routes
 	main   *bus.Conn
 }
 
@@ -136,12 +136,12 @@ func reach(ctx context.Context, c bus.ConnConfig) (*bus.Conn, error) {
 
 // serve takes requests until ctx ends, and waits for those in flight. working is their context.
 func (p place) serve(ctx, working context.Context, stopWork context.CancelCauseFunc, service Service, log *slog.Logger, ready func()) error {
-	db, err := openDatabase(ctx, p.at(p.ways.DatabaseURL), service.Name)
+	db, err := openDatabase(ctx, p.at(p.routes.DatabaseURL), service.Name)
 	if err != nil {
 		return ended(ctx, err)
 	}
 	defer db.close()
-	conn, err := reach(ctx, p.at(p.ways.RequestsURL))
+	conn, err := reach(ctx, p.at(p.routes.RequestsURL))
 	if err != nil {
 		return ended(ctx, err)
 	}

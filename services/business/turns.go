@@ -67,12 +67,12 @@ func (e *execution) queue(ctx context.Context, keys []string) error {
 	if e.op.ReadOnly || e.holds == everyone || len(e.entered) > 0 {
 		return nil // nothing to fight for, nobody to fight with, or in line already
 	}
-	busy := e.lanes.contended(keys)
-	if len(busy) == 0 {
+	taken := e.lanes.contended(keys)
+	if len(taken) == 0 {
 		return nil
 	}
 	e.passOut() // nobody waits for a lane inside the gate
-	if err := e.enter(ctx, busy); err != nil {
+	if err := e.enter(ctx, taken); err != nil {
 		return err
 	}
 	return e.passIn(ctx)
@@ -86,8 +86,8 @@ func (e *execution) enter(ctx context.Context, keys []string) error {
 	return context.Cause(ctx)
 }
 
-// giveWay is what a run that lost does before the next one.
-func (e *execution) giveWay(ctx context.Context) error {
+// yield is what a run that lost does before the next one.
+func (e *execution) yield(ctx context.Context) error {
 	wanted := append(slices.Clone(e.entered), e.lost...)
 	e.lost = e.lost[:0]
 	e.lanes.leave(e.entered)

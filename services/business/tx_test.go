@@ -232,7 +232,7 @@ func TestTx_ScanOfVeryMuch(t *testing.T) {
 	for ; fill.Load() < keys; fill.Add(4000) {
 		expect(t, host.Call(request("fill")), 0, "{}")
 	}
-	expect(t, host.Call(request("scan")), bus.CodeBusy, "not executed")
+	expect(t, host.Call(request("scan")), bus.CodeOverloaded, "not executed")
 	expect(t, host.Call(request("kept")), 0, fmt.Sprint(fill.Load()))
 	expect(t, host.Call(request("count")), bus.CodeTooLarge, "scan less for one update")
 }

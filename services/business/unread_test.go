@@ -18,7 +18,7 @@ import (
 // TestFault_A13_UnreadAnswersOfAProcessAreBounded: no test had come to how much a business process keeps of answers that nobody reads. Beyond it a
 // request is busy at once, and once they are read the next one is served.
 func TestFault_A13_UnreadAnswersOfAProcessAreBounded(t *testing.T) {
-	free := make(bustest.Held)
+	free := make(bustest.Blocked)
 	answers := batch.NewAnswerer(free, func(r bus.Reply) int { return len(r.Body) }, func(_ bus.Request, _ string, answer func(bus.Reply)) {
 		answer(bus.Reply{Body: make([]byte, 1<<20)})
 	}, nil)
@@ -39,8 +39,8 @@ func TestFault_A13_UnreadAnswersOfAProcessAreBounded(t *testing.T) {
 		answers.Take(&nats.Msg{Reply: "asker.1", Data: one})
 	}
 	answers.Take(&nats.Msg{Reply: "asker.1", Data: one})
-	if code := ask(); code != bus.CodeBusy {
-		t.Errorf("with more than %d MiB of answers unread: %d, want %d", maxBacklog>>20, code, bus.CodeBusy)
+	if code := ask(); code != bus.CodeOverloaded {
+		t.Errorf("with more than %d MiB of answers unread: %d, want %d", maxBacklog>>20, code, bus.CodeOverloaded)
 	}
 	close(free)
 	processtest.Await(t, "all is read", func() bool { return answers.Backlog() == 0 })

@@ -39,8 +39,8 @@ type Difference struct {
 
 // Compare takes when a question left, the clocks as its answer came, and what the other host's wall clock said in it.
 func Compare(sent time.Duration, answered Reading, other int64) Difference {
-	way := max(0, answered.Boot-sent)
-	return Difference{Own: answered, Other: time.Duration(minus(minus(other, answered.Wall), -int64(way/2))), Error: way / 2}
+	trip := max(0, answered.Boot-sent)
+	return Difference{Own: answered, Other: time.Duration(minus(minus(other, answered.Wall), -int64(trip/2))), Error: trip / 2}
 }
 
 // minus subtracts what others say without ever turning round.

@@ -9,7 +9,7 @@ import (
 func TestCompare_CountsHalfOfTheWay(t *testing.T) {
 	own := Reading{Boot: 100 * time.Second, Wall: int64(5000 * time.Second)}
 	for what, c := range map[string]struct {
-		way           time.Duration
+		trip          time.Duration
 		other         int64
 		want, within  time.Duration
 		agree, differ bool
@@ -23,7 +23,7 @@ func TestCompare_CountsHalfOfTheWay(t *testing.T) {
 		"nothing a clock can say": {0, math.MinInt64, math.MinInt64, 0, false, true},
 		"nor this":                {0, math.MaxInt64, time.Duration(math.MaxInt64 - own.Wall), 0, false, true},
 	} {
-		d := Compare(own.Boot-c.way, own, c.other)
+		d := Compare(own.Boot-c.trip, own, c.other)
 		if d.Other != c.want || d.Error != c.within || d.Agree() != c.agree || d.Differ() != c.differ {
 			t.Errorf("%s: %+v, agree %v, differ %v", what, d, d.Agree(), d.Differ())
 		}

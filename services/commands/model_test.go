@@ -243,7 +243,7 @@ func (w world) ofPair(l laws, b bounds, do func(string, func(*world))) {
 	}
 }
 
-func explore(l laws, b bounds) (states int, way []string) {
+func explore(l laws, b bounds) (states int, path []string) {
 	start := world{inSync: true, agents: [2]agent{{on: true, dir: 1}, {}}, dirs: 1}
 	start.hosts = [2]kept{{there: true}, {there: true}}
 	return modeltest.Explore(start, modeltest.Same, func(w world, visit modeltest.Visit[world]) { w.next(l, b, visit) }, func(world) string { return "" })
@@ -251,10 +251,10 @@ func explore(l laws, b bounds) (states int, way []string) {
 
 func TestModel_TheGateOpensOnce(t *testing.T) {
 	for _, b := range []bounds{{kills: 1, tokens: 2}, {kills: 1, tokens: 2, anews: 1}, {kills: 1, tokens: 1, forces: 1}, {tokens: 2, forces: 1}, {tokens: 2, restores: 1}} {
-		states, way := explore(laws{}, b)
+		states, path := explore(laws{}, b)
 		t.Logf("measured: %d states within %+v", states, b)
-		if way != nil {
-			t.Errorf("%+v: %s", b, strings.Join(way, "\n"))
+		if path != nil {
+			t.Errorf("%+v: %s", b, strings.Join(path, "\n"))
 		}
 	}
 }
@@ -272,7 +272,7 @@ func TestModel_GoesWrongWithoutAnyLaw(t *testing.T) {
 		{laws{absentOpen: true}, bounds{tokens: 3}},
 		{laws{notFirst: true}, bounds{tokens: 3}},
 	} {
-		_, way := explore(c.broken, c.in)
-		modeltest.Breaks(t, c.broken, way, "opens twice")
+		_, path := explore(c.broken, c.in)
+		modeltest.Breaks(t, c.broken, path, "opens twice")
 	}
 }

@@ -202,8 +202,8 @@ func (a *Authority) check(c *checker, t TLS, data string) {
 func within(dir, file string) bool {
 	a, err1 := filepath.Abs(dir)
 	b, err2 := filepath.Abs(file)
-	way, err3 := filepath.Rel(a, b)
-	return errors.Join(err1, err2, err3) == nil && filepath.IsLocal(way)
+	relative, err3 := filepath.Rel(a, b)
+	return errors.Join(err1, err2, err3) == nil && filepath.IsLocal(relative)
 }
 
 // A lease under 100 ms would have heartbeats of a few milliseconds, which a loaded machine can't keep.

@@ -390,7 +390,7 @@ func TestForChildren_GiveExactlyWhatEachNeeds(t *testing.T) {
 	if err != nil || terminalIf.Traffic != traffic || len(terminalIf.Terminals) != 2 {
 		t.Errorf("terminal-if: %+v, %v", terminalIf, err)
 	}
-	business := ForBusiness(parent, host, bus, Ways{RequestsURL: "nats://127.0.0.1:8", DatabaseURL: "nats://127.0.0.1:9"})
+	business := ForBusiness(parent, host, bus, Routes{RequestsURL: "nats://127.0.0.1:8", DatabaseURL: "nats://127.0.0.1:9"})
 	if _, err := Load[Business](business); err != nil {
 		t.Error(err)
 	}

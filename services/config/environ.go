@@ -124,8 +124,8 @@ func ForTerminalInterface(environ []string, h Host, bus Bus, traffic Traffic) []
 
 // ForBusiness is the exact environment of a business process, built in or foreign. It holds no secret but the
 // process's own password.
-func ForBusiness(environ []string, h Host, bus Bus, ways Ways) []string {
-	return append(Passed(environ), Environ(&Business{Bus: bus, Ways: ways, Name: h.Name, Pace: h.Pace, Log: h.Log})...)
+func ForBusiness(environ []string, h Host, bus Bus, routes Routes) []string {
+	return append(Passed(environ), Environ(&Business{Bus: bus, Routes: routes, Name: h.Name, Pace: h.Pace, Log: h.Log})...)
 }
 
 func (c *Courier) check(k *checker) {

@@ -228,8 +228,8 @@ type Traffic struct {
 	TrafficKey    Secret `split_words:"true" needed:"true" secret:"true" form:"secret" desc:"What their passwords are derived from, made anew at each start of main."`
 }
 
-// Ways are where a business process connects, as BUS_USER with BUS_PASSWORD.
-type Ways struct {
+// Routes are where a business process connects, as BUS_USER with BUS_PASSWORD.
+type Routes struct {
 	RequestsURL string `split_words:"true" needed:"true" form:"nats://host:port" desc:"Where a business process gets requests and answers them."`
 	DatabaseURL string `split_words:"true" needed:"true" form:"nats://host:port" desc:"Where a business process reads and commits."`
 }
@@ -271,7 +271,7 @@ type TerminalInterface struct {
 // Business is what main gives a business process, its own or one of any other language. It has no secret of the pair.
 type Business struct {
 	Bus
-	Ways
+	Routes
 	Name
 	Pace
 	Log

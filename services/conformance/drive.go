@@ -121,7 +121,7 @@ func (t *trial) deliver(ctx context.Context, r stand.Request, most int) (a stand
 			if _, err := t.stand.Start(ctx); err != nil {
 				return a, sent, fmt.Errorf("started again: %w", err)
 			}
-		case err == nil && a.Code != bus.CodeUnknown && a.Code != bus.CodeNobody && a.Code != bus.CodeBusy:
+		case err == nil && a.Code != bus.CodeUnknown && a.Code != bus.CodeNobody && a.Code != bus.CodeOverloaded:
 			return a, sent, nil
 		default:
 			if pace.Rest(ctx, again) != nil {

@@ -106,7 +106,7 @@ func refusing(code int, c *stand.Call) bus.DatabaseReply {
 }
 
 func busy(ctx context.Context, u *suite) verdict {
-	v := u.under(ctx, 1, func(*trial) stand.Fault { return answering(bus.CodeBusy, bus.CodeNobody, bus.CodeBusy) })
+	v := u.under(ctx, 1, func(*trial) stand.Fault { return answering(bus.CodeOverloaded, bus.CodeNobody, bus.CodeOverloaded) })
 	if v.outcome != Passed {
 		return v
 	}
@@ -177,7 +177,7 @@ func conflictsBounded(ctx context.Context, u *suite) verdict {
 		switch {
 		case err != nil:
 			return fmt.Errorf("after %d commits that lost: %w", n.Load(), err)
-		case a.Code != bus.CodeBusy:
+		case a.Code != bus.CodeOverloaded:
 			return fmt.Errorf("after %d commits that lost it is answered %s", n.Load(), said(a.Reply))
 		case n.Load() > mostRuns:
 			return fmt.Errorf("it makes %d commits that lose; twenty are enough", n.Load())

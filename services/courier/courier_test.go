@@ -110,7 +110,7 @@ func (u *updater) Pending(ctx context.Context, q waybill.Question) (p waybill.Pe
 			return p, errEpoch
 		}
 		if u.version != q.Seen {
-			p = waybill.Pending{Version: u.version, Pair: "pair", Held: u.held, Released: u.released}
+			p = waybill.Pending{Version: u.version, Pair: "pair", Deferred: u.held, Released: u.released}
 			for _, k := range u.targets {
 				set := k.set
 				for _, l := range k.lanes {
@@ -277,9 +277,9 @@ func TestCourier_SendsEachLaneInOrder(t *testing.T) {
 func TestCourier_OfABadReceiver(t *testing.T) {
 	stranger := receivertest.New(t) // whom nobody is to be sent to
 	for what, c := range map[string]struct {
-		way   receivertest.Behaviour
-		posts int
-		says  string
+		behaviour receivertest.Behaviour
+		posts     int
+		says      string
 	}{
 		"an error":                  {receivertest.Code(500), 2, "500"},
 		"too busy":                  {receivertest.Later(429, "0"), 2, "429"},
@@ -294,7 +294,7 @@ func TestCourier_OfABadReceiver(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			u, r := newUpdater(t), receivertest.New(t)
-			r.Next(c.way)
+			r.Next(c.behaviour)
 			u.to("billing", r, waybill.Target{})
 			u.emit("billing", "a", "1", "2")
 			g := courierOf(t, u)
@@ -397,7 +397,7 @@ func TestCourier_HeldUntilReleased(t *testing.T) {
 	u.held, u.epoch = true, 7
 	g := courierOf(t, u)
 	g.may(7, time.Hour)
-	u.awaitState(g, func(s outbox.EmissionState) bool { return s.Held && s.Waiting == 1 })
+	u.awaitState(g, func(s outbox.EmissionState) bool { return s.Deferred && s.Waiting == 1 })
 	if r.Posts() > 0 {
 		t.Fatal("what is held was sent")
 	}

@@ -55,7 +55,7 @@ func (t *target) once(ctx context.Context, lane string) (goes bool) {
 		return false
 	}
 	p, set := t.now()
-	if p.Held || set.Closing {
+	if p.Deferred || set.Closing {
 		return false
 	}
 	e := emissions.Entry{Number: load.Number}
@@ -63,7 +63,7 @@ func (t *target) once(ctx context.Context, lane string) (goes bool) {
 	if load.Blocks {
 		l = emissions.Lane{Parked: []emissions.Entry{e}}
 	}
-	state := emissions.State{Right: t.round.right.holds(t.round.epoch), Held: p.Held, Counted: int64(load.Age), Rest: t.rest(lane)}
+	state := emissions.State{Right: t.round.right.holds(t.round.epoch), Deferred: p.Deferred, Counted: int64(load.Age), Rest: t.rest(lane)}
 	verdict, _ := l.Next(emissions.Target{Skip: set.Skip, Age: set.Age}, state)
 	switch verdict {
 	case emissions.Move:

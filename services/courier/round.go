@@ -158,13 +158,13 @@ func (r *round) stop() {
 func (r *round) state() outbox.EmissionState {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := outbox.EmissionState{Targets: len(r.last.Targets), Held: r.last.Held}
+	s := outbox.EmissionState{Targets: len(r.last.Targets), Deferred: r.last.Deferred}
 	for _, t := range r.last.Targets {
 		s.Waiting, s.Parked = s.Waiting+t.Waiting, s.Parked+t.Parked
 	}
 	for _, t := range r.targets {
 		t.mu.Lock()
-		s.Out += len(t.busy)
+		s.Out += len(t.working)
 		if why := t.set.Unreadable; why != "" && (s.Since.IsZero() || t.spoiledAt.Before(s.Since)) {
 			s.Failing, s.Since, s.Why = t.name, t.spoiledAt.UTC(), "how it is set can't be read as it is kept: "+why
 		}

@@ -30,7 +30,7 @@ type target struct {
 	pending  waybill.Pending
 	set      waybill.Target
 	route    *route
-	busy     map[string]bool // lanes that are worked on
+	working  map[string]bool // lanes that are worked on
 	rests    map[string]rest
 	looks    uint64    // at all lanes
 	failures int       // in a row
@@ -51,7 +51,7 @@ type rest struct {
 
 func newTarget(r *round, name string) *target {
 	return &target{
-		name: name, round: r, wake: make(chan struct{}, 1), slots: make(chan struct{}, atOnceEach), busy: map[string]bool{}, rests: map[string]rest{},
+		name: name, round: r, wake: make(chan struct{}, 1), slots: make(chan struct{}, atOnceEach), working: map[string]bool{}, rests: map[string]rest{},
 	}
 }
 
@@ -115,7 +115,7 @@ func (t *target) walk(ctx context.Context, from string, group *sync.WaitGroup) (
 	if set.Unreadable != "" {
 		return ""
 	}
-	if p.Held || set.Closing || set.Waiting == 0 && (!set.Skip || set.Parked == 0) {
+	if p.Deferred || set.Closing || set.Waiting == 0 && (!set.Skip || set.Parked == 0) {
 		return ""
 	}
 	if set.Skip && set.Parked > 0 {
@@ -141,7 +141,7 @@ func (t *target) sweep(begun time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for lane, r := range t.rests {
-		if r.seen != t.looks && r.until.Before(begun) && !t.busy[lane] {
+		if r.seen != t.looks && r.until.Before(begun) && !t.working[lane] {
 			delete(t.rests, lane)
 		}
 	}
@@ -186,10 +186,10 @@ func (t *target) may(lane string) bool {
 		r.seen = t.looks
 		t.rests[lane] = r
 	}
-	if t.busy[lane] || now.Before(t.rests[lane].until) || now.Before(t.until) {
+	if t.working[lane] || now.Before(t.rests[lane].until) || now.Before(t.until) {
 		return false
 	}
-	return t.failures < failsAlone || len(t.busy) == 0 // else one tries whether it answers
+	return t.failures < failsAlone || len(t.working) == 0 // else one tries whether it answers
 }
 
 // room reports whether another lane may come to rest.
@@ -199,11 +199,11 @@ func (t *target) room() bool {
 	now := time.Now()
 	oldest := t.oldest() // which is told of, however many there are
 	for lane, r := range t.rests {
-		if len(t.rests) >= mostRests && lane != oldest && now.After(r.until) && !t.busy[lane] {
+		if len(t.rests) >= mostRests && lane != oldest && now.After(r.until) && !t.working[lane] {
 			delete(t.rests, lane)
 		}
 	}
-	if t.failures >= failsAlone && len(t.busy) > 0 {
+	if t.failures >= failsAlone && len(t.working) > 0 {
 		return false // one tries
 	}
 	return len(t.rests) < mostRests && !now.Before(t.until)
@@ -227,14 +227,14 @@ func (t *target) enter(ctx context.Context, lane string) bool {
 		return false
 	}
 	t.mu.Lock()
-	t.busy[lane] = true
+	t.working[lane] = true
 	t.mu.Unlock()
 	return true
 }
 
 func (t *target) leave(lane string) {
 	t.mu.Lock()
-	delete(t.busy, lane)
+	delete(t.working, lane)
 	t.mu.Unlock()
 	<-t.slots
 	select { // it may have more, or be the one that others waited for
@@ -252,7 +252,7 @@ func (t *target) next() time.Duration {
 	defer t.mu.Unlock()
 	now, first := time.Now(), time.Now().Add(lookAgain)
 	for lane, r := range t.rests {
-		if r.until.Before(first) && !t.busy[lane] && now.Before(r.until) {
+		if r.until.Before(first) && !t.working[lane] && now.Before(r.until) {
 			first = r.until
 		}
 	}

@@ -95,7 +95,7 @@ func TestNext_WhatToDoWithALane(t *testing.T) {
 		"to go on":                {blocked, Target{Skip: true}, free, Move, 10},
 		"went on":                 {passed, Target{}, free, Send, 11},
 		"without the right":       {full, Target{}, State{}, Waits, 0},
-		"held":                    {full, Target{}, State{Right: true, Held: true}, Waits, 0},
+		"held":                    {full, Target{}, State{Right: true, Deferred: true}, Waits, 0},
 	} {
 		if got, e := c.l.Next(c.t, c.s); got != c.want || e.Number.Sequence != c.which {
 			t.Errorf("%s: verdict %d on %v", what, got, e.Number)
@@ -106,11 +106,11 @@ func TestNext_WhatToDoWithALane(t *testing.T) {
 func TestHeld_UntilAReleaseInALaterEpoch(t *testing.T) {
 	starts := []Start{{1, false}, {4, true}, {5, false}, {8, true}, {9, false}}
 	for released, want := range map[uint64]bool{0: true, 5: true, 7: true, 8: false, 9: false} {
-		if got := Held(starts, released); got != want {
+		if got := Deferred(starts, released); got != want {
 			t.Errorf("released in %d: held %v", released, got)
 		}
 	}
-	if Held(starts[:1], 0) {
+	if Deferred(starts[:1], 0) {
 		t.Error("held, and nothing was taken back")
 	}
 }

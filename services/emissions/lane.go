@@ -28,10 +28,10 @@ type Target struct {
 
 // State is what stands for all lanes, or for this one now.
 type State struct {
-	Right   bool // to answer, long enough for one try
-	Held    bool
-	Counted int64
-	Rest    time.Duration // left of the pause after a failure
+	Right    bool // to answer, long enough for one try
+	Deferred bool
+	Counted  int64
+	Rest     time.Duration // left of the pause after a failure
 }
 
 // Verdict is what to do with a lane now.
@@ -50,7 +50,7 @@ const (
 
 // Next says what to do with a lane, and with which entry.
 func (l Lane) Next(t Target, s State) (Verdict, Entry) {
-	if !s.Right || s.Held {
+	if !s.Right || s.Deferred {
 		return Waits, Entry{}
 	}
 	if at := slices.IndexFunc(l.Parked, l.blocks); at >= 0 {

@@ -20,7 +20,7 @@ type item struct{ id, epoch, sequence uint8 }
 // data are what the pair has.
 type data struct {
 	queue, parked    [most]item
-	waiting, aside   uint8 // how many
+	waiting, failed  uint8 // how many
 	passed           item
 	epoch, sequence  uint8
 	forced, released uint8 // epochs
@@ -34,7 +34,7 @@ func (d data) lane() (l Lane) {
 	for _, i := range d.queue[:d.waiting] {
 		l.Queue = append(l.Queue, Entry{Number: i.number()})
 	}
-	for _, i := range d.parked[:d.aside] {
+	for _, i := range d.parked[:d.failed] {
 		l.Parked = append(l.Parked, Entry{Number: i.number()})
 	}
 	l.Passed = d.passed.number()
@@ -43,7 +43,7 @@ func (d data) lane() (l Lane) {
 
 // id finds whose a number is.
 func (d data) id(n Number) uint8 {
-	for _, i := range slices.Concat(d.queue[:d.waiting], d.parked[:d.aside]) {
+	for _, i := range slices.Concat(d.queue[:d.waiting], d.parked[:d.failed]) {
 		if i.number() == n {
 			return i.id
 		}
@@ -70,7 +70,7 @@ func (d data) with(c Change, as uint8) (data, error) {
 		}
 		return uint8(len(list))
 	}
-	after.waiting, after.aside = put(&after.queue, l.Queue), put(&after.parked, l.Parked)
+	after.waiting, after.failed = put(&after.queue, l.Queue), put(&after.parked, l.Parked)
 	after.passed = item{0, uint8(l.Passed.Epoch), uint8(l.Passed.Sequence)}
 	return after, nil
 }
@@ -106,7 +106,7 @@ type laws struct {
 	two          bool // the next one is sent while one is out
 	parkedPasses bool // a lane goes on past what is parked without noting so
 	noRight      bool // the right to answer is not asked
-	notHeld      bool // nothing is held when a history was taken back
+	notDeferred  bool // nothing is held when a history was taken back
 	sameOrder    bool // what was held keeps its order when it is released
 	inPlace      bool // what was parked keeps its order when it is released, though the lane has gone on
 }
@@ -115,7 +115,7 @@ type laws struct {
 type scene struct{ skip, forces bool }
 
 func (w *world) held(l laws) bool {
-	return !l.notHeld && Held([]Start{{1, false}, {uint64(w.now.forced), w.now.forced > 0}}, uint64(w.now.released))
+	return !l.notDeferred && Deferred([]Start{{1, false}, {uint64(w.now.forced), w.now.forced > 0}}, uint64(w.now.released))
 }
 
 func (w *world) order(l laws, n Number) Number {
@@ -199,7 +199,7 @@ func (w world) next(l laws, s scene, visit func(what string, after world, wrong 
 		}
 		return a.lost()
 	})
-	verdict, e := w.now.lane().Next(Target{Skip: w.skip || l.parkedPasses}, State{Right: true, Held: w.held(l)})
+	verdict, e := w.now.lane().Next(Target{Skip: w.skip || l.parkedPasses}, State{Right: true, Deferred: w.held(l)})
 	if l.parkedPasses && verdict == Move {
 		if verdict = Nothing; w.now.waiting > 0 {
 			verdict, e = Send, Entry{Number: w.now.queue[0].number()}
@@ -286,7 +286,7 @@ func (w world) next(l laws, s scene, visit func(what string, after world, wrong 
 		}
 		return ""
 	})
-	try("an operator releases what is parked", idle && w.releases > 0 && w.now.aside > 0, func(a *world) string {
+	try("an operator releases what is parked", idle && w.releases > 0 && w.now.failed > 0, func(a *world) string {
 		a.releases--
 		p := w.now.parked[0]
 		if l.inPlace {
@@ -294,7 +294,7 @@ func (w world) next(l laws, s scene, visit func(what string, after world, wrong 
 		}
 		return a.submit(Change{Kind: Release, Number: p.number(), New: numbered(uint64(w.now.epoch), uint64(w.now.sequence+1), 0)}, p.id)
 	})
-	try("an operator drops what is parked", idle && w.drops > 0 && w.now.aside > 0, func(a *world) string {
+	try("an operator drops what is parked", idle && w.drops > 0 && w.now.failed > 0, func(a *world) string {
 		a.drops--
 		p := w.now.parked[0]
 		wrong := a.submit(Change{Kind: Drop, Number: p.number()}, 0)
@@ -326,7 +326,7 @@ func (w world) next(l laws, s scene, visit func(what string, after world, wrong 
 // lost looks whether an emission of this history is nowhere.
 func (w *world) lost() string {
 	known := w.had | w.now.dropped
-	for _, i := range slices.Concat(w.now.queue[:w.now.waiting], w.now.parked[:w.now.aside]) {
+	for _, i := range slices.Concat(w.now.queue[:w.now.waiting], w.now.parked[:w.now.failed]) {
 		known |= 1 << i.id
 	}
 	if w.now.emitted&^known != 0 {
@@ -344,7 +344,7 @@ func (w *world) early() string {
 }
 
 // explore visits every world, and gives a shortest way to a wrong one, nil if there is none.
-func explore(l laws, s scene) (states int, way []string) {
+func explore(l laws, s scene) (states int, path []string) {
 	start := world{now: data{epoch: 1, sequence: 1}, takeovers: 2, finals: 1, failures: 2, releases: 1, drops: 1}
 	if s.forces {
 		start.takeovers, start.finals, start.failures, start.releases, start.drops = 0, 0, 1, 0, 0
@@ -359,10 +359,10 @@ func explore(l laws, s scene) (states int, way []string) {
 
 func TestModel_EachEmissionIsTakenInOrder(t *testing.T) {
 	for _, s := range []scene{{}, {skip: true}, {forces: true}} {
-		states, way := explore(laws{}, s)
+		states, path := explore(laws{}, s)
 		t.Logf("measured: %d states with %+v", states, s)
-		if way != nil {
-			t.Errorf("%+v: %s", s, strings.Join(way, "\n"))
+		if path != nil {
+			t.Errorf("%+v: %s", s, strings.Join(path, "\n"))
 		}
 	}
 	for _, c := range []struct {
@@ -375,10 +375,10 @@ func TestModel_EachEmissionIsTakenInOrder(t *testing.T) {
 		{laws{parkedPasses: true}, scene{}, "nobody has it"},
 		{laws{inPlace: true}, scene{skip: true}, "nobody has it"},
 		{laws{noRight: true}, scene{}, "without the right"},
-		{laws{notHeld: true}, scene{forces: true}, "while it is held"},
+		{laws{notDeferred: true}, scene{forces: true}, "while it is held"},
 		{laws{sameOrder: true}, scene{forces: true}, "nobody has it"},
 	} {
-		_, way := explore(c.broken, c.in)
-		modeltest.Breaks(t, c.broken, way, c.says)
+		_, path := explore(c.broken, c.in)
+		modeltest.Breaks(t, c.broken, path, c.says)
 	}
 }

@@ -11,9 +11,9 @@ type Start struct {
 	TakenBack bool // it began from a history that lacks a part of an earlier one: by force, or restored
 }
 
-// Held reports whether nothing may leave: a history was taken back since an operator last released emissions, in the epoch released. Some
+// Deferred reports whether nothing may leave: a history was taken back since an operator last released emissions, in the epoch released. Some
 // of what waits may have left before, some of what left may be undone; only people can tell what is to become of it.
-func Held(starts []Start, released uint64) bool {
+func Deferred(starts []Start, released uint64) bool {
 	for _, s := range starts {
 		if s.TakenBack && s.Epoch > released {
 			return true

@@ -17,17 +17,17 @@ import (
 // readBytes is how much of a journal is read at once.
 const readBytes = 4 << 20
 
-// ErrBusy says that others were at it for all the time there was.
-var ErrBusy = errors.New("the one before has not come to an end")
+// ErrUnfinished says that others were at it for all the time there was.
+var ErrUnfinished = errors.New("the one before has not come to an end")
 
-// Acquire waits for a semaphore of one until ctx ends, which is ErrBusy with the cause.
+// Acquire waits for a semaphore of one until ctx ends, which is ErrUnfinished with the cause.
 //
 // Waiting for a mutex does not count in the deadline of the caller: behind a slow disk an order would be answered long after
 // main has given it up. A mutex is right where it is held for no wait at all, or where everybody behind it has the life of the
 // process, which ends when its disk fails.
 func Acquire(ctx context.Context, one *semaphore.Weighted) error {
 	if err := one.Acquire(ctx, 1); err != nil {
-		return fmt.Errorf("%w: %w", ErrBusy, context.Cause(ctx))
+		return fmt.Errorf("%w: %w", ErrUnfinished, context.Cause(ctx))
 	}
 	return nil
 }
@@ -215,7 +215,7 @@ func (l *Log) takeIn(ctx context.Context, r Read) (took bool, err error) {
 
 // Append makes the frames of entries durable in the own journal (A3) under the term of the last Fence, which must be one of
 // this host, and takes them into the tail; more than one frame only where the epoch changes. Errors as of Journal.Append, ErrFenced before the
-// first Fence, storage.ErrGap or ErrDiverged when the entries do not follow, and ErrBusy. After any error but ErrFull
+// first Fence, storage.ErrGap or ErrDiverged when the entries do not follow, and ErrUnfinished. After any error but ErrFull
 // and these three nobody knows whether the frame is there, and the log takes nothing before the next Fence.
 func (l *Log) Append(ctx context.Context, entries []history.Stored, committed position.Position) error {
 	if err := Acquire(ctx, l.reading); err != nil {
@@ -298,7 +298,7 @@ func (l *Log) Fence(ctx context.Context, f Fence) error {
 var errNotTail = errors.New("not in the tail")
 
 // Truncate drops durably what lies beyond end, which must be a mark of the tail, and heals a broken one. The caller has fenced
-// the journal and set aside what must not be lost.
+// the journal and keep as divergent what must not be lost.
 func (l *Log) Truncate(ctx context.Context, end history.Mark) error {
 	if err := Acquire(ctx, l.reading); err != nil {
 		return err
@@ -332,7 +332,7 @@ func (l *Log) Heal(ctx context.Context) error {
 	return l.Truncate(ctx, end)
 }
 
-// Refused gives the raw messages from the first refused one on, for setting aside; none when the tail is whole.
+// Refused gives the raw messages from the first refused one on, to be kept as divergent; none when the tail is whole.
 func (l *Log) Refused(ctx context.Context) (records [][]byte, err error) {
 	var from uint64
 	l.View(func(t *Tail) { from = t.Refused() })

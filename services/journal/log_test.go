@@ -73,7 +73,7 @@ func TestLog_WaitingHeedsTheDeadline(t *testing.T) {
 		"append": func() error { return l.Append(ctx, nil, l.End().Position) },
 		"cut":    func() error { return l.Truncate(ctx, l.End()) },
 	} {
-		if err := wait(); !errors.Is(err, ErrBusy) {
+		if err := wait(); !errors.Is(err, ErrUnfinished) {
 			t.Errorf("%s behind a reading: %v", name, err)
 		}
 	}

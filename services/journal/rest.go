@@ -24,18 +24,18 @@ func (t *Tail) add(entries []history.Stored) {
 	for i := range entries {
 		size := int64(len(entries[i].Raw))
 		t.bytes += size
-		if len(t.rest) > 0 || t.held+size > t.keep {
+		if len(t.rest) > 0 || t.kept+size > t.keep {
 			t.rest = append(t.rest, remnant{mark: entries[i].Mark(), size: size})
 			continue
 		}
-		t.entries, t.held = append(t.entries, entries[i]), t.held+size
+		t.entries, t.kept = append(t.entries, entries[i]), t.kept+size
 	}
 }
 
 // lose notes that an entry is kept no more, nor in the tail.
 func (t *Tail) lose(e *history.Stored) {
 	t.bytes -= int64(len(e.Raw))
-	t.held -= int64(len(e.Raw))
+	t.kept -= int64(len(e.Raw))
 }
 
 // length is how many entries lie beyond the base.

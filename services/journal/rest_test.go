@@ -34,8 +34,8 @@ func TestFault_A13_WhatIsNotAppliedStaysInTheJournal(t *testing.T) {
 	l, entries := filled(t, keep, 2000, 10_000)
 	ctx := journaltest.Within(t, time.Minute)
 	want := entries[len(entries)-1].Mark()
-	if l.tail.held > keep || l.tail.bytes < 20_000_000 || l.End() != want {
-		t.Fatalf("it keeps %d of %d bytes, up to %v", l.tail.held, l.tail.bytes, l.End().Position)
+	if l.tail.kept > keep || l.tail.bytes < 20_000_000 || l.End() != want {
+		t.Fatalf("it keeps %d of %d bytes, up to %v", l.tail.kept, l.tail.bytes, l.End().Position)
 	}
 	same := func(from int) {
 		t.Helper()

@@ -51,7 +51,7 @@ type Tail struct {
 	entries   []history.Stored // beyond base
 	rest      []remnant        // beyond entries
 	keep      int64            // of entries, in bytes
-	held      int64            // by entries
+	kept      int64            // by entries
 	bytes     int64
 	fence     Fence
 	guard     uint64 // stream sequence of the last message that shows the fence: a marker, or a frame of its term
@@ -365,7 +365,7 @@ func (t *Tail) Advance(base history.Mark) error {
 // Rebase forgets all entries and begins at another base: bolt was replaced by a copy. What the stream holds up to here is
 // of no use for it.
 func (t *Tail) Rebase(base history.Mark) {
-	t.base, t.entries, t.rest, t.ends, t.bytes, t.held = base, nil, nil, nil, 0, 0
+	t.base, t.entries, t.rest, t.ends, t.bytes, t.kept = base, nil, nil, nil, 0, 0
 	t.broken, t.hard, t.refused = nil, false, 0
 	t.committed = base.Position
 }
@@ -375,7 +375,7 @@ func (t *Tail) Refused() uint64 { return t.refused }
 
 // Purgeable is the stream sequence up to and including which nothing is needed any more to come to the same tail: all
 // before the first frame that is not wholly applied, but never the last message that shows the fence, and nothing that
-// was refused and not yet set aside.
+// was refused and not yet kept as divergent.
 func (t *Tail) Purgeable() uint64 {
 	keep := t.guard
 	if len(t.ends) > 0 {

@@ -56,7 +56,7 @@ func fence(epoch, session uint64) Message {
 	return Message{Fence: &Fence{Term: Term{epoch, session}, Host: "a"}}
 }
 
-func cutAt(epoch, session uint64, m history.Mark) Message {
+func truncatedAt(epoch, session uint64, m history.Mark) Message {
 	return Message{Truncation: &Truncation{Term: Term{epoch, session}, End: m}}
 }
 
@@ -126,7 +126,7 @@ func TestTail_GapAndDivergence(t *testing.T) {
 			}
 			// It stays refused, even what would follow, until a cut says where to go on.
 			s.take(frameOf(Term{7, 1}, journaltest.End(one[:4]), one[4:6]), Refused, c.want)
-			s.take(cutAt(7, 1, journaltest.End(one[:4])), Dropped, nil)
+			s.take(truncatedAt(7, 1, journaltest.End(one[:4])), Dropped, nil)
 			s.take(frameOf(Term{7, 1}, journaltest.End(one[:4]), one[4:]), Taken, nil)
 			s.end(journaltest.End(one))
 			s.again(zero)
@@ -136,7 +136,7 @@ func TestTail_GapAndDivergence(t *testing.T) {
 	}
 }
 
-func TestTail_CutDropsAndIsHonouredFromAnyBase(t *testing.T) {
+func TestTail_TruncationDropsAndIsHonouredFromAnyBase(t *testing.T) {
 	var zero history.Mark
 	one := journaltest.Chain(t, zero, 7, 10, "x")                    // 1–10
 	lost := journaltest.Chain(t, journaltest.End(one), 7, 5, "lost") // 11–15, never committed
@@ -146,8 +146,8 @@ func TestTail_CutDropsAndIsHonouredFromAnyBase(t *testing.T) {
 	s.take(frameOf(Term{7, 1}, zero, one), Taken, nil)
 	s.take(frameOf(Term{7, 1}, journaltest.End(one), lost), Taken, nil)
 	s.take(fence(8, 1), Fenced, nil)
-	s.take(cutAt(7, 1, journaltest.End(one[:2])), Void, nil)
-	s.take(cutAt(8, 1, journaltest.End(one[:8])), Dropped, nil) // in the middle of a frame
+	s.take(truncatedAt(7, 1, journaltest.End(one[:2])), Void, nil)
+	s.take(truncatedAt(8, 1, journaltest.End(one[:8])), Dropped, nil) // in the middle of a frame
 	s.end(journaltest.End(one[:8]))
 	s.take(frameOf(Term{8, 1}, journaltest.End(one[:8]), next), Taken, nil)
 	s.end(journaltest.End(next))
@@ -181,7 +181,7 @@ func TestTail_Damaged(t *testing.T) {
 		"followed by a gap":          {zero, []Message{frameOf(Term{7, 1}, journaltest.End(one[:6]), one[6:])}, true},
 		"in what was applied":        {journaltest.End(one[:8]), []Message{frameOf(Term{7, 1}, journaltest.End(one[:6]), one[6:8])}, false},
 		"a gap behind it stays one":  {zero, []Message{frameOf(Term{7, 1}, journaltest.End(one[:6]), one[6:]), frameOf(Term{7, 1}, journaltest.End(one[:4]), one[4:5])}, true},
-		"a cut at the end fixes all": {zero, []Message{frameOf(Term{7, 1}, journaltest.End(one[:6]), one[6:]), cutAt(7, 1, journaltest.End(one[:4]))}, false},
+		"a cut at the end fixes all": {zero, []Message{frameOf(Term{7, 1}, journaltest.End(one[:6]), one[6:]), truncatedAt(7, 1, journaltest.End(one[:4]))}, false},
 	} {
 		tail := NewTail(c.base)
 		_, _ = tail.Take(1, frameOf(Term{7, 1}, zero, one[:4]))
@@ -227,7 +227,7 @@ func TestTail_Committed(t *testing.T) {
 	if tail.Committed() != one[9].Entry.Position || tail.Told().Sequence != 50 {
 		t.Fatal(tail.Committed(), tail.Told())
 	}
-	if _, err := tail.Take(2, cutAt(7, 1, journaltest.End(one[:6]))); err != nil {
+	if _, err := tail.Take(2, truncatedAt(7, 1, journaltest.End(one[:6]))); err != nil {
 		t.Fatal(err)
 	}
 	if tail.Committed() != one[5].Entry.Position {
@@ -339,7 +339,7 @@ func TestTail_Property(t *testing.T) {
 				to := applied + rnd.IntN(n-applied+1)
 				term = Term{term.Epoch + 1, term.Session + 1} // only another term forgets positions
 				put(fence(term.Epoch, term.Session), Fenced)
-				put(cutAt(term.Epoch, term.Session, mark(to)), Dropped)
+				put(truncatedAt(term.Epoch, term.Session, mark(to)), Dropped)
 				model = model[:to:to]
 			case 3: // bolt applies
 				applied += rnd.IntN(n - applied + 1)

@@ -58,7 +58,7 @@ func (w *Watch) Turned() {
 	if before != 0 {
 		late = max(passed-w.interval, 0)
 	}
-	if passed > lateAfter*w.interval && before != 0 {
+	if passed > stalledAfter*w.interval && before != 0 {
 		// The time for which this main was stalled moves on what it compares with, as in the role machine.
 		for _, mark := range []*time.Duration{&w.heard, &w.replied} {
 			if *mark != 0 {
@@ -72,8 +72,8 @@ func (w *Watch) Turned() {
 	}
 }
 
-// lateAfter intervals without a turn this main counts as late, as its role machine does.
-const lateAfter = 2
+// stalledAfter intervals without a turn this main counts as late, as its role machine does.
+const stalledAfter = 2
 
 // Heard is told of each beat of the other main; run says which of its runs it is of.
 func (w *Watch) Heard(run uint64) { w.word(w.clock(), run, true) }

@@ -221,11 +221,11 @@ func (l *Link) setBulk(conn *bus.Conn) {
 }
 
 // Roles is the way to the other main for what is said about roles.
-func (l *Link) Roles() bus.Asker { return way(l.connection) }
+func (l *Link) Roles() bus.Asker { return route(l.connection) }
 
 // Bulk is the way to the other main for what may be much.
 func (l *Link) Bulk() bus.Asker {
-	return way(func() *bus.Conn {
+	return route(func() *bus.Conn {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return l.bulkConn
@@ -233,10 +233,10 @@ func (l *Link) Bulk() bus.Asker {
 }
 
 // way asks on the connection that there is at that moment; bus.ErrDisconnected when there is none.
-type way func() *bus.Conn
+type route func() *bus.Conn
 
 // Request implements bus.Asker.
-func (w way) Request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
+func (w route) Request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
 	conn := w()
 	if conn == nil {
 		return nil, bus.ErrDisconnected

@@ -30,9 +30,9 @@ func (h *host) Facts() alarms.Facts {
 	for _, p := range h.processes.States() {
 		f.Processes = append(f.Processes, alarms.ProcessFacts{Name: p.Name, Restarts: p.Restarts, GaveUp: p.GaveUp, Up: p.State == process.StateReady, Last: p.Trouble})
 	}
-	f.Held = h.run.held.why(h.config.Host)
+	f.Hold = h.run.hold.why(h.config.Host)
 	f.Issuing, f.Misused = h.operations.Authority()
-	if h.record.Own == nil && f.Held == "" { // which asks no witness
+	if h.record.Own == nil && f.Hold == "" { // which asks no witness
 		w := h.record.Status()
 		f.Witness = &alarms.WitnessFacts{Address: h.config.Witness, Reachable: w.Reachable, Problem: w.Problem}
 	}

@@ -85,9 +85,9 @@ func (d *driver) Run(ctx context.Context, to actor) error {
 			return ctx.Err()
 		}
 		// First of all, so that nothing that came meanwhile is judged by what this main has missed.
-		if late := role.TickAfter(d.clock()-turned, d.tick); late.Late > 0 {
-			d.log.Debug("this main was not woken in time; it holds that against nobody", "took", late.Late)
-			d.step(envelope{in: late}, to)
+		if stalled := role.TickAfter(d.clock()-turned, d.tick); stalled.Stalled > 0 {
+			d.log.Debug("this main was not woken in time; it holds that against nobody", "took", stalled.Stalled)
+			d.step(envelope{in: stalled}, to)
 		}
 		if e.do != nil {
 			e.do()

@@ -78,7 +78,7 @@ type run struct {
 	started     time.Time
 	wall        func() time.Time // the host's clock for people
 	built       time.Time        // when this program was; zero when it does not know
-	held        hold
+	hold        hold
 	network     bus.Network     // nil: TCP
 	keys        *keyring.Keeper // nil without certificates or witness
 	wires       *wires.Survey
@@ -136,13 +136,13 @@ func (h *host) askFacts() {
 			return
 		}
 		h.learned.Wake()
-		if f.Restored != nil && h.run.held.by == nil {
+		if f.Restored != nil && h.run.hold.by == nil {
 			select {
-			case h.run.held.found <- f.Restored:
+			case h.run.hold.found <- f.Restored:
 			default:
 			}
 		}
-		if f.Restored != nil || h.run.held.by != nil {
+		if f.Restored != nil || h.run.hold.by != nil {
 			return // without facts the role machine does nothing
 		}
 		if h.record.Own != nil {
@@ -193,8 +193,8 @@ func (h *host) ProcessState(name string, raw json.RawMessage) {
 		if changed {
 			h.operations.SystemChanged()
 		}
-		if before != nil && s.Aside > before.Aside {
-			h.tell(bus.Event{Kind: bus.EventRole, Epoch: h.driver.View().Known, Text: fmt.Sprintf("%d updates that only this host had are set aside (%d of them had been acknowledged): hotpair history diverged", s.Aside-before.Aside, s.AsideCommitted-before.AsideCommitted)}, false)
+		if before != nil && s.Divergent > before.Divergent {
+			h.tell(bus.Event{Kind: bus.EventRole, Epoch: h.driver.View().Known, Text: fmt.Sprintf("%d updates that only this host had are kept as divergent (%d of them had been acknowledged): hotpair history diverged", s.Divergent-before.Divergent, s.DivergentCommitted-before.DivergentCommitted)}, false)
 		}
 		h.driver.Give(role.UpdaterState{
 			Position: s.Position, Committed: s.Committed, Peer: processes.Progress(s.Peer),

@@ -70,7 +70,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, environment Env
 	defer cancel()
 	h := &host{config: c, log: log, clock: environment.Clock, ctx: work,
 		run: run{network: environment.Network, incarnation: random64(), version: version.String(), pid: os.Getpid(), started: environment.Wall(), wall: environment.Wall, built: environment.Built,
-			held: hold{by: environment.Restored, found: make(chan *bus.Restored, 1)}}}
+			hold: hold{by: environment.Restored, found: make(chan *bus.Restored, 1)}}}
 	sealed, err := wires.OpenHost(c.TLS, c.Host, wires.Environment{Network: environment.Network, Data: c.Data, Keep: true}, log)
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, environment Env
 	interval := c.Lease / 8
 	h.driver = newDriver(role.New(role.Config{
 		Host: c.Host, PairID: rand.Text(), Lease: c.Lease, StandbyPatience: c.StandbyPatience, RefusedIsDead: c.RefusedIsDead,
-		Witnessless: c.Witnessless(), Held: h.run.held.why(c.Host),
+		Witnessless: c.Witnessless(), Hold: h.run.hold.why(c.Host),
 	}, h.clock()), h.clock, interval, log)
 	h.fitness = processes.NewFitness(h.driver)
 	h.reports = newReports(h)
@@ -133,7 +133,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, environment Env
 	defer plan.Release()
 	h.processes = processes.New(processes.Config{
 		Host: c, Environ: os.Environ(), Users: users, Server: server, Conn: conns.Control, Traffic: plan, Network: h.run.network, Inherit: inherit, Begin: environment.Start,
-		Watcher: h, Elsewhere: h, Machine: h.fitness, Log: log, Calls: h.orders, UpdaterOnly: h.run.held.by != nil, BusinessUser: as,
+		Watcher: h, Elsewhere: h, Machine: h.fitness, Log: log, Calls: h.orders, UpdaterOnly: h.run.hold.by != nil, BusinessUser: as,
 	})
 
 	h.peer = &peer{config: c, incarnation: h.run.incarnation, log: log, driver: h.driver, heard: &h.heard, reports: h.reports, services: h.processes,
@@ -150,7 +150,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, environment Env
 	h.run.wires = wires.NewSurvey(sealed, h.orders, h.peer)
 	var asked sync.WaitGroup // by the other main, for operators
 	h.run.web = h.newServer(h.makeOperations(work, h.peer.link.Calls(), &asked, sealed.Doubt))
-	if h.run.held.by == nil {
+	if h.run.hold.by == nil {
 		if err := h.peer.link.Start(work); err != nil {
 			return listening("HOTPAIR_LINK", err)
 		}
@@ -166,8 +166,8 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, environment Env
 		return link.Outlive(running, slices.Concat(h.peer.link.Inside(), []*bus.Conn{conns.Control, conns.Traffic})...)
 	})
 	group.Go(func() error { return h.operations.Run(running) })
-	group.Go(func() error { return h.run.held.watch(running, c.Host) })
-	if h.run.held.by == nil {
+	group.Go(func() error { return h.run.hold.watch(running, c.Host) })
+	if h.run.hold.by == nil {
 		group.Go(func() error { return h.record.Run(running) })
 		if h.run.keys != nil {
 			group.Go(func() error { return h.run.keys.Run(running) })
@@ -175,7 +175,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, environment Env
 		group.Go(func() error { return h.learned.Run(running) })
 		group.Go(func() error { return h.peer.link.Run(running) })
 	} else {
-		log.Warn(h.run.held.why(c.Host))
+		log.Warn(h.run.hold.why(c.Host))
 	}
 	group.Go(func() error { return sealed.Run(running) })
 	group.Go(func() error { return h.run.wires.Run(running) })
@@ -210,7 +210,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, environment Env
 // leave lets the machine end this host's part: by hand-over, or by resigning.
 func (h *host) leave() {
 	h.log.Info("stopping")
-	if h.run.held.by != nil {
+	if h.run.hold.by != nil {
 		return // it has no part
 	}
 	h.driver.Give(role.StopWanted{})

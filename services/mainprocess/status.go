@@ -46,7 +46,7 @@ func (h *host) Status(context.Context) operator.Status {
 	if u := h.heard.updater.Load(); u != nil {
 		s.PairLevel = u.Level
 		s.PairTime, s.Forgotten = operator.TimeOf(u.PairTime), operator.TimeOf(u.Forgotten)
-		s.Position, s.Committed, s.Applied, s.Notified, s.Aside = u.Position, u.Committed, u.Applied, u.Notified, u.Aside
+		s.Position, s.Committed, s.Applied, s.Notified, s.Divergent = u.Position, u.Committed, u.Applied, u.Notified, u.Divergent
 		if v.Role == role.Active {
 			s.Behind = u.Position.Sequence - min(u.Notified.Sequence, u.Position.Sequence)
 		}
@@ -55,7 +55,7 @@ func (h *host) Status(context.Context) operator.Status {
 		peerBegan := h.began.peer.from(u.Peer, u.PeerPosition.Sequence)
 		ownBegan := h.began.own.from(string(v.Mode), u.Position.Sequence)
 		switch {
-		case u.Peer == bus.PeerCopying:
+		case u.Peer == bus.PeerReceiving:
 			s.Peer.CatchUp = &operator.CatchUp{Done: u.PeerProgress}
 		case u.Peer == bus.PeerCatchingUp:
 			s.Peer.CatchUp = operator.ProgressOf(peerBegan, u.PeerPosition.Sequence, u.Committed.Sequence)
@@ -79,8 +79,8 @@ func (h *host) Status(context.Context) operator.Status {
 	if h.record.Own != nil {
 		s.Witness = operator.Witness{None: true, Reachable: w.Reachable, Problem: w.Problem, HeardMS: -1}
 	}
-	if s.Restored = h.run.held.by; s.Restored != nil {
-		s.Fit, s.Unfit, s.WaitingFor = false, h.run.held.why(h.config.Host), h.run.held.why(h.config.Host)
+	if s.Restored = h.run.hold.by; s.Restored != nil {
+		s.Fit, s.Unfit, s.WaitingFor = false, h.run.hold.why(h.config.Host), h.run.hold.why(h.config.Host)
 	}
 	h.addProcesses(&s)
 	s.Audit, s.Trail, s.Backups, s.Emissions = h.auditor.Shown(), h.trail.State(), h.operations.Backups(), h.operations.Emitted.State()

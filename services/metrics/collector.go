@@ -91,7 +91,7 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	gauge(d.sequence, float64(s.Notified.Sequence), "notified")
 	gauge(d.applyLag, float64(s.Lag))
 	gauge(d.notifyLag, float64(s.Committed.Sequence-min(s.Notified.Sequence, s.Committed.Sequence)))
-	gauge(d.aside, float64(s.Aside))
+	gauge(d.divergent, float64(s.Divergent))
 	gauge(d.oldest, m.Oldest.Seconds())
 
 	gauge(d.link, truth(s.Peer.Link == evidence.Connected))
@@ -121,7 +121,7 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	for state, n := range map[string]int{"waiting": s.Emissions.Waiting, "parked": s.Emissions.Parked, "out": s.Emissions.Out} {
 		gauge(d.emissions, float64(n), state)
 	}
-	gauge(d.emissionsHeld, truth(s.Emissions.Held))
+	gauge(d.emissionsDeferred, truth(s.Emissions.Deferred))
 	count(d.emissionsSent, s.Emissions.Sent)
 	count(d.emissionTries, s.Emissions.Tries)
 	wiresOf(gauge, count, d, s.Wires)

@@ -10,11 +10,11 @@ type descs struct {
 	all []*prometheus.Desc
 
 	info, started, role, mode, epoch, level, recordVersion, fit, inSync, right *prometheus.Desc
-	sequence, applyLag, notifyLag, aside, oldest                               *prometheus.Desc
+	sequence, applyLag, notifyLag, divergent, oldest                           *prometheus.Desc
 	link, replication, heard, witness, up, restarts, terminals, alarms         *prometheus.Desc
 	wiresTLS, certificateEnd, certificateUsable, peerEnd, terminalsEnding      *prometheus.Desc
 	doorRefused, timers, timerLate, noticed, notices                           *prometheus.Desc
-	emissions, emissionsHeld, emissionsSent, emissionTries                     *prometheus.Desc
+	emissions, emissionsDeferred, emissionsSent, emissionTries                 *prometheus.Desc
 	trailWritten, trailLost, trailFails                                        *prometheus.Desc
 	backupEvery, backupGood, backupBytes, backupTried, backupFailed            *prometheus.Desc
 	auditChecked, auditMissing                                                 *prometheus.Desc
@@ -44,7 +44,7 @@ func newDescs() descs {
 	d.sequence = desc("sequence", "Sequence of the last update: in the journal, committed, applied to the database, durable on the other host too (notified).", "mark")
 	d.applyLag = desc("apply_lag_updates", "Updates that are committed and not yet applied to the database.")
 	d.notifyLag = desc("notify_lag_updates", "Committed updates that the other host is not known to hold: what is lost with this host's disk. 0 while paired and idle.")
-	d.aside = desc("set_aside_updates", "Updates that only this host had, set aside in files when it rejoined.")
+	d.divergent = desc("set_aside_updates", "Divergent updates: those that only this host had when it rejoined, kept in files.")
 	d.oldest = desc("frame_oldest_seconds", "Age of the frame that is on its way to the journals; 0 is none.")
 
 	d.link = desc("link_connected", "1 if the main of the other host is connected.")
@@ -59,7 +59,7 @@ func newDescs() descs {
 	d.notices = desc("notices_total", "Notices that were sent to terminals in this term, repeated ones too, and those that terminals miss for good.", "state")
 	d.timerLate = desc("timer_late_seconds", "By how much the timer was late that was started last.")
 	d.emissions = desc("emissions", "Emissions of services, as the host that serves has them: waiting, parked, and out (tries on their way).", "state")
-	d.emissionsHeld = desc("emissions_held", "1 if nothing leaves until an operator releases it, because a history was taken back.")
+	d.emissionsDeferred = desc("emissions_held", "1 if nothing leaves until an operator releases it, because a history was taken back.")
 	d.emissionsSent = desc("emissions_sent_total", "Emissions that targets took, counted by this courier since it started.")
 	d.emissionTries = desc("emission_tries_total", "Tries to send emissions, whatever came of them.")
 	d.alarms = desc("alarms", "Alarms that are raised.")

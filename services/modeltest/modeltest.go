@@ -14,49 +14,49 @@ type Visit[S any] func(what string, after S, wrong string)
 // Explore visits every state that next leads to from start, the nearest first. States with the same key are the same. wrong says of
 // each new state what is wrong with it, if anything is. It gives how many states there are, or those that it came by, and a
 // shortest way to what is wrong, which stands at its end; nil if nothing is.
-func Explore[S any, K comparable](start S, key func(S) K, next func(S, Visit[S]), wrong func(S) string) (states int, way []string) {
+func Explore[S any, K comparable](start S, key func(S) K, next func(S, Visit[S]), wrong func(S) string) (states int, path []string) {
 	type step struct {
 		from int
 		what string
 	}
 	queue, steps := []S{start}, []step{{}}
 	seen := map[K]struct{}{key(start): {}}
-	for at := 0; at < len(queue) && way == nil; at++ {
+	for at := 0; at < len(queue) && path == nil; at++ {
 		now := queue[at]
 		var none S
 		queue[at] = none // large models have much in a state
 		next(now, func(what string, after S, why string) {
 			k := key(after)
-			if _, known := seen[k]; way != nil || known && why == "" {
+			if _, known := seen[k]; path != nil || known && why == "" {
 				return
 			}
 			if why == "" {
 				why = wrong(after)
 			}
 			if why != "" {
-				way = []string{why, what}
+				path = []string{why, what}
 				for i := at; i > 0; i = steps[i].from {
-					way = append(way, steps[i].what)
+					path = append(path, steps[i].what)
 				}
-				slices.Reverse(way)
+				slices.Reverse(path)
 				return
 			}
 			seen[k] = struct{}{}
 			queue, steps = append(queue, after), append(steps, step{at, what})
 		})
 	}
-	return len(seen), way
+	return len(seen), path
 }
 
 // Same is the key of states that can be compared as they are.
 func Same[S comparable](state S) S { return state }
 
 // Breaks fails a test unless a model without a law goes wrong, by a way that says a word.
-func Breaks(t testing.TB, without any, way []string, word string) {
+func Breaks(t testing.TB, without any, path []string, word string) {
 	t.Helper()
-	if text := strings.Join(way, "\n"); way == nil || !strings.Contains(text, word) {
+	if text := strings.Join(path, "\n"); path == nil || !strings.Contains(text, word) {
 		t.Errorf("%+v: it goes wrong by\n%s\nwithout %q", without, text, word)
 		return
 	}
-	t.Logf("%+v goes wrong after %d events: %s", without, len(way)-1, way[len(way)-1])
+	t.Logf("%+v goes wrong after %d events: %s", without, len(path)-1, path[len(path)-1])
 }

@@ -62,7 +62,7 @@ func (w *world) wrong(l laws) string {
 }
 
 // explore visits every world, and gives a shortest way to a wrong one, nil if there is none.
-func explore(l laws, b bounds) (states int, way []string) {
+func explore(l laws, b bounds) (states int, path []string) {
 	start := &world{newest: 1, anews: b.anews}
 	start.hosts[0] = host{log: []entry{{began, 1, 0}}, done: 1, epoch: 1, sent: true}
 	start.hosts[1] = host{log: []entry{{began, 1, 0}}, done: 1}
@@ -81,10 +81,10 @@ func TestModel_EachNoticeIsStoredOnceOrAccountedFor(t *testing.T) {
 		{ids: 1, epochs: 3, length: 5, trims: 1, backups: true},
 		{ids: 2, epochs: 2, length: 5, anews: 1},
 	} {
-		states, way := explore(laws{}, b)
+		states, path := explore(laws{}, b)
 		t.Logf("measured: %d states within %+v", states, b)
-		if way != nil {
-			t.Errorf("%+v: %s", b, strings.Join(way, "\n"))
+		if path != nil {
+			t.Errorf("%+v: %s", b, strings.Join(path, "\n"))
 		}
 	}
 }
@@ -107,7 +107,7 @@ func TestModel_GoesWrongWithoutAnyLaw(t *testing.T) {
 		{laws{lowerTaken: true}, small, ""},
 		{laws{staleTaken: true}, bounds{ids: 2, epochs: 1, length: 4, anews: 1}, "stored twice"},
 	} {
-		_, way := explore(c.broken, c.in)
-		modeltest.Breaks(t, c.broken, way, c.says)
+		_, path := explore(c.broken, c.in)
+		modeltest.Breaks(t, c.broken, path, c.says)
 	}
 }

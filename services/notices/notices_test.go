@@ -232,7 +232,7 @@ func TestTrim_ADeadTerminalEvictsNobodyElses(t *testing.T) {
 	const events = 8
 	b := Bounds{Notices: 2, Bytes: 100, Age: time.Hour}
 	// lost plays a way, and says how many notices of the live terminal went before it had them.
-	lost := func(way int, dead, together bool) (n int) {
+	lost := func(fates int, dead, together bool) (n int) {
 		var own [2][]Aged
 		var shared []Aged
 		var had, hadShared [2]Number
@@ -246,7 +246,7 @@ func TestTrim_ADeadTerminalEvictsNobodyElses(t *testing.T) {
 		}
 		for i := range events {
 			a := Aged{Notice: Notice{Number: numbered(1, uint64(i+1), 0), Size: 1}}
-			switch what := way % 4; what {
+			switch what := fates % 4; what {
 			case 0, 1:
 				own[what] = append(own[what], a)
 			case 2:
@@ -257,7 +257,7 @@ func TestTrim_ADeadTerminalEvictsNobodyElses(t *testing.T) {
 					had[1], hadShared[1] = a.Number, a.Number
 				}
 			}
-			way /= 4
+			fates /= 4
 			mine := b
 			if together {
 				mine.Notices = max(0, b.Notices-len(own[1]))
@@ -268,17 +268,17 @@ func TestTrim_ADeadTerminalEvictsNobodyElses(t *testing.T) {
 		}
 		return n
 	}
-	ways, evicted := 0, 0
-	for way := range 1 << (2 * events) {
-		ways++
-		if alone, beside := lost(way, false, false), lost(way, true, false); beside > alone {
-			t.Fatalf("way %b: the live terminal loses %d beside a dead one, else %d", way, beside, alone)
+	schedules, evicted := 0, 0
+	for fates := range 1 << (2 * events) {
+		schedules++
+		if alone, beside := lost(fates, false, false), lost(fates, true, false); beside > alone {
+			t.Fatalf("way %b: the live terminal loses %d beside a dead one, else %d", fates, beside, alone)
 		}
-		if lost(way, true, true) > lost(way, false, false) {
+		if lost(fates, true, true) > lost(fates, false, false) {
 			evicted++
 		}
 	}
-	t.Logf("measured: %d ways; with one bound for all it goes wrong in %d", ways, evicted)
+	t.Logf("measured: %d ways; with one bound for all it goes wrong in %d", schedules, evicted)
 	if evicted == 0 {
 		t.Error("with one bound for all nothing goes wrong")
 	}

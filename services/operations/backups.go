@@ -211,14 +211,14 @@ func (o *Operations) claim(v role.View) bool {
 		o.Log.Debug("the other host does not say whether it makes a backup", "error", err)
 		return errors.Is(err, operator.ErrRefused) // it runs a version that makes none by itself
 	}
-	return !claim.Busy
+	return !claim.InProgress
 }
 
 // claimed answers the other host that wants to make one.
 func (o *Operations) claimed(context.Context, operator.Caller, operator.None) (backups.Claim, error) {
 	o.backing.mu.Lock()
 	defer o.backing.mu.Unlock()
-	return backups.Claim{Busy: o.backing.making != nil}, nil
+	return backups.Claim{InProgress: o.backing.making != nil}, nil
 }
 
 // noteBackup has the pair note what is new: by this host's updater if it serves, else by the other one's.
@@ -321,7 +321,7 @@ func (o *Operations) wantBackup() (backups.Ordered, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.making != nil {
-		return backups.Ordered{}, fmt.Errorf("%w: %w on %s, since %s", operator.ErrRefused, backups.ErrBusy, o.Host.Host, b.making.Since.UTC().Format(time.TimeOnly))
+		return backups.Ordered{}, fmt.Errorf("%w: %w on %s, since %s", operator.ErrRefused, backups.ErrInProgress, o.Host.Host, b.making.Since.UTC().Format(time.TimeOnly))
 	}
 	b.ordered = true
 	return backups.Ordered{Host: o.Host.Host, At: time.Now()}, nil

@@ -23,7 +23,7 @@ func TestTurn(t *testing.T) {
 		"active alone":              {"a", role.View{Role: role.Active, Serving: true, Mode: role.Solo, HasPeer: true, Peer: peer("b")}, "a"},
 		"active, peer silent":       {"a", role.View{Role: role.Active, Serving: true, Mode: role.Paired, HasPeer: true, Peer: peer("b")}, "a"},
 		"active, never had a peer":  {"a", role.View{Role: role.Active, Serving: true, Mode: role.Solo}, "a"},
-		"standby that is behind":    {"b", role.View{Role: role.Standby, Mode: role.Copying, HasPeer: true, Lives: true, Peer: peer("a")}, "a"},
+		"standby that is behind":    {"b", role.View{Role: role.Standby, Mode: role.Receiving, HasPeer: true, Lives: true, Peer: peer("a")}, "a"},
 		"active that serves no one": {"a", role.View{Role: role.Active, Mode: role.Solo}, ""},
 		"starting":                  {"a", role.View{Role: role.Starting, HasPeer: true, Lives: true, Peer: peer("b")}, ""},
 		"taking over":               {"a", role.View{Role: role.Takeover, Mode: role.Paired, HasPeer: true, Lives: true, Peer: peer("b")}, ""},
@@ -74,7 +74,7 @@ func TestClaimed_OneHostAtATime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c.Busy
+		return c.InProgress
 	}
 	if ask() {
 		t.Error("busy without a backup")

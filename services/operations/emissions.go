@@ -22,7 +22,7 @@ func (o *Operations) answerEmissions(r *registry.Registry) {
 	})
 	registry.Answer(r, operator.CallReleaseEmission, o.changeEmission)
 	registry.Answer(r, operator.CallDropEmission, o.changeEmission)
-	registry.Answer(r, operator.CallReleaseHeld, o.releaseHeld)
+	registry.Answer(r, operator.CallReleaseDeferred, o.releaseDeferred)
 	registry.Answer(r, operator.CallTargets, func(ctx context.Context, _ operator.Caller, _ operator.None) (waybill.TargetList, error) {
 		list, err := waybill.CallTargets.PostWait(ctx, o.Calls, bus.Done{}, callWithin)
 		if list.Targets == nil {
@@ -57,8 +57,8 @@ func (o *Operations) changeEmission(ctx context.Context, caller operator.Caller,
 	return done, nil
 }
 
-// releaseHeld lets leave what is held since a history was taken back.
-func (o *Operations) releaseHeld(ctx context.Context, caller operator.Caller, _ operator.None) (waybill.EmissionsChanged, error) {
+// releaseDeferred lets leave what is held since a history was taken back.
+func (o *Operations) releaseDeferred(ctx context.Context, caller operator.Caller, _ operator.None) (waybill.EmissionsChanged, error) {
 	done := waybill.EmissionsChanged{ID: caller.ID}
 	_, err := waybill.CallRelease.PostWait(ctx, o.Calls, bus.Done{}, tableDeadline)
 	if err := emissionsSaid(err); err != nil {

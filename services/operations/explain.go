@@ -112,7 +112,7 @@ func (o *Operations) explainOwn(ctx context.Context, _ operator.Caller, _ operat
 }
 
 func shownPrediction(o predict.Prediction) operator.Prediction {
-	shown := operator.Prediction{Loss: string(o.Loss), Serves: o.Serves, AfterMS: -1, Role: string(o.Role), Mode: string(o.Mode), Waiting: o.Waiting, HeldBack: o.HeldBack,
+	shown := operator.Prediction{Loss: string(o.Loss), Serves: o.Serves, AfterMS: -1, Role: string(o.Role), Mode: string(o.Mode), Waiting: o.Waiting, Deferred: o.Deferred,
 		Moves: []operator.Move{}}
 	if o.Serves {
 		shown.AfterMS = o.ServedAfter.Milliseconds()
@@ -153,8 +153,8 @@ func (o *Operations) reasons(s operator.Status) []string {
 	}
 	if s.Pause != nil {
 		why = append(why, fmt.Sprintf("automatic takeover is paused by %s until %s", s.Pause.By, s.Pause.Until.UTC().Format(time.DateTime)))
-		if s.Pause.HeldBack != "" {
-			why = append(why, "without the pause this host would have acted: "+s.Pause.HeldBack)
+		if s.Pause.Deferred != "" {
+			why = append(why, "without the pause this host would have acted: "+s.Pause.Deferred)
 		}
 	}
 	if s.Peer.Reason != "" {

@@ -84,7 +84,7 @@ func PauseOf(v role.View, now time.Duration) *operator.Pause {
 		return nil
 	}
 	p := v.Record.Pause
-	return &operator.Pause{Until: p.Until, LeftMS: (v.PausedUntil - now).Milliseconds() + 1, By: p.By, HeldBack: v.HeldBack}
+	return &operator.Pause{Until: p.Until, LeftMS: (v.PausedUntil - now).Milliseconds() + 1, By: p.By, Deferred: v.Deferred}
 }
 
 // endingSoon is how long before its end a pause is warned of: time to finish, or to pause again.
@@ -101,8 +101,8 @@ func (o *Operations) watchPause() {
 		return
 	}
 	text := fmt.Sprintf("automatic takeover is paused by %s until %s UTC", p.By, p.Until.UTC().Format(time.TimeOnly))
-	if p.HeldBack != "" {
-		text += "; held back: " + p.HeldBack
+	if p.Deferred != "" {
+		text += "; held back: " + p.Deferred
 	}
 	o.Alarms.Raise(alarms.Paused, text)
 	left := time.Duration(p.LeftMS) * time.Millisecond

@@ -40,18 +40,18 @@ func (o *Operations) history(ctx context.Context, _ operator.Caller, request bus
 	return page, updaterSaid(err)
 }
 
-// diverged gives what this host has set aside: its files, or the updates of one.
-func (o *Operations) diverged(ctx context.Context, _ operator.Caller, q bus.AsideRequest) (bus.AsidePage, error) {
-	page, err := bus.CallAside.PostWait(ctx, o.Calls, q, callWithin)
+// diverged gives what this host has kept as divergent: its files, or the updates of one.
+func (o *Operations) diverged(ctx context.Context, _ operator.Caller, q bus.DivergentRequest) (bus.DivergentPage, error) {
+	page, err := bus.CallDivergent.PostWait(ctx, o.Calls, q, callWithin)
 	if errors.Is(err, bus.ErrAbsent) {
 		return page, fmt.Errorf("%w: %w", operator.ErrUsage, err)
 	}
 	return page, updaterSaid(err)
 }
 
-// forgetDiverged has what this host has set aside no longer counted and shown.
-func (o *Operations) forgetDiverged(ctx context.Context, _ operator.Caller, q bus.ForgetAside) (bus.AsideForgotten, error) {
-	done, err := bus.CallForgetAside.PostWait(ctx, o.Calls, q, callWithin)
+// forgetDiverged has what this host has kept as divergent no longer counted and shown.
+func (o *Operations) forgetDiverged(ctx context.Context, _ operator.Caller, q bus.ForgetDivergent) (bus.DivergentForgotten, error) {
+	done, err := bus.CallForgetDivergent.PostWait(ctx, o.Calls, q, callWithin)
 	if errors.Is(err, bus.ErrAbsent) {
 		return done, fmt.Errorf("%w: %w", operator.ErrUsage, err)
 	}

@@ -19,7 +19,7 @@ var (
 		Says: "Has parked emissions sent again: one, or all of a lane.", Check: func(q *waybill.ChangeEmissions) error { return inLane(q, false) }}
 	CallDropEmission = Operation[waybill.ChangeEmissions, waybill.EmissionsChanged]{Name: "drop of emissions", Method: http.MethodPost, Path: "/api/v1/emissions/drop", Where: Active, Role: Administer, Within: 30 * time.Second,
 		Says: "Takes emissions away, one or all that are parked in a lane: their target never gets them.", Check: func(q *waybill.ChangeEmissions) error { return inLane(q, true) }}
-	CallReleaseHeld = Operation[None, waybill.EmissionsChanged]{Name: "release of what is held", Method: http.MethodPost, Path: "/api/v1/emissions/release-held", Where: Active, Role: Administer, Within: answerWithin,
+	CallReleaseDeferred = Operation[None, waybill.EmissionsChanged]{Name: "release of what is held", Method: http.MethodPost, Path: "/api/v1/emissions/release-held", Where: Active, Role: Administer, Within: answerWithin,
 		Says: "Lets emissions leave again after a promotion by force or a restore. Some may arrive a second time."}
 	CallTargets = Operation[None, waybill.TargetList]{Name: "targets", Method: http.MethodGet, Path: "/api/v1/targets", Where: Active, Role: View, Within: answerWithin,
 		Says: "Where emissions go. Of a secret it says only whether there is one."}

@@ -42,7 +42,7 @@ type Prediction struct {
 	Role     string `json:"role"`
 	Mode     string `json:"mode"`
 	Waiting  string `json:"waiting,omitempty"`
-	HeldBack string `json:"held_back,omitempty"`
+	Deferred string `json:"held_back,omitempty"`
 	Moves    []Move `json:"moves"`
 }
 

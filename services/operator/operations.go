@@ -42,16 +42,16 @@ var (
 	CallHistory = Operation[bus.HistoryRequest, bus.HistoryPage]{Name: "history", Method: http.MethodGet, Path: "/api/v1/history", Where: Own, Role: View, Within: answerWithin, Costly: true,
 		Says: "A page of the update history, oldest first.", Unless: bus.HistoryRequest{Limit: DefaultHistory},
 		Check: func(q *bus.HistoryRequest) error { return bounded("limit", q.Limit, MaxHistory) }}
-	CallDiverged = Operation[bus.AsideRequest, bus.AsidePage]{Name: "history diverged", Method: http.MethodGet, Path: "/api/v1/history/diverged", Where: Own, Role: View, Within: answerWithin, Costly: true,
-		Says: "Updates that only this host had and that were set aside: the files, or what one holds.",
-		Check: func(q *bus.AsideRequest) error {
+	CallDiverged = Operation[bus.DivergentRequest, bus.DivergentPage]{Name: "history diverged", Method: http.MethodGet, Path: "/api/v1/history/diverged", Where: Own, Role: View, Within: answerWithin, Costly: true,
+		Says: "Updates that only this host had and that were kept as divergent: the files, or what one holds.",
+		Check: func(q *bus.DivergentRequest) error {
 			if q.Limit > MaxHistory || q.From > math.MaxInt32 {
 				return fmt.Errorf("%w: limit is at most %d", ErrUsage, MaxHistory)
 			}
 			return nil
 		}}
-	CallForgetDiverged = Operation[bus.ForgetAside, bus.AsideForgotten]{Name: "forgetting of what diverged", Method: http.MethodPost, Path: "/api/v1/history/diverged/forget", Where: Own, Role: Administer, Within: answerWithin,
-		Says: "Has this host no longer count and show updates that were set aside. The files are kept, under other names.", Detail: func(q bus.ForgetAside) string { return cmp.Or(q.File, "all files") }}
+	CallForgetDiverged = Operation[bus.ForgetDivergent, bus.DivergentForgotten]{Name: "forgetting of what diverged", Method: http.MethodPost, Path: "/api/v1/history/diverged/forget", Where: Own, Role: Administer, Within: answerWithin,
+		Says: "Has this host no longer count and show updates that were kept as divergent. The files are kept, under other names.", Detail: func(q bus.ForgetDivergent) string { return cmp.Or(q.File, "all files") }}
 	CallEvents = Operation[EventsQuery, bus.EventsPage]{Name: "events", Method: http.MethodGet, Path: "/api/v1/events", Where: Own, Role: View, Within: answerWithin + WaitMost,
 		Says: "A page of the pair's log of events, oldest first.", Unless: EventsQuery{Limit: DefaultEvents}, Check: (*EventsQuery).check}
 	CallAlarms = Operation[None, AlarmList]{Name: "alarms", Method: http.MethodGet, Path: "/api/v1/alarms", Where: Own, Role: View, Within: answerWithin,
@@ -157,7 +157,7 @@ func Operations() []Info {
 		CallTerminals.Info(), CallAddTerminals.Info(), CallRemoveTerminals.Info(), CallProbeTerminals.Info(), CallTerminalTokens.Info(), CallRevokeTerminals.Info(), CallRotateReceipts.Info(),
 		CallServices.Info(), CallRestartService.Info(), CallServiceLog.Info(),
 		CallTimers.Info(), CallReleaseTimer.Info(), CallDropTimer.Info(), CallNotices.Info(),
-		CallEmissions.Info(), CallReleaseEmission.Info(), CallDropEmission.Info(), CallReleaseHeld.Info(), CallTargets.Info(), CallSetTarget.Info(), CallRemoveTarget.Info(),
+		CallEmissions.Info(), CallReleaseEmission.Info(), CallDropEmission.Info(), CallReleaseDeferred.Info(), CallTargets.Info(), CallSetTarget.Info(), CallRemoveTarget.Info(),
 		CallVerify.Info(), CallVerifyState.Info(), CallStopVerify.Info(), CallLevels.Info(), CallRise.Info(), CallBackup.Info(), CallBackups.Info(), CallMakeBackup.Info(),
 		CallWho.Info(), CallOperators.Info(), CallAddOperator.Info(), CallRotateOperator.Info(), CallRemoveOperator.Info(),
 	}

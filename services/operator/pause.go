@@ -48,14 +48,14 @@ type Pause struct {
 	Until    time.Time `json:"until"`   // on the wall clock of who set it
 	LeftMS   int64     `json:"left_ms"` // as this host counts
 	By       string    `json:"by"`
-	HeldBack string    `json:"held_back,omitempty"` // what would have been done without it
+	Deferred string    `json:"held_back,omitempty"` // what would have been done without it
 }
 
 // Sentence says it for people.
 func (p *Pause) Sentence() string {
 	text := fmt.Sprintf("PAUSED: no automatic takeover for another %s (until %s UTC, by %s)", wording.Ago(time.Duration(p.LeftMS)*time.Millisecond), wording.Time(p.Until), p.By)
-	if p.HeldBack != "" {
-		text += "; held back: " + p.HeldBack
+	if p.Deferred != "" {
+		text += "; held back: " + p.Deferred
 	}
 	return text
 }

@@ -38,27 +38,27 @@ var (
 	ErrRole = fault.New("role", "the role does not allow it")
 )
 
-// Way is how a person proved who it is.
-type Way string
+// Credential is how a person proved who it is.
+type Credential string
 
 // Ways. Who proved nothing has none.
 const (
-	BySocket  Way = "socket"  // a user of the host's machine, said by its kernel
-	ByToken   Way = "token"   // of a named operator
-	BySession Way = "session" // of the console, begun with a token
-	BySetting Way = "setting" // the token that HOTPAIR_HTTP_TOKEN gives
+	BySocket  Credential = "socket"  // a user of the host's machine, said by its kernel
+	ByToken   Credential = "token"   // of a named operator
+	BySession Credential = "session" // of the console, begun with a token
+	BySetting Credential = "setting" // the token that HOTPAIR_HTTP_TOKEN gives
 )
 
 // Person is who makes a call, as far as that is proved.
 type Person struct {
-	Name  string `json:"name,omitempty"`  // of an operator, or of a user of the host's machine
-	Role  Role   `json:"role,omitempty"`  // what it may do
-	Way   Way    `json:"way,omitempty"`   // how it was proved
-	Claim string `json:"claim,omitempty"` // what it says of itself, which nothing proves: who it was before sudo
+	Name       string     `json:"name,omitempty"`  // of an operator, or of a user of the host's machine
+	Role       Role       `json:"role,omitempty"`  // what it may do
+	Credential Credential `json:"way,omitempty"`   // how it was proved
+	Claim      string     `json:"claim,omitempty"` // what it says of itself, which nothing proves: who it was before sudo
 }
 
 // Known reports whether it is proved who it is.
-func (p Person) Known() bool { return p.Way != "" }
+func (p Person) Known() bool { return p.Credential != "" }
 
 // String names the person for other people.
 func (p Person) String() string {

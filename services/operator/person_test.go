@@ -24,7 +24,7 @@ func TestRole_May(t *testing.T) {
 }
 
 func TestPerson_AllowSaysWhatIsMissing(t *testing.T) {
-	alice := operator.Person{Name: "alice", Role: operator.Operate, Way: operator.ByToken}
+	alice := operator.Person{Name: "alice", Role: operator.Operate, Credential: operator.ByToken}
 	if err := alice.Allow("switchover", operator.Operate); err != nil {
 		t.Error(err)
 	}

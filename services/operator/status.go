@@ -35,11 +35,11 @@ func ProgressWord(progress string) string {
 		return "looking for the last common update"
 	case bus.PeerCatchingUp:
 		return "catching up"
-	case bus.PeerCopying:
+	case bus.PeerReceiving:
 		return "taking a copy of the database"
 	case bus.PeerClose:
 		return "about to be in sync"
-	case bus.PeerHeld:
+	case bus.PeerAwaited:
 		return "in sync"
 	case bus.PeerRefused:
 		return "can't join"
@@ -82,7 +82,7 @@ type Status struct {
 	Lag       uint64            `json:"lag"`       // updates that are committed and not yet applied
 	Behind    uint64            `json:"behind"`    // updates of the active that the other host does not hold
 	CatchUp   *CatchUp          `json:"catch_up,omitempty"`
-	Aside     int               `json:"aside,omitempty"`      // updates set aside in files (R10)
+	Divergent int               `json:"aside,omitempty"`      // divergent updates in files (R10)
 	PairTime  time.Time         `json:"pair_time,omitzero"`   // by which ages of requests are counted; none before the first update
 	PairLevel level.Level       `json:"pair_level,omitempty"` // that the pair is at; hotpair upgrade says what it can rise to
 	Forgotten time.Time         `json:"forgotten,omitzero"`   // ids of applications issued before it are forgotten, and refused

@@ -151,7 +151,7 @@ func TestLifeline_IsHeldByADaemonOfACarelessProgram(t *testing.T) {
 
 	short, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	if err := life.Wait(short); !errors.Is(err, ErrHeld) {
+	if err := life.Wait(short); !errors.Is(err, ErrAlive) {
 		t.Fatalf("daemon %d is alive: %t; %v", daemon, alive(daemon), err)
 	}
 	killed, err := life.Kill()

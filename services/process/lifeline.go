@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrHeld means that processes still hold the lifeline.
-var ErrHeld = errors.New("descendants are still alive")
+// ErrAlive means that processes still hold the lifeline.
+var ErrAlive = errors.New("descendants are still alive")
 
 // Lifeline is a pipe that tells when the last descendant of a child is gone: all of them hold its writing end, and
 // the reading end meets its end when the kernel has closed the last. It needs no list of processes, so it can't miss one.
@@ -51,7 +51,7 @@ func (l *Lifeline) Release() error {
 	return nil
 }
 
-// Wait waits until nobody holds the lifeline. When ctx ends before, the error is ErrHeld; Wait may be called again.
+// Wait waits until nobody holds the lifeline. When ctx ends before, the error is ErrAlive; Wait may be called again.
 func (l *Lifeline) Wait(ctx context.Context) error {
 	if err := l.read.SetReadDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("lifeline: %w", err)
@@ -72,7 +72,7 @@ func (l *Lifeline) Wait(ctx context.Context) error {
 		switch {
 		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return fmt.Errorf("lifeline: %w: %w", ErrHeld, context.Cause(ctx))
+			return fmt.Errorf("lifeline: %w: %w", ErrAlive, context.Cause(ctx))
 		case errors.Is(err, os.ErrClosed):
 			return fmt.Errorf("lifeline: %w", err)
 		default: // end of file

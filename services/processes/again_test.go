@@ -72,7 +72,7 @@ func TestFailed_NobodyHandsOverForBackups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var elsewhere sometimes
 		var machine failures
-		k := &kept{name: "backup", aside: true}
+		k := &kept{name: "backup", optional: true}
 		p := &Processes{config: Config{Machine: &machine, Watcher: mute{}, Elsewhere: &elsewhere, Log: slog.New(slog.DiscardHandler)}, children: []*kept{k}}
 		ctx, stop := context.WithCancel(t.Context())
 		k.keeper = &process.Keeper{
@@ -99,7 +99,7 @@ func TestFailed_NobodyHandsOverForBackups(t *testing.T) {
 // TestMakeKeeper_WhoGoesBehindMayBeSilentForLonger: the process that makes backups gets no processor while others want it, and is not frozen then.
 func TestMakeKeeper_WhoGoesBehindMayBeSilentForLonger(t *testing.T) {
 	p := &Processes{config: Config{Host: config.Host{Pace: config.Pace{Lease: time.Second}}}}
-	backup, updater := &kept{name: "backup", aside: true}, &kept{name: "updater"}
+	backup, updater := &kept{name: "backup", optional: true}, &kept{name: "updater"}
 	for _, k := range []*kept{backup, updater} {
 		p.makeKeeper(t.Context(), k)
 		defer k.stop()

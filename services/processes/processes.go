@@ -36,7 +36,7 @@ type kept struct {
 	set      string // the program that the settings name for it
 	said     said.Lines
 	beats    bool // it says by itself that it is ready; who does not is asked
-	aside    bool // nobody who is served needs it
+	optional bool // nobody who is served needs it
 	user     *process.Identity
 	password string
 	environ  func(config.Bus) []string
@@ -63,14 +63,14 @@ type kept struct {
 
 // priority: what a program of others makes of a request is its own affair, and must not hold up those who hand on all.
 func (k *kept) priority() process.Priority {
-	if k.aside || k.foreign {
+	if k.optional || k.foreign {
 		return process.Ordinary
 	}
 	return process.Prompt
 }
 
-// asidePatience is how long a process may be silent that nobody needs: it goes behind all others, and waits while those have much to do.
-const asidePatience = time.Minute
+// optionalPatience is how long a process may be silent that nobody needs: it goes behind all others, and waits while those have much to do.
+const optionalPatience = time.Minute
 
 // Watcher is told of the host's processes, in the order in which things happen to each.
 type Watcher interface {
@@ -156,7 +156,7 @@ func New(c Config) *Processes {
 	replaced := p.replaced()
 	for _, s := range c.Host.Business {
 		k := &kept{name: bus.ProcessBusiness + "." + s.Name, service: s.Name,
-			environ: func(b config.Bus) []string { return config.ForBusiness(c.Environ, c.Host, b, c.Traffic.Ways()) }}
+			environ: func(b config.Bus) []string { return config.ForBusiness(c.Environ, c.Host, b, c.Traffic.Routes()) }}
 		k.user = c.BusinessUser
 		if s.Path != "" {
 			k.set, k.foreign = s.Path, true
@@ -168,10 +168,10 @@ func New(c Config) *Processes {
 		}
 		add(k)
 	}
-	add(&kept{name: bus.ProcessCourier, args: []string{"courier"}, aside: true,
+	add(&kept{name: bus.ProcessCourier, args: []string{"courier"}, optional: true,
 		environ: func(b config.Bus) []string { return config.ForCourier(c.Environ, c.Host, b) }})
 	if c.Host.Backups.Wanted() {
-		add(&kept{name: bus.ProcessBackup, args: []string{"backups"}, aside: true,
+		add(&kept{name: bus.ProcessBackup, args: []string{"backups"}, optional: true,
 			environ: func(b config.Bus) []string { return config.ForBackup(c.Environ, c.Host, b) }})
 	}
 	return p
@@ -218,8 +218,8 @@ func (p *Processes) makeKeeper(ctx context.Context, k *kept) {
 		// T11: a busy machine starves heartbeats; the supervisor allows main the same.
 		k.keeper.Patience = max(2*p.config.Host.Lease, time.Second)
 	}
-	if k.aside {
-		k.keeper.Patience = asidePatience
+	if k.optional {
+		k.keeper.Patience = optionalPatience
 	}
 }
 

@@ -10,9 +10,9 @@ func Progress(peer string) role.Progress {
 	switch peer {
 	case bus.PeerClose:
 		return role.Close
-	case bus.PeerHeld:
-		return role.Held
-	case bus.PeerProbe, bus.PeerCatchingUp, bus.PeerCopying, bus.PeerRefused:
+	case bus.PeerAwaited:
+		return role.Awaited
+	case bus.PeerProbe, bus.PeerCatchingUp, bus.PeerReceiving, bus.PeerRefused:
 		return role.Behind
 	}
 	return role.Absent

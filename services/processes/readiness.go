@@ -13,7 +13,7 @@ const unreadyFor = 10 * time.Second
 // failed tells that a process can't be restarted. A service that the other host lacks too is an outage of that service: to hand
 // over would fix nothing, and stop all the others for a moment.
 func (p *Processes) failed(k *kept) {
-	if k.aside || k.isRenewed() {
+	if k.optional || k.isRenewed() {
 		return // the alarm says it, or who restarts it on purpose
 	}
 	if k.service != "" && p.config.Elsewhere.Lacks(k.service) {
@@ -44,7 +44,7 @@ func (k *kept) settle() {
 func (p *Processes) missed(k *kept) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return !k.up && !k.aside && k.renewal == nil && (k.service == "" || !k.settled || p.config.Host.TakeoverNeeds.Has(k.service) && !p.config.Elsewhere.Lacks(k.service))
+	return !k.up && !k.optional && k.renewal == nil && (k.service == "" || !k.settled || p.config.Host.TakeoverNeeds.Has(k.service) && !p.config.Elsewhere.Lacks(k.service))
 }
 
 // Down are the services that are not ready.

@@ -12,7 +12,7 @@ const (
 	HTTPToken      Kind = iota // a call that needs proof of who makes it came without, or with what proves nothing
 	HTTPRole                   // whoever makes it may not
 	HTTPOrigin                 // from a web page of somebody else, or under a name that is not this host's
-	HTTPBusy                   // no room for it now
+	HTTPOverloaded             // no room for it now
 	HTTPUnknown                // no such path, or another method
 	HTTPMalformed              // what it says can't be understood
 	HTTPConnection             // a connection too many, closed
@@ -22,20 +22,20 @@ const (
 	LinkUnproved               // a call as from an operator at the other host that nobody vouches for
 	ReplicationLogin
 	ReplicationHello
-	RequestMalformed // of a terminal, answered without being executed
-	RequestConflict  // another one with its id is under way
-	RequestBusy      // as many are under way as may be
-	RequestNobody    // the host does not serve now
-	kinds            = iota
+	RequestMalformed  // of a terminal, answered without being executed
+	RequestConflict   // another one with its id is under way
+	RequestOverloaded // as many are under way as may be
+	RequestNobody     // the host does not serve now
+	kinds             = iota
 )
 
 // labels are door and reason of each kind.
 var labels = [kinds][2]string{
-	HTTPToken: {"http", "token"}, HTTPRole: {"http", "role"}, HTTPOrigin: {"http", "origin"}, HTTPBusy: {"http", "busy"}, HTTPUnknown: {"http", "unknown"},
+	HTTPToken: {"http", "token"}, HTTPRole: {"http", "role"}, HTTPOrigin: {"http", "origin"}, HTTPOverloaded: {"http", "busy"}, HTTPUnknown: {"http", "unknown"},
 	HTTPMalformed: {"http", "malformed"}, HTTPConnection: {"http", "connection"},
 	BusLogin: {"bus", "login"}, LinkLogin: {"link", "login"}, LinkHello: {"link", "hello"}, LinkUnproved: {"link", "unproved"},
 	ReplicationLogin: {"replication", "login"}, ReplicationHello: {"replication", "hello"},
-	RequestMalformed: {"terminal", "malformed"}, RequestConflict: {"terminal", "conflict"}, RequestBusy: {"terminal", "busy"}, RequestNobody: {"terminal", "nobody"},
+	RequestMalformed: {"terminal", "malformed"}, RequestConflict: {"terminal", "conflict"}, RequestOverloaded: {"terminal", "busy"}, RequestNobody: {"terminal", "nobody"},
 }
 
 // Door and Reason name a kind.

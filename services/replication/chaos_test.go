@@ -102,9 +102,9 @@ func TestPair_Chaos(t *testing.T) {
 	work(3)
 	same(t, active, standby)
 	for _, h := range []*host{active, standby} {
-		for _, a := range h.aside {
+		for _, a := range h.divergent {
 			if a.Committed > 0 {
-				t.Errorf("%s set aside committed updates: %+v", h.name, a)
+				t.Errorf("%s kept as divergent committed updates: %+v", h.name, a)
 			}
 		}
 	}

@@ -161,9 +161,9 @@ func (f *feed) meet(ctx context.Context) error {
 	h := f.s.holds()
 	state := f.s.State().State
 	switch {
-	case h == nil && state == bus.PeerHeld:
+	case h == nil && state == bus.PeerAwaited:
 		f.s.become(bus.PeerClose, nil)
-	case h == nil || state == bus.PeerHeld && h.met():
+	case h == nil || state == bus.PeerAwaited && h.met():
 	case f.end.Position.Sequence >= h.upTo:
 		if !h.met() {
 			if h.membership != (membership.Note{}) {
@@ -173,7 +173,7 @@ func (f *feed) meet(ctx context.Context) error {
 			}
 			close(h.reached)
 		}
-		f.s.become(bus.PeerHeld, nil)
+		f.s.become(bus.PeerAwaited, nil)
 	}
 	return nil
 }

@@ -153,9 +153,9 @@ func (r *Receiver) holding() helloReply {
 		}
 	})
 	a.Stored, a.Applied, a.First = r.c.Database.Committed(), r.c.Database.Applied(), r.c.Database.First()
-	a.Inconsistent = facts.Copying != nil
-	if p, ok := r.c.Copy.Copying(); ok {
-		a.Copy = placeOf(p)
+	a.Inconsistent = facts.Receiving != nil
+	if p, ok := r.c.Snapshot.Receiving(); ok {
+		a.Snapshot = placeOf(p)
 	}
 	epochs := r.c.Database.Epochs()
 	for _, e := range epochs[max(0, len(epochs)-maxEpochs):] {
@@ -164,8 +164,8 @@ func (r *Receiver) holding() helloReply {
 	return a
 }
 
-func placeOf(p storage.CopyProgress) *copyPlace {
-	return &copyPlace{Base: p.Base, Cursor: p.Cursor, Done: p.Done, Bytes: p.Bytes}
+func placeOf(p storage.SnapshotProgress) *snapshotPlace {
+	return &snapshotPlace{Base: p.Base, Cursor: p.Cursor, Done: p.Done, Bytes: p.Bytes}
 }
 
 // digestAt looks in the tail, then in the history.
@@ -266,13 +266,13 @@ func (r *Receiver) grant(_ context.Context, q placeRequest) (openReply, error) {
 	a := openReply{placeReply: r.where()}
 	var broken error
 	r.c.Log.View(func(t *journal.Tail) { broken = t.Broken() })
-	switch p, copying := r.c.Copy.Copying(); {
+	switch p, receiving := r.c.Snapshot.Receiving(); {
 	case a.End != end:
 		return openReply{}, fmt.Errorf("%w: it ends at %v, not at %v", ErrNotCommon, a.End.Position, end.Position)
 	case broken != nil:
 		return openReply{}, fmt.Errorf("%w: %w", ErrNotCommon, broken)
-	case copying && !p.Done:
-		return openReply{}, fmt.Errorf("open: %w", storage.ErrCopying)
+	case receiving && !p.Done:
+		return openReply{}, fmt.Errorf("open: %w", storage.ErrReceiving)
 	}
 	c, err := r.c.Log.Journal().Grant(q.Term)
 	if err != nil {

@@ -44,11 +44,11 @@ type host struct {
 	room  int64       // of its receiver
 	stuck atomic.Bool // its database takes nothing
 
-	mu    sync.Mutex
-	allow error
-	aside []Aside
-	stop  func()
-	ended error
+	mu        sync.Mutex
+	allow     error
+	divergent []Divergence
+	stop      func()
+	ended     error
 
 	// As active.
 	epoch    uint64
@@ -103,16 +103,16 @@ func (h *host) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	check(h.l.Read(ctx))
 	h.receiver = NewReceiver(ReceiverConfig{
-		Host: h.name, Peer: other(h.name), Log: h.l, Database: h.store, Copy: h.store, Facts: h.facts, Dir: h.dir, Logger: h.log, Room: h.room,
+		Host: h.name, Peer: other(h.name), Log: h.l, Database: h.store, Snapshot: h.store, Facts: h.facts, Dir: h.dir, Logger: h.log, Room: h.room,
 		Allow: func(uint64) error {
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			return h.allow
 		},
-		Aside: func(a Aside) {
+		Divergent: func(a Divergence) {
 			h.mu.Lock()
 			defer h.mu.Unlock()
-			h.aside = append(h.aside, a)
+			h.divergent = append(h.divergent, a)
 		},
 	})
 	group, ctx := errgroup.WithContext(ctx)

@@ -27,8 +27,8 @@ func TestLevel_Calls(t *testing.T) {
 	packed[openReply](t, "open-reply")
 	packed[noteRequest](t, "note")
 	packed[committedRequest](t, "committed")
-	packed[copyBeginRequest](t, "copy-begin")
-	packed[copyRangeRequest](t, "copy-range")
-	packed[copyEndRequest](t, "copy-end")
-	packed[copyReply](t, "copy-reply")
+	packed[snapshotBeginRequest](t, "copy-begin")
+	packed[snapshotRangeRequest](t, "copy-range")
+	packed[snapshotEndRequest](t, "copy-end")
+	packed[snapshotReply](t, "copy-reply")
 }

@@ -22,7 +22,7 @@ func callEntries(host string) bus.Endpoint[entriesRequest, entriesReply] {
 	return bus.BinaryCall[entriesRequest, entriesReply](bus.ReplicationCall(host, "entries"))
 }
 
-func callCut(host string) bus.Endpoint[placeRequest, placeReply] {
+func callTruncate(host string) bus.Endpoint[placeRequest, placeReply] {
 	return bus.BinaryCall[placeRequest, placeReply](bus.ReplicationCall(host, "cut"))
 }
 
@@ -38,16 +38,16 @@ func callCommitted(host string) bus.Endpoint[committedRequest, placeReply] {
 	return bus.BinaryCall[committedRequest, placeReply](bus.ReplicationCall(host, "committed"))
 }
 
-func callCopyBegin(host string) bus.Endpoint[copyBeginRequest, copyReply] {
-	return bus.BinaryCall[copyBeginRequest, copyReply](bus.ReplicationCall(host, "copy-begin"))
+func callSnapshotBegin(host string) bus.Endpoint[snapshotBeginRequest, snapshotReply] {
+	return bus.BinaryCall[snapshotBeginRequest, snapshotReply](bus.ReplicationCall(host, "copy-begin"))
 }
 
-func callCopyRange(host string) bus.Endpoint[copyRangeRequest, copyReply] {
-	return bus.BinaryCall[copyRangeRequest, copyReply](bus.ReplicationCall(host, "copy-range"))
+func callSnapshotRange(host string) bus.Endpoint[snapshotRangeRequest, snapshotReply] {
+	return bus.BinaryCall[snapshotRangeRequest, snapshotReply](bus.ReplicationCall(host, "copy-range"))
 }
 
-func callCopyEnd(host string) bus.Endpoint[copyEndRequest, copyReply] {
-	return bus.BinaryCall[copyEndRequest, copyReply](bus.ReplicationCall(host, "copy-end"))
+func callSnapshotEnd(host string) bus.Endpoint[snapshotEndRequest, snapshotReply] {
+	return bus.BinaryCall[snapshotEndRequest, snapshotReply](bus.ReplicationCall(host, "copy-end"))
 }
 
 // helloRequest begins a probe. It is JSON, which programs of any level can read: what they don't know they skip.
@@ -82,9 +82,9 @@ type helloReply struct {
 	First uint64 `json:"first"`
 	// Broken says why its journal does not go on beyond End.
 	Broken string `json:"broken,omitempty"`
-	// Inconsistent: in the middle of a copy. Copy is how far it is, nil when none was begun or none is known.
-	Inconsistent bool       `json:"inconsistent,omitempty"`
-	Copy         *copyPlace `json:"copy,omitempty"`
+	// Inconsistent: in the middle of a copy. Snapshot is how far it is, nil when none was begun or none is known.
+	Inconsistent bool           `json:"inconsistent,omitempty"`
+	Snapshot     *snapshotPlace `json:"copy,omitempty"`
 	// Epochs are the latest epoch starts that it knows, oldest first.
 	Epochs []epochStart `json:"epochs,omitempty"`
 }
@@ -99,8 +99,8 @@ type epochStart struct {
 // maxEpochs bounds the epoch starts in a hello.
 const maxEpochs = 1024
 
-// copyPlace is how far a copy is.
-type copyPlace struct {
+// snapshotPlace is how far a copy is.
+type snapshotPlace struct {
 	Base   history.Mark `json:"base" cbor:"1,keyasint"`
 	Cursor []byte       `json:"cursor,omitempty" cbor:"2,keyasint,omitempty"`
 	Done   bool         `json:"done,omitempty" cbor:"3,keyasint,omitempty"`
@@ -159,23 +159,23 @@ type committedRequest struct {
 	Committed position.Position `cbor:"2,keyasint"`
 }
 
-type copyBeginRequest struct {
+type snapshotBeginRequest struct {
 	Term journal.Term `cbor:"1,keyasint"`
 	Base history.Mark `cbor:"2,keyasint"`
-	// Common is the last sequence that both are known to have in common: what lies beyond it is set aside.
+	// Common is the last sequence that both are known to have in common: what lies beyond it is kept as divergent.
 	Common uint64 `cbor:"3,keyasint"`
 }
 
-type copyRangeRequest struct {
+type snapshotRangeRequest struct {
 	Term  journal.Term `cbor:"1,keyasint"`
 	Range []byte       `cbor:"2,keyasint"`
 }
 
-type copyEndRequest struct {
+type snapshotEndRequest struct {
 	Term journal.Term `cbor:"1,keyasint"`
 }
 
-type copyReply struct {
-	Place copyPlace    `cbor:"2,keyasint"`
-	End   history.Mark `cbor:"3,keyasint"`
+type snapshotReply struct {
+	Place snapshotPlace `cbor:"2,keyasint"`
+	End   history.Mark  `cbor:"3,keyasint"`
 }

@@ -29,7 +29,7 @@ func TestReceiver_NoteCommitsWhatItReads(t *testing.T) {
 	defer store.Close()
 	j := openJournal(t)
 	l := journal.NewLog(j, store.Applied())
-	r := NewReceiver(ReceiverConfig{Host: "b", Log: l, Database: store, Copy: store, Facts: own, Dir: dir})
+	r := NewReceiver(ReceiverConfig{Host: "b", Log: l, Database: store, Snapshot: store, Facts: own, Dir: dir})
 	serving, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- r.serve(serving) }() // and nobody follows the journal

@@ -14,7 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/link/linktest"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/process/processtest"
-	"github.com/hotpair/hotpair/storage/aside"
+	"github.com/hotpair/hotpair/storage/divergent"
 	"github.com/hotpair/hotpair/storage/facts"
 	"github.com/hotpair/hotpair/storage/history"
 )
@@ -148,8 +148,8 @@ func TestPair_V2_OnePositionTwoUpdates(t *testing.T) {
 	}
 	a.work(5, "after")
 	same(t, a, b)
-	if len(b.aside) != 0 {
-		t.Fatal("b set aside", b.aside)
+	if len(b.divergent) != 0 {
+		t.Fatal("b kept as divergent", b.divergent)
 	}
 }
 
@@ -180,7 +180,7 @@ func TestPair_V6_AckedButIgnored(t *testing.T) {
 	default:
 	}
 	b.work(10, "epoch 8")
-	// a steps down: its tail is set aside, cut, and it goes on as standby.
+	// a steps down: its tail is kept as divergent, cut, and it goes on as standby.
 	a.stopTerm()
 	a.mu.Lock()
 	a.allow = nil
@@ -189,10 +189,10 @@ func TestPair_V6_AckedButIgnored(t *testing.T) {
 	b.hold()
 	b.work(10, "together")
 	same(t, b, a)
-	if len(a.aside) != 1 || a.aside[0].Updates != 2 || a.aside[0].Committed != 0 {
-		t.Fatal(a.aside)
+	if len(a.divergent) != 1 || a.divergent[0].Updates != 2 || a.divergent[0].Committed != 0 {
+		t.Fatal(a.divergent)
 	}
-	file, err := aside.Read(a.aside[0].Path)
+	file, err := divergent.Read(a.divergent[0].Path)
 	if err != nil || len(file.Records) != 2 || string(file.Records[0]) != string(lost[0].Raw) {
 		t.Fatal(file, err)
 	}
@@ -251,13 +251,13 @@ func TestPair_TakeoverFence(t *testing.T) {
 // when the other host can be reached again.
 func TestPair_WaitingFrameFindsSilence(t *testing.T) {
 	a, b := newPair(t)
-	way := linktest.NewRelay(t, b.address)
-	a.dialAs(link.RemoteConfig{Host: "a", Peer: "b", Address: way.Addr().String(), Password: secret, Ping: time.Hour, Handshake: 300 * time.Millisecond, Logger: a.log})
+	relay := linktest.NewRelay(t, b.address)
+	a.dialAs(link.RemoteConfig{Host: "a", Peer: "b", Address: relay.Addr().String(), Password: secret, Ping: time.Hour, Handshake: 300 * time.Millisecond, Logger: a.log})
 	a.serve(1, b)
 	a.awaitState(bus.PeerClose)
 	a.hold()
 	a.work(5, "before")
-	way.Set(true) // what was sent from here on is gone, so only new connections can bring it
+	relay.Set(true) // what was sent from here on is gone, so only new connections can bring it
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -269,7 +269,7 @@ func TestPair_WaitingFrameFindsSilence(t *testing.T) {
 		t.Fatal("a frame is acknowledged that nobody holds")
 	default:
 	}
-	way.Set(false)
+	relay.Set(false)
 	<-done
 	a.work(5, "after")
 	same(t, a, b)

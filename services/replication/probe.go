@@ -115,7 +115,7 @@ func (p *probe) digests(ctx context.Context, sequences []uint64) ([]history.Dige
 
 // truncate drops the other host's tail beyond a common sequence.
 func (p *probe) truncate(ctx context.Context, sequence uint64, d history.Digest) (history.Mark, error) {
-	a, err := ask(ctx, p, callCut, placeRequest{Term: p.term, Sequence: sequence, Digest: d})
+	a, err := ask(ctx, p, callTruncate, placeRequest{Term: p.term, Sequence: sequence, Digest: d})
 	return a.End, err
 }
 

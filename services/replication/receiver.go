@@ -37,15 +37,15 @@ type Database interface {
 	Commit(entries ...history.Stored) error
 }
 
-// CopyTarget takes a copy of the other host's database in place of what it holds. *storage.Store is one.
-type CopyTarget interface {
-	BeginCopy(base history.Mark) error
+// SnapshotTarget takes a copy of the other host's database in place of what it holds. *storage.Store is one.
+type SnapshotTarget interface {
+	BeginSnapshot(base history.Mark) error
 	PutRange(r storage.Range) error
-	Copying() (storage.CopyProgress, bool)
+	Receiving() (storage.SnapshotProgress, bool)
 }
 
-// Aside tells of updates that only this host had and that were set aside in a file (R10).
-type Aside struct {
+// Divergence tells of updates that only this host had and that were kept as divergent in a file (R10).
+type Divergence struct {
 	Path string
 	// Updates is how many, from First to Last; 0 when the file holds messages of a damaged journal that could not be
 	// read as updates any more.
@@ -62,20 +62,20 @@ type ReceiverConfig struct {
 	Host, Peer string
 	Log        *journal.Log
 	Database   Database
-	Copy       CopyTarget // the same store
+	Snapshot   SnapshotTarget // the same store
 	Facts      *facts.Facts
 	// Room bounds what is committed and not applied, in bytes. Default 64 MiB.
 	Room int64
-	// Dir is the data directory, for files set aside.
+	// Dir is the data directory, for files of divergent updates.
 	Dir string
 	// Allow refuses a hello of an epoch: this host is taking over, is active itself, or main has not decided yet. nil
 	// allows. Its error is told to the other side, as ErrNotNow unless it is one of this package's.
 	Allow func(epoch uint64) error
 	// Changed is called when there may be something to flush, and when State changed. It must not block.
 	Changed func()
-	// Aside is told of updates set aside.
-	Aside  func(Aside)
-	Logger *slog.Logger
+	// Divergent is told of divergent updates.
+	Divergent func(Divergence)
+	Logger    *slog.Logger
 }
 
 // ReceiverState is what a standby knows of its replication.
@@ -128,8 +128,8 @@ func NewReceiver(c ReceiverConfig) *Receiver {
 	if c.Changed == nil {
 		c.Changed = func() {}
 	}
-	if c.Aside == nil {
-		c.Aside = func(Aside) {}
+	if c.Divergent == nil {
+		c.Divergent = func(Divergence) {}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -188,13 +188,13 @@ func (s *served) handle() {
 	serve(s, callHello(host), r.helloOrSay)
 	serve(s, callDigests(host), r.digests)
 	serve(s, callEntries(host), r.entries)
-	serve(s, callCut(host), r.truncate)
+	serve(s, callTruncate(host), r.truncate)
 	serve(s, callOpen(host), r.grant)
 	serve(s, callNote(host), r.note)
 	serve(s, callCommitted(host), r.committed)
-	serve(s, callCopyBegin(host), r.copyBegin)
-	serve(s, callCopyRange(host), r.copyRange)
-	serve(s, callCopyEnd(host), r.copyEnd)
+	serve(s, callSnapshotBegin(host), r.snapshotBegin)
+	serve(s, callSnapshotRange(host), r.snapshotRange)
+	serve(s, callSnapshotEnd(host), r.snapshotEnd)
 }
 
 // serve has one kind of calls answered by do, one at a time and beside no Fence.
@@ -250,7 +250,7 @@ func (r *Receiver) State() ReceiverState {
 			told = t.Told()
 		}
 	})
-	s.Inconsistent = r.c.Facts.Get().Copying != nil
+	s.Inconsistent = r.c.Facts.Get().Receiving != nil
 	s.Catching = s.Inconsistent || s.Open && told.Sequence > s.End.Position.Sequence
 	return s
 }
@@ -316,7 +316,7 @@ func (r *Receiver) commit(ctx context.Context) error {
 			return nil
 		}
 		switch err := r.c.Database.Commit(entries...); {
-		case errors.Is(err, storage.ErrCopying):
+		case errors.Is(err, storage.ErrReceiving):
 			return nil
 		case errors.Is(err, storage.ErrGap) && r.c.Database.Committed() != have:
 			continue // a term of this host adopted its journal meanwhile

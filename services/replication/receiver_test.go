@@ -165,13 +165,13 @@ func TestReceiver_CallsOfAnEarlierSession(t *testing.T) {
 	for name, err := range map[string]error{
 		"digests":    refused(call(t, b.j, callDigests, digestsRequest{Term: old})),
 		"entries":    refused(call(t, b.j, callEntries, entriesRequest{Term: old})),
-		"cut":        refused(call(t, b.j, callCut, placeRequest{Term: old})),
+		"cut":        refused(call(t, b.j, callTruncate, placeRequest{Term: old})),
 		"open":       refused(call(t, b.j, callOpen, placeRequest{Term: old})),
 		"note":       refused(call(t, b.j, callNote, noteRequest{Term: old})),
 		"committed":  refused(call(t, b.j, callCommitted, committedRequest{Term: old})),
-		"copy-begin": refused(call(t, b.j, callCopyBegin, copyBeginRequest{Term: old})),
-		"copy-range": refused(call(t, b.j, callCopyRange, copyRangeRequest{Term: old})),
-		"copy-end":   refused(call(t, b.j, callCopyEnd, copyEndRequest{Term: old})),
+		"copy-begin": refused(call(t, b.j, callSnapshotBegin, snapshotBeginRequest{Term: old})),
+		"copy-range": refused(call(t, b.j, callSnapshotRange, snapshotRangeRequest{Term: old})),
+		"copy-end":   refused(call(t, b.j, callSnapshotEnd, snapshotEndRequest{Term: old})),
 	} {
 		if !errors.Is(err, ErrSession) {
 			t.Errorf("%s: %v", name, err)
@@ -262,8 +262,8 @@ func FuzzReceiver_Answer(f *testing.F) {
 	add(4, placeRequest{Term: now})
 	add(5, noteRequest{Term: now})
 	add(6, committedRequest{Term: now, Committed: position.Position{Epoch: 9, Sequence: 9}})
-	add(7, copyRangeRequest{Term: now, Range: []byte{1, 2}})
-	add(8, copyEndRequest{Term: now})
+	add(7, snapshotRangeRequest{Term: now, Range: []byte{1, 2}})
+	add(8, snapshotEndRequest{Term: now})
 	if _, err := call(f, b.j, callDigests, digestsRequest{}); !errors.Is(err, ErrSession) {
 		f.Fatal(err)
 	}

@@ -61,10 +61,10 @@ func (s *Sender) reconcile(ctx context.Context, p *probe) (history.Mark, error) 
 	h := p.hello
 	l := s.lineage()
 	switch {
-	case h.Inconsistent && h.Copy == nil: // it was about to begin: what it alone has may not be set aside yet
+	case h.Inconsistent && h.Snapshot == nil: // it was about to begin: what it alone has may not be kept as divergent yet
 		return s.copy(ctx, p, nil, commonByEpochs(l.source.Epochs(), l.end, h))
-	case h.Inconsistent && !h.Copy.Done:
-		return s.copy(ctx, p, h.Copy, h.End.Position.Sequence)
+	case h.Inconsistent && !h.Snapshot.Done:
+		return s.copy(ctx, p, h.Snapshot, h.End.Position.Sequence)
 	}
 	common, found, err := s.common(ctx, p, &l)
 	if err != nil {
@@ -91,7 +91,7 @@ func (s *Sender) reconcile(ctx context.Context, p *probe) (history.Mark, error) 
 		s.c.Logger.Warn("the other host dropped what only it had", "host", p.c.Remote.Peer(), "from", h.End.Position, "position", end.Position)
 	}
 	if h.Inconsistent { // all ranges are there, and perhaps it was not told so
-		if _, err := ask(ctx, p, callCopyEnd, copyEndRequest{Term: p.term}); err != nil {
+		if _, err := ask(ctx, p, callSnapshotEnd, snapshotEndRequest{Term: p.term}); err != nil {
 			return history.Mark{}, err
 		}
 	}
@@ -165,7 +165,7 @@ func (s *Sender) equal(ctx context.Context, p *probe, l *lineage, sequences []ui
 
 // commonByEpochs gives the last sequence that two hosts have in common by the table of epoch starts, which is kept beyond
 // trimming: an epoch has one history, so an epoch that both know to start at the same place with the same host is
-// common as far as both have it. 0 when there is none. It is only used to tell what must be set aside before a copy.
+// common as far as both have it. 0 when there is none. It is only used to tell what must be kept as divergent before a copy.
 func commonByEpochs(ours []storage.EpochStart, end history.Mark, h helloReply) uint64 {
 	lastOf := func(i, n int, start func(int) uint64, end uint64) uint64 {
 		if i+1 < n {
@@ -188,8 +188,8 @@ func commonByEpochs(ours []storage.EpochStart, end history.Mark, h helloReply) u
 
 // copy replaces the other host's database: ranges of keys, then the history since the copy's base. It goes on with one
 // that was begun if its base is still in this host's history. Returns the base, from which history is sent.
-func (s *Sender) copy(ctx context.Context, p *probe, begun *copyPlace, common uint64) (history.Mark, error) {
-	s.become(bus.PeerCopying, nil)
+func (s *Sender) copy(ctx context.Context, p *probe, begun *snapshotPlace, common uint64) (history.Mark, error) {
+	s.become(bus.PeerReceiving, nil)
 	place, goesOn, err := s.resume(begun)
 	if err != nil {
 		return history.Mark{}, err
@@ -203,7 +203,7 @@ func (s *Sender) copy(ctx context.Context, p *probe, begun *copyPlace, common ui
 	size := max(stats.FileBytes-int64(stats.FreePages)*4096, 1)
 	for !place.Done {
 		began := time.Now()
-		part, err := s.c.Source.CopyRange(place.Cursor, rangeBytes)
+		part, err := s.c.Source.SnapshotRange(place.Cursor, rangeBytes)
 		if err != nil {
 			return history.Mark{}, fmt.Errorf("read range: %w", err)
 		}
@@ -211,22 +211,22 @@ func (s *Sender) copy(ctx context.Context, p *probe, begun *copyPlace, common ui
 		if err != nil {
 			return history.Mark{}, fmt.Errorf("read range: %w", err)
 		}
-		a, err := ask(ctx, p, callCopyRange, copyRangeRequest{Term: p.term, Range: raw})
+		a, err := ask(ctx, p, callSnapshotRange, snapshotRangeRequest{Term: p.term, Range: raw})
 		if err != nil {
 			return history.Mark{}, err
 		}
 		if !a.Place.Done && bytes.Equal(a.Place.Cursor, place.Cursor) {
 			return history.Mark{}, fmt.Errorf("copy-range: %w: it stays at one place", bus.ErrMalformed)
 		}
-		place = copyPlace{Base: place.Base, Cursor: a.Place.Cursor, Done: a.Place.Done, Bytes: a.Place.Bytes}
-		s.copied(min(float64(place.Bytes)/float64(size), 0.99))
+		place = snapshotPlace{Base: place.Base, Cursor: a.Place.Cursor, Done: a.Place.Done, Bytes: a.Place.Bytes}
+		s.transferred(min(float64(place.Bytes)/float64(size), 0.99))
 		if !place.Done {
 			if err := pace.Rest(ctx, throttle*time.Since(began)); err != nil {
 				return history.Mark{}, err
 			}
 		}
 	}
-	a, err := ask(ctx, p, callCopyEnd, copyEndRequest{Term: p.term})
+	a, err := ask(ctx, p, callSnapshotEnd, snapshotEndRequest{Term: p.term})
 	if err != nil {
 		return history.Mark{}, err
 	}
@@ -237,7 +237,7 @@ func (s *Sender) copy(ctx context.Context, p *probe, begun *copyPlace, common ui
 }
 
 // resume says whether a copy that was begun can go on: its base must be in this host's history, which is then pinned.
-func (s *Sender) resume(begun *copyPlace) (place copyPlace, ok bool, err error) {
+func (s *Sender) resume(begun *snapshotPlace) (place snapshotPlace, ok bool, err error) {
 	if begun == nil {
 		return place, false, nil
 	}
@@ -256,13 +256,13 @@ func (s *Sender) resume(begun *copyPlace) (place copyPlace, ok bool, err error) 
 }
 
 // begin begins a copy at what bolt has applied now.
-func (s *Sender) begin(ctx context.Context, p *probe, common uint64) (copyPlace, error) {
+func (s *Sender) begin(ctx context.Context, p *probe, common uint64) (snapshotPlace, error) {
 	base := s.c.Source.Applied()
 	if err := s.pin(base); err != nil {
-		return copyPlace{}, err
+		return snapshotPlace{}, err
 	}
-	a, err := ask(ctx, p, callCopyBegin, copyBeginRequest{Term: p.term, Base: base, Common: common})
-	return copyPlace{Base: base, Cursor: a.Place.Cursor, Done: a.Place.Done}, err
+	a, err := ask(ctx, p, callSnapshotBegin, snapshotBeginRequest{Term: p.term, Base: base, Common: common})
+	return snapshotPlace{Base: base, Cursor: a.Place.Cursor, Done: a.Place.Done}, err
 }
 
 // pin keeps the history that follows a place until the other host is close. The error is storage.ErrTrimmed.

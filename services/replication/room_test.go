@@ -9,7 +9,7 @@ import (
 )
 
 // TestFault_A13_AStandbyThatCanNotApply: the database of the standby hangs, its journal takes what comes. It acknowledges all of it, keeps a bounded
-// part in memory, and comes to the same once its database goes on; so does what it has to set aside.
+// part in memory, and comes to the same once its database goes on; so does what it has to keep as divergent.
 func TestFault_A13_AStandbyThatCanNotApply(t *testing.T) {
 	const room = 256 << 10
 	a, b := newHost(t, "a"), newHost(t, "b")

@@ -41,7 +41,7 @@ type Source interface {
 	DigestAt(sequence uint64) (history.Digest, error)
 	Entries(from uint64, limit, maxBytes int) ([]history.Stored, error)
 	Pin(from uint64) (release func(), err error)
-	CopyRange(cursor []byte, maxBytes int) (storage.Range, error)
+	SnapshotRange(cursor []byte, maxBytes int) (storage.Range, error)
 	Stats() storage.Stats
 }
 
@@ -301,7 +301,7 @@ func (s *Sender) at(p position.Position) {
 }
 
 // copied notes the progress of a copy.
-func (s *Sender) copied(progress float64) {
+func (s *Sender) transferred(progress float64) {
 	s.mu.Lock()
 	s.state.Progress = progress
 	now := s.state

@@ -80,7 +80,7 @@ func TestFault_C4_NothingOutOfReachBecomesDurable(t *testing.T) {
 			return refused(call(t, b.j, callNote, noteRequest{Term: term, Membership: membership.Note{Version: 2, Epoch: 6}}))
 		},
 		"a copy of a later epoch": func() error {
-			return refused(call(t, b.j, callCopyBegin, copyBeginRequest{Term: term, Base: history.Mark{Position: position.Position{Epoch: 6, Sequence: 1}}}))
+			return refused(call(t, b.j, callSnapshotBegin, snapshotBeginRequest{Term: term, Base: history.Mark{Position: position.Position{Epoch: 6, Sequence: 1}}}))
 		},
 	} {
 		if err := try(); !errors.Is(err, bus.ErrMalformed) {

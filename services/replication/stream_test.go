@@ -93,8 +93,8 @@ func TestPair_DeletedMessageIsResynced(t *testing.T) {
 	a.awaitState(bus.PeerClose)
 	a.work(5, "after")
 	same(t, a, b)
-	if len(b.aside) == 0 {
-		t.Fatal("what could not be read was not set aside")
+	if len(b.divergent) == 0 {
+		t.Fatal("what could not be read was not kept as divergent")
 	}
 }
 

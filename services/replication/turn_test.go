@@ -23,7 +23,7 @@ func TestReceiver_WaitingHeedsTheDeadline(t *testing.T) {
 		fenced <- err
 	}()
 	give(late)
-	if err := <-fenced; !errors.Is(err, journal.ErrBusy) || !errors.Is(err, late) {
+	if err := <-fenced; !errors.Is(err, journal.ErrUnfinished) || !errors.Is(err, late) {
 		t.Errorf("fence behind a call: %v", err)
 	}
 	b.receiver.serving.Release(1)

@@ -13,8 +13,8 @@ type Config struct {
 	// Witnessless: there is no arbiter. Each host keeps its own copy of the record, and terminals are asked instead; see
 	// witnessless.go for what that can't promise.
 	Witnessless bool
-	// Held says why this host may do nothing at all, whatever is on its disk; it is given no facts then. "" for all others.
-	Held string
+	// Hold says why this host may do nothing at all, whatever is on its disk; it is given no facts then. "" for all others.
+	Hold string
 }
 
 // promise is how long a host that granted a lease does not take over on silence: longer than the lease by a margin for

@@ -145,7 +145,7 @@ const witnessHelp = "start it, or fix the way to it (HOTPAIR_WITNESS); if it is 
 
 func (m *Machine) lacksFacts() string {
 	if !m.haveFacts {
-		return cmp.Or(m.config.Held, "the updater has not told yet what is on disk")
+		return cmp.Or(m.config.Hold, "the updater has not told yet what is on disk")
 	}
 	return ""
 }

@@ -83,7 +83,7 @@ const (
 	Absent     = exchange.Absent
 	Behind     = exchange.Behind
 	Close      = exchange.Close
-	Held       = exchange.Held
+	Awaited    = exchange.Awaited
 	B1         = exchange.B1
 	B2         = exchange.B2
 	B3         = exchange.B3
@@ -103,7 +103,7 @@ const (
 	Solo       = exchange.Solo
 	Waiting    = exchange.Waiting
 	CatchingUp = exchange.CatchingUp
-	Copying    = exchange.Copying
+	Receiving  = exchange.Receiving
 )
 
 // TickAfter gives the tick for the time that has passed since the last step.

@@ -19,7 +19,7 @@ func (m *Machine) handOverFor(cause string) {
 		return
 	}
 	if m.paused() {
-		m.heldBackFrom("handing over", cause)
+		m.deferredFrom("handing over", cause)
 		return
 	}
 	m.handedOver = m.handedOver.Recent(m.now).With(cause, m.now)

@@ -143,7 +143,7 @@ func (m *Machine) mayHandOver() string {
 		return fmt.Sprintf("%s is %s", m.partner().Host, m.peer.Role)
 	case !m.peer.Fit:
 		return fmt.Sprintf("%s is not fit: %s", m.partner().Host, m.peer.Unfit)
-	case m.updater.Peer != Held && !m.updaterGone():
+	case m.updater.Peer != Awaited && !m.updaterGone():
 		return fmt.Sprintf("%s does not take updates at the moment", m.partner().Host)
 	}
 	return ""

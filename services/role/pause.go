@@ -19,7 +19,7 @@ func (m *Machine) learnPause(before Pause) {
 		return
 	}
 	was := m.paused()
-	m.pausedUntil, m.heldBack = 0, ""
+	m.pausedUntil, m.deferred = 0, ""
 	if !p.None() {
 		left := min(p.For, LongestPause)
 		if !m.wall.IsZero() {
@@ -38,15 +38,15 @@ func (m *Machine) learnPause(before Pause) {
 // endPause notices that the time of a pause is over.
 func (m *Machine) endPause() {
 	if m.pausedUntil != 0 && !m.paused() {
-		m.pausedUntil, m.heldBack = 0, ""
+		m.pausedUntil, m.deferred = 0, ""
 		m.report("", "the pause has ended: automatic takeover is on again")
 	}
 }
 
-// heldBackFrom says once what a pause forbids, and for which cause it would be done.
-func (m *Machine) heldBackFrom(what, cause string) {
-	if m.heldBack != cause {
-		m.heldBack = cause
+// deferredFrom says once what a pause forbids, and for which cause it would be done.
+func (m *Machine) deferredFrom(what, cause string) {
+	if m.deferred != cause {
+		m.deferred = cause
 		m.report("", "paused: not %s although %s", what, cause)
 	}
 }
@@ -57,7 +57,7 @@ func (m *Machine) pauseWanted(in PauseWanted) {
 		m.do(Refuse{Reason: why})
 	case m.config.Witnessless && m.role == Standby:
 		// Its own copy is not to differ from the other host's, which may have written the next version meanwhile.
-		m.pausedUntil, m.heldBack = 0, ""
+		m.pausedUntil, m.deferred = 0, ""
 		m.report("", "automatic takeover is on again at this host")
 	default:
 		m.wish = &in.Pause

@@ -24,7 +24,7 @@ func heardOnce(at time.Duration) *Machine {
 func TestTick_LatenessMakesNothingHeard(t *testing.T) {
 	const heard, late = time.Hour, testLease * 3 / 4
 	m := heardOnce(heard)
-	m.Step(heard+late, Tick{Late: late - beatInterval})
+	m.Step(heard+late, Tick{Stalled: late - beatInterval})
 	if v := m.View(); !v.Lives || v.HeardAt != heard {
 		t.Errorf("lives %t, heard at %v, which was at %v", v.Lives, v.HeardAt, heard)
 	}

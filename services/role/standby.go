@@ -37,7 +37,7 @@ func (m *Machine) proceedStandby() {
 	}
 	if cause, ask := m.cause(); cause != "" {
 		if m.record.Active != m.self && m.record.Active != (Member{}) && m.paused() {
-			m.heldBackFrom("taking over", cause)
+			m.deferredFrom("taking over", cause)
 			return
 		}
 		m.takeOver(cause, ask || m.config.Witnessless && !m.peerLives(), false)

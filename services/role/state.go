@@ -151,7 +151,7 @@ type pairRecord struct {
 	wall        time.Time     // of this host at wallAt
 	wallAt      time.Duration
 	pausedUntil time.Duration // automatic takeover and hand-over are held back; 0 when not
-	heldBack    string        // what the pause has held back, once reported
+	deferred    string        // what the pause has held back, once reported
 }
 
 // attempt is the one compare-and-set that may be outstanding.

@@ -9,7 +9,7 @@ func (m *Machine) Step(now time.Duration, in Input) []Action {
 	m.out = nil
 	switch in := in.(type) {
 	case Tick:
-		m.stalled(in.Late)
+		m.stalled(in.Stalled)
 	case FactsRead:
 		m.factsRead(in)
 	case RecordRead:

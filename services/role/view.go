@@ -19,7 +19,7 @@ func (m *Machine) View() View {
 		Fresh: m.fresh, Fit: m.fit, Stopping: m.stopping, Resigned: m.resigned, Peer: m.peer, HasPeer: m.havePeer, HeardAt: m.toldAt,
 		Lives: m.peerLives(), Refusal: m.refusal, Foreign: m.foreign, MadeUp: m.madeUp, Serving: m.role == Active && m.term.serving, Unserved: m.unserved(), Committed: m.heardCommit,
 		Lost: m.lostText(), Seen: m.seen(), Reads: !m.readFailed && m.readOK > 0, Pending: m.attempt.open(), PairID: m.facts.PairID,
-		AddWait: m.readd.Wait, ReadAt: m.readOK, PausedUntil: m.pausedUntil, HeldBack: m.heldBack, Pausing: m.pausing(), WitnessReplaced: m.witnessReplaced(),
+		AddWait: m.readd.Wait, ReadAt: m.readOK, PausedUntil: m.pausedUntil, Deferred: m.deferred, Pausing: m.pausing(), WitnessReplaced: m.witnessReplaced(),
 	}
 	v.Mode, v.ModeSince = m.lastMode, m.modeSince
 	if !eligible && m.role != Active && m.role != Handover {
@@ -71,7 +71,7 @@ func (m *Machine) mode() Mode {
 		return Solo
 	case m.role == Standby && m.peerLives() && m.peer.Epoch != 0 && m.haveRecord && !m.record.Has(m.self):
 		if m.facts.Inconsistent {
-			return Copying
+			return Receiving
 		}
 		return CatchingUp
 	}

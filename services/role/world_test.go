@@ -211,7 +211,7 @@ func (h *testHost) workEvery() {
 				if h.needPeer && !o.stalled {
 					h.held = true
 					o.disk.log = h.disk.log // what waits for it is sent first
-					state.Peer = Held
+					state.Peer = Awaited
 				}
 			}
 		} else {

@@ -269,7 +269,7 @@ func (s *Supervisor) settle(ctx context.Context) error {
 		if err == nil {
 			break
 		}
-		if ctx.Err() != nil || !errors.Is(err, process.ErrHeld) {
+		if ctx.Err() != nil || !errors.Is(err, process.ErrAlive) {
 			return err
 		}
 		killed, err := s.run.lifeline.Kill()

@@ -250,8 +250,8 @@ func (a *Agent) openFacts() (closes func() error, err error) {
 		closes = func() error { return errors.Join(file.Close(), a.store.close()) }
 	}
 	if why := file.Quarantined(); why != nil {
-		a.log.Error("the notices that were kept here could not be read and are set aside; those that the pair still keeps come again",
-			"aside", inbox.QuarantinedName, "error", why)
+		a.log.Error("the notices that were kept here could not be read and are quarantined; those that the pair still keeps come again",
+			"quarantined", inbox.QuarantinedName, "error", why)
 	}
 	a.inbox = file.Box(a.config.ID, a.store.get().Told)
 	kept, err := a.openQueue()

@@ -257,7 +257,9 @@ func TestAgent_PassesBusyOnlyForAFirstAttempt(t *testing.T) {
 	a := start(t, t.TempDir(), nil)
 	nc := app(t, a)
 	x := newHost(t, a, "x")
-	x.attach(1, 1, func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Code: bus.CodeBusy, Message: "busy"}) })
+	x.attach(1, 1, func(_ bus.Request, answer func(bus.Reply)) {
+		answer(bus.Reply{Code: bus.CodeOverloaded, Message: "busy"})
+	})
 	wantCode(t, request(t, nc, "request.kv.put", `{}`), 429)
 
 	got := make(chan bus.Request, 1)
@@ -268,7 +270,7 @@ func TestAgent_PassesBusyOnlyForAFirstAttempt(t *testing.T) {
 	calls := 0
 	newHost(t, a, "y").attach(2, 1, func(q bus.Request, answer func(bus.Reply)) {
 		if calls++; calls < 3 {
-			answer(bus.Reply{Code: bus.CodeBusy})
+			answer(bus.Reply{Code: bus.CodeOverloaded})
 			return
 		}
 		answer(bus.Reply{Body: []byte(`"done"`)})

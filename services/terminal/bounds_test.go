@@ -95,7 +95,7 @@ func TestFault_A13_ApplicationsOfOneRequestAreBounded(t *testing.T) {
 			t.Fatalf("application %d: %v", n+1, got)
 		}
 	}
-	if got := ask("till-1-7", maxJoined); got != refusedBusy {
+	if got := ask("till-1-7", maxJoined); got != refusedOverloaded {
 		t.Errorf("application %d: %v", maxJoined+1, got)
 	}
 	if got := ask("till-1-8", maxJoined); got != admitted {

@@ -61,7 +61,7 @@ func (a *Agent) askOwn(operation string, body []byte, answer func(bus.Reply)) {
 	case refusedEnd:
 		a.refuse(e.replies, bus.CodeNobody, "this terminal's agent is stopping; ask again")
 	default:
-		a.refuse(e.replies, bus.CodeBusy, busySentence)
+		a.refuse(e.replies, bus.CodeOverloaded, tooManyWaiting)
 	}
 }
 

@@ -76,7 +76,7 @@ func quietly(t *testing.T, dir, id string) (a *running, url string, said *lines)
 	return a, "http://" + a.HTTP().Address(), said
 }
 
-// A queue of another terminal is not done by this one, nor lost: the agent sets it aside, says so in its log and for as long as it is there in its
+// A queue of another terminal is not done by this one, nor lost: the agent quarantines it, says so in its log and for as long as it is there in its
 // state, and queues on; put back where it belongs, all of it is done. So it is with one that is damaged.
 func TestAgent_AQueueOfAnotherTerminal(t *testing.T) {
 	mine, others := t.TempDir(), t.TempDir()
@@ -90,14 +90,14 @@ func TestAgent_AQueueOfAnotherTerminal(t *testing.T) {
 	if err := os.Rename(filepath.Join(mine, queue.FileName), filepath.Join(others, queue.FileName)); err != nil {
 		t.Fatal(err)
 	}
-	aside := queue.FileName + ".quarantined"
+	moved := queue.FileName + ".quarantined"
 	for round := range 2 { // also after a restart
 		b, url, said := quietly(t, others, "t2")
 		s := status(t, url)
-		if fmt.Sprint(s.SetAside) != "["+aside+"]" || !strings.Contains(s.Words, "set aside as "+aside) || s.Queued != round {
+		if fmt.Sprint(s.Quarantined) != "["+moved+"]" || !strings.Contains(s.Words, "quarantined as "+moved) || s.Queued != round {
 			t.Errorf("%+v", s)
 		}
-		if round == 0 && (!strings.Contains(said.String(), "another terminal's") || !strings.Contains(said.String(), aside)) {
+		if round == 0 && (!strings.Contains(said.String(), "another terminal's") || !strings.Contains(said.String(), moved)) {
 			t.Errorf("it logs %s", said)
 		}
 		if round == 0 {
@@ -106,10 +106,10 @@ func TestAgent_AQueueOfAnotherTerminal(t *testing.T) {
 			}
 		}
 		if round == 1 {
-			if err := os.Rename(filepath.Join(others, aside), filepath.Join(mine, queue.FileName)); err != nil {
+			if err := os.Rename(filepath.Join(others, moved), filepath.Join(mine, queue.FileName)); err != nil {
 				t.Fatal(err)
 			}
-			if s := status(t, url); len(s.SetAside) != 0 || strings.Contains(s.Words, "aside") {
+			if s := status(t, url); len(s.Quarantined) != 0 || strings.Contains(s.Words, "aside") {
 				t.Errorf("%+v", s)
 			}
 		}
@@ -148,7 +148,7 @@ func TestAgent_TwoOnOneDirectory(t *testing.T) {
 			}
 		}
 	}
-	if s := status(t, url); s.Queued != queued || len(s.SetAside) != 0 {
+	if s := status(t, url); s.Queued != queued || len(s.Quarantined) != 0 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -77,7 +77,7 @@ func (a behind) Status() web.Status {
 	c := a.queue.Count()
 	s.Queued, s.Unknown = c.Waiting, c.Unsure
 	s.Words = words(s, feels)
-	s.SetAside = a.queue.Asides()
+	s.Quarantined = a.queue.Quarantined()
 	if said := a.queuedSaid(); said != "" {
 		s.Words += " " + strings.ToUpper(said[:1]) + said[1:] + "."
 	}

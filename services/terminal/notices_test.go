@@ -321,7 +321,7 @@ func toldOfFailedDisk(t *testing.T, what string, fail func(a *Agent, dir string)
 	return failed == nil
 }
 
-// A file of notices that can't be read keeps no terminal from working: it is set aside, everything comes again, and no number is given twice.
+// A file of notices that can't be read keeps no terminal from working: it is quarantined, everything comes again, and no number is given twice.
 func TestNotices_AfterADamagedFile(t *testing.T) {
 	dir := t.TempDir()
 	a := start(t, dir, nil)

@@ -20,9 +20,9 @@ func (a *Agent) openQueue() (*queue.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if name, why := store.Quarantined(); why != nil {
-		a.log.Error("the requests that were queued here can't be done, and their file is set aside: it is damaged or another terminal's; what applications queue from now on is kept",
-			"aside", name, "error", why)
+	if name, why := store.Moved(); why != nil {
+		a.log.Error("the requests that were queued here can't be done, and their file is quarantined: it is damaged or another terminal's; what applications queue from now on is kept",
+			"quarantined", name, "error", why)
 	}
 	if store.Doubt() {
 		a.log.Warn("the file of queued requests was torn, and was set back to what it had before: what was written last may be missing")
@@ -160,7 +160,7 @@ func (a *Agent) wait(e *entry) {
 	if e.lane == "" {
 		return
 	}
-	e.held = true
+	e.deferred = true
 	leave, first := a.queue.Behind(e.lane, func() { a.send(a.table.release(e)) })
 	e.leave = leave
 	if first {
@@ -185,8 +185,8 @@ func (a *Agent) queuedSaid() string {
 	if c.Unsure > 0 {
 		said = append(said, fmt.Sprintf("%s that were queued, of which nobody knows whether they took effect", wording.Count(uint64(c.Unsure), "request")))
 	}
-	if names := a.queue.Asides(); len(names) > 0 {
-		said = append(said, "requests that were queued before can't be done: their file was damaged or another terminal's, and is set aside as "+
+	if names := a.queue.Quarantined(); len(names) > 0 {
+		said = append(said, "requests that were queued before can't be done: their file was damaged or another terminal's, and is quarantined as "+
 			strings.Join(names, ", ")+" in this agent's directory, until somebody has looked at it and takes it away")
 	}
 	return strings.Join(said, "; ")

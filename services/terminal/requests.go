@@ -24,8 +24,8 @@ const (
 	maxMessage = maxBody + 64<<10
 	// maxCode bounds the code of a receipt that is kept, in bytes.
 	maxCode = 256
-	// busyPause is about how long a request that must not be given up waits when the host is busy.
-	busyPause = 20 * time.Millisecond
+	// overloadedPause is about how long a request that must not be given up waits when the host is busy.
+	overloadedPause = 20 * time.Millisecond
 )
 
 // question is a request of an application, as it came.
@@ -83,8 +83,8 @@ func (a *Agent) ask(q question, by asker) {
 		e.over()
 	}
 	switch admission {
-	case refusedBusy:
-		a.refuse(e.replies, bus.CodeBusy, busySentence)
+	case refusedOverloaded:
+		a.refuse(e.replies, bus.CodeOverloaded, tooManyWaiting)
 	case refusedOther:
 		a.refuse(e.replies, bus.CodeConflict, "another request with this "+bus.HeaderRequestID+" is waiting; this one was not executed. Give each request an id of its own")
 	case refusedEnd:
@@ -117,8 +117,8 @@ func (a *Agent) admit(e *entry) (admission, []sending) {
 // strangeSubject is said of what is addressed to no operation of a service.
 const strangeSubject = "the subject is not request.<service>.<operation>"
 
-// busySentence is said when no more requests may wait, in all or of one application.
-const busySentence = "this terminal has too many requests waiting; not executed"
+// tooManyWaiting is said when no more requests may wait, in all or of one application.
+const tooManyWaiting = "this terminal has too many requests waiting; not executed"
 
 // application names who asked by the inbox in which it takes its answers: NATS clients make one up for each connection.
 func application(inbox string) string {
@@ -149,7 +149,7 @@ func sound(q question) (int, string) {
 // read checks a request as services/terminalif/DESIGN.md has it: subject, id, deadline, body.
 func (a *Agent) read(q question, now time.Time) (*entry, int, string) {
 	if a.table.full(q.header.Get(bus.HeaderRequestID), q.app, len(q.body)) {
-		return nil, bus.CodeBusy, busySentence
+		return nil, bus.CodeOverloaded, tooManyWaiting
 	}
 	if code, fault := sound(q); fault != "" {
 		return nil, code, fault
@@ -196,7 +196,7 @@ func (a *Agent) settled(s sending, reply bus.Reply, err error) {
 	outcome, replies := a.table.settle(s, reply, err)
 	switch outcome {
 	case later:
-		pause := busyPause/2 + rand.N(busyPause)
+		pause := overloadedPause/2 + rand.N(overloadedPause)
 		time.AfterFunc(pause, func() { a.send(a.table.repeat(s.entry)) })
 	case kept:
 		if err != nil && !errors.Is(err, bus.ErrNobody) && !errors.Is(err, bus.ErrDisconnected) {

@@ -107,7 +107,7 @@ func (a *Agent) pushChange() {
 
 func (a *Agent) change() bus.AgentChange {
 	known := a.store.get()
-	c := bus.AgentChange{Epoch: known.Epoch, Host: known.Host, Busy: a.pace.Recent(time.Now())}
+	c := bus.AgentChange{Epoch: known.Epoch, Host: known.Host, Recent: a.pace.Recent(time.Now())}
 	if s := a.table.attached(); s != nil {
 		c.Fresh, c.Host = true, s.host
 	}
@@ -125,7 +125,7 @@ func (a *Agent) respond(m *nats.Msg, v any) {
 
 func (a *Agent) hello(m *nats.Msg) {
 	change := a.change()
-	welcome := bus.AgentWelcome{Levels: level.Own(), Terminal: a.config.ID, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Busy: change.Busy, Directory: a.store.get().Directory,
+	welcome := bus.AgentWelcome{Levels: level.Own(), Terminal: a.config.ID, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Recent: change.Recent, Directory: a.store.get().Directory,
 		Unnumbered: a.store.get().Base == 0, QueueUnnumbered: a.store.get().QueueBase == 0}
 	var hello bus.AgentHello
 	if err := bus.DecodeJSON(m.Data, &hello); err != nil {

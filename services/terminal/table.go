@@ -22,7 +22,7 @@ type entry struct {
 	body               []byte
 	lane               string // in which it waits, "" for none
 	leave              func() // its lane; may be nil
-	held               bool   // it is not its turn in its lane
+	deferred           bool   // it is not its turn in its lane
 	own                bool   // it is the agent's own, for no service
 	order              uint64 // of arrival
 	arrived, deadline  time.Time
@@ -96,7 +96,7 @@ type admission int
 const (
 	admitted admission = iota
 	joined             // the same id waits already; both get its answer
-	refusedBusy
+	refusedOverloaded
 	refusedOther // the id is in use for another request
 	refusedEnd   // the agent stops
 )
@@ -113,7 +113,7 @@ func (t *table) admit(e *entry, expire func()) (admission, []sending) {
 		case there.service != e.service || there.operation != e.operation || string(there.body) != string(e.body):
 			return refusedOther, nil
 		case len(there.replies) >= maxJoined:
-			return refusedBusy, nil
+			return refusedOverloaded, nil
 		}
 		there.replies = append(there.replies, e.replies...)
 		if e.deadline.After(there.deadline) {
@@ -123,7 +123,7 @@ func (t *table) admit(e *entry, expire func()) (admission, []sending) {
 		return joined, nil
 	}
 	if !t.room(e.app, len(e.body)) {
-		return refusedBusy, nil
+		return refusedOverloaded, nil
 	}
 	own := t.shares[e.app]
 	t.shares[e.app] = share{own.requests + 1, own.bytes + len(e.body)}
@@ -141,7 +141,7 @@ func (t *table) admit(e *entry, expire func()) (admission, []sending) {
 		}
 	}
 	e.timer = time.AfterFunc(time.Until(e.deadline), expire)
-	if t.session == nil || e.held {
+	if t.session == nil || e.deferred {
 		return admitted, nil
 	}
 	return admitted, []sending{t.send(e)}
@@ -151,7 +151,7 @@ func (t *table) admit(e *entry, expire func()) (admission, []sending) {
 func (t *table) release(e *entry) []sending {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	e.held = false
+	e.deferred = false
 	// One without an order is not taken in yet, and its number is given meanwhile.
 	if e.order == 0 || t.stopped || t.session == nil || t.entries[e.id] != e || e.session != nil {
 		return nil
@@ -242,7 +242,7 @@ func (t *table) exchange(s *session) (before *session, again []sending, gap time
 	}
 	t.standing.Came(s.standing(), before != nil, len(waiting), since, now)
 	for _, e := range waiting {
-		if !e.held {
+		if !e.deferred {
 			again = append(again, t.send(e))
 		}
 	}
@@ -293,7 +293,7 @@ func (t *table) settle(s sending, reply bus.Reply, err error) (outcome, []asker)
 	case err != nil:
 		e.session, e.doubt = nil, true
 		return kept, nil
-	case reply.Code == bus.CodeBusy && e.doubt:
+	case reply.Code == bus.CodeOverloaded && e.doubt:
 		// An earlier attempt may have taken effect, so "busy, not executed" would be a lie.
 		e.session = nil
 		return later, nil

@@ -171,7 +171,7 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() (bus.At
 // goOn keeps a term in which nobody was told to keep requests: its updater was restarted. Who is attached stays so, and loses
 // no answer that is on its way; attaching all again would cost each a trip and a flush of its disk.
 func (i *Interface) goOn(t *term) func() (bus.Attached, error) {
-	i.relay.retryHeld()
+	i.relay.retryDeferred()
 	return func() (bus.Attached, error) {
 		var result bus.Attached
 		for _, s := range i.roster.all() {

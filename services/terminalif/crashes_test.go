@@ -107,7 +107,7 @@ func TestInterface_WaitsForADatabaseOfItsEpoch(t *testing.T) {
 	processtest.Await(t, "the request is held", func() bool {
 		h.relay.mu.Lock()
 		defer h.relay.mu.Unlock()
-		return len(h.relay.held) == 1
+		return len(h.relay.deferred) == 1
 	})
 	h.grant(1, time.Hour)
 	// Nothing was done, so it is a first attempt still.

@@ -30,10 +30,10 @@ type flight struct {
 type place int
 
 const (
-	waiting place = iota // for its service to be up
-	held                 // the database was not this epoch's; tried again with each right
-	out                  // with the business process
-	parked               // answered, but the right to answer does not hold
+	waiting  place = iota // for its service to be up
+	deferred              // the database was not this epoch's; tried again with each right
+	out                   // with the business process
+	parked                // answered, but the right to answer does not hold
 )
 
 // suspect reports whether f is to run alone, because it was out at a crash.

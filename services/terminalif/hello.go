@@ -61,7 +61,7 @@ func (s *session) hello(ctx context.Context, conn wire.Asker) (bus.AgentWelcome,
 	}
 	s.heard(welcome.Epoch)
 	s.owner.directories.Note(s.id, welcome.Directory, time.Now())
-	s.said(welcome.Active, welcome.Fresh, welcome.Busy, time.Since(asked))
+	s.said(welcome.Active, welcome.Fresh, welcome.Recent, time.Since(asked))
 	return welcome, nil
 }
 

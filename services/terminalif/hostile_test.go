@@ -250,8 +250,8 @@ func TestRelay_BoundsWhatIsInFlight(t *testing.T) {
 		size     int
 		code     int
 	}{
-		{"t1", 1, 10, 0}, {"t1", 2, 10, 0}, {"t1", 3, 90, bus.CodeBusy}, {"t1", 3, 10, 0}, {"t1", 4, 10, bus.CodeBusy}, {"t1", 3, 10, 0},
-		{"t2", 1, 90, 0}, {"t3", 1, 60, bus.CodeBusy}, {"t3", 1, 10, 0}, {"t4", 1, 2, bus.CodeBusy},
+		{"t1", 1, 10, 0}, {"t1", 2, 10, 0}, {"t1", 3, 90, bus.CodeOverloaded}, {"t1", 3, 10, 0}, {"t1", 4, 10, bus.CodeOverloaded}, {"t1", 3, 10, 0},
+		{"t2", 1, 90, 0}, {"t3", 1, 60, bus.CodeOverloaded}, {"t3", 1, 10, 0}, {"t4", 1, 2, bus.CodeOverloaded},
 	} {
 		if got := take(c.terminal, c.counter, c.size); got != c.code {
 			t.Errorf("step %d: %d, want %d", i, got, c.code)

@@ -22,13 +22,13 @@ const (
 func busiest(all []*session) []*session {
 	type ranked struct {
 		session *session
-		busy    int
+		recent  int
 	}
 	list := make([]ranked, len(all))
 	for n, s := range all {
 		list[n] = ranked{s, s.pace()}
 	}
-	slices.SortStableFunc(list, func(a, b ranked) int { return cmp.Compare(b.busy, a.busy) })
+	slices.SortStableFunc(list, func(a, b ranked) int { return cmp.Compare(b.recent, a.recent) })
 	order := make([]*session, len(all))
 	for n, r := range list {
 		order[n] = r.session
@@ -40,7 +40,7 @@ func busiest(all []*session) []*session {
 func (s *session) pace() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.busy
+	return s.recent
 }
 
 // turn waits until the session may be attached and gives what to call afterwards. A terminal that is busy does not wait, and

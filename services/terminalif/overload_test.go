@@ -52,7 +52,7 @@ func TestInterface_ControlWaitsBehindNoTraffic(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	processtest.Await(t, "requests stand before the bus", func() bool { return stall.Held() > 0 && h.State().InFlight >= 16 })
+	processtest.Await(t, "requests stand before the bus", func() bool { return stall.Blocked() > 0 && h.State().InFlight >= 16 })
 
 	heard, before := h.beats(), time.Now()
 	processtest.Await(t, "terminal-if beats", func() bool { return heard.Load() >= 20 })
@@ -196,9 +196,9 @@ func TestInterface_ShedsLoadAndKeepsItsLatency(t *testing.T) {
 	early := 0
 	for _, o := range got {
 		switch at := o.sent.Sub(began); {
-		case o.code != bus.CodeBusy && o.code != bus.CodeOK:
+		case o.code != bus.CodeOverloaded && o.code != bus.CodeOK:
 			t.Fatalf("an answer %d", o.code)
-		case o.code == bus.CodeBusy && at >= settled:
+		case o.code == bus.CodeOverloaded && at >= settled:
 			busy = append(busy, o.took)
 		case o.code == bus.CodeOK && at >= settled:
 			let = append(let, o.took)

@@ -44,9 +44,9 @@ type relay struct {
 	draining chan struct{} // not nil while draining; closed when nothing is out or parked
 	flights  map[bus.RequestID]*flight
 	books    *admission.Books
-	busy     int // out or parked
+	underWay int // out or parked
 	parked   []*flight
-	held     []*flight
+	deferred []*flight
 	joined   uint64 // requests that came again while they were in flight
 
 	requests histogram.Histogram // from taking a request until its answer leaves
@@ -91,7 +91,7 @@ func (r *relay) end() {
 func (r *relay) drop() {
 	clear(r.flights)
 	r.books.Clear()
-	r.busy, r.parked, r.held = 0, nil, nil
+	r.underWay, r.parked, r.deferred = 0, nil, nil
 	r.services.forgetWaiting()
 }
 
@@ -106,7 +106,7 @@ func (r *relay) startDrain() {
 	defer r.mu.Unlock()
 	if r.term != nil && r.draining == nil {
 		r.draining = make(chan struct{})
-		if r.busy == 0 {
+		if r.underWay == 0 {
 			r.settle()
 		}
 	}
@@ -134,7 +134,7 @@ func (r *relay) awaitDrain(ctx context.Context) int {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.busy
+	return r.underWay
 }
 
 // asked counts the requests of terminals in flight: those of timers are of none.
@@ -184,7 +184,7 @@ func kindOf(code int) refusals.Kind {
 	case bus.CodeNobody:
 		return refusals.RequestNobody
 	}
-	return refusals.RequestBusy
+	return refusals.RequestOverloaded
 }
 
 func (r *relay) admit(f *flight, t *term) (*sending, *bus.Reply) {
@@ -204,17 +204,17 @@ func (r *relay) admit(f *flight, t *term) (*sending, *bus.Reply) {
 		return nil, nil
 	}
 	if r.books.Full(id.Terminal, size) {
-		return nil, &bus.Reply{Code: bus.CodeBusy, Message: "too many requests in flight; not executed"}
+		return nil, &bus.Reply{Code: bus.CodeOverloaded, Message: "too many requests in flight; not executed"}
 	}
 	f.service = r.services.find(f.request.Service)
 	if f.service == nil {
-		return nil, &bus.Reply{Code: bus.CodeBusy, Message: "too many unknown services were asked for; not executed"}
+		return nil, &bus.Reply{Code: bus.CodeOverloaded, Message: "too many unknown services were asked for; not executed"}
 	}
 	if f.request.Timer != nil && !f.service.up() { // it comes again, and keeps nobody's place meanwhile
 		return nil, &bus.Reply{Code: bus.CodeNobody, Message: "service " + f.service.name + " does not run"}
 	}
 	if f.service.up() && !f.service.admission.Admits(f.service.out) {
-		return nil, &bus.Reply{Code: bus.CodeBusy, Message: "service " + f.service.name + " has all it can do in time; not executed"}
+		return nil, &bus.Reply{Code: bus.CodeOverloaded, Message: "service " + f.service.name + " has all it can do in time; not executed"}
 	}
 	r.books.Enter(id.Terminal, size)
 	r.flights[id] = f
@@ -260,10 +260,10 @@ func (r *relay) move(f *flight, to place) {
 	}
 	switch {
 	case is && !was:
-		r.busy++
+		r.underWay++
 	case was && !is:
-		r.busy--
-		if r.busy == 0 {
+		r.underWay--
+		if r.underWay == 0 {
 			r.settle()
 		}
 	}
@@ -333,17 +333,17 @@ func (r *relay) setRight(right lease.Right) {
 		}
 	}
 	r.mu.Unlock()
-	r.retryHeld()
+	r.retryDeferred()
 }
 
-// retryHeld sends again what the database refused as not of its epoch.
-func (r *relay) retryHeld() {
+// retryDeferred sends again what the database refused as not of its epoch.
+func (r *relay) retryDeferred() {
 	r.mu.Lock()
-	again := r.held
-	r.held = nil
+	again := r.deferred
+	r.deferred = nil
 	var sends []*sending
 	for _, f := range again {
-		if r.flights[f.request.ID] == f && f.place == held {
+		if r.flights[f.request.ID] == f && f.place == deferred {
 			sends = append(sends, r.launch(f))
 		}
 	}
@@ -374,7 +374,7 @@ func (r *relay) sweep(now time.Time) {
 	}
 	dropped := func(f *flight) bool { return r.flights[f.request.ID] != f }
 	r.parked = slices.DeleteFunc(r.parked, dropped)
-	r.held = slices.DeleteFunc(r.held, dropped)
+	r.deferred = slices.DeleteFunc(r.deferred, dropped)
 	r.services.sweepWaiting(dropped)
 }
 

@@ -123,7 +123,7 @@ func (d *directory) known() []string {
 // announced takes main's word that a process came up or went down.
 func (d *directory) announced(p bus.ProcessState) {
 	if p.Process == bus.ProcessUpdater && p.Up {
-		d.relay.retryHeld()
+		d.relay.retryDeferred()
 		return
 	}
 	name, business := strings.CutPrefix(p.Process, bus.ProcessBusiness+".")
@@ -351,8 +351,8 @@ func (d *directory) decide(s *sending, reply bus.Reply, err error) *sending {
 		r.deliver(f, bus.Reply{Code: bus.CodeFault, Message: "the answer of service " + s.service.name + " is unreadable, the outcome is unknown"})
 	case reply.Code == bus.CodeNobody:
 		// The database is not of this epoch at the moment: its updater restarts, or the term is over. Nothing was done.
-		r.move(f, held)
-		r.held = append(r.held, f)
+		r.move(f, deferred)
+		r.deferred = append(r.deferred, f)
 	default:
 		s.service.misses = 0
 		s.service.admission.Answered(time.Since(r.began), time.Since(f.sent), s.service.out)

@@ -76,7 +76,7 @@ type session struct {
 	status bus.TerminalDetail
 	epoch  uint64        // highest the terminal has told
 	gap    time.Duration // that it told at the last attach
-	busy   int           // requests that the terminal says it had lately
+	recent int           // requests that the terminal says it had lately
 	audit  uint64        // that asked for its receipts since the last attach; 0 for none
 }
 
@@ -140,10 +140,10 @@ func (s *session) detail() bus.TerminalDetail {
 }
 
 // said notes what the agent says of who is attached. Like everything from there it is only shown.
-func (s *session) said(active string, fresh bool, busy int, took time.Duration) {
+func (s *session) said(active string, fresh bool, recent int, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.busy = busy
+	s.recent = recent
 	s.status.Active, s.status.Fresh = wire.Clip(active), fresh
 	if took > 0 {
 		s.status.RTT = took
@@ -315,7 +315,7 @@ func (s *session) changed(m *nats.Msg) {
 	var change bus.AgentChange
 	if bus.DecodeJSON(m.Data, &change) == nil {
 		s.heard(change.Epoch)
-		s.said(change.Host, change.Fresh, change.Busy, 0)
+		s.said(change.Host, change.Fresh, change.Recent, 0)
 		if t := s.owner.present(); t != nil && change.Epoch > t.Epoch {
 			s.left(change.Host, change.Epoch)
 		}

@@ -171,30 +171,30 @@ func (o outage) broken(r rules) string {
 }
 
 // wander visits every pair in time, and gives a shortest way to a broken law, nil if there is none.
-func wander(r rules) (states, held int, way []string) {
+func wander(r rules) (states, held int, path []string) {
 	start := outage{jumps: 2, stops: 3}
 	for i := range start.sides {
 		start.sides[i] = side{up: true, count: Open(Stamp{}, start.boot(i))}
 	}
 	start.update(r)
-	states, way = modeltest.Explore(start, modeltest.Same, func(o outage, visit modeltest.Visit[outage]) {
+	states, path = modeltest.Explore(start, modeltest.Same, func(o outage, visit modeltest.Visit[outage]) {
 		o.next(r, func(what string, after outage) { visit(what, after, "") })
 	}, func(o outage) string {
 		if o.active >= 0 {
-			if v, w, _ := o.verdicts(r); v == Held || w == Held {
+			if v, w, _ := o.verdicts(r); v == Deferred || w == Deferred {
 				held++
 			}
 		}
 		return o.broken(r)
 	})
-	return states, held, way
+	return states, held, path
 }
 
 func TestClock_NoTimerFiresEarlyAndNoneIsForgotten(t *testing.T) {
-	states, held, way := wander(rules{})
+	states, held, path := wander(rules{})
 	t.Logf("measured: %d states, in %d of them a timer is held", states, held)
-	if way != nil || held == 0 {
-		t.Errorf("%s", strings.Join(way, "\n"))
+	if path != nil || held == 0 {
+		t.Errorf("%s", strings.Join(path, "\n"))
 	}
 	for _, c := range []struct {
 		broken rules
@@ -206,7 +206,7 @@ func TestClock_NoTimerFiresEarlyAndNoneIsForgotten(t *testing.T) {
 		{rules{anyWall: true}, "before its time"},
 		{rules{unsaid: true}, "lateness"},
 	} {
-		_, _, way := wander(c.broken)
-		modeltest.Breaks(t, c.broken, way, c.says)
+		_, _, path := wander(c.broken)
+		modeltest.Breaks(t, c.broken, path, c.says)
 	}
 }

@@ -100,11 +100,11 @@ type Verdict uint8
 
 // Verdicts.
 const (
-	Waits   Verdict = iota // it is not due
-	Due                    // run it
-	Skipped                // drop it
-	Held                   // it may be due, and no clock is believed that says so: alarm
-	Stands                 // it is parked
+	Waits    Verdict = iota // it is not due
+	Due                     // run it
+	Skipped                 // drop it
+	Deferred                // it may be due, and no clock is believed that says so: alarm
+	Stands                  // it is parked
 )
 
 // Judge says what to do with a timer, and how late it is; before it is due how long it has, which is below zero.
@@ -122,7 +122,7 @@ func (e Entry) Judge(t Time) (Verdict, time.Duration) {
 	case e.Parked:
 		return Stands, late
 	case held:
-		return Held, late
+		return Deferred, late
 	case late < 0:
 		return Waits, late
 	case e.Late == Skip && late > Grace:

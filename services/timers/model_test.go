@@ -238,16 +238,16 @@ func (w world) forgotten() string {
 }
 
 // explore visits every world, and gives a shortest way to a wrong one, nil if there is none.
-func explore(l laws) (states int, way []string) {
+func explore(l laws) (states int, path []string) {
 	start := world{timer: kept{revision: 1, generation: 1}, revision: 1, takeovers: 2, sets: 1, agains: 1, cancels: 1, releases: 1, outages: 1}
 	return modeltest.Explore(start, modeltest.Same, func(w world, visit modeltest.Visit[world]) { w.next(l, visit) }, world.forgotten)
 }
 
 func TestModel_EachRunTakesEffectOnce(t *testing.T) {
-	states, way := explore(laws{})
+	states, path := explore(laws{})
 	t.Logf("measured: %d states", states)
-	if way != nil {
-		t.Errorf("%s", strings.Join(way, "\n"))
+	if path != nil {
+		t.Errorf("%s", strings.Join(path, "\n"))
 	}
 	for _, c := range []struct {
 		broken laws
@@ -259,7 +259,7 @@ func TestModel_EachRunTakesEffectOnce(t *testing.T) {
 		{laws{setFirst: true}, "set it again"},
 		{laws{downIsFailure: true}, "without having failed"},
 	} {
-		_, way := explore(c.broken)
-		modeltest.Breaks(t, c.broken, way, c.says)
+		_, path := explore(c.broken)
+		modeltest.Breaks(t, c.broken, path, c.says)
 	}
 }

@@ -63,14 +63,14 @@ func TestJudge_ByTheRuleOfItsClock(t *testing.T) {
 		"late":                          {Entry{Due: 9 * hour}, sure, Due, time.Hour},
 		"late, to be skipped":           {Entry{Due: 9 * hour, Late: Skip}, sure, Skipped, time.Hour},
 		"hardly late, to be skipped":    {Entry{Due: 10*hour - int64(Grace), Late: Skip}, sure, Due, Grace},
-		"in doubt":                      {Entry{Due: 9 * hour}, doubt, Held, time.Hour},
-		"in doubt, and perhaps not due": {Entry{Due: 11 * hour}, doubt, Held, -time.Hour},
+		"in doubt":                      {Entry{Due: 9 * hour}, doubt, Deferred, time.Hour},
+		"in doubt, and perhaps not due": {Entry{Due: 11 * hour}, doubt, Deferred, -time.Hour},
 		"parked":                        {Entry{Due: 9 * hour, Parked: true}, doubt, Stands, time.Hour},
 		"by the wall, before":           {Entry{Wall: true, Due: 1001 * hour}, sure, Waits, -time.Hour},
 		"by the wall, late":             {Entry{Wall: true, Due: 999 * hour}, doubt, Due, time.Hour},
 		"by the wall, skipped":          {Entry{Wall: true, Due: 999 * hour, Late: Skip}, sure, Skipped, time.Hour},
-		"by the wall, not believed":     {Entry{Wall: true, Due: 999 * hour, Late: Skip}, disbelieved, Held, time.Hour},
-		"expected, not believed":        {Entry{Wall: true, Due: 1001 * hour}, Time{Wall: 1000 * hour, Expected: 1002 * hour}, Held, -time.Hour},
+		"by the wall, not believed":     {Entry{Wall: true, Due: 999 * hour, Late: Skip}, disbelieved, Deferred, time.Hour},
+		"expected, not believed":        {Entry{Wall: true, Due: 1001 * hour}, Time{Wall: 1000 * hour, Expected: 1002 * hour}, Deferred, -time.Hour},
 		"not expected yet":              {Entry{Wall: true, Due: 1001 * hour}, disbelieved, Waits, -time.Hour},
 		"nothing expected":              {Entry{Wall: true, Due: 1001 * hour}, unknown, Waits, -time.Hour},
 	} {
@@ -111,8 +111,8 @@ func TestCount_BelievesByTheRuleOfTheTwoClocks(t *testing.T) {
 	c := Open(Stamp{Counted: 1, Ahead: epoch, Agreed: true}, boot)
 	c.Settle()
 	c.stamp.Counted = int64(time.Hour)
-	compare := func(other, way time.Duration) clocks.Difference {
-		return clocks.Compare(boot-way, clocks.Reading{Boot: boot, Wall: wall}, wall+int64(other)-int64(way/2))
+	compare := func(other, trip time.Duration) clocks.Difference {
+		return clocks.Compare(boot-trip, clocks.Reading{Boot: boot, Wall: wall}, wall+int64(other)-int64(trip/2))
 	}
 	later := clocks.Reading{Boot: boot + clocks.Stale + 1, Wall: wall + int64(clocks.Stale) + 1}
 	wrong := clocks.Compare(boot, clocks.Reading{Boot: boot, Wall: wall}, math.MinInt64)

@@ -108,7 +108,7 @@ func (o orphans) next(l laws) map[string]orphans {
 func (o orphans) wrong() bool { return o.read == delivered && o.late }
 
 // explore visits every state, and gives a shortest way to a wrong one, nil if there is none.
-func explore(l laws) (states int, way []string) {
+func explore(l laws) (states int, path []string) {
 	start := orphans{link: evidence.Connected, replication: evidence.Connected}
 	return modeltest.Explore(start, modeltest.Same, func(o orphans, visit modeltest.Visit[orphans]) {
 		for what, after := range o.next(l) {
@@ -123,10 +123,10 @@ func explore(l laws) (states int, way []string) {
 }
 
 func TestOutlive_NoReadIsOlderThanWhatWasAcknowledged(t *testing.T) {
-	states, way := explore(laws{})
+	states, path := explore(laws{})
 	t.Logf("measured: %d states", states)
-	if way != nil {
-		t.Errorf("%s", strings.Join(way, "\n"))
+	if path != nil {
+		t.Errorf("%s", strings.Join(path, "\n"))
 	}
 	for _, c := range []struct {
 		broken laws
@@ -136,7 +136,7 @@ func TestOutlive_NoReadIsOlderThanWhatWasAcknowledged(t *testing.T) {
 		{laws{noRight: true}, "the right ends"},
 		{laws{evaluation: true}, "it answers by itself"},
 	} {
-		_, way := explore(c.broken)
-		modeltest.Breaks(t, c.broken, way, c.needs)
+		_, path := explore(c.broken)
+		modeltest.Breaks(t, c.broken, path, c.needs)
 	}
 }

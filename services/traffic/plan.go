@@ -40,9 +40,9 @@ func (p *Plan) traffic(r reserved) config.Traffic {
 	return config.Traffic{TrafficListen: r.address, TrafficKey: p.key}
 }
 
-// Ways is what a business process is given.
-func (p *Plan) Ways() config.Ways {
-	return config.Ways{RequestsURL: "nats://" + p.requests.address, DatabaseURL: "nats://" + p.database.address}
+// Routes is what a business process is given.
+func (p *Plan) Routes() config.Routes {
+	return config.Routes{RequestsURL: "nats://" + p.requests.address, DatabaseURL: "nats://" + p.database.address}
 }
 
 // Password of a process at both servers.
@@ -51,7 +51,7 @@ func (p *Plan) Password(process string) string { return Password(p.key, process)
 // Connect connects main to where services get requests.
 func (p *Plan) Connect(ctx context.Context, network bus.Network) (*bus.Conn, error) {
 	return bus.Connect(ctx, bus.ConnConfig{
-		Name: bus.ProcessMain, URL: p.Ways().RequestsURL, User: bus.ProcessMain, Password: p.Password(bus.ProcessMain),
+		Name: bus.ProcessMain, URL: p.Routes().RequestsURL, User: bus.ProcessMain, Password: p.Password(bus.ProcessMain),
 		Inbox: bus.InboxPrefix(bus.ProcessMain), Network: network, Once: true,
 	})
 }

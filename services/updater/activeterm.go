@@ -11,9 +11,9 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/replication"
+	"github.com/hotpair/hotpair/services/updater/answers"
 	"github.com/hotpair/hotpair/services/updater/dispatch"
 	"github.com/hotpair/hotpair/services/updater/draft"
-	"github.com/hotpair/hotpair/services/updater/held"
 	"github.com/hotpair/hotpair/services/updater/leaving"
 	"github.com/hotpair/hotpair/services/updater/queue"
 	"github.com/hotpair/hotpair/storage"
@@ -29,7 +29,7 @@ func (u *updater) openTerm(ctx context.Context, q bus.Serve, backlog []history.S
 	a.term = &term{
 		epoch: q.Epoch, tickets: ticket.NewDesk(q.TicketKey), store: u.store, own: u.ownSeam(u.tail), other: u.otherSeam(a.sender), times: u.times, clock: u.clock, retention: u.config.Retention,
 		room: u.applier.roomy, hurry: u.applier.hurry, queue: queue.New(callSize), ended: make(chan struct{}), changed: make(chan struct{}),
-		required: q.RequirePeer, measured: &u.measured, timers: u.timers, held: held.New(0), left: u.left, damaged: u.told.Damaged,
+		required: q.RequirePeer, measured: &u.measured, timers: u.timers, answers: answers.New(0), left: u.left, damaged: u.told.Damaged,
 		committed: func(history.Mark) {
 			u.applier.kick()
 			a.sender.Committed()

@@ -54,7 +54,7 @@ func TestBackup_OfEitherHostWhileUpdatesGoOn(t *testing.T) {
 	for i := range 200 {
 		a.put(1, fmt.Sprintf("k%03d", i), fmt.Sprintf("%0*d", 8000, i)) // several pieces
 	}
-	stop := a.busy(1)
+	stop := a.overloaded(1)
 	for _, h := range []*host{a, b} {
 		before := h.await("something is applied", func(s bus.UpdaterState) bool { return s.Applied.Sequence > 200 }).Applied
 		path, last := h.backUp()

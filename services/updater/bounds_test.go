@@ -24,7 +24,7 @@ func TestFault_A13_ScansThatWaitAreBounded(t *testing.T) {
 	quiet(t, "an answer before its turn", answers)
 	var more bus.DatabaseReply
 	d.handle(bus.DatabaseCall{Scan: &bus.Scan{}}, "db.kv.pack", func(r bus.DatabaseReply) { more = r })
-	if more.Code != bus.CodeBusy {
+	if more.Code != bus.CodeOverloaded {
 		t.Errorf("one more: %+v", more)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -141,7 +141,7 @@ func (d *database) handle(c bus.DatabaseCall, subject string, answer func(bus.Da
 		answer(nobody("this host does not serve"))
 		return
 	case c.Commit == nil && d.backlog() > maxBacklog:
-		answer(busy("answers wait to be read"))
+		answer(overloaded("answers wait to be read"))
 		return
 	}
 	asked, refused := d.admit(t, service, c.Ticket())
@@ -151,7 +151,7 @@ func (d *database) handle(c bus.DatabaseCall, subject string, answer func(bus.Da
 			t.measured.reused.note(asked.ID.Terminal)
 		}
 		if r.Recorded != nil && d.backlog() > maxBacklog {
-			r = busy("answers wait to be read") // nothing was done by this call
+			r = overloaded("answers wait to be read") // nothing was done by this call
 		}
 		prove(t, asked, &r, c.Commit != nil)
 		plain(r)
@@ -222,7 +222,7 @@ func (d *database) inTurn(answer func(bus.DatabaseReply), scan func() bus.Databa
 	select {
 	case d.scans <- func() { answer(scan()) }:
 	default:
-		answer(busy("too many scans wait"))
+		answer(overloaded("too many scans wait"))
 	}
 }
 
@@ -252,7 +252,7 @@ func commit(t *term, service string, asked ticket.Ticket, c *bus.Commit, answer 
 	}
 	switch err := t.queue.Put(&commitCall{made, c.Epoch, answer}); {
 	case errors.Is(err, queue.ErrFull):
-		answer(busy(err.Error()))
+		answer(overloaded(err.Error()))
 	case err != nil:
 		answer(nobody(err.Error()))
 	}
@@ -263,8 +263,8 @@ func nobody(why string) bus.DatabaseReply {
 	return bus.DatabaseReply{Code: bus.CodeNobody, Message: why}
 }
 
-func busy(why string) bus.DatabaseReply {
-	return bus.DatabaseReply{Code: bus.CodeBusy, Message: why}
+func overloaded(why string) bus.DatabaseReply {
+	return bus.DatabaseReply{Code: bus.CodeOverloaded, Message: why}
 }
 
 // respond answers a single message, in the form of the call. A reply that can't be sent is lost with the connection, and the asker

@@ -19,7 +19,7 @@ func TestHeld_FromTheFrameThatOpensTheEpoch(t *testing.T) {
 		epoch++
 		ordered(a, bus.CallPrepare, bus.Prepare{Epoch: epoch})
 		a.serve(bus.Serve{Epoch: epoch, RecordVersion: epoch, Forced: forced})
-		if p := ordered(a, waybill.CallPending, waybill.Question{Epoch: epoch}); p.Held != want {
+		if p := ordered(a, waybill.CallPending, waybill.Question{Epoch: epoch}); p.Deferred != want {
 			t.Errorf("epoch %d, forced %d: %+v", epoch, forced, p)
 		}
 	}

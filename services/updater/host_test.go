@@ -281,7 +281,7 @@ func (h *host) pairUp(epoch uint64) {
 	h.t.Helper()
 	h.await("the other host is close", func(s bus.UpdaterState) bool { return s.Peer == bus.PeerClose })
 	ordered(h, bus.CallRequire, bus.Require{Peer: true, Epoch: epoch, Membership: membership.Note{Version: 2, Epoch: epoch}})
-	h.await("frames wait for the other host", func(s bus.UpdaterState) bool { return s.Peer == bus.PeerHeld })
+	h.await("frames wait for the other host", func(s bus.UpdaterState) bool { return s.Peer == bus.PeerAwaited })
 }
 
 // call makes one call of the service kv.
@@ -330,7 +330,7 @@ func (h *host) get(key string) string {
 func (h *host) appID() string { return time.Now().UTC().Format(time.RFC3339Nano) + "/x" }
 
 // busy lets updates go on until stop, which tells how long the slowest took.
-func (h *host) busy(epoch uint64) (stop func() (slowest time.Duration)) {
+func (h *host) overloaded(epoch uint64) (stop func() (slowest time.Duration)) {
 	over, ended := make(chan struct{}), make(chan time.Duration, 1)
 	go func() {
 		var slowest time.Duration

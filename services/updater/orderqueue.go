@@ -22,12 +22,12 @@ var (
 // that still waits, because main knows better now. Main may repeat an order after a timeout: the same order again
 // while it runs gets the same answer. Facts and notes are answered at once, beside them, and so are all questions, by others.
 type orderQueue struct {
-	u      *updater
-	orders chan order
-	router *bus.Router // of orders and notes
-	aside  *bus.Router // of questions
-	stops  []func()
-	asides asides
+	u         *updater
+	orders    chan order
+	router    *bus.Router // of orders and notes
+	questions *bus.Router
+	stops     []func()
+	answering answering
 }
 
 // order is an order that changes the state.
@@ -62,10 +62,10 @@ type answerer interface {
 
 func newOrderQueue(u *updater, answerers ...answerer) *orderQueue {
 	c := &orderQueue{u: u, orders: make(chan order, ordersQueue), router: bus.NewRouter(bus.InboxPrefix(bus.ProcessMain)),
-		aside: bus.NewRouter("inbox")} // terminal-if asks too; who may ask what, the bus says
+		questions: bus.NewRouter("inbox")} // terminal-if asks too; who may ask what, the bus says
 	c.takeOrders()
 	for _, a := range answerers {
-		a.Answer(c.aside, &c.asides)
+		a.Answer(c.questions, &c.answering)
 	}
 	return c
 }
@@ -74,12 +74,12 @@ func newOrderQueue(u *updater, answerers ...answerer) *orderQueue {
 func (c *orderQueue) takeOrders() {
 	u := c.u
 	bus.CallFacts.Handle(c.router, func(_ bus.FactsRequest, answer func(bus.Facts, error)) { answer(u.describe(), nil) })
-	bus.CallNote.HandleIn(context.Background(), c.router, &inOrder{group: &c.asides}, func(_ context.Context, q bus.Note) (bus.Done, error) { return u.note(q) })
+	bus.CallNote.HandleIn(context.Background(), c.router, &inOrder{group: &c.answering}, func(_ context.Context, q bus.Note) (bus.Done, error) { return u.note(q) })
 	bus.CallClocks.Handle(c.router, func(d clocks.Difference, answer func(bus.Done, error)) {
 		u.times.Compared(d)
 		answer(bus.Done{}, nil)
 	})
-	wires.CallUpdater.Handle(c.aside, func(t wires.Told, answer func(wires.Seen, error)) { answer(u.wires.Answer(t), nil) })
+	wires.CallUpdater.Handle(c.questions, func(t wires.Told, answer func(wires.Seen, error)) { answer(u.wires.Answer(t), nil) })
 	inTurn(c, bus.CallPrepare, u.prepare)
 	inTurn(c, bus.CallRelease, func(context.Context, bus.Release) (bus.Done, error) { return u.release() })
 	inTurn(c, bus.CallServe, func(ctx context.Context, q bus.Serve) (bus.Served, error) {
@@ -115,7 +115,7 @@ func (c *orderQueue) serve(conns bus.HostConns) error {
 		return err
 	}
 	c.stops = append(c.stops, orders)
-	questions, err := c.aside.Listen(conns.Traffic, bus.Questions(bus.ProcessUpdater))
+	questions, err := c.questions.Listen(conns.Traffic, bus.Questions(bus.ProcessUpdater))
 	if err != nil {
 		return err
 	}
@@ -130,15 +130,15 @@ func (c *orderQueue) stop() {
 	}
 }
 
-// asides are questions being answered (bus.Group).
-type asides struct {
+// answering are the questions that are being answered (bus.Group).
+type answering struct {
 	mu    sync.Mutex
 	ended bool // no more are taken
 	group sync.WaitGroup
 }
 
 // Go answers one, unless the process ends.
-func (a *asides) Go(f func()) {
+func (a *answering) Go(f func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.ended {
@@ -147,7 +147,7 @@ func (a *asides) Go(f func()) {
 }
 
 // end takes no more and waits for those being answered.
-func (a *asides) end() {
+func (a *answering) end() {
 	a.mu.Lock()
 	a.ended = true
 	a.mu.Unlock()
@@ -156,7 +156,7 @@ func (a *asides) end() {
 
 // run carries orders out until ctx ends, then ends the term.
 func (c *orderQueue) run(ctx context.Context) error {
-	defer c.asides.end()
+	defer c.answering.end()
 	var running *job
 	var later []order
 	finish := func(r result) {

@@ -33,7 +33,7 @@ func (u *updater) describe() bus.Facts {
 }
 
 func (u *updater) inconsistent() bool {
-	return u.facts.Get().Copying != nil || u.receiver.State().Inconsistent
+	return u.facts.Get().Receiving != nil || u.receiver.State().Inconsistent
 }
 
 // note answers bus.Note: facts that must be durable before main goes on.

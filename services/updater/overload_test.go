@@ -24,7 +24,7 @@ func TestUpdater_ControlWaitsBehindNoTraffic(t *testing.T) {
 	for range 8 { // each answer is larger than the buffer before the socket
 		a.kv.Go(bus.DatabaseCall{Read: &bus.Read{Keys: [][]byte{[]byte("large")}}}, func(bus.DatabaseReply, error) {})
 	}
-	for deadline := time.Now().Add(patience); stall.Held() == 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); stall.Blocked() == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("no answer stands before the bus")
 		}

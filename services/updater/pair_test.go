@@ -96,7 +96,7 @@ func TestPair_Switchover(t *testing.T) {
 	if got := b.get("k0"); got != "w@23" {
 		t.Errorf("after the switchover: %s", got)
 	}
-	b.await("held", func(s bus.UpdaterState) bool { return s.Peer == bus.PeerHeld && s.Epoch == 2 })
+	b.await("held", func(s bus.UpdaterState) bool { return s.Peer == bus.PeerAwaited && s.Epoch == 2 })
 	a.await("follows", func(s bus.UpdaterState) bool { return s.Committed.Sequence == 23 && s.Epoch == 0 })
 	a.await("the same history", func(s bus.UpdaterState) bool {
 		return s.Digest == b.await("any", func(bus.UpdaterState) bool { return true }).Digest
@@ -164,8 +164,8 @@ func TestPair_TakeBack(t *testing.T) {
 	a.pairUp(2)
 }
 
-// TestPair_CopyWhenHistoryIsTrimmed: a host that the history no longer reaches gets a copy, and is not fit until it has it.
-func TestPair_CopyWhenHistoryIsTrimmed(t *testing.T) {
+// TestPair_SnapshotWhenHistoryIsTrimmed: a host that the history no longer reaches gets a copy, and is not fit until it has it.
+func TestPair_SnapshotWhenHistoryIsTrimmed(t *testing.T) {
 	a, b := newHosts(t)
 	a.config.HistoryMaxUpdates, b.config.HistoryMaxUpdates = 50, 50
 	a.start()
@@ -185,7 +185,7 @@ func TestPair_CopyWhenHistoryIsTrimmed(t *testing.T) {
 	copied := make(chan struct{})
 	go func() {
 		defer close(copied)
-		a.await("copying", func(s bus.UpdaterState) bool { return s.Peer == bus.PeerCopying || s.Peer == bus.PeerClose })
+		a.await("copying", func(s bus.UpdaterState) bool { return s.Peer == bus.PeerReceiving || s.Peer == bus.PeerClose })
 	}()
 	b.start()
 	receive(t, "a copy", copied)

@@ -74,8 +74,8 @@ func (a asked) History() notices.History {
 // Beat tells main at once that something has changed.
 func (a asked) Beat() { a.u.beat() }
 
-// CountAside implements inspection.Updater.
-func (a asked) CountAside() error {
+// CountDivergent implements inspection.Updater.
+func (a asked) CountDivergent() error {
 	defer a.u.beat()
-	return a.u.countAside()
+	return a.u.countDivergent()
 }

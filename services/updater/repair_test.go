@@ -15,7 +15,7 @@ import (
 
 // TestFault_A16_ADamagedJournalIsForcedPast: the journal of the only host that is left is damaged at its end. It refuses to serve, because acknowledged updates may
 // have stood there, and refused when an operator accepted that, too: nothing in the guide led out. What it says names the way, and that way is
-// played: what stands behind the damage is set aside, and the host serves.
+// played: what stands behind the damage is kept as divergent, and the host serves.
 func TestFault_A16_ADamagedJournalIsForcedPast(t *testing.T) {
 	a, b := newHosts(t)
 	a.start()
@@ -45,7 +45,7 @@ func TestFault_A16_ADamagedJournalIsForcedPast(t *testing.T) {
 	b.serve(bus.Serve{Epoch: 2, RecordVersion: 2})
 	b.puts(2, 5, "after")
 	if kept, err := os.ReadDir(filepath.Join(c.Data, "aside")); err != nil || len(kept) != 1 {
-		t.Errorf("set aside are %v (%v)", kept, err)
+		t.Errorf("kept as divergent are %v (%v)", kept, err)
 	}
 	if now := b.facts().Position; now.Sequence <= held.Sequence {
 		t.Errorf("from %v it came to %v", held, now)

@@ -12,7 +12,7 @@ import (
 	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
 	"github.com/hotpair/hotpair/storage"
-	"github.com/hotpair/hotpair/storage/aside"
+	"github.com/hotpair/hotpair/storage/divergent"
 	"github.com/hotpair/hotpair/storage/facts"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -58,7 +58,7 @@ func TestReturn_BehindByLittle(t *testing.T) {
 	a.puts(1, 50, "alone")
 	b.start()
 	a.await("the other host is brought up", func(s bus.UpdaterState) bool {
-		if s.Peer == bus.PeerCopying {
+		if s.Peer == bus.PeerReceiving {
 			t.Fatal("it is copied")
 		}
 		return s.Peer == bus.PeerClose
@@ -88,9 +88,9 @@ func hostAhead(t *testing.T) (a, b *host, lost <-chan bus.DatabaseReply) {
 	return a, b, lost
 }
 
-// TestReturn_AheadIsSetAside: what only the returning host has is kept in a file that can be read, counted in its state, and gone
+// TestReturn_AheadIsKeptAsDivergent: what only the returning host has is kept in a file that can be read, counted in its state, and gone
 // from what it serves; its terminal was told nothing but that the outcome is unknown (R10).
-func TestReturn_AheadIsSetAside(t *testing.T) {
+func TestReturn_AheadIsKeptAsDivergent(t *testing.T) {
 	a, b, lost := hostAhead(t)
 	if r := receive(t, "the outcome", lost); r.Code != bus.CodeUnknown {
 		t.Errorf("the update that was never committed was answered: %+v", r)
@@ -99,19 +99,19 @@ func TestReturn_AheadIsSetAside(t *testing.T) {
 	b.pairUp(2)
 	b.puts(2, 1, "after")
 	equal(b, a)
-	a.await("the count", func(s bus.UpdaterState) bool { return s.Aside == 1 })
-	paths, err := aside.List(a.config.Data)
+	a.await("the count", func(s bus.UpdaterState) bool { return s.Divergent == 1 })
+	paths, err := divergent.List(a.config.Data)
 	if err != nil || len(paths) != 1 {
-		t.Fatalf("files set aside: %v, %v", paths, err)
+		t.Fatalf("files of divergent updates: %v, %v", paths, err)
 	}
-	file, err := aside.Read(paths[0])
+	file, err := divergent.Read(paths[0])
 	if err != nil || len(file.Records) != 1 || !strings.Contains(string(file.Records[0]), "lost") {
-		t.Fatalf("set aside: %+v, %v", file, err)
+		t.Fatalf("kept as divergent: %+v, %v", file, err)
 	}
 	// The count outlives the process.
 	a.stop()
 	a.start()
-	a.await("the count after a restart", func(s bus.UpdaterState) bool { return s.Aside == 1 && s.AsideCommitted == 0 })
+	a.await("the count after a restart", func(s bus.UpdaterState) bool { return s.Divergent == 1 && s.DivergentCommitted == 0 })
 }
 
 // TestReturn_V10DiscardedTailIsNeverSaidDone: later that host is active again, and the same request comes: it was discarded, so it is
@@ -149,7 +149,7 @@ func TestReturn_V10NotPromotedHalfWay(t *testing.T) {
 	b.stop()
 	own, err := facts.Open(b.config.Data, "b")
 	check(t, err)
-	check(t, own.Update(func(f *facts.Data) error { f.Copying = &facts.CopyState{}; return nil }))
+	check(t, own.Update(func(f *facts.Data) error { f.Receiving = &facts.SnapshotState{}; return nil }))
 	for range 2 {
 		b.start()
 		if f := b.facts(); !f.Inconsistent {

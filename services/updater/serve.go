@@ -7,7 +7,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/replication"
-	"github.com/hotpair/hotpair/storage/aside"
+	"github.com/hotpair/hotpair/storage/divergent"
 	"github.com/hotpair/hotpair/storage/facts"
 )
 
@@ -150,12 +150,12 @@ func (u *updater) repairTail(ctx context.Context) error {
 		return fmt.Errorf("read behind the damage of the journal: %w", err)
 	}
 	if len(records) > 0 {
-		path, err := aside.Write(u.config.Data, "behind a damage of the journal", records, 0)
+		path, err := divergent.Write(u.config.Data, "behind a damage of the journal", records, 0)
 		if err != nil {
 			u.fail(err)
 			return err
 		}
-		u.log.Error("the journal was damaged; what stood behind the damage is set aside", "position", u.tail.End().Position,
+		u.log.Error("the journal was damaged; what stood behind the damage is kept as divergent", "position", u.tail.End().Position,
 			"messages", len(records), "file", path)
 	}
 	return u.tail.Heal(ctx)

@@ -31,7 +31,7 @@ func (u *updater) stateOf(active *activeTerm) bus.UpdaterState {
 		Notified:     u.store.Notified(),
 		Peer:         bus.PeerAbsent,
 		Connection:   u.remote.Evidence().State,
-		Inconsistent: received.Inconsistent || facts.Copying != nil,
+		Inconsistent: received.Inconsistent || facts.Receiving != nil,
 		Digest:       hex.EncodeToString(committed.Digest[:]),
 		Catching:     received.Catching,
 		System:       u.store.Changes(),
@@ -41,7 +41,7 @@ func (u *updater) stateOf(active *activeTerm) bus.UpdaterState {
 		Level:        u.store.Level(),
 	}
 	u.mu.Lock()
-	s.Aside, s.AsideCommitted = u.aside.updates, u.aside.committed
+	s.Divergent, s.DivergentCommitted = u.divergent.updates, u.divergent.committed
 	u.mu.Unlock()
 	if active != nil {
 		active.tell(&s)
@@ -64,7 +64,7 @@ func (a *activeTerm) tell(s *bus.UpdaterState) {
 		s.OldestFrame = max(0, a.term.clock()-f.since)
 		s.OwnStuck = !f.own
 	}
-	s.QueueHeld = a.term.held.Waiting()
+	s.QueueDeferred = a.term.answers.Waiting()
 }
 
 // peerMoved is told by the sender of each change of the other host's state.

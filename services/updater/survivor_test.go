@@ -8,7 +8,7 @@ import (
 )
 
 // TestFault_A16_ASurvivorOfAHigherEpochJoins: a host was restored from an older backup and forced to an epoch below the one that the other
-// host had served meanwhile. That one refuses it, and says which epoch it knows. Once an epoch above is taken it joins: what only it has is set aside.
+// host had served meanwhile. That one refuses it, and says which epoch it knows. Once an epoch above is taken it joins: what only it has is kept as divergent.
 func TestFault_A16_ASurvivorOfAHigherEpochJoins(t *testing.T) {
 	a, b := pairServing(t)
 	a.puts(1, 5, "together")
@@ -34,5 +34,5 @@ func TestFault_A16_ASurvivorOfAHigherEpochJoins(t *testing.T) {
 	a.pairUp(6)
 	a.puts(6, 3, "after")
 	equal(a, b)
-	b.await("what only it had is set aside", func(s bus.UpdaterState) bool { return s.Aside == 13 && s.AsideCommitted > 0 })
+	b.await("what only it had is kept as divergent", func(s bus.UpdaterState) bool { return s.Divergent == 13 && s.DivergentCommitted > 0 })
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/hotpair/hotpair/bus/ticket"
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
+	"github.com/hotpair/hotpair/services/updater/answers"
 	"github.com/hotpair/hotpair/services/updater/draft"
-	"github.com/hotpair/hotpair/services/updater/held"
 	"github.com/hotpair/hotpair/services/updater/pairtime"
 	"github.com/hotpair/hotpair/services/updater/queue"
 	"github.com/hotpair/hotpair/services/updater/timing"
@@ -62,7 +62,7 @@ type term struct {
 	// committed is told of each committed frame.
 	committed func(history.Mark)
 	timers    *timing.Clock
-	held      *held.Books
+	answers   *answers.Books
 	// left is told of each committed frame that changed the outbox, and damaged of what can't be read that a commit rests on.
 	left     func([]history.Stored)
 	damaged  func(error)
@@ -135,7 +135,7 @@ func (t *term) waitForRoom(ctx context.Context) error {
 }
 
 // reply is an answer that waits for its frame.
-type heldReply struct {
+type deferredReply struct {
 	call  *commitCall
 	reply bus.DatabaseReply
 }
@@ -153,13 +153,13 @@ func (t *term) frame(ctx context.Context, calls []*commitCall) error {
 		stamp, at := t.timers.Stamp()
 		d.Stamp, d.Wall = stamp, at.Wall
 	}
-	held := make([]heldReply, 0, len(calls))
+	deferred := make([]deferredReply, 0, len(calls))
 	err := t.store.View(func(r *storage.Reader) error {
 		d.Forgets = r.Forgettable(d.Earliest)
 		if err := r.Damage(); err != nil { // nothing is forgotten, and no commit fails by it
 			t.damaged(err)
 		}
-		d.Held = t.held.Frame(r, end.Position.Sequence+1)
+		d.Answers = t.answers.Frame(r, end.Position.Sequence+1)
 		for i, c := range calls {
 			if c.epoch != t.epoch {
 				c.answer(nobody(fmt.Sprintf("this host serves epoch %d, the commit is of epoch %d", t.epoch, c.epoch)))
@@ -173,8 +173,8 @@ func (t *term) frame(ctx context.Context, calls []*commitCall) error {
 			case v.Full:
 				t.queue.Back(calls[i:])
 				return nil
-			case v.Held && len(d.Entries()) > 0:
-				held = append(held, heldReply{c, v.Reply})
+			case v.Deferred && len(d.Entries()) > 0:
+				deferred = append(deferred, deferredReply{c, v.Reply})
 			default:
 				c.answer(v.Reply)
 			}
@@ -185,10 +185,10 @@ func (t *term) frame(ctx context.Context, calls []*commitCall) error {
 		err = t.commit(ctx, d.Entries())
 	}
 	if err != nil {
-		t.abandon(held)
+		t.abandon(deferred)
 		return err
 	}
-	for _, h := range held {
+	for _, h := range deferred {
 		h.call.answer(h.reply)
 	}
 	return nil
@@ -277,9 +277,9 @@ func (t *term) home(ctx context.Context, entries []history.Stored, known positio
 }
 
 // abandon answers those whose outcome nobody here knows any more, and those whose commits were not looked at.
-func (t *term) abandon(held []heldReply) {
+func (t *term) abandon(deferred []deferredReply) {
 	t.queue.Close()
-	for _, h := range held {
+	for _, h := range deferred {
 		h.call.answer(bus.DatabaseReply{Code: bus.CodeUnknown, Message: "the term ended while the update was on its way: it may take effect yet"})
 	}
 	for _, c := range t.queue.Take() {

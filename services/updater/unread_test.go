@@ -14,7 +14,7 @@ import (
 // TestFault_A13_UnreadAnswersOfTheDatabaseAreBounded: no test had come to how much the updater keeps of answers that business processes do not
 // read. Beyond it reads and scans are busy at once, commits are not, and once they are read all is as before.
 func TestFault_A13_UnreadAnswersOfTheDatabaseAreBounded(t *testing.T) {
-	free := make(bustest.Held)
+	free := make(bustest.Blocked)
 	one := bustest.Batch(t, bus.DatabaseCall{})
 	answers := batch.NewAnswerer(free, func(bus.DatabaseReply) int { return 1 << 20 }, func(_ bus.DatabaseCall, _ string, answer func(bus.DatabaseReply)) {
 		answer(bus.DatabaseReply{})
@@ -27,23 +27,23 @@ func TestFault_A13_UnreadAnswersOfTheDatabaseAreBounded(t *testing.T) {
 	}
 	calls := map[string]bus.DatabaseCall{"read": {Read: &bus.Read{}}, "scan": {Scan: &bus.Scan{}}, "nothing": {}}
 	for n := range maxBacklog >> 20 {
-		if code := ask(calls["nothing"]); code == bus.CodeBusy {
+		if code := ask(calls["nothing"]); code == bus.CodeOverloaded {
 			t.Fatalf("with %d MiB of answers unread: busy", n)
 		}
 		answers.Take(&nats.Msg{Reply: "asker.1", Data: one})
 	}
 	answers.Take(&nats.Msg{Reply: "asker.1", Data: one})
 	for name, c := range calls {
-		if code := ask(c); code != bus.CodeBusy {
-			t.Errorf("%s with more than %d MiB of answers unread: %d, want %d", name, maxBacklog>>20, code, bus.CodeBusy)
+		if code := ask(c); code != bus.CodeOverloaded {
+			t.Errorf("%s with more than %d MiB of answers unread: %d, want %d", name, maxBacklog>>20, code, bus.CodeOverloaded)
 		}
 	}
-	if code := ask(bus.DatabaseCall{Commit: &bus.Commit{Epoch: 2}}); code == bus.CodeBusy {
+	if code := ask(bus.DatabaseCall{Commit: &bus.Commit{Epoch: 2}}); code == bus.CodeOverloaded {
 		t.Error("a commit is refused for it")
 	}
 	close(free)
 	processtest.Await(t, "all is read", func() bool { return answers.Backlog() == 0 })
-	if code := ask(calls["nothing"]); code == bus.CodeBusy {
+	if code := ask(calls["nothing"]); code == bus.CodeOverloaded {
 		t.Error("once they are read: busy")
 	}
 }

@@ -38,7 +38,7 @@ import (
 	"github.com/hotpair/hotpair/services/updater/turns"
 	"github.com/hotpair/hotpair/services/wires"
 	"github.com/hotpair/hotpair/storage"
-	"github.com/hotpair/hotpair/storage/aside"
+	"github.com/hotpair/hotpair/storage/divergent"
 	"github.com/hotpair/hotpair/storage/facts"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -90,12 +90,12 @@ type updater struct {
 	recorder *flightrecorder.Recorder
 	fail     func(error) // ends the process
 
-	moved   pulse               // beats when more is committed as standby
-	purging *semaphore.Weighted // held by purge; taken to leave a state in which the receiver commits
-	mu      sync.Mutex
-	state   state
-	news    news
-	aside   asideCount
+	moved     pulse               // beats when more is committed as standby
+	purging   *semaphore.Weighted // held by purge; taken to leave a state in which the receiver commits
+	mu        sync.Mutex
+	state     state
+	news      news
+	divergent divergentCount
 
 	measured measures
 	disk     *disk.Trial
@@ -275,7 +275,7 @@ func (u *updater) open(ctx context.Context) (err error) {
 	if u.timers, err = timing.Open(u.told.Viewer(u.store), u.now); err != nil {
 		return err
 	}
-	if err := u.countAside(); err != nil {
+	if err := u.countDivergent(); err != nil {
 		return err
 	}
 	if u.wires, err = wires.OpenHost(c.TLS, c.Host, wires.Environment{Network: u.network, Data: c.Data}, u.log); err != nil {
@@ -295,8 +295,8 @@ func (u *updater) open(ctx context.Context) (err error) {
 		return err
 	}
 	u.receiver = replication.NewReceiver(replication.ReceiverConfig{
-		Host: c.Host, Log: u.tail, Database: u.store, Copy: u.store, Facts: u.facts, Dir: c.Data,
-		Allow: u.allow, Changed: u.received, Aside: u.noteAside, Logger: u.log,
+		Host: c.Host, Log: u.tail, Database: u.store, Snapshot: u.store, Facts: u.facts, Dir: c.Data,
+		Allow: u.allow, Changed: u.received, Divergent: u.noteDivergence, Logger: u.log,
 	})
 	u.remote = replication.NewPeer(link.RemoteConfig{
 		Host: c.Host, Address: c.PeerReplication, Password: password, Network: u.wires.Replication(), Clock: u.clock,
@@ -426,22 +426,22 @@ func (u *updater) purge(ctx context.Context, m history.Mark) error {
 	return u.receiver.Applied(ctx, m)
 }
 
-// asideCount counts updates set aside; committed are those of them that were known to be.
-type asideCount struct {
+// divergentCount counts divergent updates; committed are those of them that were known to be.
+type divergentCount struct {
 	updates, committed int
 }
 
-// countAside counts the updates in files set aside.
-func (u *updater) countAside() error {
-	paths, err := aside.List(u.config.Data)
+// countDivergent counts the updates in files of divergent updates.
+func (u *updater) countDivergent() error {
+	paths, err := divergent.List(u.config.Data)
 	if err != nil {
 		return err
 	}
-	var count asideCount
+	var count divergentCount
 	for _, path := range paths {
-		file, err := aside.Read(path)
+		file, err := divergent.Read(path)
 		if err != nil {
-			u.log.Warn("a file set aside can't be read", "file", path, "error", err)
+			u.log.Warn("a file of divergent updates can't be read", "file", path, "error", err)
 			count.updates++ // at least one, or there would be no file
 			continue
 		}
@@ -450,15 +450,15 @@ func (u *updater) countAside() error {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.aside = count
+	u.divergent = count
 	return nil
 }
 
-// noteAside counts what only this host had (R10); the receiver has told it.
-func (u *updater) noteAside(a replication.Aside) {
+// noteDivergence counts what only this host had (R10); the receiver has told it.
+func (u *updater) noteDivergence(d replication.Divergence) {
 	u.mu.Lock()
-	u.aside.updates += max(1, a.Updates)
-	u.aside.committed += a.Committed
+	u.divergent.updates += max(1, d.Updates)
+	u.divergent.committed += d.Committed
 	u.mu.Unlock()
 	u.beat()
 }

@@ -83,7 +83,7 @@ func TestVerify_FindsAndRepairsWhatADiskHasChanged(t *testing.T) {
 	for i := range 300 {
 		a.put(1, fmt.Sprintf("needle-%04d", i), fmt.Sprintf("value-%04d-%s", i, strings.Repeat("x", 100)))
 	}
-	defer a.busy(1)()
+	defer a.overloaded(1)()
 
 	if s := a.verify(false); !s.Clean() || s.Keys < 300 || s.Peer != "b" || s.Host != "a" {
 		t.Fatalf("two equal databases: %+v", s)

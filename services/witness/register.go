@@ -18,12 +18,12 @@ import (
 var errAnswer = errors.New("store gives no answer that can be understood")
 
 // read gives what the register holds.
-func (s *store) read(ctx context.Context) (arbiter.Held, error) {
+func (s *store) read(ctx context.Context) (arbiter.Stored, error) {
 	reply, err := s.conn.Request(ctx, "$JS.API.STREAM.MSG.GET."+stream, []byte(`{"last_by_subj":"`+subject+`"}`))
 	if err != nil {
-		return arbiter.Held{}, fmt.Errorf("read the register: %w", err)
+		return arbiter.Stored{}, fmt.Errorf("read the register: %w", err)
 	}
-	return decodeHeld(reply.Data)
+	return decodeStored(reply.Data)
 }
 
 // write makes one compare-and-set, if a host of the pair can have asked for it. It is never called twice at a time, and nobody
@@ -64,22 +64,22 @@ func (s *store) write(ctx context.Context, c arbiter.Change) (revision uint64, e
 	return decodeAcknowledgement(reply.Data)
 }
 
-// decodeHeld reads the store's answer to a read.
-func decodeHeld(data []byte) (arbiter.Held, error) {
+// decodeStored reads the store's answer to a read.
+func decodeStored(data []byte) (arbiter.Stored, error) {
 	var answer server.JSApiMsgGetResponse
 	if err := json.Unmarshal(data, &answer); err != nil {
-		return arbiter.Held{}, fmt.Errorf("%w: %w", errAnswer, err)
+		return arbiter.Stored{}, fmt.Errorf("%w: %w", errAnswer, err)
 	}
 	switch {
 	case answer.Error != nil && answer.Error.ErrCode == uint16(server.JSNoMessageFoundErr):
-		return arbiter.Held{}, nil
+		return arbiter.Stored{}, nil
 	case answer.Error != nil:
-		return arbiter.Held{}, fmt.Errorf("read the register: %w", answer.Error)
+		return arbiter.Stored{}, fmt.Errorf("read the register: %w", answer.Error)
 	case answer.Message == nil || answer.Message.Sequence == 0:
-		return arbiter.Held{}, fmt.Errorf("%w: no message", errAnswer)
+		return arbiter.Stored{}, fmt.Errorf("%w: no message", errAnswer)
 	}
 	// A purge by hand leaves a marker without data; its sequence is what the next write must expect.
-	return arbiter.Held{Revision: answer.Message.Sequence, Record: answer.Message.Data}, nil
+	return arbiter.Stored{Revision: answer.Message.Sequence, Record: answer.Message.Data}, nil
 }
 
 // decodeAcknowledgement reads the store's answer to a write. Only one error of it proves that nothing was stored; any

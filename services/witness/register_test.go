@@ -26,7 +26,7 @@ func TestDecodeAcknowledgement_OnlyAWrongRevisionIsAConflict(t *testing.T) {
 	}
 }
 
-func TestDecodeHeld(t *testing.T) {
+func TestDecodeStored(t *testing.T) {
 	for text, c := range map[string]struct {
 		ok       bool
 		revision uint64
@@ -39,7 +39,7 @@ func TestDecodeHeld(t *testing.T) {
 		`{}`:                                      {},
 		`x`:                                       {},
 	} {
-		if h, err := decodeHeld([]byte(text)); (err == nil) != c.ok || h.Revision != c.revision {
+		if h, err := decodeStored([]byte(text)); (err == nil) != c.ok || h.Revision != c.revision {
 			t.Errorf("%s: %+v, %v", text, h, err)
 		}
 	}

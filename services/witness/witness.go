@@ -218,7 +218,7 @@ func (w *Witness) serve(ctx context.Context, s *store) error {
 	arbiter.CallHello.Handle(questions, func(_ struct{}, answer func(arbiter.Hello, error)) {
 		answer(arbiter.NewHello(s.dir.identity.ID), nil)
 	})
-	arbiter.CallRead.Handle(questions, func(_ struct{}, answer func(arbiter.Held, error)) {
+	arbiter.CallRead.Handle(questions, func(_ struct{}, answer func(arbiter.Stored, error)) {
 		ctx, cancel := context.WithTimeout(ctx, storeWithin)
 		defer cancel()
 		held, err := s.read(ctx)

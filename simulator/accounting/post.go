@@ -73,16 +73,16 @@ func (f *Office) answer(w http.ResponseWriter, p post) {
 	}
 	f.mu.Lock()
 	f.counts.Posts++
-	way := 0
+	fault := 0
 	if f.options.Fails > 0 && f.counts.Posts%f.options.Fails == 0 {
 		f.counts.Failed++
-		way = 1 + f.counts.Failed%3
+		fault = 1 + f.counts.Failed%3
 	}
-	if way != 1 {
+	if fault != 1 {
 		f.take(p)
 	}
 	f.mu.Unlock()
-	switch way {
+	switch fault {
 	case 1: // not taken
 		http.Error(w, "not now", http.StatusServiceUnavailable)
 	case 2: // taken, and the answer says otherwise

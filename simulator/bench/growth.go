@@ -58,13 +58,13 @@ func (g *growthBench) options(f *options) {
 }
 
 func (g *growthBench) measure(ctx context.Context, r *run) error {
-	ways := map[string]func(context.Context, *run) error{"keys": g.ofKeys, "history": g.ofHistory, "terminals": g.ofTerminals}
+	kinds := map[string]func(context.Context, *run) error{"keys": g.ofKeys, "history": g.ofHistory, "terminals": g.ofTerminals}
 	for _, what := range g.of {
-		way, known := ways[what]
+		grow, known := kinds[what]
 		if !known {
-			return fmt.Errorf("%w: -of %q: give %v", errUsage, what, slices.Sorted(maps.Keys(ways)))
+			return fmt.Errorf("%w: -of %q: give %v", errUsage, what, slices.Sorted(maps.Keys(kinds)))
 		}
-		if err := way(ctx, r); err != nil {
+		if err := grow(ctx, r); err != nil {
 			return fmt.Errorf("growth of %s: %w", what, err)
 		}
 	}

@@ -191,7 +191,7 @@ const (
 	live   = `document.body.dataset.live === 'true'`
 	paired = live + ` && document.body.dataset.level === 'good'`
 	// inSync is true with an alarm too: a killed active may have had updates in its journal that were never acknowledged,
-	// and when they are set aside an operator is told.
+	// and when they are kept as divergent an operator is told.
 	inSync = live + ` && /either host may fail|standby and in sync/.test(document.querySelector('#summary').textContent)`
 )
 

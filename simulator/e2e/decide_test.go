@@ -11,7 +11,7 @@ import (
 
 // TestDecide_PauseThenForce: while automatic takeover is paused the active dies and nobody takes over, until an operator
 // promotes the standby, which lacks nothing. Then the hosts die one after the other and the one returns first that lacks
-// updates: it waits, is promoted by force, and the other one comes back with what it alone had set aside, and an alarm.
+// updates: it waits, is promoted by force, and the other one comes back with what it alone had kept as divergent, and an alarm.
 func TestDecide_PauseThenForce(t *testing.T) {
 	sideBySide(t)
 	if testing.Short() {
@@ -36,7 +36,7 @@ func TestDecide_PauseThenForce(t *testing.T) {
 	c.order("kill", first)
 	c.Await(healWithin, "the standby holds back", func() bool {
 		s, err := c.Status(second)
-		return err == nil && s.Pause != nil && s.Pause.HeldBack != ""
+		return err == nil && s.Pause != nil && s.Pause.Deferred != ""
 	})
 	if s, err := c.Status(second); err != nil || s.Role != "standby" {
 		t.Fatalf("the pause did not hold: %s %v", s.Role, err)
@@ -68,9 +68,9 @@ func TestDecide_PauseThenForce(t *testing.T) {
 	})
 	c.order("start", second)
 	c.awaitPaired()
-	c.Await(healWithin, "what only the other had is set aside", func() bool {
+	c.Await(healWithin, "what only the other had is kept as divergent", func() bool {
 		s, err := c.Status(second)
-		return err == nil && s.Aside >= 60
+		return err == nil && s.Divergent >= 60
 	})
 	c.put("after", 5)
 	c.compareHistories()

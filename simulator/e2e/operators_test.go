@@ -117,7 +117,7 @@ func TestOperators_OfBothHosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Await(20*time.Second, "no token to count", func() bool { return errors.Is(as(host, victor), operator.ErrUnavailable) })
-	if p, err := operator.CallWho.Ask(t.Context(), hosts[host].Client(), operator.None{}); err != nil || p.Role != operator.Administer || p.Way != operator.BySocket {
+	if p, err := operator.CallWho.Ask(t.Context(), hosts[host].Client(), operator.None{}); err != nil || p.Role != operator.Administer || p.Credential != operator.BySocket {
 		t.Errorf("over the socket: %+v, %v", p, err)
 	}
 	c.Await(healWithin, "victor again", func() bool { return as(host, victor) == nil })

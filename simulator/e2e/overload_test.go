@@ -21,8 +21,8 @@ import (
 const (
 	// floodSlots are the requests that each terminal's applications want to have under way at any time: more than a pair takes.
 	floodSlots = 1000
-	// busyPause is how long one that was told "busy" waits.
-	busyPause = 500 * time.Millisecond
+	// overloadedPause is how long one that was told "busy" waits.
+	overloadedPause = 500 * time.Millisecond
 )
 
 // answer is what became of one request.
@@ -79,8 +79,8 @@ func (f *flood) next(nc *nats.Conn) {
 		f.mu.Lock()
 		f.answers = append(f.answers, answer{key, sent, time.Since(sent), code})
 		f.mu.Unlock()
-		if code == bus.CodeBusy {
-			time.AfterFunc(busyPause, func() { f.next(nc) })
+		if code == bus.CodeOverloaded {
+			time.AfterFunc(overloadedPause, func() { f.next(nc) })
 			return
 		}
 		f.next(nc)
@@ -118,7 +118,7 @@ func done(answers []answer, from, to time.Time) (took []time.Duration, busy int)
 	for _, a := range answers {
 		switch {
 		case a.sent.Before(from) || !a.sent.Before(to):
-		case a.code == bus.CodeBusy:
+		case a.code == bus.CodeOverloaded:
 			busy++
 		default:
 			took = append(took, a.took)
@@ -235,7 +235,7 @@ func TestOverload_ShedsAndKeepsServing(t *testing.T) {
 		switch a.code {
 		case bus.CodeOK:
 			acknowledged[a.key] = true
-		case bus.CodeBusy:
+		case bus.CodeOverloaded:
 		default:
 			t.Fatalf("%s was answered with %d after %s", a.key, a.code, a.took)
 		}

@@ -185,7 +185,7 @@ func (h *house) force() {
 	h.order("kill", first)
 	h.Await(healWithin, "the standby holds back", func() bool {
 		s, err := h.Status(second)
-		return err == nil && s.Pause != nil && s.Pause.HeldBack != ""
+		return err == nil && s.Pause != nil && s.Pause.Deferred != ""
 	})
 	h.must("promote", "--force", "--host", second, "--accept-loss", "0")
 	h.serves(second, healWithin)

@@ -64,25 +64,25 @@ func loseStandbyThenActive(l *Lab, r *rand.Rand) func(context.Context) (injected
 	if r.IntN(2) == 0 {
 		between /= 20 // before anybody has noticed
 	}
-	way := pick(r, []string{"kill", "freeze", "cut"})
-	how := pick(r, Cuts())
+	how := pick(r, []string{"kill", "freeze", "cut"})
+	cut := pick(r, Cuts())
 	return func(ctx context.Context) (injected, error) {
 		active := l.serving(ctx, host)
 		standby := pair.Other(active)
 		var err, back error
 		giveBack := func() error { return nil }
-		switch way {
+		switch how {
 		case "kill":
 			err, giveBack = l.Kill(ctx, standby), func() error { return l.Run(standby) }
 		case "freeze":
 			err, giveBack = l.Freeze(standby), func() error { return l.Thaw(standby) }
 		case "cut":
-			err, giveBack = l.Cut(active, standby, how), func() error { return l.Join(Wire{pair.HostA, pair.HostB}) }
+			err, giveBack = l.Cut(active, standby, cut), func() error { return l.Join(Wire{pair.HostA, pair.HostB}) }
 		}
 		_ = pace.Rest(ctx, between)
 		killed := l.Kill(ctx, active)
 		back = giveBack()
-		return injected{fmt.Sprintf("%s standby %s, after %s kill active %s, standby alone", way, standby, between.Round(time.Millisecond), active), hold,
+		return injected{fmt.Sprintf("%s standby %s, after %s kill active %s, standby alone", how, standby, between.Round(time.Millisecond), active), hold,
 			func(context.Context) error { return l.Run(active) }}, errors.Join(err, killed, back)
 	}
 }

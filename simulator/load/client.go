@@ -146,7 +146,7 @@ func read(m *nats.Msg) answer {
 		}
 	}
 	switch a.code {
-	case bus.CodeNobody, bus.CodeBusy:
+	case bus.CodeNobody, bus.CodeOverloaded:
 		a.outcome = never
 	case bus.CodeUnknown:
 		a.outcome = unknown

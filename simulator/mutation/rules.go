@@ -36,8 +36,8 @@ func Rules() []Rule {
 				"m.become(state{role: Active, term: term{epoch: r.Epoch, since: m.now, repliedAt: m.now, requirePeer: len(r.InSync) > 1}})\n" +
 				"m.do(Serve{Epoch: r.Epoch, RecordVersion: r.Version, RequirePeer: m.term.requirePeer, Resume: true})\n}\nif r.Has(m.self) && !wasIn {"}}},
 		{"R10", "what only a returning host has is dropped", []Edit{
-			{File: "services/replication/copy.go", Old: "	if err := r.setAsideBehind(ctx, end.Position.Sequence, committed, ", New: "	if BROKEN {\nreturn r.c.Log.Cut(ctx, end)\n}\n" +
-				"	if err := r.setAsideBehind(ctx, end.Position.Sequence, committed, "}}},
+			{File: "services/replication/snapshot.go", Old: "	if err := r.keepBehind(ctx, end.Position.Sequence, committed, ", New: "	if BROKEN {\nreturn r.c.Log.Truncate(ctx, end)\n}\n" +
+				"	if err := r.keepBehind(ctx, end.Position.Sequence, committed, "}}},
 		{"R11", "an outcome in doubt is taken for a failure", []Edit{
 			{File: "services/role/register.go", Old: "a.doubt = true\n", New: "if BROKEN {\nm.lose(\"in doubt\")\nreturn\n}\na.doubt = true\n"}}},
 		{"R12", "reads see what is not committed", []Edit{

@@ -124,7 +124,7 @@ func (t *till) queue(ctx context.Context, o *order) bool {
 	for ; ctx.Err() == nil; _ = pace.Rest(ctx, again) {
 		r, err := t.lanes[o.lane].ask(ctx, q)
 		switch {
-		case errors.Is(err, errNoAnswer), err == nil && (r.code == bus.CodeNobody || r.code == bus.CodeBusy || r.code == bus.CodeUnknown):
+		case errors.Is(err, errNoAnswer), err == nil && (r.code == bus.CodeNobody || r.code == bus.CodeOverloaded || r.code == bus.CodeUnknown):
 			continue // it was killed, or is ending; whether it has this is not known
 		case err == nil && r.code == bus.CodeFull:
 			t.mu.Lock()
@@ -159,7 +159,7 @@ func (t *till) look(ctx context.Context, lane int, key string) {
 	r, err := t.lanes[lane].ask(ctx, question{service: kv.Name, operation: "get", body: kv.Get{Key: key},
 		header: map[string]string{bus.HeaderLane: fmt.Sprint("lane-", lane), bus.HeaderDeadline: lookWithin.String()}})
 	switch {
-	case err != nil, r.code == bus.CodeNobody, r.code == bus.CodeUnknown, r.code == bus.CodeBusy, r.code == bus.CodeFault:
+	case err != nil, r.code == bus.CodeNobody, r.code == bus.CodeUnknown, r.code == bus.CodeOverloaded, r.code == bus.CodeFault:
 	case r.code == bus.CodeOK:
 		t.mu.Lock()
 		t.looked++

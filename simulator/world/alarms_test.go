@@ -162,7 +162,7 @@ func TestFault_B12_CausesRaiseTheirAlarms(t *testing.T) {
 		}, at: pair.HostB},
 		alarms.RecordLost: {then: func(w *clocked) { w.older() }, at: pair.HostB, remedy: func(w *clocked) { w.follow(pair.HostB, "start the other host") }},
 		alarms.EpochAhead: {before: func(w *clocked) { w.served(pair.TerminalID(0)) }, at: pair.HostA},
-		alarms.AsideCommitted: {then: func(w *clocked) { w.forced() }, at: pair.HostA, remedy: func(w *clocked) {
+		alarms.DivergentCommitted: {then: func(w *clocked) { w.forced() }, at: pair.HostA, remedy: func(w *clocked) {
 			w.follow(pair.HostA, "hotpair history diverged")
 			w.follow(pair.HostA, "hotpair history diverged --forget")
 		}},

@@ -186,7 +186,7 @@ func TestEmissions_HeldAfterAForcedPromotion(t *testing.T) {
 		b.forced()
 		b.paired()
 		b.accounting.Always(nil)
-		b.awaitAlarm(alarms.EmissionsHeld, true)
+		b.awaitAlarm(alarms.EmissionsDeferred, true)
 		before := b.accounting.Posts()
 		b.sell(1, "sell")
 		if time.Sleep(2 * time.Minute); b.accounting.Posts() != before {
@@ -196,15 +196,15 @@ func TestEmissions_HeldAfterAForcedPromotion(t *testing.T) {
 		b.kill(first) // whoever serves next holds it too
 		b.Host(first).Start()
 		b.paired()
-		b.awaitAlarm(alarms.EmissionsHeld, true)
+		b.awaitAlarm(alarms.EmissionsDeferred, true)
 		if time.Sleep(time.Minute); b.accounting.Posts() != before {
 			t.Error("what is held was sent")
 		}
-		if _, err := operator.CallReleaseHeld.Ask(t.Context(), b.client(), operator.None{}); err != nil {
+		if _, err := operator.CallReleaseDeferred.Ask(t.Context(), b.client(), operator.None{}); err != nil {
 			t.Fatal(err)
 		}
 		b.awaitTaken(3)
-		b.awaitAlarm(alarms.EmissionsHeld, false)
+		b.awaitAlarm(alarms.EmissionsDeferred, false)
 	})
 }
 

@@ -31,8 +31,8 @@ var frames = []string{"", "nobody serves: …", "nobody is known to serve: …, 
 var played = map[string]struct{ file, says, does string }{
 	"the pair record has … …, and this host has seen …: no pair gets that far":       {"services/role/testdata/fault_C2_a_record_that_was_made_up_while_nobody_serves.txt", "no pair gets that far", "> replacewitness"},
 	"… was restored from a backup … and does nothing outward until that is finished": {"simulator/e2e/restored_test.go", "func TestFault_A14_RestoredCopy", `"restore", "finish", "--replaces"`},
-	"in the middle of a copy":                               {"simulator/e2e/copy_test.go", "middle of a copy", `c.order("start", active)`},
-	"…; the copy of its database goes on then":              {"simulator/e2e/copy_test.go", "the copy of its database goes on then", `c.order("start", active)`},
+	"in the middle of a copy":                               {"simulator/e2e/snapshot_test.go", "middle of a copy", `c.order("start", active)`},
+	"…; the copy of its database goes on then":              {"simulator/e2e/snapshot_test.go", "the copy of its database goes on then", `c.order("start", active)`},
 	"this host holds data but belongs to no pair":           {"services/role/lost_test.go", "this host holds data but belongs to no pair", `{Identity: "new", Empty: true}`},
 	"the updater has not told yet what is on disk":          {"simulator/world/ways_test.go", "is starting", `"fix what they name"`},
 	"the pair record is being read":                         {"simulator/world/ways_test.go", "is starting", `"fix what they name"`},
@@ -64,7 +64,7 @@ func TestFault_A16_TheGuideHasEveryReasonWhyNobodyServes(t *testing.T) {
 			}
 		}
 	}
-	stories := ways()
+	stories := remedies()
 	for row := range rows {
 		// Of what a process, a disk or a backup has, others make the sentence.
 		if outside := []string{"not fit: ", "… was restored"}; !said[row] && !slices.ContainsFunc(outside, func(begin string) bool { return strings.HasPrefix(row, begin) }) {

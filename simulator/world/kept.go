@@ -11,8 +11,8 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// errDropped: what only a returning host has is set aside (R10).
-var errDropped = errors.New("dropped an update: a journal had it, and it is neither in the history nor set aside")
+// errDropped: what only a returning host has is kept as divergent (R10).
+var errDropped = errors.New("dropped an update: a journal had it, and it is neither in the history nor among the divergent ones")
 
 // ends are the furthest positions at which the journals of the hosts were seen to end, by host and epoch.
 type ends map[string]map[uint64]position.Position
@@ -44,7 +44,7 @@ func (e *eye) seenEnds() map[string][]position.Position {
 	return list
 }
 
-// kept looks for every position at which a journal was seen to end: in the pair's history, or in what its host has set aside.
+// kept looks for every position at which a journal was seen to end: in the pair's history, or in what its host has kept as divergent.
 // Errors: errDropped.
 func (w *World) kept(ctx context.Context, eye *eye) error {
 	var failed []error
@@ -52,7 +52,7 @@ func (w *World) kept(ctx context.Context, eye *eye) error {
 		for _, at := range list {
 			there, err := w.inHistory(ctx, at)
 			if err == nil && !there {
-				there, err = w.isAside(ctx, host, at)
+				there, err = w.isDivergent(ctx, host, at)
 			}
 			if err == nil && !there {
 				err = fmt.Errorf("%w: %s of host %s", errDropped, at, host)
@@ -77,11 +77,11 @@ func (w *World) inHistory(ctx context.Context, at position.Position) (bool, erro
 	return false, nil
 }
 
-// isAside tells whether a host has set an update aside.
-func (w *World) isAside(ctx context.Context, host string, at position.Position) (bool, error) {
-	page, err := operator.CallDiverged.Ask(ctx, w.clients[host], bus.AsideRequest{})
+// isDivergent tells whether a host has kept an update as divergent.
+func (w *World) isDivergent(ctx context.Context, host string, at position.Position) (bool, error) {
+	page, err := operator.CallDiverged.Ask(ctx, w.clients[host], bus.DivergentRequest{})
 	if err != nil {
-		return false, fmt.Errorf("what host %s has set aside: %w", host, err)
+		return false, fmt.Errorf("what host %s has kept as divergent: %w", host, err)
 	}
 	for _, f := range page.Files {
 		first, errFirst := position.Parse(f.First)

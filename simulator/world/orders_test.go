@@ -100,14 +100,14 @@ func (w *clocked) orders(at string) map[string]func() error {
 			return err
 		},
 		"hotpair history diverged": func() error {
-			page, err := operator.CallDiverged.Ask(w.t.Context(), w.clients[at], bus.AsideRequest{})
+			page, err := operator.CallDiverged.Ask(w.t.Context(), w.clients[at], bus.DivergentRequest{})
 			if err == nil && len(page.Files) == 0 {
 				err = errors.New("none")
 			}
 			return err
 		},
 		"hotpair history diverged --forget": func() error {
-			_, err := operator.CallForgetDiverged.Ask(w.t.Context(), w.clients[at], bus.ForgetAside{})
+			_, err := operator.CallForgetDiverged.Ask(w.t.Context(), w.clients[at], bus.ForgetDivergent{})
 			return err
 		},
 		"hotpair admit witness": func() error {

@@ -81,7 +81,7 @@ func TestQueue_ItsAnswersAreBoundedAndNeverDropped(t *testing.T) {
 			behind = append(behind, h.queue(fmt.Sprint(n), "echo", large))
 		}
 		raised := func() {
-			h.await(5*time.Minute, "the alarm", func() bool { return h.alarmed(h.active(), alarms.QueueHeld) })
+			h.await(5*time.Minute, "the alarm", func() bool { return h.alarmed(h.active(), alarms.QueueDeferred) })
 			if n := done.Load(); n != fit {
 				t.Errorf("%d are done, want %d", n, fit)
 			}
@@ -104,6 +104,6 @@ func TestQueue_ItsAnswersAreBoundedAndNeverDropped(t *testing.T) {
 				t.Errorf("code %d, %d bytes", told.Code, len(told.Body))
 			}
 		}
-		h.await(10*time.Minute, "the end of the alarm", func() bool { return !h.alarmed(h.active(), alarms.QueueHeld) })
+		h.await(10*time.Minute, "the end of the alarm", func() bool { return !h.alarmed(h.active(), alarms.QueueDeferred) })
 	})
 }

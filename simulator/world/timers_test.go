@@ -197,7 +197,7 @@ func TestTimers_HeldWhileClocksAreInDoubt(t *testing.T) {
 			h.Host(host).Start()
 		}
 		h.paired()
-		h.await(20*time.Minute, "alarm "+alarms.TimersHeld, func() bool { return h.alarmed(h.active(), alarms.TimersHeld) })
+		h.await(20*time.Minute, "alarm "+alarms.TimersDeferred, func() bool { return h.alarmed(h.active(), alarms.TimersDeferred) })
 		time.Sleep(2 * time.Minute)
 		if free := h.released(1); free != 0 {
 			t.Errorf("%d seats are free, and nobody knows how late it is", free)
@@ -205,7 +205,7 @@ func TestTimers_HeldWhileClocksAreInDoubt(t *testing.T) {
 		h.follow(h.active(), "start the other host")
 		h.set(0, 0) // as the alarm says too
 		h.awaitReleased(15*time.Minute, 1)
-		h.await(time.Minute, "end of alarm "+alarms.TimersHeld, func() bool { return !h.alarmed(h.active(), alarms.TimersHeld) })
+		h.await(time.Minute, "end of alarm "+alarms.TimersDeferred, func() bool { return !h.alarmed(h.active(), alarms.TimersDeferred) })
 	})
 }
 

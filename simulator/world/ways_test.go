@@ -12,7 +12,7 @@ import (
 )
 
 // way is a state in which nobody serves, and a way out of it that the operations guide names.
-type way struct {
+type remedy struct {
 	before func(w *clocked) // what is other than usual before the hosts start
 	stuck  func(w *clocked) // brings about the state: a serves and b is in sync until then
 	at     string           // who is asked
@@ -22,7 +22,7 @@ type way struct {
 }
 
 // ways out, by what happened.
-func ways() map[string]way {
+func remedies() map[string]remedy {
 	const a, b = pair.HostA, pair.HostB
 	const (
 		other   = "start the other host"
@@ -50,7 +50,7 @@ func ways() map[string]way {
 		damaged  = "not fit: the journal is damaged behind …: start the other host, which has what stood there; …"
 		replaced = "the set has a host of this name with another identity: its data directory was replaced"
 	)
-	return map[string]way{
+	return map[string]remedy{
 		"paused when the active died": {stuck: func(w *clocked) { w.pause(); w.down(a) }, at: b,
 			says: "… does not take over, because that is paused", do: []string{"`hotpair resume`"}, serves: b},
 		"the witness, then the active": {stuck: func(w *clocked) { w.KillWitness(); w.down(a) }, at: b,
@@ -113,7 +113,7 @@ func ways() map[string]way {
 // to do is done, word for word. Then somebody serves, and an application is answered.
 func TestFault_A16_EveryWayOutWorks(t *testing.T) {
 	rows := guide(t)
-	for name, c := range ways() {
+	for name, c := range remedies() {
 		t.Run(name, func(t *testing.T) {
 			remedy, is := rows[c.says]
 			if !is {

@@ -111,7 +111,7 @@ func (s *source) backBy(w Writer, between func()) []byte {
 	add(w.Begin(Header{PairID: "pair", Host: "a", Made: time.Unix(1_700_000_000, 0).UTC(), Base: base}))
 	var at int64
 	for cursor := []byte(nil); ; {
-		r, err := s.store.CopyRange(cursor, 3000)
+		r, err := s.store.SnapshotRange(cursor, 3000)
 		if err != nil {
 			s.tb.Fatal(err)
 		}
@@ -222,7 +222,7 @@ func TestRestore_IsTheDatabaseAtOnePosition(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if f := facts.Get(); f.PairID != "pair" || f.Epoch != 7 || !f.Note.Out || f.Note.Version != 0 || f.Identity == "identity of a" || f.Identity != r.Identity || f.Copying != nil || f.Term != 0 {
+			if f := facts.Get(); f.PairID != "pair" || f.Epoch != 7 || !f.Note.Out || f.Note.Version != 0 || f.Identity == "identity of a" || f.Identity != r.Identity || f.Receiving != nil || f.Term != 0 {
 				t.Errorf("facts %+v", f)
 			}
 			restored, err := storage.Open(dir, storage.Options{Host: "b", Identity: r.Identity})
@@ -267,7 +267,7 @@ func TestRestore_TouchesNothingThatIsThere(t *testing.T) {
 	if _, err := Restore(context.Background(), c); !errors.Is(err, ErrOccupied) {
 		t.Errorf("into a directory with data: %v", err)
 	}
-	c.Aside = true
+	c.MoveAway = true
 	hold, err := storage.HoldDirectory(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -279,7 +279,7 @@ func TestRestore_TouchesNothingThatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	bad := write(t, append(s.back(func() {}), 'x'))
-	if _, err := Restore(context.Background(), RestoreConfig{File: bad, Proof: ours, Dir: dir, Host: "a", Aside: true}); !errors.Is(err, ErrDamaged) {
+	if _, err := Restore(context.Background(), RestoreConfig{File: bad, Proof: ours, Dir: dir, Host: "a", MoveAway: true}); !errors.Is(err, ErrDamaged) {
 		t.Errorf("from a damaged file: %v", err)
 	}
 	if content, err := os.ReadFile(precious); err != nil || string(content) != "x" {
@@ -289,10 +289,10 @@ func TestRestore_TouchesNothingThatIsThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if content, err := os.ReadFile(filepath.Join(r.Aside, "precious")); err != nil || string(content) != "x" {
-		t.Errorf("what was there is not in %s: %v", r.Aside, err)
+	if content, err := os.ReadFile(filepath.Join(r.Moved, "precious")); err != nil || string(content) != "x" {
+		t.Errorf("what was there is not in %s: %v", r.Moved, err)
 	}
-	if err := os.RemoveAll(r.Aside); err != nil {
+	if err := os.RemoveAll(r.Moved); err != nil {
 		t.Error(err)
 	}
 	ended, cancel := context.WithCancel(context.Background())

@@ -55,14 +55,14 @@ func TestFault_B10_RestoreBuildsInside(t *testing.T) {
 	s.grow(50)
 	s.flush()
 	file := write(t, s.back(func() {}))
-	for name, aside := range map[string]bool{"empty": false, "used": true} {
+	for name, used := range map[string]bool{"empty": false, "used": true} {
 		t.Run(name, func(t *testing.T) {
 			parent := t.TempDir()
 			dir, link := filepath.Join(parent, "disk"), filepath.Join(parent, "link")
 			if err := errors.Join(os.MkdirAll(filepath.Join(dir, "lost+found"), 0o700), os.Symlink("disk", link)); err != nil {
 				t.Fatal(err)
 			}
-			if aside {
+			if used {
 				if err := os.WriteFile(filepath.Join(dir, "precious"), []byte("x"), 0o600); err != nil {
 					t.Fatal(err)
 				}
@@ -71,7 +71,7 @@ func TestFault_B10_RestoreBuildsInside(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := Restore(t.Context(), RestoreConfig{File: file, Proof: ours, Dir: link, Host: "a", Aside: aside})
+			r, err := Restore(t.Context(), RestoreConfig{File: file, Proof: ours, Dir: link, Host: "a", MoveAway: used})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,9 +87,9 @@ func TestFault_B10_RestoreBuildsInside(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(dir, "lost+found")); err != nil {
 				t.Error(err)
 			}
-			if aside {
-				if content, err := os.ReadFile(filepath.Join(r.Aside, "precious")); err != nil || string(content) != "x" {
-					t.Errorf("what was there is not in %s: %v", r.Aside, err)
+			if used {
+				if content, err := os.ReadFile(filepath.Join(r.Moved, "precious")); err != nil || string(content) != "x" {
+					t.Errorf("what was there is not in %s: %v", r.Moved, err)
 				}
 			}
 			opens(t, dir)
@@ -117,7 +117,7 @@ func TestFault_B10_RefusedRestoreLeavesNothing(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "precious"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Restore(t.Context(), RestoreConfig{File: bad, Proof: ours, Dir: dir, Host: "a", Aside: true}); !errors.Is(err, ErrDamaged) {
+	if _, err := Restore(t.Context(), RestoreConfig{File: bad, Proof: ours, Dir: dir, Host: "a", MoveAway: true}); !errors.Is(err, ErrDamaged) {
 		t.Fatalf("from a damaged file: %v", err)
 	}
 	if names := listed(t, dir); len(names) != 1 {
@@ -147,7 +147,7 @@ func TestFault_A16_RestoreKeepsTheLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := 0
-	_, err := Restore(t.Context(), RestoreConfig{File: file, Proof: ours, Dir: dir, Host: "a", Aside: true, Progress: func(what string, _ float64) {
+	_, err := Restore(t.Context(), RestoreConfig{File: file, Proof: ours, Dir: dir, Host: "a", MoveAway: true, Progress: func(what string, _ float64) {
 		asked++
 		if _, err := storage.HoldDirectory(dir); !errors.Is(err, storage.ErrLocked) {
 			t.Errorf("during %s the directory is to be had: %v", what, err)
@@ -177,7 +177,7 @@ func TestFault_B10_RestoreCutOffAtEachStep(t *testing.T) {
 			}
 		}
 		taken, step := 0, ""
-		_, err := Restore(t.Context(), RestoreConfig{File: file, Proof: ours, Dir: dir, Host: "a", Aside: true, cutOff: func(name string) error {
+		_, err := Restore(t.Context(), RestoreConfig{File: file, Proof: ours, Dir: dir, Host: "a", MoveAway: true, cutOff: func(name string) error {
 			if taken++; taken > cut {
 				step = name
 				return errCutOff
@@ -205,7 +205,7 @@ func TestFault_B10_RestoreCutOffAtEachStep(t *testing.T) {
 		case !errors.Is(opened, place.ErrUnfinished) || !errors.Is(stored, place.ErrUnfinished):
 			t.Errorf("cut off at %s it starts with: %v; %v", step, opened, stored)
 		}
-		if _, err := Restore(t.Context(), RestoreConfig{File: file, Proof: ours, Dir: dir, Host: "a", Aside: true}); err != nil {
+		if _, err := Restore(t.Context(), RestoreConfig{File: file, Proof: ours, Dir: dir, Host: "a", MoveAway: true}); err != nil {
 			t.Fatalf("again, after it was cut off at %s: %v", step, err)
 		}
 		opens(t, dir)
@@ -221,7 +221,7 @@ func TestFault_B10_RestoreCutOffAtEachStep(t *testing.T) {
 			}
 		}
 	}
-	if steps < 9 { // begin, note, three aside, two in, done, tidied
+	if steps < 9 { // begin, note, three used, two in, done, tidied
 		t.Errorf("it has %d steps only", steps)
 	}
 }

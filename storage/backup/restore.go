@@ -35,8 +35,8 @@ type RestoreConfig struct {
 	Proof Proof
 	// Host is the name that the host will have.
 	Host string
-	// Aside moves what the directory holds into a folder within it, named with the time, instead of refusing.
-	Aside bool
+	// MoveAway moves what the directory holds into a folder within it, named with the time, instead of refusing.
+	MoveAway bool
 	// Progress, if not nil, is told how far it is, 0 to 1: once for the check, then for the restore.
 	Progress func(what string, done float64)
 
@@ -48,7 +48,7 @@ type Restored struct {
 	Summary
 	Dir      string `json:"dir"`
 	Identity string `json:"identity"`        // new
-	Aside    string `json:"aside,omitempty"` // where what was there before is now
+	Moved    string `json:"aside,omitempty"` // where what was there before is now
 }
 
 // Restore makes a data directory from a backup. The file is checked as a whole first; the data are built within the
@@ -103,7 +103,7 @@ func (c RestoreConfig) restore(ctx context.Context) (r Restored, err error) {
 	}
 	r.Dir = c.Dir
 	if r.Summary, r.Identity, err = c.build(ctx, site.Build()); err == nil {
-		r.Aside, err = site.Settle(c.Aside, time.Now())
+		r.Moved, err = site.Settle(c.MoveAway, time.Now())
 	}
 	if err != nil && !errors.Is(err, errCutOff) {
 		err = errors.Join(err, site.Abandon())
@@ -114,7 +114,7 @@ func (c RestoreConfig) restore(ctx context.Context) (r Restored, err error) {
 // vacant refuses a directory that holds something which nobody said may go.
 func (c RestoreConfig) vacant() error {
 	names, err := place.Occupied(c.Dir)
-	if err == nil && len(names) > 0 && !c.Aside {
+	if err == nil && len(names) > 0 && !c.MoveAway {
 		err = fmt.Errorf("%w: %s holds %s; nothing was changed", ErrOccupied, c.Dir, place.Named(names))
 	}
 	return err
@@ -126,7 +126,7 @@ type building struct {
 	store *storage.Store
 }
 
-func (b *building) begin(h Header) error { return b.store.BeginCopy(h.Base) }
+func (b *building) begin(h Header) error { return b.store.BeginSnapshot(h.Base) }
 
 func (b *building) putRange(r storage.Range) error {
 	if err := b.ctx.Err(); err != nil {
@@ -165,7 +165,7 @@ func (c RestoreConfig) build(ctx context.Context, dir string) (s Summary, identi
 	if _, err := store.Flush(ctx); err != nil {
 		return s, "", err
 	}
-	if _, copying := store.Copying(); copying || store.Applied() != s.until {
+	if _, receiving := store.Receiving(); receiving || store.Applied() != s.until {
 		return s, "", fmt.Errorf("%w: the database came out at %v, the backup ends at %v", ErrDamaged, store.Applied().Position, s.until.Position)
 	}
 	err = own.Update(func(f *facts.Data) error {

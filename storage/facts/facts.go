@@ -40,9 +40,9 @@ const (
 // ErrLower says that a host-local fact which only rises was about to be lowered.
 var ErrLower = errors.New("fact would be lowered")
 
-// CopyState marks the host inconsistent: the database is in the middle of a copy and can't be promoted, not even by
+// SnapshotState marks the host inconsistent: the database is in the middle of a copy and can't be promoted, not even by
 // force.
-type CopyState struct {
+type SnapshotState struct {
 	Base   history.Mark `json:"base"`
 	Cursor []byte       `json:"cursor,omitempty"`
 	// Until is the end that must be applied before the database is consistent; zero while it is not known.
@@ -68,8 +68,8 @@ type Data struct {
 	// Session counts replication sessions, so that each gets a number never used before. It only rises.
 	Session uint64          `json:"session"`
 	Note    membership.Note `json:"note"`
-	// Copying is not nil while the database is inconsistent.
-	Copying *CopyState `json:"copying,omitempty"`
+	// Receiving is not nil while the database is inconsistent.
+	Receiving *SnapshotState `json:"copying,omitempty"`
 	// Restored is not nil from a restore on, until an operator has said what the directory is to be. Until then its host does
 	// nothing outward: it would be taken for the pair that the backup is of, which may be alive.
 	Restored *Restored `json:"restored,omitempty"`
@@ -94,10 +94,10 @@ type Restored struct {
 
 // clone gives a copy that shares nothing.
 func (d Data) clone() Data {
-	if d.Copying != nil {
-		c := *d.Copying
+	if d.Receiving != nil {
+		c := *d.Receiving
 		c.Cursor = slices.Clone(c.Cursor)
-		d.Copying = &c
+		d.Receiving = &c
 	}
 	if d.Restored != nil {
 		r := *d.Restored

@@ -39,18 +39,18 @@ func TestFacts_SurviveReopening(t *testing.T) {
 	err := f.Update(func(d *Data) error {
 		d.PairID, d.Epoch, d.Term, d.RecordVersion, d.Session = "p", 7, 6, 12, 3
 		d.Note = membership.Note{Version: 12, Epoch: 7, Out: true}
-		d.Copying = &CopyState{Base: end, Cursor: []byte{1}, Until: end}
+		d.Receiving = &SnapshotState{Base: end, Cursor: []byte{1}, Until: end}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := openFacts(t, dir).Get()
-	if diff := cmp.Diff(f.Get(), got); diff != "" || got.Identity != first.Identity || got.Copying.Base != end {
+	if diff := cmp.Diff(f.Get(), got); diff != "" || got.Identity != first.Identity || got.Receiving.Base != end {
 		t.Errorf("reopened %+v\n%s", got, diff)
 	}
-	got.Copying.Cursor[0] = 9
-	if f.Get().Copying.Cursor[0] != 1 {
+	got.Receiving.Cursor[0] = 9
+	if f.Get().Receiving.Cursor[0] != 1 {
 		t.Error("what Get gives is shared")
 	}
 	if other, err := Open(t.TempDir(), "a"); err != nil || other.Get().Identity == first.Identity {

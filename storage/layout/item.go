@@ -17,9 +17,9 @@ type Item struct {
 	Value  []byte `cbor:"3,keyasint"`
 }
 
-// Copied lists the buckets that a copy carries, in its order: spaces that come into being behind the cursor are in
+// Transferred lists the buckets that a copy carries, in its order: spaces that come into being behind the cursor are in
 // entries that are replayed. "issued" is made again from the answers.
-func Copied(tx *bolt.Tx) (paths []string, err error) {
+func Transferred(tx *bolt.Tx) (paths []string, err error) {
 	paths = []string{BucketAnswers, BucketEpochs, BucketFloors}
 	err = tx.Bucket([]byte(BucketData)).ForEach(func(space, _ []byte) error {
 		paths = append(paths, DataPath(string(space)))

@@ -2,7 +2,7 @@
 // the file stands. Every value has a checksum that covers its key, for bolt has none; what does not fit is format.ErrDamaged.
 //
 // It has no state and decides nothing. Two hosts that applied the same history have the same bytes in all buckets that a copy
-// carries (Copied), but for answers that only wait to be deleted.
+// carries (Transferred), but for answers that only wait to be deleted.
 package layout
 
 import (

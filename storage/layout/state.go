@@ -23,8 +23,8 @@ type State struct {
 	Base history.Mark `cbor:"6,keyasint"`
 	// Bytes is the stored size of all entries in the history.
 	Bytes int64 `cbor:"7,keyasint,omitempty"`
-	// Copy is not nil while the file is being filled by a copy and can't be trusted.
-	Copy *CopyProgress `cbor:"8,keyasint,omitempty"`
+	// Snapshot is not nil while the file is being filled by a copy and can't be trusted.
+	Snapshot *SnapshotProgress `cbor:"8,keyasint,omitempty"`
 	// Forgotten is the highest Entry.Forgotten up to Applied. It outlives the history, and copies carry it.
 	Forgotten int64 `cbor:"9,keyasint,omitempty"`
 	// Level is the highest Entry.Level up to Applied. It outlives the history, and copies carry it.
@@ -34,8 +34,8 @@ type State struct {
 // First is the first sequence in the history.
 func (s *State) First() uint64 { return s.Base.Position.Sequence + 1 }
 
-// CopyProgress is the durable state of a copy on the receiver.
-type CopyProgress struct {
+// SnapshotProgress is the durable state of a copy on the receiver.
+type SnapshotProgress struct {
 	// Base is the sender's applied end when the copy began; entries following it are replayed after the last range.
 	Base history.Mark `cbor:"1,keyasint"`
 	// Cursor is the one to ask for next.

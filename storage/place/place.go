@@ -27,10 +27,10 @@ const (
 	done   = "restoring.done"   // what is left of it when nothing is under way any more
 	built  = "new"              // in folder: what is to come
 	moving = "moving"           // in folder: the name of the folder that takes what was there
-	aside  = "before-"          // begins that name
+	before = "before-"          // begins that name
 	lock   = "lock"             // the directory's own, held by whoever restores
 	found  = "lost+found"       // of the file system
-	stamp  = "20060102T150405Z" // of aside
+	stamp  = "20060102T150405Z" // in it
 )
 
 var (
@@ -94,7 +94,7 @@ func Occupied(dir string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if !slices.Contains([]string{folder, done, lock, found}, e.Name()) && !strings.HasPrefix(e.Name(), aside) {
+		if !slices.Contains([]string{folder, done, lock, found}, e.Name()) && !strings.HasPrefix(e.Name(), before) {
 			names = append(names, e.Name())
 		}
 	}
@@ -181,7 +181,7 @@ func (s *Site) Settle(allowed bool, now time.Time) (before string, err error) {
 	}
 	name := ""
 	if len(old) > 0 {
-		if before, name, err = s.makeAside(now); err != nil {
+		if before, name, err = s.makeBefore(now); err != nil {
 			return "", err
 		}
 	}
@@ -218,9 +218,9 @@ func (s *Site) note(name string) error {
 	return durable.Write(filepath.Join(s.dir, folder, moving), []byte(name))
 }
 
-// makeAside makes the folder that takes what was there, of its owner.
-func (s *Site) makeAside(now time.Time) (path, name string, err error) {
-	base := aside + now.UTC().Format(stamp)
+// makeBefore makes the folder that takes what was there, of its owner.
+func (s *Site) makeBefore(now time.Time) (path, name string, err error) {
+	base := before + now.UTC().Format(stamp)
 	name = base
 	for n := 2; ; n++ {
 		path = filepath.Join(s.dir, name)

@@ -48,8 +48,8 @@ type Source interface {
 	Piece(ctx context.Context, q bus.BackupOrder) (bus.BackupPage, error)
 }
 
-// Held is what an archive holds.
-type Held struct {
+// Contents is what an archive holds.
+type Contents struct {
 	PairID   string
 	Position position.Position
 	Keys     int64
@@ -58,7 +58,7 @@ type Held struct {
 // Archive knows the form of the files, and what a database is.
 type Archive interface {
 	// Check reads a whole file, which the key must prove.
-	Check(ctx context.Context, path, key string) (Held, error)
+	Check(ctx context.Context, path, key string) (Contents, error)
 	// Try restores it into a folder, which is made for that and removed, and reads all that came of it.
 	Try(ctx context.Context, path, key, folder string) error
 }
@@ -96,10 +96,10 @@ func New(c Config) *Maker {
 }
 
 // Make makes a backup. The error says at which step it failed and why; then there is no new one, and nothing of it is left where that could be
-// seen to. backups.ErrBusy: one is being made, or what it waits for hangs.
+// seen to. backups.ErrInProgress: one is being made, or what it waits for hangs.
 func (m *Maker) Make(ctx context.Context, q backups.Make) (backups.Made, error) {
 	if !m.making.TryLock() {
-		return backups.Made{}, fmt.Errorf("%w on %s, or still hangs at %s", backups.ErrBusy, m.Host, m.Place)
+		return backups.Made{}, fmt.Errorf("%w on %s, or still hangs at %s", backups.ErrInProgress, m.Host, m.Place)
 	}
 	guard, watched := watch(ctx, m.Patience)
 	made, err := detached(watched, func() (backups.Made, error) {
@@ -167,9 +167,9 @@ func (m *Maker) make(ctx context.Context, g *guard, q backups.Make) (made backup
 		}
 		return errors.Join(durable.MakeDir(m.Work), m.clear())
 	})
-	var held Held
+	var contents Contents
 	step("read the database", func() error { return m.read(ctx, g, plain, q.Try) })
-	step("check what was read", func() (err error) { held, err = m.Archive.Check(g.context(), plain, m.Key); return err })
+	step("check what was read", func() (err error) { contents, err = m.Archive.Check(g.context(), plain, m.Key); return err })
 	if q.Try {
 		step("restore it on trial in "+m.Work, func() error { return m.Archive.Try(g.context(), plain, m.Key, filepath.Join(m.Work, "trial")) })
 	}
@@ -181,8 +181,8 @@ func (m *Maker) make(ctx context.Context, g *guard, q backups.Make) (made backup
 		return backups.Made{}, err
 	}
 	made = backups.Made{
-		Name: name.String(), Place: m.Place.String(), Host: m.Host, At: began.UTC().Truncate(time.Millisecond), Position: held.Position, Bytes: size, SHA256: sum,
-		Keys: held.Keys, Took: m.Now().Sub(began), Sealed: m.Recipient, Tried: q.Try,
+		Name: name.String(), Place: m.Place.String(), Host: m.Host, At: began.UTC().Truncate(time.Millisecond), Position: contents.Position, Bytes: size, SHA256: sum,
+		Keys: contents.Keys, Took: m.Now().Sub(began), Sealed: m.Recipient, Tried: q.Try,
 	}
 	g.step("remove old ones from " + m.Place.String())
 	// The new one is good whatever becomes of the old ones.

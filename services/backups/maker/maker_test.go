@@ -69,7 +69,7 @@ func database(t *testing.T) []byte {
 		file.Write(raw)
 	}
 	add(w.Begin(backup.Header{PairID: "PAIR", Host: "b", Made: time.Unix(1_700_000_000, 0).UTC(), Base: end}))
-	r, err := store.CopyRange(nil, 0)
+	r, err := store.SnapshotRange(nil, 0)
 	if err != nil || !r.Done {
 		t.Fatal(r.Done, err)
 	}
@@ -324,14 +324,14 @@ func TestMake_APlaceThatHangs(t *testing.T) {
 	m := maker.New(c)
 	for {
 		_, err := m.Make(t.Context(), backups.Make{PairID: "PAIR"})
-		if !errors.Is(err, maker.ErrStalled) && !errors.Is(err, backups.ErrBusy) {
+		if !errors.Is(err, maker.ErrStalled) && !errors.Is(err, backups.ErrInProgress) {
 			t.Fatalf("a place that hangs: %v", err)
 		}
 		if strings.Contains(err.Error(), "keep it in "+s.place) {
 			break
 		}
 	}
-	if _, err := m.Make(t.Context(), backups.Make{PairID: "PAIR"}); !errors.Is(err, backups.ErrBusy) {
+	if _, err := m.Make(t.Context(), backups.Make{PairID: "PAIR"}); !errors.Is(err, backups.ErrInProgress) {
 		t.Errorf("while it hangs: %v", err)
 	}
 	close(release)
@@ -340,7 +340,7 @@ func TestMake_APlaceThatHangs(t *testing.T) {
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, backups.ErrBusy) && !errors.Is(err, maker.ErrStalled) {
+		if !errors.Is(err, backups.ErrInProgress) && !errors.Is(err, maker.ErrStalled) {
 			t.Fatal(err)
 		}
 	}

@@ -78,7 +78,7 @@ func NewHost(tb TB, setup ...func(*Database)) *Host {
 	h.UpdaterUp()
 	tb.Cleanup(h.UpdaterDown)
 	h.Main = h.connect(bus.ProcessMain, server.URL(), Password)
-	h.Asker = h.Connect(bus.ProcessMain, h.plan.Ways().RequestsURL)
+	h.Asker = h.Connect(bus.ProcessMain, h.plan.Routes().RequestsURL)
 	return h
 }
 
@@ -121,8 +121,8 @@ func (h *Host) Environment(service string) config.Business {
 		Bus: config.Bus{
 			BusURL: h.Server.URL(), BusUser: process, BusPassword: config.Secret(password), BusInbox: bus.InboxPrefix(process),
 		},
-		Ways: h.plan.Ways(),
-		Pace: config.Pace{Lease: time.Second},
+		Routes: h.plan.Routes(),
+		Pace:   config.Pace{Lease: time.Second},
 	}
 }
 

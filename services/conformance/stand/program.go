@@ -62,7 +62,7 @@ func (s *Stand) Launch() (*Program, error) {
 	at := config.Bus{BusURL: s.bus.URL(), BusUser: name, BusPassword: config.Secret(password), BusInbox: bus.InboxPrefix(name)}
 	p := &Program{lines: &lines{}}
 	child, err := process.Start(process.Spec{
-		Name: name, Path: s.options.Command[0], Args: s.options.Command[1:], Environ: config.ForBusiness(s.options.Environ, host, at, s.plan.Ways()),
+		Name: name, Path: s.options.Command[0], Args: s.options.Command[1:], Environ: config.ForBusiness(s.options.Environ, host, at, s.plan.Routes()),
 		Group: true, Logger: slog.New(p.lines),
 	})
 	if err != nil {

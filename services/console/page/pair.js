@@ -52,7 +52,7 @@ export class Pair {
       ['to apply', s.lag ? count(s.lag, 'update') : 'nothing'],
     ];
     if (s.catch_up) rows.push(['caught up', `${Math.floor(s.catch_up.done * 100)} %`]);
-    if (s.aside) rows.push(['set aside', count(s.aside, 'update')]);
+    if (s.aside) rows.push(['kept as divergent', count(s.aside, 'update')]);
     const rank = ['main', 'updater', 'terminal-if'];
     const order = ([process]) => (rank.includes(process) ? String(rank.indexOf(process)) : process);
     const processes = Object.entries(s.processes || {}).sort((a, b) => (order(a) < order(b) ? -1 : 1));

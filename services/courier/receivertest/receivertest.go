@@ -40,15 +40,15 @@ type Receiver struct {
 
 	roots string
 
-	mu      sync.Mutex
-	ways    []Behaviour // of the next posts
-	always  Behaviour   // of those after them; nil: it is a good one
-	highest map[string]string
-	taken   []Taken
-	posts   int
-	out     map[string]int // posts of a lane that are being answered
-	wrong   []error
-	changed chan struct{}
+	mu         sync.Mutex
+	behaviours []Behaviour // of the next posts
+	always     Behaviour   // of those after them; nil: it is a good one
+	highest    map[string]string
+	taken      []Taken
+	posts      int
+	out        map[string]int // posts of a lane that are being answered
+	wrong      []error
+	changed    chan struct{}
 }
 
 // New begins one that speaks TLS, with a certificate that nobody believes without being told (Roots). It ends with the test, which fails when
@@ -143,17 +143,17 @@ func (p *pipes) Close() error {
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
 
 // Next says how the next posts are answered, each once.
-func (r *Receiver) Next(ways ...Behaviour) {
+func (r *Receiver) Next(behaviours ...Behaviour) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ways = append(r.ways, ways...)
+	r.behaviours = append(r.behaviours, behaviours...)
 }
 
 // Always says how all are answered from now on; nil: as a good receiver does.
-func (r *Receiver) Always(way Behaviour) {
+func (r *Receiver) Always(behaviour Behaviour) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.always = way
+	r.always = behaviour
 }
 
 func (r *Receiver) serve(w http.ResponseWriter, q *http.Request) {
@@ -162,7 +162,7 @@ func (r *Receiver) serve(w http.ResponseWriter, q *http.Request) {
 		return // the other side has gone
 	}
 	lane := q.Header.Get(signature.Target) + "/" + q.Header.Get(signature.Lane)
-	way := r.enter(lane, q, body)
+	behaviour := r.enter(lane, q, body)
 	leave := sync.OnceFunc(func() {
 		r.mu.Lock()
 		r.out[lane]--
@@ -173,11 +173,11 @@ func (r *Receiver) serve(w http.ResponseWriter, q *http.Request) {
 		r.take(lane, q, body)
 		leave()
 	}
-	if way == nil {
+	if behaviour == nil {
 		take()
 		return
 	}
-	way(w, q, take)
+	behaviour(w, q, take)
 }
 
 // enter counts a post, and says how it is answered.
@@ -192,10 +192,10 @@ func (r *Receiver) enter(lane string, q *http.Request, body []byte) Behaviour {
 		r.wrong = append(r.wrong, err)
 	}
 	r.tell()
-	if len(r.ways) > 0 {
-		way := r.ways[0]
-		r.ways = r.ways[1:]
-		return way
+	if len(r.behaviours) > 0 {
+		behaviour := r.behaviours[0]
+		r.behaviours = r.behaviours[1:]
+		return behaviour
 	}
 	return r.always
 }

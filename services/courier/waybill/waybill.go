@@ -59,8 +59,8 @@ type Pending struct {
 	// Version rises whenever emissions or targets change.
 	Version uint64 `json:"version"`
 	Pair    string `json:"pair"`
-	// Held: nothing may leave. Released is the epoch as of which what was there before is ordered.
-	Held     bool     `json:"held,omitempty"`
+	// Deferred: nothing may leave. Released is the epoch as of which what was there before is ordered.
+	Deferred bool     `json:"held,omitempty"`
 	Released uint64   `json:"released,omitempty"`
 	Targets  []Target `json:"targets,omitempty"`
 }
@@ -169,7 +169,7 @@ type ListedEmissions struct {
 	Next      string          `json:"next,omitempty"`
 	Waiting   int             `json:"waiting"` // of all targets
 	Parked    int             `json:"parked"`
-	Held      bool            `json:"held"`
+	Deferred  bool            `json:"held"`
 }
 
 // ShownEmission is an emission as operators see it.

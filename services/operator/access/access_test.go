@@ -47,8 +47,8 @@ func TestGate_KnowsByWhatIsShown(t *testing.T) {
 	}{
 		"nobody here":      {"127.0.0.1:1", "", operator.Person{Role: operator.Anyone}},
 		"nobody elsewhere": {"192.0.2.1:1", "", operator.Person{}},
-		"an operator":      {"192.0.2.1:1", bobs, operator.Person{Name: "bob", Role: operator.Operate, Way: operator.ByToken}},
-		"what is set":      {"192.0.2.1:1", "the-token-that-is-set", operator.Person{Name: SettingName, Role: operator.Administer, Way: operator.BySetting}},
+		"an operator":      {"192.0.2.1:1", bobs, operator.Person{Name: "bob", Role: operator.Operate, Credential: operator.ByToken}},
+		"what is set":      {"192.0.2.1:1", "the-token-that-is-set", operator.Person{Name: SettingName, Role: operator.Administer, Credential: operator.BySetting}},
 	} {
 		if got, err := g.Who(asking(c.from, c.token)); err != nil || got != c.want {
 			t.Errorf("%s: %+v, %v", what, got, err)
@@ -120,7 +120,7 @@ func TestSession_EndsWithItsTokenAndItsTime(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			g, book := door()
 			r := login(t, g, bobs)
-			if p, err := g.Who(r); err != nil || p.Name != "bob" || p.Way != operator.BySession {
+			if p, err := g.Who(r); err != nil || p.Name != "bob" || p.Credential != operator.BySession {
 				t.Fatalf("%s: before: %+v, %v", what, p, err)
 			}
 			time.Sleep(sessionIdle - time.Second)

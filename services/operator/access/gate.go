@@ -45,7 +45,7 @@ const SettingName = "HOTPAIR_HTTP_TOKEN"
 func (g *Gate) Who(r *http.Request) (operator.Person, error) {
 	local, onSocket := peercred.From(r.Context())
 	if onSocket && (local.UID == 0 || local.UID == os.Getuid()) {
-		p := operator.Person{Name: userName(local.UID), Role: operator.Administer, Way: operator.BySocket}
+		p := operator.Person{Name: userName(local.UID), Role: operator.Administer, Credential: operator.BySocket}
 		if local.UID == 0 {
 			p.Claim = claim(r)
 		}
@@ -71,18 +71,18 @@ func (g *Gate) Who(r *http.Request) (operator.Person, error) {
 }
 
 // byDigest gives who shows a token of this digest. stranger is who it is without.
-func (g *Gate) byDigest(r *http.Request, stranger operator.Person, digest string, way operator.Way, setting bool) (operator.Person, error) {
+func (g *Gate) byDigest(r *http.Request, stranger operator.Person, digest string, by operator.Credential, setting bool) (operator.Person, error) {
 	if setting {
-		if way == operator.ByToken {
-			way = operator.BySetting
+		if by == operator.ByToken {
+			by = operator.BySetting
 		}
-		return operator.Person{Name: SettingName, Role: operator.Administer, Way: way}, nil
+		return operator.Person{Name: SettingName, Role: operator.Administer, Credential: by}, nil
 	}
 	a, err := g.book.find(digest, g.now())
 	switch {
 	case err == nil:
-		return operator.Person{Name: a.Name, Role: operator.Role(a.Role), Way: way}, nil
-	case way == operator.BySession && errors.Is(err, operator.ErrToken):
+		return operator.Person{Name: a.Name, Role: operator.Role(a.Role), Credential: by}, nil
+	case by == operator.BySession && errors.Is(err, operator.ErrToken):
 		return stranger, nil // the session ended with its token: nobody tried anything
 	case errors.Is(err, operator.ErrToken):
 		return stranger, g.refuse(r, err)

@@ -33,7 +33,7 @@ as the history reaches back.`,
   hotpair history --key account/17 --limit 5       # who changed this last?
   hotpair history --follow --service ledger        # what happens, until Ctrl-C
   hotpair history --json | jq '.updates[] | select(.notified | not)'
-  hotpair history diverged                         # updates that were set aside`,
+  hotpair history diverged                         # updates that were kept as divergent`,
 		f, func(ctx context.Context, c *cobra.Command, targets []hosts.Target) error {
 			if request.Limit < 1 || request.Limit > operator.MaxHistory {
 				return fmt.Errorf("%w: --limit is 1 to %d", operator.ErrUsage, operator.MaxHistory)
@@ -166,8 +166,8 @@ func divergedCommand() *cobra.Command {
 	f := &flags{}
 	var limit int
 	var forget bool
-	c := argued("diverged [FILE]", "Show updates that only one host had, and that were set aside",
-		`When a host comes back with updates that the other one never had, they are not thrown away: they are set aside in files in its data
+	c := argued("diverged [FILE]", "Show updates that only one host had, and that were kept as divergent",
+		`When a host comes back with updates that the other one never had, they are not thrown away: they are kept as divergent in files in its data
 directory, and the host goes on with the pair's history. Without FILE the files are listed, with FILE the updates in it. Each
 host shows its own: --host chooses. To be done with them, repeat what is still wanted, then --forget: the files (or FILE) are kept under
 another name, and no longer counted and shown.`,
@@ -194,7 +194,7 @@ func (f *flags) diverged(ctx context.Context, c *cobra.Command, targets []hosts.
 	if limit < 1 || limit > operator.MaxHistory {
 		return fmt.Errorf("%w: --limit is 1 to %d", operator.ErrUsage, operator.MaxHistory)
 	}
-	q := bus.AsideRequest{Limit: limit}
+	q := bus.DivergentRequest{Limit: limit}
 	if len(args) == 1 {
 		q.File = args[0]
 	}
@@ -205,7 +205,7 @@ func (f *flags) diverged(ctx context.Context, c *cobra.Command, targets []hosts.
 	if q.File != "" {
 		looks = looks[:1] // names of files are each host's own
 	}
-	pages := map[string]bus.AsidePage{}
+	pages := map[string]bus.DivergentPage{}
 	s := &screen.Screen{Colour: screen.IsTerminal(c.OutOrStdout())}
 	for _, l := range looks {
 		if l.Err != nil {
@@ -229,20 +229,20 @@ func (f *flags) diverged(ctx context.Context, c *cobra.Command, targets []hosts.
 	return nil
 }
 
-// forget has each host that was chosen no longer count what it has set aside.
+// forget has each host that was chosen no longer count what it has kept as divergent.
 func (f *flags) forget(ctx context.Context, c *cobra.Command, targets []hosts.Target, args []string) error {
 	looks := hosts.LookAt(ctx, targets)
 	if looks[0].Err != nil {
 		return hosts.AllDown(looks)
 	}
-	var q bus.ForgetAside
+	var q bus.ForgetDivergent
 	if len(args) == 1 {
 		if len(targets) > 1 {
 			return fmt.Errorf("%w: names of files are each host's own: --host says whose", operator.ErrUsage)
 		}
 		q.File = args[0]
 	}
-	all := map[string]bus.AsideForgotten{}
+	all := map[string]bus.DivergentForgotten{}
 	for _, l := range looks {
 		if l.Err != nil {
 			fmt.Fprintln(c.ErrOrStderr(), wording.Printable(l.Sentence()))
@@ -261,9 +261,9 @@ func (f *flags) forget(ctx context.Context, c *cobra.Command, targets []hosts.Ta
 	})
 }
 
-func divergedScreen(s *screen.Screen, host string, page bus.AsidePage, one bool) {
+func divergedScreen(s *screen.Screen, host string, page bus.DivergentPage, one bool) {
 	if len(page.Files) == 0 {
-		s.Line("host " + host + ": nothing was set aside")
+		s.Line("host " + host + ": nothing was kept as divergent")
 		return
 	}
 	for _, file := range page.Files {

@@ -182,7 +182,7 @@ func whoamiCommand() *cobra.Command {
 					continue
 				}
 				err = f.show(c, p, func(s *screen.Screen) {
-					s.Line(fmt.Sprintf("%s: %s may %s the pair (%s, by %s)", t.URL, wording.Printable(p.String()), verbs[p.Role], p.Role, p.Way))
+					s.Line(fmt.Sprintf("%s: %s may %s the pair (%s, by %s)", t.URL, wording.Printable(p.String()), verbs[p.Role], p.Role, p.Credential))
 				})
 				if err != nil {
 					return err

@@ -23,7 +23,7 @@ func promoteCommand() *cobra.Command {
 lack acknowledged updates. It says how many it is known to lack and which terminals still see the other host serve, and does
 nothing until that number is typed, or given with --accept-loss. The number is a lower bound: what the other host
 acknowledged after it was last heard, nobody here knows. If the other host comes back, it becomes standby; what only it has
-is set aside in files, and an alarm says so. A host half-way through a copy can't be promoted at all.
+is kept as divergent in files, and an alarm says so. A host half-way through a copy can't be promoted at all.
 
 The host that is asked is the one that will serve, so name it: --host, or --http.`,
 		`  hotpair promote --force --host b                 # says what is lost, and asks

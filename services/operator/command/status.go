@@ -200,8 +200,8 @@ func updatesRow(st operator.Status) string {
 			text += " (" + wording.Grouped(st.Behind) + " not notified)"
 		}
 	}
-	if st.Aside > 0 {
-		text += ", " + wording.Count(uint64(st.Aside), "update") + " set aside"
+	if st.Divergent > 0 {
+		text += ", " + wording.Count(uint64(st.Divergent), "update") + " kept as divergent"
 	}
 	return text
 }

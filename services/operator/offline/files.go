@@ -50,8 +50,8 @@ type RestoreRequest struct {
 	Place
 	File  string
 	Proof Proof
-	// Aside moves what the directory holds aside, into a folder within it, instead of refusing.
-	Aside bool
+	// MoveAway moves what the directory holds into a folder within it, instead of refusing.
+	MoveAway bool
 }
 
 // Restored is what a restore did.
@@ -60,7 +60,7 @@ type Restored struct {
 	Dir      string `json:"dir"`
 	Host     string `json:"host"`
 	Identity string `json:"identity"`
-	Aside    string `json:"aside,omitempty"` // where what was in the directory is now
+	Moved    string `json:"aside,omitempty"` // where what was in the directory is now
 }
 
 // Unfinished is a directory that was restored, while nobody has said what it is to be.

@@ -29,7 +29,7 @@ func (aFiles) Check(_ context.Context, path string, proof Proof, progress func(f
 
 func (aFiles) Restore(_ context.Context, q RestoreRequest, progress func(string, float64)) (Restored, error) {
 	progress("restore", 0.5)
-	if q.Dir == "/occupied" && !q.Aside {
+	if q.Dir == "/occupied" && !q.MoveAway {
 		return Restored{}, ErrOccupied
 	}
 	return Restored{Summary: Summary{File: q.File, Position: "3/99"}, Dir: q.Dir, Host: q.Host, Identity: "new"}, nil

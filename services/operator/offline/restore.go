@@ -52,7 +52,7 @@ outward: it dials no terminal, no witness and no other host. hotpair restore fin
 		})
 	placed(c, &q.Place)
 	by.flags(c)
-	c.Flags().BoolVar(&q.Aside, "aside", false, "move what the directory holds into a folder within it")
+	c.Flags().BoolVar(&q.MoveAway, "aside", false, "move what the directory holds into a folder within it")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.AddCommand(finishCommand(files))
 	return c
@@ -82,8 +82,8 @@ func restore(ctx context.Context, c *cobra.Command, files Files, q RestoreReques
 	Show(c, "restored", done.Summary)
 	s := &screen.Screen{}
 	s.Row("into", done.Dir+", as host "+done.Host+" with the new identity "+done.Identity)
-	if done.Aside != "" {
-		s.Row("aside", "what was there is in "+done.Aside)
+	if done.Moved != "" {
+		s.Row("aside", "what was there is in "+done.Moved)
 	}
 	s.Row("next", "hotpair restore finish --replaces, or --as-copy: until then the host does nothing outward; hotpair restore --help says what each means")
 	fmt.Fprint(c.OutOrStdout(), s.Out.String())

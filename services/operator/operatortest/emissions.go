@@ -12,7 +12,7 @@ import (
 // answerEmissions answers as the active of a pair with two targets, of which one has something parked.
 func (h *Host) answerEmissions(r *registry.Registry) {
 	registry.Answer(r, operator.CallEmissions, func(_ context.Context, _ operator.Caller, q waybill.ListEmissions) (waybill.ListedEmissions, error) {
-		list := waybill.ListedEmissions{Emissions: []waybill.ShownEmission{}, Waiting: 1, Parked: 1, Held: h.Held}
+		list := waybill.ListedEmissions{Emissions: []waybill.ShownEmission{}, Waiting: 1, Parked: 1, Deferred: h.Deferred}
 		for _, one := range shownEmissions() {
 			if (q.Target == "" || q.Target == one.Target) && q.Waiting != one.Parked {
 				list.Emissions = append(list.Emissions, one)
@@ -25,7 +25,7 @@ func (h *Host) answerEmissions(r *registry.Registry) {
 			return waybill.EmissionsChanged{ID: c.ID, Count: 1}, h.Err
 		})
 	}
-	registry.Answer(r, operator.CallReleaseHeld, func(_ context.Context, c operator.Caller, _ operator.None) (waybill.EmissionsChanged, error) {
+	registry.Answer(r, operator.CallReleaseDeferred, func(_ context.Context, c operator.Caller, _ operator.None) (waybill.EmissionsChanged, error) {
 		return waybill.EmissionsChanged{ID: c.ID}, h.Err
 	})
 	registry.Answer(r, operator.CallTargets, registry.Plain(func(context.Context) (waybill.TargetList, error) {

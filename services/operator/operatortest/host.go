@@ -157,12 +157,12 @@ func (h *Host) Explain(ctx context.Context) (operator.Explanation, error) {
 	return h.Decided.Explained, h.Err
 }
 
-func (h *Host) Diverged(_ context.Context, _ operator.Caller, q bus.AsideRequest) (bus.AsidePage, error) {
-	page := bus.AsidePage{Files: []bus.AsideFile{{Name: "000001.aside", Reason: "tail of the journal beyond 3/17", Records: 2, First: "3/18", Last: "3/19"}}}
+func (h *Host) Diverged(_ context.Context, _ operator.Caller, q bus.DivergentRequest) (bus.DivergentPage, error) {
+	page := bus.DivergentPage{Files: []bus.DivergentFile{{Name: "000001.aside", Reason: "tail of the journal beyond 3/17", Records: 2, First: "3/18", Last: "3/19"}}}
 	switch q.File {
 	case "":
 	case "000001.aside":
-		page.Updates = []bus.AsideUpdate{
+		page.Updates = []bus.DivergentUpdate{
 			{HistoryUpdate: bus.HistoryUpdate{Position: position.Position{Epoch: 3, Sequence: 18}, Kind: "update", Service: "kv", Keys: []string{"lost key"}}},
 			{Unreadable: 77},
 		}
@@ -185,10 +185,10 @@ type Host struct {
 	Blocking chan struct{}
 	Logbook
 	Decided
-	Points []operator.Point
-	Other  operator.Status
-	Levels bus.Levels
-	Held   bool // emissions are held
+	Points   []operator.Point
+	Other    operator.Status
+	Levels   bus.Levels
+	Deferred bool // emissions are held
 	// Backed is what it says of the pair's backups, Ordered who makes one now.
 	Backed  backups.Overview
 	Ordered backups.Ordered
@@ -272,11 +272,11 @@ func (h *Host) Registry() *registry.Registry {
 	registry.Answer(r, operator.CallSeries, registry.Plain(func(context.Context) (operator.Series, error) { return h.Series(time.Time{}), nil }))
 	registry.Answer(r, operator.CallHistory, h.History)
 	registry.Answer(r, operator.CallDiverged, h.Diverged)
-	registry.Answer(r, operator.CallForgetDiverged, func(_ context.Context, c operator.Caller, q bus.ForgetAside) (bus.AsideForgotten, error) {
+	registry.Answer(r, operator.CallForgetDiverged, func(_ context.Context, c operator.Caller, q bus.ForgetDivergent) (bus.DivergentForgotten, error) {
 		h.Mu.Lock()
 		defer h.Mu.Unlock()
 		h.Callers = append(h.Callers, c)
-		return bus.AsideForgotten{Files: []string{cmp.Or(q.File, "000001.aside")}}, h.Err
+		return bus.DivergentForgotten{Files: []string{cmp.Or(q.File, "000001.aside")}}, h.Err
 	})
 	registry.Answer(r, operator.CallEvents, registry.Events(h))
 	registry.Answer(r, operator.CallAlarms, registry.Plain(h.Alarms))

@@ -120,7 +120,7 @@ func Paired() operator.Status {
 		Epoch: 7, RecordVersion: 12, PairID: "P1", Active: "a", InSync: []string{"a", "b"}, RightUntilMS: 870,
 		Position: At(7, 12408), Committed: At(7, 12408), Applied: At(7, 12399), Notified: At(7, 12408), Lag: 9,
 		Peer: operator.Peer{Host: "b", HTTP: "http://127.0.0.1:7820", Link: evidence.Connected, Replication: evidence.Connected, HeardMS: 31,
-			Role: "standby", Position: At(7, 12408), Progress: bus.PeerHeld},
+			Role: "standby", Position: At(7, 12408), Progress: bus.PeerAwaited},
 		Witness: operator.Witness{Address: "127.0.0.1:7805", ID: "W1", Reachable: true, HeardMS: 412},
 		Processes: map[string]operator.Process{
 			"updater":         {PID: 4711, State: "ready", HeardMS: 12},
@@ -203,7 +203,7 @@ func Samples() map[string]operator.Status {
 		s.Pause = &operator.Pause{Until: Noon().Add(25 * time.Minute), LeftMS: 1_500_000, By: "operator 127.0.0.1:4711"}
 	})
 	add("standby-paused-active-gone", Standby(), func(s *operator.Status) {
-		s.Pause = &operator.Pause{Until: Noon().Add(25 * time.Minute), LeftMS: 1_500_000, By: "operator at b", HeldBack: "a refuses connections"}
+		s.Pause = &operator.Pause{Until: Noon().Add(25 * time.Minute), LeftMS: 1_500_000, By: "operator at b", Deferred: "a refuses connections"}
 		s.Peer.Serves = false
 		s.Peer.Link, s.Peer.Replication, s.Peer.HeardMS = evidence.Refused, evidence.Refused, 83_000
 	})

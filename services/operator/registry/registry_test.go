@@ -21,7 +21,7 @@ import (
 )
 
 // alice may do everything.
-var alice = operator.Person{Name: "alice", Role: operator.Administer, Way: operator.ByToken}
+var alice = operator.Person{Name: "alice", Role: operator.Administer, Credential: operator.ByToken}
 
 // twin is a main of a pair whose hosts call each other over a real bus.
 type twin struct {
@@ -301,13 +301,13 @@ func TestRegistry_AsksForTheRoleAtBothEnds(t *testing.T) {
 			a.listens(t, b.peer)
 		}
 		for _, role := range append([]operator.Role{"", "root", operator.Anyone}, operator.Roles()...) {
-			way := operator.ByToken
+			by := operator.ByToken
 			if role == "" || role == operator.Anyone {
-				way = ""
+				by = ""
 			}
 			for _, o := range []operator.Info{operator.CallResume.Info(), operator.CallRise.Info(), operator.CallVerifyState.Info()} {
 				done = 0
-				_, err := b.call(t, o.Name, operator.Caller{Person: operator.Person{Name: "bob", Role: role, Way: way}})
+				_, err := b.call(t, o.Name, operator.Caller{Person: operator.Person{Name: "bob", Role: role, Credential: by}})
 				switch {
 				case role.May(o.Role) && err == nil && done == 1:
 				case !role.May(o.Role) && done == 0 && (errors.Is(err, operator.ErrRole) || errors.Is(err, operator.ErrToken)):

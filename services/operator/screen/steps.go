@@ -17,11 +17,11 @@ const firstShown = "B3"
 
 // Steps shows the steps of a switchover while they are made, as both hosts tell them.
 type Steps struct {
-	out  io.Writer
-	mu   sync.Mutex
-	seen map[string]bool
-	last string           // step that was shown last
-	held []operator.Event // heard of before one that comes before them: the hosts are asked one beside the other
+	out   io.Writer
+	mu    sync.Mutex
+	seen  map[string]bool
+	last  string           // step that was shown last
+	early []operator.Event // heard of before one that comes before them: the hosts are asked one beside the other
 }
 
 // NewSteps makes one that writes where the answer is written.
@@ -39,14 +39,14 @@ func (s *Steps) Note(events []operator.Event, quietly bool) {
 		}
 		s.seen[keyOf(e)] = true
 		if !quietly && e.Step >= firstShown {
-			s.held = append(s.held, e)
+			s.early = append(s.early, e)
 		}
 	}
-	inOrder(s.held)
-	for len(s.held) > 0 && s.held[0].Step <= s.due() {
-		fmt.Fprintln(s.out, StepRow(s.held[0]))
-		s.last = max(s.last, s.held[0].Step)
-		s.held = s.held[1:]
+	inOrder(s.early)
+	for len(s.early) > 0 && s.early[0].Step <= s.due() {
+		fmt.Fprintln(s.out, StepRow(s.early[0]))
+		s.last = max(s.last, s.early[0].Step)
+		s.early = s.early[1:]
 	}
 }
 
@@ -67,7 +67,7 @@ func inOrder(steps []operator.Event) {
 func (s *Steps) Left(steps []operator.Event) (left []operator.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	left, s.held = s.held, nil
+	left, s.early = s.early, nil
 	for _, e := range steps {
 		if !s.seen[keyOf(e)] {
 			left = append(left, e)

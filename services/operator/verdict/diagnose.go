@@ -76,7 +76,7 @@ func verdict(pair operator.Status, own operator.Examination, other, successor *o
 				why = ReasonOf(successor.Predictions[i])
 			}
 			return false, fmt.Sprintf("NO takeover by %s is possible now: %s", successor.Host, wording.Or(why, "see its conditions in hotpair explain"))
-		case successor.Predictions[i].HeldBack != "":
+		case successor.Predictions[i].Deferred != "":
 			return false, fmt.Sprintf("NO takeover by %s now: it is paused", successor.Host)
 		}
 		worst = max(worst, successor.Predictions[i].AfterMS)

@@ -31,7 +31,7 @@ func TestDiagnose(t *testing.T) {
 			b.Predictions = []operator.Prediction{{Loss: "other-dies", Waiting: "not in the set"}, {Loss: "other-vanishes"}}
 		}, false, 0, false, "not in the set"},
 		{"paused", func(_, b *operator.Examination) {
-			b.Predictions = []operator.Prediction{{Loss: "other-dies", Serves: true, HeldBack: "a is gone"}, {Loss: "other-vanishes", Serves: true}}
+			b.Predictions = []operator.Prediction{{Loss: "other-dies", Serves: true, Deferred: "a is gone"}, {Loss: "other-vanishes", Serves: true}}
 		}, false, 0, false, "it is paused"},
 		{"nobody serves", func(a, _ *operator.Examination) { a.Role = "standby" }, false, 0, false, "nobody serves"},
 	} {

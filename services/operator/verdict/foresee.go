@@ -70,8 +70,8 @@ func foreseeOne(loss, lost string, stays *operator.OwnView) operator.Foreseen {
 	case !dies.Serves && !vanishes.Serves:
 		f.Verdict = fmt.Sprintf("if %s is lost, nobody serves: %s would not, %s", lost, stays.Host, wording.Or(ReasonOf(vanishes), "see its conditions"))
 		return f
-	case dies.HeldBack != "":
-		f.Verdict = fmt.Sprintf("if %s is lost, %s serves after %s only: %s, held back by the pause", lost, stays.Host, wording.After(vanishes.AfterMS), vanishes.HeldBack)
+	case dies.Deferred != "":
+		f.Verdict = fmt.Sprintf("if %s is lost, %s serves after %s only: %s, held back by the pause", lost, stays.Host, wording.After(vanishes.AfterMS), vanishes.Deferred)
 		return f
 	case dies.AfterMS == 0 && vanishes.AfterMS == 0:
 		f.Level, f.Verdict = operator.Good.String(), fmt.Sprintf("if %s is lost, %s goes on: nothing waits for %s", lost, stays.Host, lost)

@@ -95,7 +95,7 @@ func nobody(s operator.Status, peer string) string {
 // waits says why a standby does not take over.
 func waits(s operator.Status, peer string) string {
 	switch {
-	case s.Pause != nil && s.Pause.HeldBack != "":
+	case s.Pause != nil && s.Pause.Deferred != "":
 		return s.Host + " does not take over, because that is paused: hotpair resume ends it"
 	case strings.HasPrefix(s.WaitingFor, "waiting for "):
 		return s.Host + " is " + s.WaitingFor
@@ -116,7 +116,7 @@ func active(s operator.Status, peer string) (operator.Level, string) {
 	without := outage(s, ownDown(s), s.Peer.Down, s.Host)
 	if s.Mode != "paired" {
 		switch s.Peer.Progress {
-		case bus.PeerProbe, bus.PeerCatchingUp, bus.PeerCopying, bus.PeerClose:
+		case bus.PeerProbe, bus.PeerCatchingUp, bus.PeerReceiving, bus.PeerClose:
 			return operator.Warning, s.Host + " serves alone until " + peer + " is in sync: " + operator.ProgressWord(s.Peer.Progress) + s.Peer.CatchUp.Suffix(", ") + without
 		}
 		return operator.Warning, s.Host + " serves alone: if it fails, nobody serves" + without

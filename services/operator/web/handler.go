@@ -147,7 +147,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !rt.check {
 		leave := h.calls.take(r, person(r).Role.May(operator.Operate))
 		if leave == nil {
-			h.refuse(w, r, busy("who may act has a place of its own"))
+			h.refuse(w, r, overloaded("who may act has a place of its own"))
 			return
 		}
 		defer leave()
@@ -169,7 +169,7 @@ func (h *handler) turnAway(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // busy is the problem of a call for which there is no room now.
-func busy(detail string) *operator.Problem {
+func overloaded(detail string) *operator.Problem {
 	return &operator.Problem{Type: operator.ProblemType + "busy", Title: "Too many calls at the same time", Status: http.StatusTooManyRequests, Detail: detail}
 }
 
@@ -182,7 +182,7 @@ func (h *handler) turn(ctx context.Context, o operator.Info) (leave func(), err 
 	ctx, cancel := context.WithTimeout(ctx, turnWithin)
 	defer cancel()
 	if one.Acquire(ctx, 1) != nil {
-		return nil, busy(o.Name + " is being answered to somebody else, and costs the host so much that this is done one at a time; ask again")
+		return nil, overloaded(o.Name + " is being answered to somebody else, and costs the host so much that this is done one at a time; ask again")
 	}
 	return func() { one.Release(1) }, nil
 }

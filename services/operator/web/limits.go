@@ -59,20 +59,20 @@ type limits struct {
 	mu      sync.Mutex
 	refused *refusals.Counter
 
-	conns map[net.Conn]*held
+	conns map[net.Conn]*counted
 	from  map[string]int
 	turn  uint64
 }
 
 // held is one connection.
-type held struct {
+type counted struct {
 	address string
 	idle    bool // no call is under way on it
 	since   uint64
 }
 
 func newLimits(refused *refusals.Counter) *limits {
-	return &limits{refused: refused, conns: map[net.Conn]*held{}, from: map[string]int{}}
+	return &limits{refused: refused, conns: map[net.Conn]*counted{}, from: map[string]int{}}
 }
 
 // state is told what becomes of each connection, as http.Server.ConnState.
@@ -92,7 +92,7 @@ func (l *limits) note(conn net.Conn, state http.ConnState) (over net.Conn) {
 	switch state {
 	case http.StateNew:
 		address := hostName(conn.RemoteAddr().String())
-		l.conns[conn] = &held{address: address, idle: true, since: l.turn}
+		l.conns[conn] = &counted{address: address, idle: true, since: l.turn}
 		l.from[address]++
 		switch {
 		case l.from[address] > maxConnsFrom:
@@ -125,7 +125,7 @@ func (l *limits) oldest(address string) (found net.Conn) {
 	return found
 }
 
-func (l *limits) forget(conn net.Conn, h *held) {
+func (l *limits) forget(conn net.Conn, h *counted) {
 	delete(l.conns, conn)
 	if l.from[h.address]--; l.from[h.address] == 0 {
 		delete(l.from, h.address)

@@ -63,7 +63,7 @@ func TestLogin_BeginsASessionThatEndsWithItsLogout(t *testing.T) {
 	want("after", ask(http.MethodGet, operator.CallWho.Path, ""), 200)
 	want("switchover", ask(http.MethodPost, operator.CallSwitchover.Path, ""), 200)
 	want("promote", ask(http.MethodPost, operator.CallPromote.Path, `{"accept_loss":"0"}`), 403)
-	if c := h.Callers; len(c) != 1 || c[0].Name != "operate" || c[0].Way != operator.BySession {
+	if c := h.Callers; len(c) != 1 || c[0].Name != "operate" || c[0].Credential != operator.BySession {
 		t.Errorf("%+v", c)
 	}
 	want("logout", ask(http.MethodPost, PathLogout, ""), 200)

@@ -47,7 +47,7 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, p *operator.Pro
 		}
 		h.refused.Count(kind)
 	case http.StatusTooManyRequests:
-		h.refused.Count(refusals.HTTPBusy)
+		h.refused.Count(refusals.HTTPOverloaded)
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		h.refused.Count(refusals.HTTPUnknown)
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:

@@ -177,7 +177,7 @@ func TestRoles_OverTheSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := h.Callers[0]
-	if got.Role != operator.Administer || got.Way != operator.BySocket || got.From != "socket" || !strings.Contains(got.Name, "uid ") || got.Reason != "a test, of ü" {
+	if got.Role != operator.Administer || got.Credential != operator.BySocket || got.From != "socket" || !strings.Contains(got.Name, "uid ") || got.Reason != "a test, of ü" {
 		t.Errorf("%+v", got)
 	}
 	if os.Getuid() != 0 {
@@ -211,7 +211,7 @@ func TestRoles_OverTheSocket(t *testing.T) {
 	if want := "true false,false true,false true,true false"; strings.Join(answers, ",") != want {
 		t.Errorf("another user got %q, want %q\n%s", answers, want, out)
 	}
-	if last := h.Callers[len(h.Callers)-1]; len(h.Callers) != 2 || last.Name != "admin" || last.Way != operator.ByToken || last.Claim != "" {
+	if last := h.Callers[len(h.Callers)-1]; len(h.Callers) != 2 || last.Name != "admin" || last.Credential != operator.ByToken || last.Claim != "" {
 		t.Errorf("%+v", h.Callers)
 	}
 }

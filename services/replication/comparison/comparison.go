@@ -72,7 +72,7 @@ type Comparison struct {
 }
 
 // Run compares, and repairs if Repair is set. The outcome holds what was found until an error ended it: ErrRefused, ErrBehind,
-// ErrDiverged, storage.ErrDamaged, storage.ErrCopying, that of the connection, or ctx's.
+// ErrDiverged, storage.ErrDamaged, storage.ErrReceiving, that of the connection, or ctx's.
 func (c *Comparison) Run(ctx context.Context) (Outcome, error) {
 	buckets, err := c.buckets(ctx)
 	if err != nil {

@@ -28,20 +28,20 @@ const (
 
 // Tick comes at each heartbeat interval, lease/8, and before whatever comes first after this main was not woken in time.
 type Tick struct {
-	// Late is for how long it did nothing although it should have. In that time it sent no beat and heard none, so it is
+	// Stalled is for how long it did nothing although it should have. In that time it sent no beat and heard none, so it is
 	// nobody else's silence (T11). What was promised runs on all the same.
-	Late time.Duration
+	Stalled time.Duration
 }
 
-// lateAfter is how many intervals may pass between two steps before a main takes notice of its own lateness.
-const lateAfter = 2
+// stalledAfter is how many intervals may pass between two steps before a main takes notice of its own lateness.
+const stalledAfter = 2
 
 // TickAfter gives the tick for the time that has passed since the last step.
 func TickAfter(passed, interval time.Duration) Tick {
-	if passed <= lateAfter*interval {
+	if passed <= stalledAfter*interval {
 		return Tick{}
 	}
-	return Tick{Late: passed - interval}
+	return Tick{Stalled: passed - interval}
 }
 
 // FactsRead says what the updater found on disk. It comes when the updater has started, so as active it means that the
@@ -177,8 +177,8 @@ const (
 	Behind
 	// Close: has all but the frames of the moment.
 	Close
-	// Held: frames wait for it.
-	Held
+	// Awaited: frames wait for it.
+	Awaited
 )
 
 // UpdaterState is the updater's state at each change and heartbeat.

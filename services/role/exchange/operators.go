@@ -7,7 +7,7 @@ import "github.com/hotpair/hotpair/services/role/record"
 //
 // The epoch is the next above all that is known, and it is taken by the same compare-and-set as any other, so no other
 // host has it or will; without a witness by parity (V13). The old active steps down when it reads the record, and what
-// only it has is set aside when it returns (R10).
+// only it has is kept as divergent when it returns (R10).
 type ForceWanted struct {
 	By string
 	// Accepted is how many updates may be lost that are known to be missing; Unknown that nobody can say how many.

@@ -46,5 +46,5 @@ const (
 	Solo       Mode = "solo"        // this host serves alone
 	Waiting    Mode = "waiting"     // it may not serve and nobody does, or it can't join
 	CatchingUp Mode = "catching-up" // out of the set, receiving history
-	Copying    Mode = "copying"     // out of the set, receiving the database
+	Receiving  Mode = "copying"     // out of the set, receiving the database
 )

@@ -44,10 +44,10 @@ type View struct {
 	AddWait   time.Duration
 	ModeSince time.Duration
 	ReadAt    time.Duration // last time the record was read; 0 is never
-	// PausedUntil is when automatic takeover and hand-over are on again; 0: they are. HeldBack is what would have been done
+	// PausedUntil is when automatic takeover and hand-over are on again; 0: they are. Deferred is what would have been done
 	// already without the pause.
 	PausedUntil     time.Duration
-	HeldBack        string
+	Deferred        string
 	WitnessReplaced bool
 	Pausing         bool // a wish for a pause, or for the end of one, is not yet in the record
 }

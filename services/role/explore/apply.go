@@ -72,7 +72,7 @@ func (w *world) apply(e event) {
 	case evThaw:
 		h.frozen = false
 		if k == stalled {
-			w.step(i, role.Tick{Late: lease})
+			w.step(i, role.Tick{Stalled: lease})
 		}
 	case evFix:
 		w.fix(i, uint8(k))

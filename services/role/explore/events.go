@@ -315,8 +315,8 @@ func (w *world) faulty(to []event, owed bool) []event {
 		add(plan.CutPeer, 0, cutLinkAB|cutLinkBA|cutReplication)
 	}
 	if w.faults.Has(plan.Lost) {
-		for _, way := range w.losable() {
-			add(plan.Lost, 0, way)
+		for _, loss := range w.losable() {
+			add(plan.Lost, 0, loss)
 		}
 	}
 	for k, m := range w.messages {

@@ -65,7 +65,7 @@ type healer struct {
 
 // way gives "" if the pair is whole again within the time allowed, otherwise the rule that is broken. The path is that of a pair without faults, so a
 // state that fails has more against it than having no way out: it does not come back by itself.
-func (r *healer) way(w *world) string {
+func (r *healer) path(w *world) string {
 	w = w.clone()
 	w.heal()
 	w.settle()

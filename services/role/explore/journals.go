@@ -139,7 +139,7 @@ func (w *world) canProbe(i int) bool {
 	return o.upd.state == standby || o.upd.state == drained && h.upd.epoch > o.upd.epoch
 }
 
-// probe begins a session: the other journal is fenced, what only it has is set aside, history is sent.
+// probe begins a session: the other journal is fenced, what only it has is kept as divergent, history is sent.
 func (w *world) probe(i int) {
 	h, o := &w.hosts[i], &w.hosts[1-i]
 	o.disk.epoch = h.upd.epoch

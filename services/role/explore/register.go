@@ -38,18 +38,18 @@ func (w *world) accept(q request) {
 }
 
 // losable lists the ways in which the record can be lost now.
-func (w *world) losable() (ways []int) {
-	ways = []int{deleted, absent, replaced}
+func (w *world) losable() (losses []int) {
+	losses = []int{deleted, absent, replaced}
 	for n := range w.older {
-		ways = append(ways, back+n)
+		losses = append(losses, back+n)
 	}
-	return ways
+	return losses
 }
 
 // loseRecord makes the arbiter lose it. Unless it was deleted the witness was restarted: what was on its way to it or from it comes to
 // nothing, and who waits for it is told so.
-func (w *world) loseRecord(way int) {
-	if way == deleted {
+func (w *world) loseRecord(loss int) {
+	if loss == deleted {
 		w.register.record = role.Record{}
 		w.register.revision++
 		w.behind = false
@@ -71,13 +71,13 @@ func (w *world) loseRecord(way int) {
 		return s.read != nil
 	})
 	w.behind = false
-	switch way {
+	switch loss {
 	case absent:
 		w.register = register{id: w.register.id}
 	case replaced:
 		w.register = register{id: w.register.id + "'"}
 	default:
-		n := len(w.older) - 1 - (way - back)
+		n := len(w.older) - 1 - (loss - back)
 		w.register = w.older[n]
 		w.older = w.older[:n]
 		w.behind = true

@@ -148,7 +148,7 @@ func (s *scenario) explore(progress io.Writer) result {
 				at := int32(len(nodes) - 1)
 				r.states++
 				if s.Heal {
-					if failure := heals.way(c); failure != "" {
+					if failure := heals.path(c); failure != "" {
 						r.depth++
 						return finish(at, failure)
 					}

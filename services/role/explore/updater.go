@@ -21,7 +21,7 @@ func (w *world) updaterState(i int) role.UpdaterState {
 	case !w.sessionOpen(i):
 		s.Peer = role.Behind
 	case h.upd.hold != nil && h.upd.hold.met:
-		s.Peer = role.Held
+		s.Peer = role.Awaited
 	default:
 		s.Peer = role.Close
 	}

@@ -46,7 +46,7 @@ type Prediction struct {
 	InSync      []role.Member
 	Active      role.Member // by the record
 	Waiting     string      // why it does not serve
-	HeldBack    string      // what a pause held back, for how long it ever may have
+	Deferred    string      // what a pause held back, for how long it ever may have
 	Seen        time.Duration
 }
 
@@ -230,8 +230,8 @@ func (r *trial) note() {
 	case r.prediction.ServedAfter < 0:
 		r.prediction.ServedAfter = r.now - r.began
 	}
-	if r.view.HeldBack != "" {
-		r.prediction.HeldBack = r.view.HeldBack
+	if r.view.Deferred != "" {
+		r.prediction.Deferred = r.view.Deferred
 	}
 }
 

@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	// quarantined is added to the name of a file that is set aside, and a number when there is one already; mostQuarantined bounds it.
+	// quarantined is added to the name of a file that is quarantined, and a number when there is one already; mostQuarantined bounds it.
 	quarantined     = ".quarantined"
 	mostQuarantined = 1000
 	// lockWithin is how long another program may take to let go of a file.
@@ -67,8 +67,8 @@ func IsDamage(err error) bool {
 	return true
 }
 
-// SetAside gives a file another name, which no other one has, and gives that name.
-func SetAside(path string) (name string, err error) {
+// Quarantine gives a file another name, which no other one has, and gives that name.
+func Quarantine(path string) (name string, err error) {
 	for n := range mostQuarantined {
 		to := path + quarantined
 		if n > 0 {
@@ -81,11 +81,11 @@ func SetAside(path string) (name string, err error) {
 		}
 		return filepath.Base(to), durable.Rename(path, to)
 	}
-	return "", fmt.Errorf("%d files are set aside already (%s…); look at them and remove them", mostQuarantined, path+quarantined)
+	return "", fmt.Errorf("%d files are quarantined already (%s…); look at them and remove them", mostQuarantined, path+quarantined)
 }
 
-// Asides names the files that were set aside and are there still.
-func Asides(path string) (names []string, err error) {
+// Quarantined names the files that were quarantined and are there still.
+func Quarantined(path string) (names []string, err error) {
 	files, err := os.ReadDir(filepath.Dir(path))
 	for _, f := range files {
 		if strings.HasPrefix(f.Name(), filepath.Base(path)+quarantined) {

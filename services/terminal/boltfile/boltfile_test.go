@@ -28,24 +28,24 @@ func TestIsDamage(t *testing.T) {
 	}
 }
 
-// What is set aside takes nobody's place.
-func TestSetAside(t *testing.T) {
+// What is quarantined takes nobody's place.
+func TestQuarantine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
 	for i, want := range []string{"x.db.quarantined", "x.db.quarantined-2", "x.db.quarantined-3"} {
 		if err := os.WriteFile(path, []byte{byte(i)}, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if name, err := SetAside(path); err != nil || name != want {
+		if name, err := Quarantine(path); err != nil || name != want {
 			t.Errorf("%q, %v, want %q", name, err, want)
 		}
 		if data, err := os.ReadFile(filepath.Join(filepath.Dir(path), want)); err != nil || len(data) != 1 || data[0] != byte(i) {
 			t.Errorf("%v, %v", data, err)
 		}
 	}
-	if names, err := Asides(path); err != nil || fmt.Sprint(names) != "[x.db.quarantined x.db.quarantined-2 x.db.quarantined-3]" {
+	if names, err := Quarantined(path); err != nil || fmt.Sprint(names) != "[x.db.quarantined x.db.quarantined-2 x.db.quarantined-3]" {
 		t.Errorf("%v, %v", names, err)
 	}
-	if _, err := SetAside(path); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Quarantine(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("what is not there: %v", err)
 	}
 }

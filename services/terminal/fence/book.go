@@ -60,7 +60,7 @@ type book struct {
 	entries map[string]entry
 }
 
-// openBook opens the file of a directory, if there is one. What can't be read is set aside: quarantined says under which name, and why.
+// openBook opens the file of a directory, if there is one. What can't be read is quarantined: quarantined says under which name, and why.
 func openBook(dir string) (b *book, quarantined string, why, err error) {
 	b = &book{path: filepath.Join(dir, FileName), entries: map[string]entry{}}
 	if err := os.Remove(durable.Making(b.path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -75,7 +75,7 @@ func openBook(dir string) (b *book, quarantined string, why, err error) {
 	}
 	if boltfile.IsDamage(err) {
 		why, b.entries = err, map[string]entry{}
-		quarantined, err = boltfile.SetAside(b.path)
+		quarantined, err = boltfile.Quarantine(b.path)
 	}
 	if err != nil {
 		return nil, "", nil, fmt.Errorf("open fenced commands: %w", err)

@@ -106,12 +106,12 @@ type hand struct {
 
 // New opens what is kept of commands in a directory.
 func New(c Config) (*Fence, error) {
-	b, aside, why, err := openBook(c.Dir)
+	b, name, why, err := openBook(c.Dir)
 	if err != nil {
 		return nil, err
 	}
-	if aside != "" {
-		c.Log.Error("what became of fenced commands here can't be read and is set aside; the pair says of each what it knows", "aside", aside, "error", why)
+	if name != "" {
+		c.Log.Error("what became of fenced commands here can't be read and is quarantined; the pair says of each what it knows", "quarantined", name, "error", why)
 	}
 	return &Fence{
 		Config: c, book: b, now: time.Now, in: newInflow(),
@@ -155,7 +155,7 @@ func (f *Fence) ask(data []byte, done bool, answer func(bus.Reply)) {
 		return
 	}
 	if !f.in.ask(q) {
-		refuse(answer, bus.CodeBusy, "too many commands are being taken here; ask again")
+		refuse(answer, bus.CodeOverloaded, "too many commands are being taken here; ask again")
 	}
 }
 

@@ -119,7 +119,7 @@ func TestFence_IsTakenOnlyWhenItIsHandedOut(t *testing.T) {
 	f.Ask = func(_ string, _ []byte, a func(bus.Reply)) { answer = a }
 	step(t, f, 1, "a", false)
 	for _, by := range []string{"", "b"} {
-		if code, said := step(t, f, 1, by, false); code != bus.CodeBusy || said != "notice 1 is being taken; ask again" {
+		if code, said := step(t, f, 1, by, false); code != bus.CodeOverloaded || said != "notice 1 is being taken; ask again" {
 			t.Errorf("%q: %d %s", by, code, said)
 		}
 	}
@@ -223,7 +223,7 @@ func TestBook_IsBounded(t *testing.T) {
 	}
 }
 
-// TestBook_DamagedAtAnyByte: it is set aside, or what it says is what was written.
+// TestBook_DamagedAtAnyByte: it is quarantined, or what it says is what was written.
 func TestBook_DamagedAtAnyByte(t *testing.T) {
 	dir := t.TempDir()
 	f, _ := opened(t, dir, &pair{says: commands.First.String()})
@@ -235,7 +235,7 @@ func TestBook_DamagedAtAnyByte(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	aside := 0
+	moved := 0
 	for at := 0; at < len(whole); at += 131 {
 		dir := t.TempDir()
 		data := append([]byte(nil), whole...)
@@ -248,7 +248,7 @@ func TestBook_DamagedAtAnyByte(t *testing.T) {
 			t.Fatalf("at %d: %v", at, err)
 		}
 		if name != "" {
-			aside++
+			moved++
 			if _, err := os.Stat(filepath.Join(dir, name)); err != nil || why == nil || len(b.entries) != 0 {
 				t.Errorf("at %d: %v, %v, %d entries", at, err, why, len(b.entries))
 			}
@@ -260,8 +260,8 @@ func TestBook_DamagedAtAnyByte(t *testing.T) {
 		}
 		_ = b.close()
 	}
-	t.Logf("measured: %d places, set aside at %d", len(whole)/131+1, aside)
-	if aside == 0 {
+	t.Logf("measured: %d places, quarantined at %d", len(whole)/131+1, moved)
+	if moved == 0 {
 		t.Error("no damage is found")
 	}
 }
@@ -271,7 +271,7 @@ func TestFence_QuestionsAreBounded(t *testing.T) {
 	busy := 0
 	for n := range atOnce + 3 {
 		f.Take(fmt.Appendf(nil, `{"number":"%d"}`, n+1), func(r bus.Reply) {
-			if r.Code == bus.CodeBusy {
+			if r.Code == bus.CodeOverloaded {
 				busy++
 			}
 		})
@@ -321,7 +321,7 @@ func TestHelperFullDisk(t *testing.T) {
 		switch code, said := step(t, f, n, "a", false); {
 		case code == bus.CodeFull && strings.Contains(said, "no room") && len(p.asked) == asked && f.State(fmt.Sprint("p/1/1/", n)) == "open":
 			refused++
-		case code == bus.CodeBusy && n > open/2: // what was taken is said to be done
+		case code == bus.CodeOverloaded && n > open/2: // what was taken is said to be done
 			f.hands = map[string]hand{}
 		case code == bus.CodeConflict && strings.HasPrefix(said, "unknown: "): // the room was gone between
 		case code != bus.CodeOK:

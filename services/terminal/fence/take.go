@@ -33,14 +33,14 @@ func (f *Fence) take(q asked) error {
 	}
 	if out := f.flying[id]; out != nil {
 		if q.By == "" || out.by != q.By || len(out.waiting) >= mostWaiting { // nobody was handed it yet, nor may be
-			refuse(q.answer, bus.CodeBusy, fmt.Sprintf("notice %d is being taken; ask again", q.Number))
+			refuse(q.answer, bus.CodeOverloaded, fmt.Sprintf("notice %d is being taken; ask again", q.Number))
 			return nil
 		}
 		out.waiting = append(out.waiting, q.answer)
 		return nil
 	}
 	if len(f.flying)+len(f.hands) >= open {
-		refuse(q.answer, bus.CodeBusy, "too many commands are taken here and not said to be done; ask again")
+		refuse(q.answer, bus.CodeOverloaded, "too many commands are taken here and not said to be done; ask again")
 		return nil
 	}
 	if !there {

@@ -17,7 +17,7 @@ import (
 
 // codes are those that are counted each for itself; services may have any others, which are counted together.
 var codes = [...]int{
-	bus.CodeOK, bus.CodeQueued, bus.CodeMalformed, bus.CodeForbidden, bus.CodeAbsent, bus.CodeConflict, bus.CodeTooOld, bus.CodeTooLarge, bus.CodeBusy, bus.CodeFault, bus.CodeNobody,
+	bus.CodeOK, bus.CodeQueued, bus.CodeMalformed, bus.CodeForbidden, bus.CodeAbsent, bus.CodeConflict, bus.CodeTooOld, bus.CodeTooLarge, bus.CodeOverloaded, bus.CodeFault, bus.CodeNobody,
 	bus.CodeUnknown, bus.CodeFull,
 }
 

@@ -63,7 +63,7 @@ func (f *File) box(terminal string) *Box {
 }
 
 // Box gives the box of a terminal. No number up to used is given when what is kept does not tell which were: of a terminal that has
-// nothing here, because its file was set aside, or of a file whose last transaction may be missing.
+// nothing here, because its file was quarantined, or of a file whose last transaction may be missing.
 func (f *File) Box(terminal string, used uint64) *Box {
 	b := f.box(terminal)
 	b.taking.Lock()

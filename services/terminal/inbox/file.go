@@ -52,7 +52,7 @@ type File struct {
 	line line
 }
 
-// Open opens the file of a directory, if there is one. What can't be read is set aside. Errors: ErrInUse, and those of the system.
+// Open opens the file of a directory, if there is one. What can't be read is quarantined. Errors: ErrInUse, and those of the system.
 func Open(dir string) (*File, error) {
 	f := &File{path: filepath.Join(dir, FileName), boxes: map[string]*Box{}}
 	f.line.next = &together{}
@@ -80,7 +80,7 @@ func Open(dir string) (*File, error) {
 	return f, nil
 }
 
-// Quarantined says why the file was set aside that was there when this one was opened; nil when none was.
+// Quarantined says why the file was quarantined that was there when this one was opened; nil when none was.
 func (f *File) Quarantined() error { return f.quarantined }
 
 // load opens the database and reads what everybody has in it.

@@ -106,16 +106,16 @@ func made(t *testing.T) (dir string, content []byte) {
 	return dir, content
 }
 
-// A file that was changed anywhere is as it was, or as it was before its last transaction, or set aside. In any case no number is given
+// A file that was changed anywhere is as it was, or as it was before its last transaction, or quarantined. In any case no number is given
 // twice, and what the terminal says that it has is what it has.
 func TestFile_DamagedAnywhere(t *testing.T) {
 	dir, good := made(t)
-	path, aside := filepath.Join(dir, FileName), filepath.Join(dir, QuarantinedName)
+	path, quarantined := filepath.Join(dir, FileName), filepath.Join(dir, QuarantinedName)
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
 	const used, tries = 4096, 200
 	page := os.Getpagesize()
-	asides, earlier, same := 0, 0, 0
+	moved, earlier, same := 0, 0, 0
 	try := func(what string, content []byte) {
 		t.Helper()
 		if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -134,12 +134,12 @@ func TestFile_DamagedAnywhere(t *testing.T) {
 		s, cursor := b.Session("p", 1, free)
 		kept, has := all(t, b), cursor.Marks[notices.Own].Count
 		if f.Quarantined() != nil {
-			asides++
-			if moved, err := os.ReadFile(aside); err != nil || string(moved) != string(content) {
-				t.Errorf("seed %d, %s: it is not set aside: %v", seed, what, err)
+			moved++
+			if moved, err := os.ReadFile(quarantined); err != nil || string(moved) != string(content) {
+				t.Errorf("seed %d, %s: it is not quarantined: %v", seed, what, err)
 			}
 			if len(kept) != 0 || has != 0 {
-				t.Errorf("seed %d, %s: set aside, and there are %d, %d", seed, what, len(kept), has)
+				t.Errorf("seed %d, %s: quarantined, and there are %d, %d", seed, what, len(kept), has)
 			}
 		} else if has == 60 {
 			same++
@@ -183,14 +183,14 @@ func TestFile_DamagedAnywhere(t *testing.T) {
 		try(fmt.Sprint("page ", i/page), b)
 	}
 	try("text", []byte(strings.Repeat("this is no file of ours\n", 2000)))
-	t.Logf("%d set aside, %d of before the last transaction, %d as they were", asides, earlier, same)
-	if asides == 0 || earlier == 0 || same == 0 {
+	t.Logf("%d quarantined, %d of before the last transaction, %d as they were", moved, earlier, same)
+	if moved == 0 || earlier == 0 || same == 0 {
 		t.Error("one of the outcomes was not seen")
 	}
 }
 
-// What keeps an agent from its file, and is not the file's fault, sets nothing aside.
-func TestOpen_SetsAsideOnlyWhatIsDamaged(t *testing.T) {
+// What keeps an agent from its file, and is not the file's fault, quarantines nothing.
+func TestOpen_QuarantinesOnlyWhatIsDamaged(t *testing.T) {
 	dir, good := made(t)
 	f := openFile(t, dir)
 	if _, err := Open(dir); !errors.Is(err, ErrInUse) {

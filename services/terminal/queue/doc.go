@@ -6,5 +6,5 @@
 //
 // A failed flush is never tried again (R8): the queue takes nothing any more, and its agent ends. A disk that is full is no such failure:
 // the room that outcomes need is taken with the request, and without it the request is refused. A file that can't be read, or that is
-// another terminal's, is set aside under a name of its own, and never replaced: there is something in it that was to be done.
+// another terminal's, is quarantined under a name of its own, and never replaced: there is something in it that was to be done.
 package queue

@@ -27,8 +27,8 @@ const (
 	fullPause = time.Second
 )
 
-// ErrBusy says that more is being queued at this moment than can be written.
-var ErrBusy = errors.New("too many requests are being queued at the same time; this one was not queued")
+// ErrOverloaded says that more is being queued at this moment than can be written.
+var ErrOverloaded = errors.New("too many requests are being queued at the same time; this one was not queued")
 
 // Session is where requests go: those of one attached host. done is called at most once.
 type Session interface {
@@ -131,7 +131,7 @@ func (q *Queue) Put(r Request, done func(Queued)) {
 		return
 	case len(q.coming) >= mostComing || q.bytes+len(r.Body) > comingBytes:
 		q.mu.Unlock()
-		done(Queued{Err: ErrBusy})
+		done(Queued{Err: ErrOverloaded})
 		return
 	}
 	q.coming = append(q.coming, coming{r, done})
@@ -144,7 +144,7 @@ func (q *Queue) Put(r Request, done func(Queued)) {
 func (q *Queue) Forget(id string, done func(error)) {
 	q.mu.Lock()
 	if q.stopped || len(q.forgotten) >= mostComing {
-		err := ErrBusy
+		err := ErrOverloaded
 		if q.stopped {
 			err = ErrClosed
 		}
@@ -180,8 +180,8 @@ func (q *Queue) Count() Count { return q.store.Count() }
 // Age is how long the first that waits has done so.
 func (q *Queue) Age() time.Duration { return q.store.Age() }
 
-// Asides names the files of requests that are set aside and not done.
-func (q *Queue) Asides() []string { return q.store.Asides() }
+// Quarantined names the files of requests that are quarantined and not done.
+func (q *Queue) Quarantined() []string { return q.store.Quarantined() }
 
 // Behind has a request that is not queued wait for what stands in a lane, and what comes later wait for it. first: nothing stands there, and
 // turn is not called. Otherwise it is called once it has its turn; it must not block. leave is to be called when the request is over.

@@ -199,7 +199,7 @@ func TestQueue_TriesAgain(t *testing.T) {
 	p := newPair(10)
 	var mu sync.Mutex
 	left := map[string]int{`"a0"`: 6}
-	codes := []int{bus.CodeNobody, bus.CodeAbsent, bus.CodeBusy, bus.CodeUnknown, 0, bus.CodeBusy}
+	codes := []int{bus.CodeNobody, bus.CodeAbsent, bus.CodeOverloaded, bus.CodeUnknown, 0, bus.CodeOverloaded}
 	p.judge = func(q bus.Request) (bus.Reply, bool, error) {
 		mu.Lock()
 		defer mu.Unlock()

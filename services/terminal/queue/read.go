@@ -57,8 +57,8 @@ func CodeOf(err error) int {
 	switch {
 	case errors.Is(err, ErrFull), errors.Is(err, ErrNoRoom):
 		return bus.CodeFull
-	case errors.Is(err, ErrBusy):
-		return bus.CodeBusy
+	case errors.Is(err, ErrOverloaded):
+		return bus.CodeOverloaded
 	case errors.Is(err, ErrReused), errors.Is(err, ErrWaits), errors.Is(err, ErrBeyond):
 		return bus.CodeConflict
 	case errors.Is(err, ErrAbsent):

@@ -66,9 +66,9 @@ type Store struct {
 	path, terminal string
 	bounds         Bounds
 	reserve        func(upTo uint64) error
-	aside          string
+	moved          string
 	quarantined    error
-	asides         []string // names of the files that are set aside, as they were found
+	earlier        []string // names of the files that are quarantined, as they were found
 	doubt          bool
 
 	file   file
@@ -85,7 +85,7 @@ type Store struct {
 	unsure int
 }
 
-// Open opens the queue of a terminal, if there is one. What can't be read, or is another terminal's, is set aside. No number up to used is
+// Open opens the queue of a terminal, if there is one. What can't be read, or is another terminal's, is quarantined. No number up to used is
 // given that the file does not tell of; reserve makes durable, elsewhere than in the file, that numbers up to one may have been given, to
 // requests or outcomes, and returns at once when that is so. Errors: boltfile.ErrInUse, and those of the system.
 func Open(dir, terminal string, used uint64, reserve func(upTo uint64) error, b Bounds) (*Store, error) {
@@ -95,12 +95,12 @@ func Open(dir, terminal string, used uint64, reserve func(upTo uint64) error, b 
 	if errors.Is(err, ErrForeign) || boltfile.IsDamage(err) {
 		s.quarantined = err
 		s.forget()
-		s.aside, err = boltfile.SetAside(s.path)
+		s.moved, err = boltfile.Quarantine(s.path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the queue: %w", err)
 	}
-	if s.asides, err = boltfile.Asides(s.path); err != nil {
+	if s.earlier, err = boltfile.Quarantined(s.path); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the queue: %w", err), s.file.close())
 	}
 	if s.state.Last < used && (s.doubt || s.file.db == nil) {
@@ -117,12 +117,12 @@ func (s *Store) forget() {
 	s.waits, s.done, s.over, s.unsure = nil, nil, nil, 0
 }
 
-// Quarantined says why the file was set aside that was there when this one was opened, and what it is called now; nil when none was.
-func (s *Store) Quarantined() (name string, why error) { return s.aside, s.quarantined }
+// Moved says why the file was quarantined that was there when this one was opened, and what it is called now; nil when none was.
+func (s *Store) Moved() (name string, why error) { return s.moved, s.quarantined }
 
-// Asides names the files that are set aside, now or before: in each is something that was to be done, until somebody takes it away.
-func (s *Store) Asides() (names []string) {
-	for _, name := range s.asides {
+// Quarantined names the files that are quarantined, now or before: in each is something that was to be done, until somebody takes it away.
+func (s *Store) Quarantined() (names []string) {
+	for _, name := range s.earlier {
 		if _, err := os.Lstat(filepath.Join(filepath.Dir(s.path), name)); err == nil {
 			names = append(names, name)
 		}

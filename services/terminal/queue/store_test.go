@@ -285,7 +285,7 @@ func made(t *testing.T) (dir string, content []byte, there map[uint64]Told) {
 	return dir, content[:used], there // what is taken ahead is of no account here
 }
 
-// A file that was changed anywhere is as it was, or as it was before its last transaction, or set aside whole. In any case the queue goes
+// A file that was changed anywhere is as it was, or as it was before its last transaction, or quarantined whole. In any case the queue goes
 // on, and gives no number twice.
 func TestStore_DamagedAnywhere(t *testing.T) {
 	_, good, there := made(t)
@@ -299,7 +299,7 @@ func TestStore_DamagedAnywhere(t *testing.T) {
 		tries = 40
 	}
 	page := os.Getpagesize()
-	asides, earlier, same := 0, 0, 0
+	moved, earlier, same := 0, 0, 0
 	try := func(what string, content []byte) {
 		t.Helper()
 		if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -315,11 +315,11 @@ func TestStore_DamagedAnywhere(t *testing.T) {
 			}
 		}()
 		have := all(t, s)
-		if name, why := s.Quarantined(); why != nil {
-			asides++
+		if name, why := s.Moved(); why != nil {
+			moved++
 			moved, err := os.ReadFile(filepath.Join(dir, name))
 			if err != nil || string(moved) != string(content) || len(have) != 0 {
-				t.Errorf("seed %d, %s: it is not set aside: %v; there are %d", seed, what, err, len(have))
+				t.Errorf("seed %d, %s: it is not quarantined: %v; there are %d", seed, what, err, len(have))
 			}
 			if err := os.Remove(filepath.Join(dir, name)); err != nil {
 				t.Fatal(err)
@@ -365,14 +365,14 @@ func TestStore_DamagedAnywhere(t *testing.T) {
 		try(fmt.Sprint("page ", i/page), b)
 	}
 	try("text", []byte(strings.Repeat("this is no file of ours\n", 2000)))
-	t.Logf("%d set aside, %d of before the last transaction, %d as they were", asides, earlier, same)
-	if asides == 0 || earlier == 0 || same == 0 {
+	t.Logf("%d quarantined, %d of before the last transaction, %d as they were", moved, earlier, same)
+	if moved == 0 || earlier == 0 || same == 0 {
 		t.Error("one of the outcomes was not seen")
 	}
 }
 
-// A queue of another terminal is set aside and kept, however often that happens.
-func TestOpen_SetsAsideWhatIsAnothers(t *testing.T) {
+// A queue of another terminal is quarantined and kept, however often that happens.
+func TestOpen_QuarantinesWhatIsAnothers(t *testing.T) {
 	_, good, _ := made(t)
 	dir := t.TempDir()
 	for _, name := range []string{FileName + ".quarantined", FileName + ".quarantined-2"} {
@@ -383,11 +383,11 @@ func TestOpen_SetsAsideWhatIsAnothers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		aside, why := s.Quarantined()
-		if !errors.Is(why, ErrForeign) || !strings.Contains(why.Error(), `"t1"`) || aside != name || s.Last() != 4096 || s.Count().Waiting != 0 {
-			t.Errorf("%v, %s, last %d", why, aside, s.Last())
+		moved, why := s.Moved()
+		if !errors.Is(why, ErrForeign) || !strings.Contains(why.Error(), `"t1"`) || moved != name || s.Last() != 4096 || s.Count().Waiting != 0 {
+			t.Errorf("%v, %s, last %d", why, moved, s.Last())
 		}
-		if kept, err := os.ReadFile(filepath.Join(dir, aside)); err != nil || string(kept) != string(good) {
+		if kept, err := os.ReadFile(filepath.Join(dir, moved)); err != nil || string(kept) != string(good) {
 			t.Errorf("%d bytes, %v", len(kept), err)
 		}
 		if err := s.Close(); err != nil {
@@ -396,8 +396,8 @@ func TestOpen_SetsAsideWhatIsAnothers(t *testing.T) {
 	}
 }
 
-// What keeps an agent from its file, and is not the file's fault, sets nothing aside.
-func TestOpen_SetsAsideOnlyWhatIsDamaged(t *testing.T) {
+// What keeps an agent from its file, and is not the file's fault, quarantines nothing.
+func TestOpen_QuarantinesOnlyWhatIsDamaged(t *testing.T) {
 	dir, good, _ := made(t)
 	s := openStore(t, dir, Bounds{})
 	if _, err := Open(dir, "t1", 0, free, Bounds{}); !errors.Is(err, boltfile.ErrInUse) {

@@ -67,8 +67,8 @@ type Status struct {
 	// whether they took effect: look at the data, then forget them (DELETE /v1/queue/<id>).
 	Queued  int `json:"queued,omitempty"`
 	Unknown int `json:"unknown,omitempty"`
-	// SetAside names files in the agent's directory with requests that were queued and can't be done: damaged, or another terminal's.
-	SetAside []string `json:"set_aside,omitempty"`
+	// Quarantined names files in the agent's directory with requests that were queued and can't be done: damaged, or another terminal's.
+	Quarantined []string `json:"set_aside,omitempty"`
 	// LastNotice is the number of the last one.
 	LastNotice uint64 `json:"last_notice,string"`
 	// LastTakeover is when another host took over last while this agent ran, LastOutage when the same one was away and came back.

@@ -110,7 +110,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, *problem)
 		if len(buffer) == cap(buffer) {
 			more := min(cap(buffer), MaxBody+1-cap(buffer))
 			if !s.bodies.take(more) {
-				return nil, failed(bus.CodeBusy, "too many large bodies are coming in at the same time; not executed")
+				return nil, failed(bus.CodeOverloaded, "too many large bodies are coming in at the same time; not executed")
 			}
 			taken += more
 			buffer = append(make([]byte, 0, cap(buffer)+more), buffer...)
@@ -131,7 +131,7 @@ func (s *Server) answer(w http.ResponseWriter, id string, reply bus.Reply) {
 	_ = flow.SetWriteDeadline(time.Now().Add(s.within.write))
 	if reply.Code != bus.CodeOK && reply.Code != bus.CodeQueued {
 		p := failed(reply.Code, reply.Message)
-		if p.ID = id; id != "" && (reply.Code == bus.CodeBusy || reply.Code == bus.CodeNobody) {
+		if p.ID = id; id != "" && (reply.Code == bus.CodeOverloaded || reply.Code == bus.CodeNobody) {
 			// This try did nothing. One before may have.
 			p.Do, p.Done = "Send the same again, with the same id: a try before may have been executed.", doneUnknown
 		}

@@ -28,9 +28,9 @@ type connections struct {
 }
 
 type connection struct {
-	asked bool // a call has come in once
-	busy  bool // one has come in, and has no answer yet
-	since uint64
+	asked  bool // a call has come in once
+	asking bool // one has come in, and has no answer yet
+	since  uint64
 }
 
 func newConnections(most int, over func()) *connections {
@@ -67,8 +67,8 @@ func (c *connections) note(conn net.Conn, state http.ConnState) (over net.Conn) 
 	case http.StateClosed, http.StateHijacked:
 		delete(c.list, conn)
 	case http.StateIdle:
-		if held := c.list[conn]; held != nil {
-			held.busy, held.since = false, c.turn
+		if known := c.list[conn]; known != nil {
+			known.asking, known.since = false, c.turn
 		}
 	}
 	return nil
@@ -78,17 +78,17 @@ func (c *connections) note(conn net.Conn, state http.ConnState) (over net.Conn) 
 func (c *connections) oldest() (found net.Conn) {
 	var silent net.Conn // of those that have never asked
 	silents := 0
-	for conn, held := range c.list {
-		if held.busy {
+	for conn, known := range c.list {
+		if known.asking {
 			continue
 		}
-		if found == nil || held.since < c.list[found].since {
+		if found == nil || known.since < c.list[found].since {
 			found = conn
 		}
-		if held.asked {
+		if known.asked {
 			continue
 		}
-		if silents++; silent == nil || held.since < c.list[silent].since {
+		if silents++; silent == nil || known.since < c.list[silent].since {
 			silent = conn
 		}
 	}
@@ -104,7 +104,7 @@ func (c *connections) begin(r *http.Request, waits bool) {
 	conn, _ := r.Context().Value(connKey{}).(net.Conn)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if held := c.list[conn]; held != nil {
-		held.asked, held.busy = true, waits
+	if known := c.list[conn]; known != nil {
+		known.asked, known.asking = true, waits
 	}
 }

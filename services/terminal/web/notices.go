@@ -39,7 +39,7 @@ func (s *Server) notices(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.streams.Add(1) > maxStreams {
 		s.streams.Add(-1)
-		s.refuse(w, r, failed(bus.CodeBusy, fmt.Sprintf("%d streams of notices are open already, and no more are kept", maxStreams)))
+		s.refuse(w, r, failed(bus.CodeOverloaded, fmt.Sprintf("%d streams of notices are open already, and no more are kept", maxStreams)))
 		return
 	}
 	defer s.streams.Add(-1)

@@ -280,7 +280,7 @@ func outcomeOf(code int) timers.Outcome {
 		return timers.Done
 	case bus.CodeTooOld:
 		return timers.Moved
-	case bus.CodeBusy:
+	case bus.CodeOverloaded:
 		return timers.Conflict
 	case bus.CodeNobody:
 		return timers.Down

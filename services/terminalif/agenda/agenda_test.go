@@ -247,7 +247,7 @@ func TestAgenda_FailuresRestAndAreParked(t *testing.T) {
 
 // TestAgenda_WhatUsesUpNoTry: a service that is down, and conflicts; but not what is said to be done, or unknown, and is there again.
 func TestAgenda_WhatUsesUpNoTry(t *testing.T) {
-	for _, code := range []int{bus.CodeNobody, bus.CodeBusy, bus.CodeUnknown, bus.CodeTooOld} {
+	for _, code := range []int{bus.CodeNobody, bus.CodeOverloaded, bus.CodeUnknown, bus.CodeTooOld} {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPair()
 			p.set("a", 0)

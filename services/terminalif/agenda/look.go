@@ -43,7 +43,7 @@ func (a *Agenda) look(ctx context.Context) (next time.Duration, err error) {
 	} else {
 		a.forget()
 		a.putOff, a.found = a.found, map[string]*Place{}
-		a.state.Held, a.held = a.held, ""
+		a.state.Deferred, a.held = a.held, ""
 	}
 	a.report(ctx)
 	return min(next, max(0, time.Until(a.soonest))), nil
@@ -84,8 +84,8 @@ func (a *Agenda) fill(ctx context.Context) (next time.Duration, err error) {
 // take starts what may run of a page that begins at from, and says how many those are.
 func (a *Agenda) take(ctx context.Context, from *Place, due Due) (started int) {
 	a.state.Kept, a.state.Parked = due.Kept, due.Parked
-	if due.Held != "" {
-		a.held, a.state.Held = due.Held, due.Held
+	if due.Deferred != "" {
+		a.held, a.state.Deferred = due.Deferred, due.Deferred
 	}
 	if due.Next > 0 {
 		a.again(due.Next)

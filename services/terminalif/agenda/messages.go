@@ -106,8 +106,8 @@ type Due struct {
 	Rest *Place `json:"rest,omitempty"`
 	// Version rises whenever timers change.
 	Version uint64 `json:"version"`
-	// Held says why timers that may be due are not run; "" when none is held.
-	Held string `json:"held,omitempty"`
+	// Deferred says why timers that may be due are not run; "" when none is held.
+	Deferred string `json:"held,omitempty"`
 	// Kept and Parked are how many there are.
 	Kept   int `json:"kept,omitempty"`
 	Parked int `json:"parked,omitempty"`

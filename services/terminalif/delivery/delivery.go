@@ -99,7 +99,7 @@ type recipient struct {
 	resumed  *notices.Resumed // which it has not been told yet
 	due      bool             // there may be something for it
 	more     bool             // there is, beyond what is on its way
-	busy     bool             // a batch is on its way
+	sending  bool             // a batch is on its way
 	failures int
 	rest     time.Time         // nothing is done before
 	had      [2]notices.Number // as was noted last
@@ -250,7 +250,7 @@ func (d *Delivery) admit() {
 func (d *Delivery) settle(o outcome) {
 	r := o.r
 	d.out -= o.bytes
-	r.busy = false
+	r.sending = false
 	err := o.err
 	switch {
 	case err != nil:
@@ -307,7 +307,7 @@ func (d *Delivery) tell() {
 		if said != "" && (s.Unreadable == "" || said < s.Unreadable) {
 			s.Unreadable = said
 		}
-		if r.due || r.busy {
+		if r.due || r.sending {
 			s.Behind++
 		}
 		if r.failures > 0 {

@@ -59,7 +59,7 @@ func (d *Delivery) roster(ctx context.Context) time.Duration {
 func (d *Delivery) waiting(which func(*recipient) bool) (list []*recipient, rest time.Duration) {
 	now := time.Now()
 	for _, r := range d.recipients {
-		if !r.due || r.busy || !which(r) {
+		if !r.due || r.sending || !which(r) {
 			continue
 		}
 		if wait := r.rest.Sub(now); wait > 0 {
@@ -206,7 +206,7 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 	}
 	r.more = own.More || common.More || o.sent < len(own.Kept)+len(common.Kept) || unreadable
 	d.out += o.bytes
-	r.busy = true
+	r.sending = true
 	d.sends.Go(func() {
 		within, cancel := context.WithTimeout(ctx, storeWithin)
 		defer cancel()

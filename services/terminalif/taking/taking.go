@@ -83,7 +83,7 @@ func (d *Desk) Ask(terminal string, q bus.Request, answer func(bus.Reply)) {
 		return
 	}
 	if !d.enter(terminal) {
-		answer(bus.Reply{Code: bus.CodeBusy, Message: "too many commands are being taken; ask again"})
+		answer(bus.Reply{Code: bus.CodeOverloaded, Message: "too many commands are being taken; ask again"})
 		return
 	}
 	d.Go(func() {

@@ -135,7 +135,7 @@ func TestDesk_IsBounded(t *testing.T) {
 				switch r.Code {
 				case bus.CodeOK:
 					ok.Add(1)
-				case bus.CodeBusy:
+				case bus.CodeOverloaded:
 					busy.Add(1)
 				}
 			})

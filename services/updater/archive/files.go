@@ -27,11 +27,11 @@ func (Files) Check(ctx context.Context, path string, proof offline.Proof, progre
 // Restore makes a data directory from a file. The error is offline.ErrBackup for what is wrong with the file,
 // operator.ErrRefused or offline.ErrOccupied for what stands in the way.
 func (Files) Restore(ctx context.Context, q offline.RestoreRequest, progress func(what string, done float64)) (offline.Restored, error) {
-	r, err := backup.Restore(ctx, backup.RestoreConfig{File: q.File, Proof: proofOf(q.Proof), Dir: q.Dir, Host: q.Host, Aside: q.Aside, Progress: progress})
+	r, err := backup.Restore(ctx, backup.RestoreConfig{File: q.File, Proof: proofOf(q.Proof), Dir: q.Dir, Host: q.Host, MoveAway: q.MoveAway, Progress: progress})
 	if err != nil {
 		return offline.Restored{}, mark(err)
 	}
-	return offline.Restored{Summary: summary(q.File, r.Summary), Dir: r.Dir, Host: q.Host, Identity: r.Identity, Aside: r.Aside}, nil
+	return offline.Restored{Summary: summary(q.File, r.Summary), Dir: r.Dir, Host: q.Host, Identity: r.Identity, Moved: r.Moved}, nil
 }
 
 func proofOf(p offline.Proof) backup.Proof {

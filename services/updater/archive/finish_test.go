@@ -66,7 +66,7 @@ func backedUpAs(t *testing.T, key backup.Key, h backup.Header, more ...history.E
 	commit(history.Entry{Kind: history.KindBegan, Host: "a", Identity: "first", RecordVersion: 1})
 	h.Host, h.Made, h.Base = "a", at.UTC(), end
 	add(w.Begin(h))
-	r, err := store.CopyRange(nil, 1<<20)
+	r, err := store.SnapshotRange(nil, 1<<20)
 	if err != nil || !r.Done {
 		t.Fatal(r.Done, err)
 	}

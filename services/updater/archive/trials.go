@@ -19,16 +19,16 @@ const trialHost = "trial"
 type Trials struct{}
 
 // Check implements maker.Archive.
-func (Trials) Check(ctx context.Context, path, key string) (maker.Held, error) {
+func (Trials) Check(ctx context.Context, path, key string) (maker.Contents, error) {
 	s, err := backup.Check(ctx, path, backup.Proof{Key: backup.Key(key)}, nil)
 	if err != nil {
-		return maker.Held{}, err
+		return maker.Contents{}, err
 	}
 	var at position.Position
 	if err := at.UnmarshalText([]byte(s.Position)); err != nil {
-		return maker.Held{}, fmt.Errorf("position %q: %w", s.Position, err)
+		return maker.Contents{}, fmt.Errorf("position %q: %w", s.Position, err)
 	}
-	return maker.Held{PairID: s.PairID, Position: at, Keys: s.Items}, nil
+	return maker.Contents{PairID: s.PairID, Position: at, Keys: s.Items}, nil
 }
 
 // Try implements maker.Archive: the backup becomes the data directory of a host, which is opened as a host opens its own, and all that is in it

@@ -111,7 +111,7 @@ func TestChange_RefusesUnknownTerminalsAndFullStreamsAsAWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.tell(large); !errors.Is(err, leaving.ErrBusy) || leaving.Code(err) != bus.CodeBusy || !strings.Contains(err.Error(), "terminal t1") {
+	if err := s.tell(large); !errors.Is(err, leaving.ErrOverloaded) || leaving.Code(err) != bus.CodeOverloaded || !strings.Contains(err.Error(), "terminal t1") {
 		t.Errorf("a full stream: %v", err)
 	}
 	if err := s.tell(all("others")); err != nil {
@@ -269,7 +269,7 @@ func FuzzRead(f *testing.F) {
 		_, _, _, err2 := Trimming(s, "t1", 1, notices.Number{Epoch: 9}, false)
 		err3 := s.tell(to("a", "t1"))
 		for _, err := range []error{err2, err3} {
-			if err != nil && !errors.Is(err, bus.ErrMalformed) && !errors.Is(err, bus.ErrVersion) && !errors.Is(err, leaving.ErrAbsent) && !errors.Is(err, leaving.ErrBusy) {
+			if err != nil && !errors.Is(err, bus.ErrMalformed) && !errors.Is(err, bus.ErrVersion) && !errors.Is(err, leaving.ErrAbsent) && !errors.Is(err, leaving.ErrOverloaded) {
 				t.Error(err)
 			}
 		}

@@ -15,7 +15,7 @@ const most = 2
 // changing is an update in the making.
 type changing struct{ *leaving.Set }
 
-// Change puts the notices of a service's update into a set. Errors: leaving.ErrAbsent for a terminal that nobody knows, leaving.ErrBusy for
+// Change puts the notices of a service's update into a set. Errors: leaving.ErrAbsent for a terminal that nobody knows, leaving.ErrOverloaded for
 // a stream that is full and will be trimmed, bus.ErrMalformed for what is stored and can't be read.
 func Change(s *leaving.Set, service string, list []outbox.Notice) error {
 	w := changing{s}
@@ -77,7 +77,7 @@ func (w changing) add(h *head, id string, at notices.Number, it *stored) error {
 		if id != "" {
 			whose = "terminal " + id
 		}
-		return fmt.Errorf("%d notices of %d bytes for %s are kept: %w; the oldest go within seconds", h.Kept, h.Bytes, whose, leaving.ErrBusy)
+		return fmt.Errorf("%d notices of %d bytes for %s are kept: %w; the oldest go within seconds", h.Kept, h.Bytes, whose, leaving.ErrOverloaded)
 	}
 	h.Total++
 	h.Kept++

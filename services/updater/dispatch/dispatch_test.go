@@ -52,12 +52,12 @@ func (s *space) lane(target, name string) (l emissions.Lane) {
 	s.t.Helper()
 	waits, _, err := List(s, false, target, name, nil, 1000)
 	s.must(err)
-	aside, _, err := List(s, true, target, name, nil, 1000)
+	set, _, err := List(s, true, target, name, nil, 1000)
 	s.must(err)
 	for _, it := range waits {
 		l.Queue = append(l.Queue, emissions.Entry{Number: it.Number, At: it.At})
 	}
-	for _, it := range aside {
+	for _, it := range set {
 		l.Parked = append(l.Parked, emissions.Entry{Number: it.Number, At: it.At})
 	}
 	return l
@@ -218,7 +218,7 @@ func TestReleaseHeld_NothingIsOlder(t *testing.T) {
 	s.Epoch++
 	s.must(s.update(Hold))
 	s.Sequence += 1000
-	s.must(s.update(ReleaseHeld{}.Change))
+	s.must(s.update(ReleaseDeferred{}.Change))
 	released := int64(s.Sequence)
 	s.must(s.emit(outbox.Emission{Target: "billing", Lane: "b"}))
 	for lane, want := range map[string]int64{"a": released, "b": released + 1} {
@@ -291,7 +291,7 @@ func TestTargets_AreMadeSetAndRemoved(t *testing.T) {
 		t.Errorf("to one that is being removed: %v", err)
 	}
 	s.must(s.emit(outbox.Emission{Target: "t1", Lane: "a"}))
-	if err := s.update(RemoveTarget{"t1"}.Change); !errors.Is(err, leaving.ErrBusy) {
+	if err := s.update(RemoveTarget{"t1"}.Change); !errors.Is(err, leaving.ErrOverloaded) {
 		t.Errorf("one for which something waits: %v", err)
 	}
 	s.must(s.order(Order{Target: "t1", Lane: "a", Kind: emissions.Drop, Number: s.lane("t1", "a").Queue[0].Number}))
@@ -310,27 +310,27 @@ func TestTargets_AreMadeSetAndRemoved(t *testing.T) {
 
 func TestHeld_UntilItIsReleased(t *testing.T) {
 	s := newSpace(t)
-	held := func(want bool, released uint64) {
+	deferred := func(want bool, released uint64) {
 		t.Helper()
-		if is, r, err := Held(s); err != nil || is != want || r != released {
+		if is, r, err := Deferred(s); err != nil || is != want || r != released {
 			t.Errorf("held %t, released %d, %v", is, r, err)
 		}
 	}
-	held(false, 0)
-	if err := s.update(ReleaseHeld{}.Change); !errors.Is(err, leaving.ErrGone) {
+	deferred(false, 0)
+	if err := s.update(ReleaseDeferred{}.Change); !errors.Is(err, leaving.ErrGone) {
 		t.Errorf("nothing is held: %v", err)
 	}
 	s.Epoch = 3
 	s.must(s.update(Hold))
-	held(true, 0)
-	s.must(s.update(ReleaseHeld{}.Change))
-	held(false, 3)
+	deferred(true, 0)
+	s.must(s.update(ReleaseDeferred{}.Change))
+	deferred(false, 3)
 	s.Epoch = 5
 	s.must(s.update(Hold))
-	held(true, 3)
+	deferred(true, 3)
 	s.Epoch = 6
-	s.must(s.update(ReleaseHeld{}.Change))
-	held(false, 6)
+	s.must(s.update(ReleaseDeferred{}.Change))
+	deferred(false, 6)
 }
 
 func TestLanes_InPages(t *testing.T) {

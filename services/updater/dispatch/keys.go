@@ -21,7 +21,7 @@ const (
 	targets    = "emissions/target/"
 	counts     = "emissions/count/"
 	howMany    = "emissions/targets"
-	heldAt     = "emissions/held"
+	deferredAt = "emissions/held"
 	releasedAt = "emissions/released"
 	everything = "emissions/"
 )

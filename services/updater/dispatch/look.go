@@ -46,10 +46,10 @@ func Find(r leaving.Reader, name string) *Known {
 	return &Known{Name: name, Target: t, Revision: revision, Waiting: n.Waiting, Parked: n.Parked, Bytes: n.Bytes, Unreadable: errors.Join(err, counted)}
 }
 
-// Held reports whether nothing may leave, and the epoch of the last release.
-func Held(r leaving.Reader) (held bool, released uint64, err error) {
+// Deferred reports whether nothing may leave, and the epoch of the last release.
+func Deferred(r leaving.Reader) (deferred bool, released uint64, err error) {
 	starts, released, err := epochs(leaving.Committed{Reader: r})
-	return emissions.Held(starts, released), released, err
+	return emissions.Deferred(starts, released), released, err
 }
 
 // Item is an emission.

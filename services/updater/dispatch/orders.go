@@ -50,7 +50,7 @@ func (w changing) order(o *Order, index uint32) error {
 		return err
 	}
 	waiting, waits, err := w.entry(queue, o.Target, o.Lane, o.Number)
-	aside, isParked, alike := w.entry(parked, o.Target, o.Lane, o.Number)
+	found, isParked, alike := w.entry(parked, o.Target, o.Lane, o.Number)
 	if err = errors.Join(err, alike); err != nil && o.Kind != emissions.Drop { // what can't be read can be taken away
 		return err
 	}
@@ -63,14 +63,14 @@ func (w changing) order(o *Order, index uint32) error {
 		l.Blocked = emissions.Number{}
 		return w.keep(o.Target, o.Lane, l)
 	case o.Kind == emissions.Release && isParked:
-		return w.release(o, l, aside, w.Update.Number(index))
+		return w.release(o, l, found, w.Update.Number(index))
 	case o.Kind == emissions.Drop && waits:
 		return w.take(queue, o.Target, o.Lane, l, o.Number, waiting)
 	case o.Kind == emissions.Drop && isParked:
 		if l.Blocked == o.Number {
 			l.Blocked = emissions.Number{}
 		}
-		return w.take(parked, o.Target, o.Lane, l, o.Number, aside)
+		return w.take(parked, o.Target, o.Lane, l, o.Number, found)
 	}
 	return leaving.ErrGone
 }
@@ -117,23 +117,23 @@ func (w changing) release(o *Order, l lane, e stored, as emissions.Number) error
 
 // Hold says that a history was taken back before this epoch: nothing leaves until an operator releases it.
 func Hold(s *leaving.Set) error {
-	return changing{s}.value([]byte(heldAt), epoch{s.Update.Position.Epoch}, false)
+	return changing{s}.value([]byte(deferredAt), epoch{s.Update.Position.Epoch}, false)
 }
 
-// ReleaseHeld is the order that what is held leaves: all that is there is ordered as of the epoch of the update, and no older than
+// ReleaseDeferred is the order that what is held leaves: all that is there is ordered as of the epoch of the update, and no older than
 // the update.
-type ReleaseHeld struct{}
+type ReleaseDeferred struct{}
 
 // Size implements leaving.Orders.
-func (ReleaseHeld) Size() int { return overhead }
+func (ReleaseDeferred) Size() int { return overhead }
 
 // Change implements leaving.Orders. leaving.ErrGone: nothing is held.
-func (ReleaseHeld) Change(s *leaving.Set) error {
+func (ReleaseDeferred) Change(s *leaving.Set) error {
 	taken, released, err := epochs(s)
 	switch {
 	case err != nil:
 		return err
-	case !emissions.Held(taken, released):
+	case !emissions.Deferred(taken, released):
 		return fmt.Errorf("emissions are not held: %w", leaving.ErrGone)
 	}
 	if err := (changing{s}).value([]byte(releasedAt), release{s.Update.Position.Epoch, s.Update.Stamp.Counted}, false); err != nil {
@@ -144,12 +144,12 @@ func (ReleaseHeld) Change(s *leaving.Set) error {
 
 // epochs gives where a history was taken back last, and in which epoch what was held was released.
 func epochs(g leaving.Getter) (starts []emissions.Start, released uint64, err error) {
-	held, _, err := read[epoch](g, []byte(heldAt))
+	deferred, _, err := read[epoch](g, []byte(deferredAt))
 	if err != nil {
 		return nil, 0, err
 	}
-	if held.Epoch > 0 {
-		starts = append(starts, emissions.Start{Epoch: held.Epoch, TakenBack: true})
+	if deferred.Epoch > 0 {
+		starts = append(starts, emissions.Start{Epoch: deferred.Epoch, TakenBack: true})
 	}
 	r, _, err := read[release](g, []byte(releasedAt))
 	return starts, r.Epoch, err
@@ -157,8 +157,8 @@ func epochs(g leaving.Getter) (starts []emissions.Start, released uint64, err er
 
 // TakenBack is the last epoch that began from a history which lacks a part of an earlier one; 0: none did.
 func TakenBack(g leaving.Getter) (uint64, error) {
-	held, _, err := read[epoch](g, []byte(heldAt))
-	return held.Epoch, err
+	deferred, _, err := read[epoch](g, []byte(deferredAt))
+	return deferred.Epoch, err
 }
 
 // SetTarget makes a target, or sets one anew that has the revision; 0: there is none of the name yet.
@@ -201,7 +201,7 @@ type RemoveTarget struct{ Name string }
 // Size implements leaving.Orders.
 func (t RemoveTarget) Size() int { return overhead + len(t.Name) }
 
-// Change implements leaving.Orders. leaving.ErrBusy: something is there.
+// Change implements leaving.Orders. leaving.ErrOverloaded: something is there.
 func (t RemoveTarget) Change(s *leaving.Set) error {
 	_, revision, _ := read[Target](s, key(targets, t.Name)) // what can't be read can be taken away
 	total, _, err := read[count](s, key(counts, t.Name))
@@ -215,7 +215,7 @@ func (t RemoveTarget) Change(s *leaving.Set) error {
 	case revision == 0:
 		return fmt.Errorf("the target %s %w", t.Name, leaving.ErrAbsent)
 	case total.Waiting+total.Parked > 0:
-		return fmt.Errorf("%d emissions wait and %d are parked for %s: %w to remove it", total.Waiting, total.Parked, t.Name, leaving.ErrBusy)
+		return fmt.Errorf("%d emissions wait and %d are parked for %s: %w to remove it", total.Waiting, total.Parked, t.Name, leaving.ErrOverloaded)
 	}
 	w := changing{s}
 	n.Waiting = max(0, n.Waiting-1)

@@ -8,7 +8,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/services/level"
 	"github.com/hotpair/hotpair/services/timers"
-	"github.com/hotpair/hotpair/services/updater/held"
+	"github.com/hotpair/hotpair/services/updater/answers"
 	"github.com/hotpair/hotpair/services/updater/ranges"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -33,8 +33,8 @@ type State interface {
 // Verdict is what became of one commit in a draft.
 type Verdict struct {
 	Reply bus.DatabaseReply
-	// Held: the reply rests on the draft and leaves only when its frame is committed (R12).
-	Held bool
+	// Deferred: the reply rests on the draft and leaves only when its frame is committed (R12).
+	Deferred bool
 	// Full: the commit was not looked at; it belongs into the next frame.
 	Full bool
 	// Damaged is why the commit could not be decided, if that is it: what it rests on can't be read. It is refused, and its neighbours are not.
@@ -51,8 +51,8 @@ type Draft struct {
 	Level level.Level
 	Stamp timers.Stamp
 	Wall  int64
-	// Held bounds the answers of queues; nil: nothing does.
-	Held *held.Frame
+	// Answers bounds the answers of queues; nil: nothing does.
+	Answers *answers.Frame
 
 	epoch   uint64
 	time    int64 // pair time of all its entries
@@ -109,9 +109,9 @@ func (d *Draft) Add(s State, c *Commit) Verdict {
 	}
 	if len(c.Entry.Effects)+len(left) == 0 && c.Entry.Level == 0 && !c.Record {
 		// Step A2: nothing to change. It rests on the frame if one of its conditions did.
-		return Verdict{Held: drafted}
+		return Verdict{Deferred: drafted}
 	}
-	if reply, ok := d.Held.Refuse(&c.Entry); !ok {
+	if reply, ok := d.Answers.Refuse(&c.Entry); !ok {
 		return Verdict{Reply: reply}
 	}
 	e := c.Entry
@@ -124,9 +124,9 @@ func (d *Draft) Add(s State, c *Commit) Verdict {
 	if err != nil {
 		return Verdict{Reply: Refusal(err)}
 	}
-	d.Held.Take(&stored.Entry)
+	d.Answers.Take(&stored.Entry)
 	d.take(stored)
-	return Verdict{Reply: bus.DatabaseReply{Position: e.Position}, Held: true}
+	return Verdict{Reply: bus.DatabaseReply{Position: e.Position}, Deferred: true}
 }
 
 // next is where the next entry stands.
@@ -169,13 +169,13 @@ func (d *Draft) recorded(s State, id history.RequestID, digest []byte) (Verdict,
 	}
 	if i, ok := d.requests[id]; ok {
 		e := &d.entries[i].Entry
-		return Verdict{Reply: repeat(id, digest, e.Answer, e.Position), Held: true}, true
+		return Verdict{Reply: repeat(id, digest, e.Answer, e.Position), Deferred: true}, true
 	}
 	if reply, known := Executed(s, id, digest); known {
 		return Verdict{Reply: reply}, true
 	}
 	if id.Counter != 0 && id.Counter < d.oldest[id.Terminal] {
-		return Verdict{Reply: tooOld(id), Held: true}, true
+		return Verdict{Reply: tooOld(id), Deferred: true}, true
 	}
 	return Verdict{}, false
 }
@@ -192,7 +192,7 @@ func (d *Draft) conflicts(s State, c *Commit) (v Verdict, drafted bool) {
 		drafted = drafted || onDraft
 		if !want.Holds(have) {
 			v.Reply.Conflicts = append(v.Reply.Conflicts, want.Key)
-			v.Held = v.Held || onDraft
+			v.Deferred = v.Deferred || onDraft
 		}
 	}
 	if len(v.Reply.Conflicts) == 0 && len(c.Ranges) == 0 {
@@ -203,7 +203,7 @@ func (d *Draft) conflicts(s State, c *Commit) (v Verdict, drafted bool) {
 			return revision, written
 		}
 		o := d.ranges.Decide(s, c.Entry.Space, c.Ranges, d.entries, left)
-		return Verdict{Reply: o.Reply, Held: o.Held, Full: o.Full}, drafted || o.Drafted
+		return Verdict{Reply: o.Reply, Deferred: o.Deferred, Full: o.Full}, drafted || o.Drafted
 	}
 	v.Reply.Code = bus.CodeConflict
 	v.Reply.Message = fmt.Sprintf("%d of %d conditions do not hold", len(v.Reply.Conflicts), len(c.Conditions))

@@ -91,7 +91,7 @@ func describe(v draft.Verdict) string {
 	default:
 		s = "+" + strconv.FormatUint(v.Reply.Position.Sequence, 10)
 	}
-	if v.Held {
+	if v.Deferred {
 		s += " held"
 	}
 	return s
@@ -153,12 +153,12 @@ func TestDraft_DecidesInOrder(t *testing.T) {
 			{drafttest.Request{ID: drafttest.Counter(9), Record: true}, "recorded 7/101 held"},
 		},
 		"what a queue asks again is not written down, until there is another answer": {
-			{drafttest.Request{ID: inQueue(9), Record: true, Answer: bus.Answer{Code: bus.CodeBusy}}, "nothing"},
+			{drafttest.Request{ID: inQueue(9), Record: true, Answer: bus.Answer{Code: bus.CodeOverloaded}}, "nothing"},
 			{drafttest.Request{ID: inQueue(9), Record: true, Answer: bus.Answer{Code: bus.CodeAbsent}}, "nothing"},
 			{drafttest.Request{ID: inQueue(9), Record: true, Answer: bus.Answer{Code: bus.CodeNobody}}, "nothing"},
 			{drafttest.Request{ID: inQueue(9), Record: true, Answer: bus.Answer{Code: bus.CodeConflict}}, "+101 held"},
-			{drafttest.Request{ID: inQueue(9), Record: true, Answer: bus.Answer{Code: bus.CodeBusy}}, "recorded 7/101 held"},
-			{drafttest.Request{ID: drafttest.Counter(9), Record: true, Answer: bus.Answer{Code: bus.CodeBusy}}, "+102 held"},
+			{drafttest.Request{ID: inQueue(9), Record: true, Answer: bus.Answer{Code: bus.CodeOverloaded}}, "recorded 7/101 held"},
+			{drafttest.Request{ID: drafttest.Counter(9), Record: true, Answer: bus.Answer{Code: bus.CodeOverloaded}}, "+102 held"},
 		},
 		"R7 a request takes effect once": {
 			{drafttest.Request{ID: drafttest.Counter(3), Operations: []bus.Operation{drafttest.Put("x", "1")}}, "recorded 6/50"},

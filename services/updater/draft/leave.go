@@ -58,7 +58,7 @@ func (d *Draft) leave(s State, c *Commit) ([]history.Effect, *Verdict) {
 		}
 	}
 	if err != nil {
-		v := &Verdict{Held: o.drafted, Reply: bus.DatabaseReply{Code: leaving.Code(err), Message: err.Error()}}
+		v := &Verdict{Deferred: o.drafted, Reply: bus.DatabaseReply{Code: leaving.Code(err), Message: err.Error()}}
 		if errors.Is(err, storage.ErrDamaged) {
 			v.Damaged = err
 		}

@@ -93,7 +93,7 @@ func TestDraft_RefusesWhatCannotBeLeft(t *testing.T) {
 	c := leaving(set("a"))
 	d := draft.New(1, history.Mark{}, 1)
 	d.Level = history.OutboxLevel - 1
-	if v := d.Add(fakeState{}, c); v.Reply.Code != bus.CodeMalformed || !strings.Contains(v.Reply.Message, "finish the upgrade") || v.Held || len(d.Entries()) != 0 {
+	if v := d.Add(fakeState{}, c); v.Reply.Code != bus.CodeMalformed || !strings.Contains(v.Reply.Message, "finish the upgrade") || v.Deferred || len(d.Entries()) != 0 {
 		t.Errorf("at a level below: %+v", v)
 	}
 	long := strings.Repeat("x", outbox.MaxKey+1)

@@ -26,7 +26,7 @@ const (
 )
 
 var (
-	errCopying      = errors.New("in the middle of a copy: the database is not consistent")
+	errReceiving    = errors.New("in the middle of a copy: the database is not consistent")
 	errBackups      = errors.New("as many backups as can be are under way")
 	errBackupGone   = errors.New("that backup is not under way any more")
 	errBackupOrder  = errors.New("pieces of a backup are asked for in turn")
@@ -49,18 +49,18 @@ type backups struct {
 
 // backupSession is one backup: ranges of the database, then the history since the first of them.
 type backupSession struct {
-	writer  backup.Writer
-	time    int64
-	cursor  []byte
-	ranged  bool
-	sent    history.Mark // end of the history that is in the file
-	until   history.Mark // where it ends; set when all ranges are read
-	piece   uint64
-	bytes   int64
-	size    int64 // estimate
-	release func()
-	expires *time.Timer
-	busy    bool
+	writer     backup.Writer
+	time       int64
+	cursor     []byte
+	ranged     bool
+	sent       history.Mark // end of the history that is in the file
+	until      history.Mark // where it ends; set when all ranges are read
+	piece      uint64
+	bytes      int64
+	size       int64 // estimate
+	release    func()
+	expires    *time.Timer
+	overloaded bool
 }
 
 func newBackups(c Config) *backups {
@@ -97,8 +97,8 @@ func (b *backups) answer(_ context.Context, q bus.BackupOrder) (bus.BackupPage, 
 // begin opens a backup and gives its first piece.
 func (b *backups) begin() (bus.BackupPage, error) {
 	facts := b.facts.Get()
-	if facts.Copying != nil {
-		return bus.BackupPage{}, errCopying
+	if facts.Receiving != nil {
+		return bus.BackupPage{}, errReceiving
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -143,11 +143,11 @@ func (b *backups) take(q bus.BackupOrder) (*backupSession, error) {
 		b.mu.Unlock()
 		b.drop(q.Session)
 		return nil, nil
-	case s.busy || q.Piece != s.piece:
+	case s.overloaded || q.Piece != s.piece:
 		b.mu.Unlock()
 		return nil, fmt.Errorf("%w: %d, the next is %d", errBackupOrder, q.Piece, s.piece)
 	}
-	s.busy = true
+	s.overloaded = true
 	s.expires.Stop()
 	b.mu.Unlock()
 	return s, nil
@@ -156,7 +156,7 @@ func (b *backups) take(q bus.BackupOrder) (*backupSession, error) {
 func (b *backups) put(s *backupSession) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s.busy = false
+	s.overloaded = false
 	s.piece++
 	s.expires.Reset(backupPatience)
 }
@@ -165,7 +165,7 @@ func (b *backups) put(s *backupSession) {
 func (b *backups) drop(name string) {
 	b.mu.Lock()
 	s := b.sessions[name]
-	if s != nil && s.busy {
+	if s != nil && s.overloaded {
 		s = nil // in use: it ends with its next piece or when nobody asks for one
 	}
 	if s != nil {
@@ -209,7 +209,7 @@ func (b *backups) next(s *backupSession) (page bus.BackupPage, err error) {
 }
 
 func (b *backups) nextRange(s *backupSession) ([]byte, error) {
-	r, err := b.store.CopyRange(s.cursor, backupPiece)
+	r, err := b.store.SnapshotRange(s.cursor, backupPiece)
 	if err != nil {
 		return nil, err
 	}

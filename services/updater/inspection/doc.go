@@ -1,4 +1,4 @@
-// Package inspection looks at what a host has stored, for operators: it pages through the history and the updates set aside,
+// Package inspection looks at what a host has stored, for operators: it pages through the history and the divergent updates,
 // looks receipts up, compares both databases, makes backups, and tries the disk.
 //
 // All of it is beside the frames: each look is a short view of the store, so no update waits for it. It changes nothing of its

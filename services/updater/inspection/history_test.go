@@ -11,7 +11,7 @@ import (
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/storage"
-	"github.com/hotpair/hotpair/storage/aside"
+	"github.com/hotpair/hotpair/storage/divergent"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
 )
@@ -104,9 +104,9 @@ func pageOf(t *testing.T, s *storage.Store, q bus.HistoryRequest) bus.HistoryPag
 	return page
 }
 
-func asidePageOf(t *testing.T, dir string, q bus.AsideRequest) bus.AsidePage {
+func divergentPageOf(t *testing.T, dir string, q bus.DivergentRequest) bus.DivergentPage {
 	t.Helper()
-	page, err := asideOf(dir, q)
+	page, err := divergentOf(dir, q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,10 +124,10 @@ func TestHistory_OfAKeyBeyondTrimming(t *testing.T) {
 	}
 }
 
-// What was set aside is listed and read, record for record; a name leads nowhere else.
-func TestAside_IsListedAndRead(t *testing.T) {
+// What was kept as divergent is listed and read, record for record; a name leads nowhere else.
+func TestDivergent_IsListedAndRead(t *testing.T) {
 	dir := t.TempDir()
-	if page := asidePageOf(t, dir, bus.AsideRequest{}); len(page.Files) != 0 {
+	if page := divergentPageOf(t, dir, bus.DivergentRequest{}); len(page.Files) != 0 {
 		t.Fatalf("of an empty directory: %+v", page)
 	}
 	var records [][]byte
@@ -141,25 +141,25 @@ func TestAside_IsListedAndRead(t *testing.T) {
 		records = append(records, raw)
 	}
 	records = append(records, []byte("what no program can read"))
-	path, err := aside.Write(dir, "for a test", records, 0)
+	path, err := divergent.Write(dir, "for a test", records, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "000002.aside"), []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	all := asidePageOf(t, dir, bus.AsideRequest{})
+	all := divergentPageOf(t, dir, bus.DivergentRequest{})
 	if len(all.Files) != 2 || all.Files[0].Records != 6 || all.Files[0].First != "2/10" || all.Files[0].Reason != "for a test" || all.Files[1].Problem == "" {
 		t.Fatalf("listed are %+v", all.Files)
 	}
 	name := all.Files[0].Name
-	first := asidePageOf(t, dir, bus.AsideRequest{File: name, Limit: 4})
-	rest := asidePageOf(t, dir, bus.AsideRequest{File: name, From: first.Next, Limit: 4})
+	first := divergentPageOf(t, dir, bus.DivergentRequest{File: name, Limit: 4})
+	rest := divergentPageOf(t, dir, bus.DivergentRequest{File: name, From: first.Next, Limit: 4})
 	if len(first.Updates) != 4 || first.Next != 4 || len(rest.Updates) != 2 || rest.Next != 0 || rest.Updates[1].Unreadable != len(records[5]) || first.Updates[0].Keys[0] != "k" {
 		t.Errorf("read are %+v and %+v", first, rest)
 	}
 	for _, bad := range []string{"../facts.json", "000009.aside", "/etc/passwd"} {
-		if page, err := asideOf(dir, bus.AsideRequest{File: bad}); !errors.Is(err, bus.ErrAbsent) || len(page.Updates) > 0 {
+		if page, err := divergentOf(dir, bus.DivergentRequest{File: bad}); !errors.Is(err, bus.ErrAbsent) || len(page.Updates) > 0 {
 			t.Errorf("%s: %+v, %v", bad, page, err)
 		}
 	}

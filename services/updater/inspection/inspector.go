@@ -16,7 +16,7 @@ import (
 // Term is the term that a host serves, as a comparison of both databases sees it.
 type Term struct {
 	Epoch uint64
-	Peer  string          // how far the other host is: bus.PeerHeld, …
+	Peer  string          // how far the other host is: bus.PeerAwaited, …
 	Ended <-chan struct{} // closed when the term has ended
 }
 
@@ -26,8 +26,8 @@ type Updater interface {
 	Term() (Term, error)
 	// Serves gives the error of a question that only a host which serves an epoch answers; nil when this one does.
 	Serves(epoch uint64) error
-	// CountAside counts anew what is set aside.
-	CountAside() error
+	// CountDivergent counts anew what is kept as divergent.
+	CountDivergent() error
 	// Beat tells main at once that something has changed.
 	Beat()
 	// PairTime is the pair's, as it is now; 0 before the first update.
@@ -93,10 +93,12 @@ func (i *Inspector) Answer(r *bus.Router, group bus.Group) {
 	bus.CallHistory.HandleIn(ctx, r, group, func(ctx context.Context, q bus.HistoryRequest) (bus.HistoryPage, error) {
 		return turns.Take(ctx, i.config.Turns, func(ctx context.Context) (bus.HistoryPage, error) { return historyPage(ctx, i.config.Store, q) })
 	})
-	bus.CallAside.HandleIn(ctx, r, group, func(ctx context.Context, q bus.AsideRequest) (bus.AsidePage, error) {
-		return turns.Take(ctx, i.config.Turns, func(context.Context) (bus.AsidePage, error) { return asideOf(i.config.Data, q) })
+	bus.CallDivergent.HandleIn(ctx, r, group, func(ctx context.Context, q bus.DivergentRequest) (bus.DivergentPage, error) {
+		return turns.Take(ctx, i.config.Turns, func(context.Context) (bus.DivergentPage, error) { return divergentOf(i.config.Data, q) })
 	})
-	bus.CallForgetAside.HandleIn(ctx, r, group, func(_ context.Context, q bus.ForgetAside) (bus.AsideForgotten, error) { return i.forgetAside(q) })
+	bus.CallForgetDivergent.HandleIn(ctx, r, group, func(_ context.Context, q bus.ForgetDivergent) (bus.DivergentForgotten, error) {
+		return i.forgetDivergent(q)
+	})
 	numbers.Call.HandleIn(ctx, r, group, i.numbers)
 	bus.CallVerify.HandleIn(ctx, r, group, i.verifier.begin)
 	bus.CallVerifyState.HandleIn(ctx, r, group, i.verifier.now)

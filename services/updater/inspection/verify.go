@@ -52,7 +52,7 @@ func (v *verifier) begin(_ context.Context, q bus.VerifyOrder) (bus.VerifyState,
 	if err != nil {
 		return refuse(err)
 	}
-	if term.Peer != bus.PeerHeld && term.Peer != bus.PeerClose {
+	if term.Peer != bus.PeerAwaited && term.Peer != bus.PeerClose {
 		return refuse(errNoStandby)
 	}
 	select {

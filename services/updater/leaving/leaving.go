@@ -24,8 +24,8 @@ var (
 	ErrTooMany = errors.New("no room for more")
 	// ErrAbsent says that something is named which does not exist.
 	ErrAbsent = errors.New("does not exist")
-	// ErrBusy says that there is no room now, and will be soon.
-	ErrBusy = errors.New("no room at the moment")
+	// ErrOverloaded says that there is no room now, and will be soon.
+	ErrOverloaded = errors.New("no room at the moment")
 )
 
 // Code is that of a reply for an error.
@@ -37,8 +37,8 @@ func Code(err error) int {
 		return bus.CodeTooLarge
 	case errors.Is(err, ErrAbsent):
 		return bus.CodeAbsent
-	case errors.Is(err, ErrBusy):
-		return bus.CodeBusy
+	case errors.Is(err, ErrOverloaded):
+		return bus.CodeOverloaded
 	}
 	return bus.CodeFault
 }

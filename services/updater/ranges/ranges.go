@@ -39,8 +39,8 @@ func Refuse(wanted []keyrange.Range) *bus.DatabaseReply {
 type Outcome struct {
 	// Reply has CodeConflict and the numbers of the ranges that do not hold, or refuses. CodeOK: all hold.
 	Reply bus.DatabaseReply
-	// Drafted: the frame writes into the ranges. Held: that may be why they do not hold.
-	Drafted, Held bool
+	// Drafted: the frame writes into the ranges. Deferred: that may be why they do not hold.
+	Drafted, Deferred bool
 	// Full: what this frame may look at is used up. They were not decided and belong into the next.
 	Full bool
 }
@@ -76,7 +76,7 @@ func (f *Frame) Decide(s State, space string, wanted []keyrange.Range, entries [
 		if !moved && f.looked <= keyrange.MostKeys {
 			moved, deleted = f.committed(s, space, r, some, left)
 		}
-		o.Drafted, o.Held = o.Drafted || some, o.Held || some && moved
+		o.Drafted, o.Deferred = o.Drafted || some, o.Deferred || some && moved
 		switch {
 		case moved:
 			o.Reply.Moved = append(o.Reply.Moved, i)
@@ -84,7 +84,7 @@ func (f *Frame) Decide(s State, space string, wanted []keyrange.Range, entries [
 		case begun:
 			return Outcome{Full: true}
 		case deleted: // what was deleted is not looked at any more in a moment
-			return Outcome{Reply: bus.DatabaseReply{Code: bus.CodeBusy, Message: "much that was deleted in a range is being forgotten"}}
+			return Outcome{Reply: bus.DatabaseReply{Code: bus.CodeOverloaded, Message: "much that was deleted in a range is being forgotten"}}
 		default:
 			return Outcome{Reply: bus.DatabaseReply{Code: bus.CodeTooLarge, Message: keyrange.TooManyKeys}}
 		}

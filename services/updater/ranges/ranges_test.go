@@ -131,8 +131,8 @@ func TestFrame_Decides(t *testing.T) {
 			if moved := o.Reply.Code == bus.CodeConflict; moved != c.moved || moved != slices.Equal(o.Reply.Moved, []int{1}) || o.Full {
 				t.Errorf("got %+v", o)
 			}
-			if o.Drafted != c.rests || o.Held != (c.rests && c.moved) {
-				t.Errorf("rests on the frame: %v, held %v", o.Drafted, o.Held)
+			if o.Drafted != c.rests || o.Deferred != (c.rests && c.moved) {
+				t.Errorf("rests on the frame: %v, held %v", o.Drafted, o.Deferred)
 			}
 		})
 	}
@@ -237,7 +237,7 @@ func TestFrame_KeepsItsBudget(t *testing.T) {
 		w.items[key] = storage.Item{}
 	}
 	w.items["k99999"] = storage.Item{Revision: 1}
-	expect("behind what was deleted", w.decide(keyrange.Range{Keys: 1, Sequence: 9}), false, bus.CodeBusy)
+	expect("behind what was deleted", w.decide(keyrange.Range{Keys: 1, Sequence: 9}), false, bus.CodeOverloaded)
 }
 
 func TestRefuse_BoundsWhatComesFromOutside(t *testing.T) {

@@ -75,7 +75,7 @@ func (l Levels) found(other replication.PeerState) bus.Levels {
 		// nothing is above it
 	case other.State == bus.PeerRefused:
 		f.Hindered = fmt.Sprintf("%s can't join: %s", f.Peer, other.Reason)
-	case other.State != bus.PeerHeld:
+	case other.State != bus.PeerAwaited:
 		f.Hindered = fmt.Sprintf("%s is not in sync: a level rises when both hosts are there and can do it; start it, and wait until hotpair status says that both are in sync", f.Peer)
 	case f.Next == f.Level && own.Newest > f.Level:
 		f.Hindered = fmt.Sprintf("%s knows %v, %s knows %v: upgrade %s first", f.Host, own, f.Peer, other.Levels, f.Peer)

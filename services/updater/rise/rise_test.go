@@ -38,9 +38,9 @@ func TestLevels_RisesOnlyWhenBothAreThereAndCan(t *testing.T) {
 
 	}{
 		{"not served", fake{}, "does not serve"},
-		{"nothing above", fake{at: own.Newest, serves: true, other: replication.PeerState{State: bus.PeerHeld, Levels: own}}, ""},
+		{"nothing above", fake{at: own.Newest, serves: true, other: replication.PeerState{State: bus.PeerAwaited, Levels: own}}, ""},
 		{"nothing above, alone", fake{at: own.Newest, serves: true, other: replication.PeerState{State: bus.PeerAbsent}}, ""},
-		{"the other is newer", fake{at: own.Newest, serves: true, other: replication.PeerState{State: bus.PeerHeld, Levels: later}}, "upgrade a first"},
+		{"the other is newer", fake{at: own.Newest, serves: true, other: replication.PeerState{State: bus.PeerAwaited, Levels: later}}, "upgrade a first"},
 		{"the other is newer and away", fake{at: own.Newest, serves: true, other: replication.PeerState{State: bus.PeerAbsent, Levels: later}}, "b is not in sync"},
 		{"the other is refused", fake{at: own.Newest, serves: true, other: replication.PeerState{State: bus.PeerRefused, Reason: "other pair", Levels: later}}, "b can't join: other pair"},
 	} {
@@ -66,7 +66,7 @@ func TestLevels_Rises(t *testing.T) {
 		reply bus.DatabaseReply
 		want  error
 	}{{bus.DatabaseReply{}, nil}, {bus.DatabaseReply{Code: bus.CodeNobody, Message: "the term ended"}, bus.ErrRefused}} {
-		f := &fake{serves: true, reply: c.reply, other: replication.PeerState{State: bus.PeerHeld, Levels: own}}
+		f := &fake{serves: true, reply: c.reply, other: replication.PeerState{State: bus.PeerAwaited, Levels: own}}
 		l := Levels{Host: "a", Remote: named("b"), Term: f}
 		err := l.rise(t.Context(), own.Newest)
 		if !errors.Is(err, c.want) || len(f.rose) != 1 || f.rose[0] != own.Newest {

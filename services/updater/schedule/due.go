@@ -36,8 +36,8 @@ type Run struct {
 // Look is what is due.
 type Look struct {
 	Runs []Run // with the verdicts Due and Skipped
-	// HeldCounted and HeldWall: a timer of that clock may be due, and with it all behind it, and the clock is in doubt.
-	HeldCounted, HeldWall bool
+	// DeferredCounted and DeferredWall: a timer of that clock may be due, and with it all behind it, and the clock is in doubt.
+	DeferredCounted, DeferredWall bool
 	// Unreadable says why some can't be run, "" when all can: the first one that can't be read.
 	Unreadable string
 	// Next is how long there is nothing else to be done; 0 when that is not known, because no further timer is kept by a clock that goes on.
@@ -89,8 +89,8 @@ func (l *Look) look(r leaving.Reader, c clock, t timers.Time, place *[]byte, mos
 			}
 			continue
 		}
-		if run.Verdict == timers.Held {
-			l.HeldCounted, l.HeldWall = l.HeldCounted || c == counted, l.HeldWall || c == wall
+		if run.Verdict == timers.Deferred {
+			l.DeferredCounted, l.DeferredWall = l.DeferredCounted || c == counted, l.DeferredWall || c == wall
 			return false
 		}
 		if run.Verdict == timers.Waits {

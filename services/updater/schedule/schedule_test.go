@@ -73,7 +73,7 @@ func TestDue_InTheOrderOfTheirTime(t *testing.T) {
 		{timers.Time{Counted: 9 * minute, Wall: 1, Believed: true, Doubt: true}, nil, 4, "counted"},
 	} {
 		l := Due(s, c.now, Place{}, 100)
-		if diff := cmp.Diff(c.want, names(l)); diff != "" || l.Next != c.next || l.HeldCounted != (c.held == "counted") || l.HeldWall != (c.held == "wall") || l.Rest != nil {
+		if diff := cmp.Diff(c.want, names(l)); diff != "" || l.Next != c.next || l.DeferredCounted != (c.held == "counted") || l.DeferredWall != (c.held == "wall") || l.Rest != nil {
 			t.Errorf("at %+v: %+v, %s", c.now, l, diff)
 		}
 		for _, r := range l.Runs {

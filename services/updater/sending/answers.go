@@ -58,7 +58,7 @@ func (a *Answers) pending(ctx context.Context, q waybill.Question) (p waybill.Pe
 	}
 	p.Pair = a.Pair()
 	err = a.Store.View(func(r *storage.Reader) (err error) {
-		if p.Held, p.Released, err = dispatch.Held(r); err != nil {
+		if p.Deferred, p.Released, err = dispatch.Deferred(r); err != nil {
 			return err
 		}
 		for _, k := range dispatch.Targets(r) {

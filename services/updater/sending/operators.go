@@ -36,7 +36,7 @@ func (a *Answers) list(_ context.Context, q waybill.ListEmissions) (waybill.List
 		for i := range items {
 			l.Emissions = append(l.Emissions, shown(&items[i]))
 		}
-		if l.Held, _, err = dispatch.Held(r); err != nil {
+		if l.Deferred, _, err = dispatch.Deferred(r); err != nil {
 			return err
 		}
 		for _, k := range dispatch.Targets(r) {
@@ -142,18 +142,18 @@ func told(err error) error {
 
 // release has leave what is held.
 func (a *Answers) release(ctx context.Context, _ bus.Done) (bus.Done, error) {
-	held := false
+	deferred := false
 	err := a.Store.View(func(r *storage.Reader) (err error) {
-		held, _, err = dispatch.Held(r)
+		deferred, _, err = dispatch.Deferred(r)
 		return err
 	})
-	if err == nil && !held {
+	if err == nil && !deferred {
 		err = fmt.Errorf("%w: no emissions are held, they leave by themselves", bus.ErrRefused)
 	}
 	if err != nil {
 		return bus.Done{}, err
 	}
-	return bus.Done{}, told(a.commit(ctx, 0, dispatch.ReleaseHeld{}))
+	return bus.Done{}, told(a.commit(ctx, 0, dispatch.ReleaseDeferred{}))
 }
 
 // targets says which there are.

@@ -129,7 +129,7 @@ func TestAnswers_WhatACourierDoes(t *testing.T) {
 	h.emit("billing", "a", 2)
 	h.time.Counted = int64(time.Minute)
 	p := h.pending()
-	if p.Pair != "pair" || p.Held || len(p.Targets) != 1 || p.Targets[0].Waiting != 2 || p.Targets[0].Set == 0 {
+	if p.Pair != "pair" || p.Deferred || len(p.Targets) != 1 || p.Targets[0].Waiting != 2 || p.Targets[0].Set == 0 {
 		t.Fatalf("%+v", p)
 	}
 	s, err := h.answers.target(t.Context(), waybill.TargetQuestion{Epoch: 1, Name: "billing"})
@@ -308,11 +308,11 @@ func TestRelease_OfWhatIsHeld(t *testing.T) {
 		t.Errorf("nothing is held: %v", err)
 	}
 	h.must(h.commit(dispatch.Hold))
-	if p := h.pending(); !p.Held || p.Released != 0 {
+	if p := h.pending(); !p.Deferred || p.Released != 0 {
 		t.Errorf("%+v", p)
 	}
 	_, err := h.answers.release(t.Context(), bus.Done{})
-	if p := h.pending(); err != nil || p.Held || p.Released != 1 {
+	if p := h.pending(); err != nil || p.Deferred || p.Released != 1 {
 		t.Errorf("%+v, %v", p, err)
 	}
 }

@@ -25,7 +25,7 @@ const (
 type changing struct{ *leaving.Set }
 
 // Change puts the commands of a service's update into a set. Whether their terminals exist is found by who puts the notices there. Errors:
-// leaving.ErrBusy for a terminal that has too many, bus.ErrMalformed for what is stored and can't be read.
+// leaving.ErrOverloaded for a terminal that has too many, bus.ErrMalformed for what is stored and can't be read.
 func Change(s *leaving.Set, service string, list []outbox.Notice) error {
 	w := changing{s}
 	for i := range list {
@@ -63,7 +63,7 @@ func (w changing) count(id string, by, bytes int) error {
 		return err
 	}
 	if by > 0 && (c.Kept >= MostKept || c.Bytes+bytes > MostBytes) {
-		return fmt.Errorf("%d fenced commands of %d bytes are kept for terminal %s: %w; each goes ten minutes after it was carried out, or its time was over", c.Kept, c.Bytes, id, leaving.ErrBusy)
+		return fmt.Errorf("%d fenced commands of %d bytes are kept for terminal %s: %w; each goes ten minutes after it was carried out, or its time was over", c.Kept, c.Bytes, id, leaving.ErrOverloaded)
 	}
 	c.Kept, c.Bytes = c.Kept+by, c.Bytes+bytes
 	if c.Kept <= 0 && there {

@@ -52,7 +52,7 @@ func TestChange_IsBounded(t *testing.T) {
 			return Change(set, "gate", []outbox.Notice{{To: []string{"t1"}, Topic: "open", Body: body, Fenced: true, Within: time.Hour}})
 		})
 	}
-	if !errors.Is(err, leaving.ErrBusy) || n > MostBytes/len(body)+1 || n < MostBytes/len(body) {
+	if !errors.Is(err, leaving.ErrOverloaded) || n > MostBytes/len(body)+1 || n < MostBytes/len(body) {
 		t.Errorf("%d commands are taken, then %v", n-1, err)
 	}
 	if err := s.Update(leaving.Update{Time: 1000}, func(set *leaving.Set) error {
@@ -87,7 +87,7 @@ func TestPass_WhatIsSettledMakesRoom(t *testing.T) {
 			}
 		}
 	}
-	if !errors.Is(err, leaving.ErrBusy) {
+	if !errors.Is(err, leaving.ErrOverloaded) {
 		t.Fatalf("%d commands are taken, then %v", n, err)
 	}
 	now += int64(commands.Kept) + 1

@@ -68,7 +68,7 @@ func (a *Answers) due(ctx context.Context, q agenda.Question) (agenda.Due, error
 		for _, n := range counts {
 			d.Kept, d.Parked = d.Kept+n.Timers, d.Parked+n.Parked
 		}
-		d.Next, d.Held = look.Next, held(look, now)
+		d.Next, d.Deferred = look.Next, deferred(look, now)
 		if look.Rest != nil {
 			rest := agenda.Place(*look.Rest)
 			d.Rest = &rest
@@ -86,15 +86,15 @@ func (a *Answers) due(ctx context.Context, q agenda.Question) (agenda.Due, error
 }
 
 // held says why timers that may be due are not run: all reasons, for each concerns others.
-func held(l schedule.Look, now timers.Time) string {
+func deferred(l schedule.Look, now timers.Time) string {
 	var why []string
 	if l.Unreadable != "" {
 		why = append(why, "a timer can't be read as it is kept, and is not run, which holds up no other: "+l.Unreadable)
 	}
-	if l.HeldCounted {
+	if l.DeferredCounted {
 		why = append(why, "nobody counted for how long both hosts were down, and no wall clock is believed that could say it: timers that are to run after a while are held until the clocks of both hosts agree")
 	}
-	if l.HeldWall {
+	if l.DeferredWall {
 		why = append(why, fmt.Sprintf("the wall clock of this host says %s, and nothing confirms it: timers that are to run at an hour are held until the clocks of both hosts agree, or this one is kept right",
 			time.Unix(0, now.Wall).UTC().Format(time.RFC3339)))
 	}

@@ -44,7 +44,7 @@ func last(store leaving.Viewer) (s timers.Stamp, revision uint64, err error) {
 		}
 		return err
 	})
-	if errors.Is(err, storage.ErrCopying) { // half a copy says nothing yet; the rest is followed when it has come
+	if errors.Is(err, storage.ErrReceiving) { // half a copy says nothing yet; the rest is followed when it has come
 		return timers.Stamp{}, 0, nil
 	}
 	return s, revision, err

@@ -108,16 +108,16 @@ func TestDue_OverARestart(t *testing.T) {
 	h.pass(time.Minute, true)
 	h.set("a", 10*time.Minute)
 	h.pass(9*time.Minute, false)
-	if d := h.due(); len(d.Timers) != 0 || d.Next != time.Minute || d.Kept != 1 || d.Held != "" {
+	if d := h.due(); len(d.Timers) != 0 || d.Next != time.Minute || d.Kept != 1 || d.Deferred != "" {
 		t.Errorf("a minute before: %+v", d)
 	}
 	h.open()
-	if d := h.due(); len(d.Timers) != 0 || d.Held == "" {
+	if d := h.due(); len(d.Timers) != 0 || d.Deferred == "" {
 		t.Errorf("of a process that has just begun: %+v", d)
 	}
 	h.pass(time.Minute, true)
 	d := h.due()
-	if len(d.Timers) != 1 || d.Timers[0].Key != "a" || d.Timers[0].Late < 0 || d.Timers[0].Late > time.Second || d.Held != "" {
+	if len(d.Timers) != 1 || d.Timers[0].Key != "a" || d.Timers[0].Late < 0 || d.Timers[0].Late > time.Second || d.Deferred != "" {
 		t.Fatalf("when the clocks agree: %+v", d)
 	}
 	if at := time.Unix(0, d.Timers[0].At); at.Sub(time.Unix(0, h.now.Wall)).Abs() > time.Second {
@@ -137,7 +137,7 @@ func TestFollow_StandbyCounts(t *testing.T) {
 	if err := standby.clock.Follow(false); err != nil {
 		t.Fatal(err)
 	}
-	if d := standby.due(); d.Held == "" {
+	if d := standby.due(); d.Deferred == "" {
 		t.Errorf("it has caught up, and counts: %+v", d)
 	}
 	for range 2 { // the first frame in sync may be the last one that was caught up with
@@ -151,7 +151,7 @@ func TestFollow_StandbyCounts(t *testing.T) {
 	}
 	for _, h := range []*host{active, standby} {
 		h.pass(4*time.Minute, false)
-		if d := h.due(); d.Held != "" || len(d.Timers) != 0 || d.Next < time.Minute-time.Second || d.Next > time.Minute {
+		if d := h.due(); d.Deferred != "" || len(d.Timers) != 0 || d.Next < time.Minute-time.Second || d.Next > time.Minute {
 			t.Errorf("a minute before: %+v", d)
 		}
 		if h.pass(time.Minute, false); len(h.due().Timers) != 1 {
@@ -240,7 +240,7 @@ func TestFollow_FirstTimerOfThePair(t *testing.T) {
 	if err := standby.clock.Follow(true); err != nil {
 		t.Fatal(err)
 	}
-	if d := standby.due(); len(d.Timers) != 0 || d.Held != "" || d.Next < time.Hour-time.Second || d.Next > time.Hour {
+	if d := standby.due(); len(d.Timers) != 0 || d.Deferred != "" || d.Next < time.Hour-time.Second || d.Next > time.Hour {
 		t.Errorf("%+v", d)
 	}
 }
@@ -267,10 +267,10 @@ func TestDue_SetInDoubt(t *testing.T) {
 	}
 }
 
-// TestOpen_InTheMiddleOfACopy: half a database says nothing of the time, and is no reason not to start.
-func TestOpen_InTheMiddleOfACopy(t *testing.T) {
+// TestOpen_InTheMiddleOfASnapshot: half a database says nothing of the time, and is no reason not to start.
+func TestOpen_InTheMiddleOfASnapshot(t *testing.T) {
 	h := newHost(t)
-	if err := h.store.BeginCopy(history.Mark{}); err != nil {
+	if err := h.store.BeginSnapshot(history.Mark{}); err != nil {
 		t.Fatal(err)
 	}
 	h.open()
@@ -298,7 +298,7 @@ func TestDamaged_StopsNoOther(t *testing.T) {
 	drafttest.Damage(t, h.store, h.dir, "body of b")
 	a := New(t.Context(), h.clock, h)
 	d := h.due()
-	if len(d.Timers) != 2 || d.Timers[0].Key != "a" || d.Timers[1].Key != "c" || !strings.Contains(d.Held, "kv/b") {
+	if len(d.Timers) != 2 || d.Timers[0].Key != "a" || d.Timers[1].Key != "c" || !strings.Contains(d.Deferred, "kv/b") {
 		t.Fatalf("%+v", d)
 	}
 	list, err := a.list(t.Context(), agenda.List{Limit: 10})
@@ -311,7 +311,7 @@ func TestDamaged_StopsNoOther(t *testing.T) {
 	if c, err := a.change(t.Context(), agenda.Change{Service: "kv", Key: "b", Drop: true}); err != nil || c.Timer.Key != "b" || c.Timer.Why == "" {
 		t.Errorf("dropped: %+v, %v", c, err)
 	}
-	if d := h.due(); len(d.Timers) != 2 || d.Held != "" || d.Kept != 2 {
+	if d := h.due(); len(d.Timers) != 2 || d.Deferred != "" || d.Kept != 2 {
 		t.Errorf("after that: %+v", d)
 	}
 	if _, err := a.change(t.Context(), agenda.Change{Service: "kv", Key: "b", Drop: true}); !errors.Is(err, errOrders) {
@@ -338,7 +338,7 @@ func TestChange_DropsWhatIsHalfThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := h.due(); d.Held == "" {
+	if d := h.due(); d.Deferred == "" {
 		t.Fatalf("%+v", d)
 	}
 	for _, key := range []string{"a", "b"} {
@@ -349,7 +349,7 @@ func TestChange_DropsWhatIsHalfThere(t *testing.T) {
 	if list, err := a.list(t.Context(), agenda.List{Parked: true, Limit: 10}); err != nil || len(list.Timers) != 0 {
 		t.Errorf("%+v, %v", list, err)
 	}
-	if d := h.due(); d.Held != "" {
+	if d := h.due(); d.Deferred != "" {
 		t.Errorf("%+v", d)
 	}
 }
@@ -363,11 +363,11 @@ func TestHeld_SaysAllReasons(t *testing.T) {
 	}{
 		{schedule.Look{}, nil},
 		{schedule.Look{Unreadable: "checksum"}, []string{"can't be read"}},
-		{schedule.Look{Unreadable: "checksum", HeldCounted: true}, []string{"can't be read", "after a while are held"}},
-		{schedule.Look{HeldCounted: true, HeldWall: true}, []string{"after a while are held", "at an hour are held"}},
-		{schedule.Look{Unreadable: "checksum", HeldCounted: true, HeldWall: true}, []string{"can't be read", "after a while are held", "at an hour are held"}},
+		{schedule.Look{Unreadable: "checksum", DeferredCounted: true}, []string{"can't be read", "after a while are held"}},
+		{schedule.Look{DeferredCounted: true, DeferredWall: true}, []string{"after a while are held", "at an hour are held"}},
+		{schedule.Look{Unreadable: "checksum", DeferredCounted: true, DeferredWall: true}, []string{"can't be read", "after a while are held", "at an hour are held"}},
 	} {
-		said := held(c.look, now)
+		said := deferred(c.look, now)
 		if (said == "") != (len(c.words) == 0) || strings.Contains(said, "all others are") {
 			t.Errorf("%+v: %q", c.look, said)
 		}

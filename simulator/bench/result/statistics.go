@@ -94,10 +94,10 @@ func tieTerm(a, b []float64) float64 {
 // exact is twice the probability of a count of at most u, by counting the arrangements that give each count.
 func exact(n, m int, u float64) float64 {
 	// ways[j][k]: arrangements of i samples of a among j of b that give count k.
-	ways := make([][]float64, m+1)
-	for j := range ways {
-		ways[j] = make([]float64, n*m+1)
-		ways[j][0] = 1
+	counts := make([][]float64, m+1)
+	for j := range counts {
+		counts[j] = make([]float64, n*m+1)
+		counts[j][0] = 1
 	}
 	for i := 1; i <= n; i++ {
 		next := make([][]float64, m+1)
@@ -110,14 +110,14 @@ func exact(n, m int, u float64) float64 {
 			for k := range next[j] {
 				next[j][k] = next[j-1][k] // the greatest sample is one of b
 				if k >= j {
-					next[j][k] += ways[j][k-j] // or one of a, above all j of b
+					next[j][k] += counts[j][k-j] // or one of a, above all j of b
 				}
 			}
 		}
-		ways = next
+		counts = next
 	}
 	below, all := 0.0, 0.0
-	for k, w := range ways[m] {
+	for k, w := range counts[m] {
 		all += w
 		if float64(k) <= u {
 			below += w

@@ -21,8 +21,8 @@ var (
 const (
 	// deadline of a request, as at an agent.
 	deadline = 30 * time.Second
-	// busyPause is how long a request that must not be given up waits when the host is busy.
-	busyPause = 20 * time.Millisecond
+	// overloadedPause is how long a request that must not be given up waits when the host is busy.
+	overloadedPause = 20 * time.Millisecond
 )
 
 // Answer is what the application hears.
@@ -111,8 +111,8 @@ func (t *Terminal) remove(e *entry) bool {
 	return true
 }
 
-// setAside keeps what the session had, for the next.
-func (t *Terminal) setAside() {
+// keep keeps what the session had, for the next.
+func (t *Terminal) keep() {
 	for _, e := range t.waiting {
 		if e.session != nil {
 			e.session, e.doubt = nil, true
@@ -166,10 +166,10 @@ func (t *Terminal) settle(e *entry, reply bus.Reply) {
 	case reply.Code == bus.CodeNobody:
 		e.session = nil // held, not executed
 		return
-	case reply.Code == bus.CodeBusy && e.doubt:
+	case reply.Code == bus.CodeOverloaded && e.doubt:
 		// An earlier attempt may have taken effect, so "busy, not executed" would be a lie.
 		e.session = nil
-		time.AfterFunc(busyPause, func() { t.repeat(e) })
+		time.AfterFunc(overloadedPause, func() { t.repeat(e) })
 		return
 	}
 	t.remove(e)

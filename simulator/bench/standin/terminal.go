@@ -133,7 +133,7 @@ func reply[Q, A any](c *conn, m message, answer func(Q) A) error {
 
 func (t *Terminal) hello(hello bus.AgentHello) bus.AgentWelcome {
 	change := t.change()
-	welcome := bus.AgentWelcome{Levels: level.Own(), Terminal: t.id, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Busy: change.Busy, Unnumbered: t.base == 0}
+	welcome := bus.AgentWelcome{Levels: level.Own(), Terminal: t.id, Epoch: change.Epoch, Active: change.Host, Fresh: change.Fresh, Recent: change.Recent, Unnumbered: t.base == 0}
 	if _, err := level.Meet(level.This("the agent"), level.Party{Name: "host " + hello.Host, Range: hello.Levels}); err != nil {
 		welcome.Error = err.Error()
 	} else if t.strange(hello.PairID) {
@@ -168,7 +168,7 @@ func (t *Terminal) attach(c *conn, order bus.AgentAttach) bus.AgentAttached {
 	}
 	t.pair, t.host, t.identity = order.PairID, order.Host, order.Identity
 	t.epoch, t.attaches, t.base = order.Epoch, order.Counter, cmp.Or(t.base, order.Base)
-	t.setAside()
+	t.keep()
 	t.session = &session{
 		id: order.Session, host: order.Host, identity: order.Identity, conn: c, answers: bus.SessionAnswers(order.Session) + ".",
 	}
@@ -208,7 +208,7 @@ func (t *Terminal) mayAttach(c *conn, order bus.AgentAttach) error {
 // lose ends the session: what it had is kept for the next, and every host hears of it.
 func (t *Terminal) lose() {
 	t.session = nil
-	t.setAside()
+	t.keep()
 	t.tell()
 }
 
@@ -221,7 +221,7 @@ func (t *Terminal) tell() {
 }
 
 func (t *Terminal) change() bus.AgentChange {
-	c := bus.AgentChange{Epoch: t.epoch, Host: t.host, Busy: t.pace.Recent(time.Now())}
+	c := bus.AgentChange{Epoch: t.epoch, Host: t.host, Recent: t.pace.Recent(time.Now())}
 	if t.session != nil {
 		c.Fresh, c.Host = true, t.session.host
 	}

@@ -185,7 +185,7 @@ func TestTerminal_KeepsWhatALostHostHadForTheNext(t *testing.T) {
 	if got := x.attach(1, 1); !got.OK || got.Waiting != 1 || got.Gap <= 0 {
 		t.Fatalf("%+v", got)
 	}
-	if c := y.change(); !c.Fresh || c.Host != "x" || c.Epoch != 1 || c.Busy != 1 {
+	if c := y.change(); !c.Fresh || c.Host != "x" || c.Epoch != 1 || c.Recent != 1 {
 		t.Errorf("after the attach: %+v", c)
 	}
 	q, answer := x.request()
@@ -204,7 +204,7 @@ func TestTerminal_KeepsWhatALostHostHadForTheNext(t *testing.T) {
 	held := put(terminal)
 	first, _ := x.request()
 	x.conn.Close()
-	if c := y.change(); c.Fresh || c.Epoch != 1 || c.Busy != 2 {
+	if c := y.change(); c.Fresh || c.Epoch != 1 || c.Recent != 2 {
 		t.Errorf("after the loss: %+v", c)
 	}
 	if got := y.attach(2, 1); !got.OK || got.Waiting != 1 {
@@ -214,7 +214,7 @@ func TestTerminal_KeepsWhatALostHostHadForTheNext(t *testing.T) {
 	if again.ID != first.ID || again.Attempt != 2 {
 		t.Errorf("sent again: %+v after %+v", again, first)
 	}
-	answer(bus.Reply{Code: bus.CodeBusy}) // it may have been executed, so it is no answer
+	answer(bus.Reply{Code: bus.CodeOverloaded}) // it may have been executed, so it is no answer
 	again, answer = y.request()
 	if again.ID != first.ID || again.Attempt != 3 {
 		t.Errorf("sent again: %+v", again)

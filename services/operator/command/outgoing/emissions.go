@@ -74,7 +74,7 @@ func allEmissions(ctx context.Context, c *cobra.Command, a command.Asking, q way
 
 func emissionsScreen(s *screen.Screen, l waybill.ListedEmissions, waiting bool) {
 	line := fmt.Sprintf("%s, %d of them parked", wording.Count(uint64(l.Waiting+l.Parked), "emission"), l.Parked)
-	if l.Held {
+	if l.Deferred {
 		line += "; all are held until hotpair emissions release --held"
 	}
 	s.Line(line)
@@ -108,7 +108,7 @@ func lane(text string) (q waybill.ChangeEmissions, err error) {
 }
 
 func releaseCommand() *cobra.Command {
-	held := false
+	deferred := false
 	c := command.Argued("release TARGET/LANE[/NUMBER]", "Have what is parked, or all that is held, sent again",
 		`Has an emission sent again that is parked, or all that are parked in a lane: in their places if the lane has waited for them, else
 behind all that waits. It needs the role operate.
@@ -119,11 +119,11 @@ was sent is undone. Look at hotpair emissions --waiting, and at what the targets
   hotpair emissions release billing/seat-12A/7/123/0
   hotpair emissions release --held --reason "the targets were asked"`,
 		cobra.RangeArgs(0, 1), func(ctx context.Context, c *cobra.Command, a command.Asking, args []string) error {
-			if held == (len(args) == 1) {
+			if deferred == (len(args) == 1) {
 				return fmt.Errorf("%w: name a lane as TARGET/LANE, or say --held", operator.ErrUsage)
 			}
-			if held {
-				done, err := ask(ctx, c, a, operator.CallReleaseHeld, operator.None{})
+			if deferred {
+				done, err := ask(ctx, c, a, operator.CallReleaseDeferred, operator.None{})
 				if err != nil {
 					return err
 				}
@@ -131,7 +131,7 @@ was sent is undone. Look at hotpair emissions --waiting, and at what the targets
 			}
 			return change(ctx, c, a, operator.CallReleaseEmission, args[0], "released")
 		})
-	c.Flags().BoolVar(&held, "held", false, "let leave what is held after a promotion by force or a restore")
+	c.Flags().BoolVar(&deferred, "held", false, "let leave what is held after a promotion by force or a restore")
 	return c
 }
 

@@ -48,7 +48,7 @@ func TestCommands_SayWhatTheyDid(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	good, held := address(t, &operatortest.Host{}), address(t, &operatortest.Host{Held: true})
+	good, deferred := address(t, &operatortest.Host{}), address(t, &operatortest.Host{Deferred: true})
 	refuses := address(t, &operatortest.Host{Err: operator.ErrRefused})
 	for _, c := range []struct {
 		args, at string
@@ -80,7 +80,7 @@ func TestCommands_SayWhatTheyDid(t *testing.T) {
 		{"targets remove billing", refuses, "", operator.ErrRefused},
 		{"targets remove a/b", good, "", operator.ErrUsage},
 		{"emissions", good, "2 emissions, 1 of them parked billing/seat-12A/7/41/0 of tickets, emitted 2026-03-01 02:03:04 UTC blocks its lane: it answered 409 Conflict: sold twice", nil},
-		{"emissions list --waiting", held, "2 emissions, 1 of them parked; all are held until hotpair emissions release --held billing/seat-12A/7/42/0", nil},
+		{"emissions list --waiting", deferred, "2 emissions, 1 of them parked; all are held until hotpair emissions release --held billing/seat-12A/7/42/0", nil},
 		{"emissions --lane x", good, "", operator.ErrUsage},
 		{"emissions --json", good, `"blocks": true`, nil},
 		{"emissions release billing/seat-12A", good, "1 emission of the lane seat-12A of billing released", nil},
@@ -89,7 +89,7 @@ func TestCommands_SayWhatTheyDid(t *testing.T) {
 		{"emissions release billing", good, "", operator.ErrUsage},
 		{"emissions release", good, "", operator.ErrUsage},
 		{"emissions release billing/a --held", good, "", operator.ErrUsage},
-		{"emissions release --held", held, "emissions leave again", nil},
+		{"emissions release --held", deferred, "emissions leave again", nil},
 		{"emissions release --held", refuses, "", operator.ErrRefused},
 		{"emissions drop billing/seat-12A/7/41/0 --json", good, `"count": 1`, nil},
 		{"emissions drop billing/seat-12A", refuses, "", operator.ErrRefused},

@@ -63,7 +63,7 @@ type Rules struct {
 	// Witnessless: there is no arbiter.
 	Witnessless bool
 	Terminals   int  // that are played; 0: one is told of and that is all
-	Split       bool // terminals may be split between hosts that don't hear each other: what one acknowledges then may be set aside
+	Split       bool // terminals may be split between hosts that don't hear each other: what one acknowledges then may be kept as divergent
 }
 
 // String names a kind.

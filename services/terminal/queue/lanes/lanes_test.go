@@ -16,7 +16,7 @@ func TestJudge(t *testing.T) {
 	for code, want := range map[int]Meaning{
 		bus.CodeOK: Final, bus.CodeMalformed: Final, bus.CodeConflict: Final, bus.CodeTooLarge: Final, 422: Final, bus.CodeForbidden: Final,
 		7: Final, -1: Final, 1001: Final, 599: Final,
-		bus.CodeAbsent: Again, bus.CodeBusy: Again, bus.CodeNobody: Again, bus.CodeUnknown: Again,
+		bus.CodeAbsent: Again, bus.CodeOverloaded: Again, bus.CodeNobody: Again, bus.CodeUnknown: Again,
 		bus.CodeTooOld: Unknown, bus.CodeFault: Unknown,
 	} {
 		if got := Judge(code, false); got != want {
@@ -91,7 +91,7 @@ func TestLanes_WhatIsSentAgainRestsAndKeepsItsPlace(t *testing.T) {
 	now := begin
 	for i, rest := range []time.Duration{FirstRest, 2 * FirstRest, 4 * FirstRest} {
 		wantNext(t, l, now, 1)
-		if m, ok := l.Answered(1, bus.CodeBusy, false, now); m != Again || !ok {
+		if m, ok := l.Answered(1, bus.CodeOverloaded, false, now); m != Again || !ok {
 			t.Errorf("%d, %t", m, ok)
 		}
 		if want := now.Add(rest); !l.Wake().Equal(want) {
@@ -112,7 +112,7 @@ func TestLanes_WhatIsSentAgainRestsAndKeepsItsPlace(t *testing.T) {
 		now = l.Wake()
 		wantNext(t, l, now, 1)
 	}
-	l.Answered(1, bus.CodeBusy, false, now)
+	l.Answered(1, bus.CodeOverloaded, false, now)
 	l.Recall() // another host: nobody has said there that it is busy
 	wantNext(t, l, now, 1)
 	l.Recall()

@@ -26,7 +26,7 @@ const queued = "aab"
 // world is a terminal with its disk, and the pair. It is made anew from what befell it.
 type world struct {
 	without law
-	way     []string
+	path    []string
 	l       *Lanes
 	number  uint64
 	lane    map[uint64]string // on the disk: what was queued
@@ -43,9 +43,9 @@ type world struct {
 	wrongful string
 }
 
-func play(without law, way []string) *world {
-	w := &world{without: without, way: way, l: New(0), lane: map[uint64]string{}, over: map[uint64]bool{}, recorded: map[uint64]bool{}, faults: [3]int{1, 1, 1}}
-	for _, what := range way {
+func play(without law, path []string) *world {
+	w := &world{without: without, path: path, l: New(0), lane: map[uint64]string{}, over: map[uint64]bool{}, recorded: map[uint64]bool{}, faults: [3]int{1, 1, 1}}
+	for _, what := range path {
 		w.befall(what)
 	}
 	return w
@@ -178,20 +178,20 @@ func drop(list []string, one string) []string {
 func explore(without law) (int, []string) {
 	next := func(w *world, visit modeltest.Visit[*world]) {
 		for _, what := range w.can() {
-			visit(what, play(without, append(slices.Clone(w.way), what)), "")
+			visit(what, play(without, append(slices.Clone(w.path), what)), "")
 		}
 	}
 	return modeltest.Explore(play(without, nil), (*world).key, next, func(w *world) string { return w.wrongful })
 }
 
 func TestModel_NothingIsForgottenOrOvertaken(t *testing.T) {
-	states, way := explore(allLaws)
-	if way != nil {
-		t.Fatalf("it goes wrong by\n%s", strings.Join(way, "\n"))
+	states, path := explore(allLaws)
+	if path != nil {
+		t.Fatalf("it goes wrong by\n%s", strings.Join(path, "\n"))
 	}
 	t.Logf("%d states", states)
 	for without, word := range map[law]string{flushFirst: "has forgotten", flushBefore: "before it in its lane", sameLane: "before it in its lane"} {
-		_, way := explore(without)
-		modeltest.Breaks(t, without, way, word)
+		_, path := explore(without)
+		modeltest.Breaks(t, without, path, word)
 	}
 }

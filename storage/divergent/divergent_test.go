@@ -1,4 +1,4 @@
-package aside
+package divergent
 
 import (
 	"crypto/sha256"
@@ -9,7 +9,7 @@ import (
 	"github.com/hotpair/hotpair/storage/format"
 )
 
-func TestAside_OfTheVersionWithoutACountIsRead(t *testing.T) {
+func TestDivergent_OfTheVersionWithoutACountIsRead(t *testing.T) {
 	body, err := format.Encode(uncounted, &struct {
 		Reason  string   `cbor:"1,keyasint"`
 		Records [][]byte `cbor:"2,keyasint"`
@@ -25,11 +25,11 @@ func TestAside_OfTheVersionWithoutACountIsRead(t *testing.T) {
 	}
 }
 
-func TestAside_IsKeptAndRead(t *testing.T) {
+func TestDivergent_IsKeptAndRead(t *testing.T) {
 	dir := t.TempDir()
 	lost := [][]byte{[]byte("the first entry"), []byte("the second")}
 	if paths, err := List(dir); err != nil || len(paths) != 0 {
-		t.Errorf("nothing set aside: %v, %v", paths, err)
+		t.Errorf("nothing kept as divergent: %v, %v", paths, err)
 	}
 	var paths []string
 	for _, reason := range []string{"first", "second"} {
@@ -62,7 +62,7 @@ func TestAside_IsKeptAndRead(t *testing.T) {
 	}
 }
 
-func FuzzDecodeAside(f *testing.F) {
+func FuzzDecode(f *testing.F) {
 	f.Add([]byte(magic + "\x01\xa0"))
 	f.Fuzz(func(t *testing.T, raw []byte) { _, _ = parse(raw) })
 }

@@ -35,11 +35,11 @@ func load(w *writer, i int) history.Stored {
 func pull(t *testing.T, from *Store, to *Store, interrupt func(*Store) *Store) *Store {
 	t.Helper()
 	for {
-		p, ok := to.Copying()
+		p, ok := to.Receiving()
 		if !ok || p.Done {
 			return to
 		}
-		r, err := from.CopyRange(p.Cursor, 2000)
+		r, err := from.SnapshotRange(p.Cursor, 2000)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +78,7 @@ func replay(t *testing.T, from, to *Store) {
 	}
 }
 
-func TestCopy_EndsEqualWhileTheSenderGoesOn(t *testing.T) {
+func TestSnapshot_EndsEqualWhileTheSenderGoesOn(t *testing.T) {
 	sender, w := open(t, t.TempDir(), Options{MaxUpdates: 100}), newWriter(t)
 	commit(t, sender, w.began())
 	for i := range 3000 {
@@ -121,7 +121,7 @@ func TestCopy_EndsEqualWhileTheSenderGoesOn(t *testing.T) {
 			}
 		}
 	})
-	if err := receiver.BeginCopy(base); err != nil {
+	if err := receiver.BeginSnapshot(base); err != nil {
 		t.Fatal(err)
 	}
 	if got := receiver.Committed(); got != base || receiver.First() != base.Position.Sequence+1 {
@@ -134,14 +134,14 @@ func TestCopy_EndsEqualWhileTheSenderGoesOn(t *testing.T) {
 		for what, err := range map[string]error{
 			"view":   s.View(func(*Reader) error { return nil }),
 			"digest": func() error { _, _, err := s.DatabaseDigest(); return err }(),
-			"sender": func() error { _, err := s.CopyRange(nil, 0); return err }(),
+			"sender": func() error { _, err := s.SnapshotRange(nil, 0); return err }(),
 		} {
-			if !errors.Is(err, ErrCopying) {
+			if !errors.Is(err, ErrReceiving) {
 				t.Errorf("%s of an inconsistent database: %v", what, err)
 			}
 		}
-		if p, ok := s.Copying(); ok && !p.Done {
-			if err := s.Commit(follow(base)); !errors.Is(err, ErrCopying) {
+		if p, ok := s.Receiving(); ok && !p.Done {
+			if err := s.Commit(follow(base)); !errors.Is(err, ErrReceiving) {
 				t.Errorf("commit between ranges: %v", err)
 			}
 		}
@@ -156,7 +156,7 @@ func TestCopy_EndsEqualWhileTheSenderGoesOn(t *testing.T) {
 		}
 		return open(t, dir, Options{MaxUpdates: 100, Host: "b"})
 	})
-	p, ok := receiver.Copying()
+	p, ok := receiver.Receiving()
 	if !ok || !p.Done || p.Until.Position.Sequence <= base.Position.Sequence {
 		t.Fatalf("the sender did not go on: %+v", p)
 	}
@@ -164,7 +164,7 @@ func TestCopy_EndsEqualWhileTheSenderGoesOn(t *testing.T) {
 	writing.Wait()
 	flush(t, sender)
 	replay(t, sender, receiver)
-	if _, ok := receiver.Copying(); ok {
+	if _, ok := receiver.Receiving(); ok {
 		t.Error("still inconsistent after the replay")
 	}
 	if digest(t, sender) != digest(t, receiver) {
@@ -184,7 +184,7 @@ func follow(m history.Mark) history.Stored {
 	return history.Stored{Entry: history.Entry{Position: m.Position}}
 }
 
-func TestCopy_OfAnIdleSenderIsConsistentAtItsLastRange(t *testing.T) {
+func TestSnapshot_OfAnIdleSenderIsConsistentAtItsLastRange(t *testing.T) {
 	sender, w := open(t, t.TempDir(), Options{}), newWriter(t)
 	commit(t, sender, w.began())
 	for i := range 300 {
@@ -193,11 +193,11 @@ func TestCopy_OfAnIdleSenderIsConsistentAtItsLastRange(t *testing.T) {
 	flush(t, sender)
 	dir := t.TempDir()
 	receiver := open(t, dir, Options{})
-	if err := receiver.BeginCopy(sender.Applied()); err != nil {
+	if err := receiver.BeginSnapshot(sender.Applied()); err != nil {
 		t.Fatal(err)
 	}
 	receiver = pull(t, sender, receiver, func(s *Store) *Store { return s })
-	if _, ok := receiver.Copying(); ok {
+	if _, ok := receiver.Receiving(); ok {
 		t.Error("inconsistent")
 	}
 	if digest(t, sender) != digest(t, receiver) {
@@ -215,9 +215,9 @@ func TestCopy_OfAnIdleSenderIsConsistentAtItsLastRange(t *testing.T) {
 	commit(t, receiver, next)
 }
 
-func TestCopy_OfAnEmptySender(t *testing.T) {
+func TestSnapshot_OfAnEmptySender(t *testing.T) {
 	sender, receiver := open(t, t.TempDir(), Options{}), open(t, t.TempDir(), Options{})
-	if err := receiver.BeginCopy(sender.Applied()); err != nil {
+	if err := receiver.BeginSnapshot(sender.Applied()); err != nil {
 		t.Fatal(err)
 	}
 	receiver = pull(t, sender, receiver, func(s *Store) *Store { return s })
@@ -226,12 +226,12 @@ func TestCopy_OfAnEmptySender(t *testing.T) {
 	}
 }
 
-func TestCopy_RefusesAnotherHistoryAtItsEnd(t *testing.T) {
+func TestSnapshot_RefusesAnotherHistoryAtItsEnd(t *testing.T) {
 	sender, w := open(t, t.TempDir(), Options{}), newWriter(t)
 	commit(t, sender, w.began(), w.put("s", "a", "1"))
 	base := flush(t, sender)
 	receiver := open(t, t.TempDir(), Options{})
-	if err := receiver.BeginCopy(base); err != nil {
+	if err := receiver.BeginSnapshot(base); err != nil {
 		t.Fatal(err)
 	}
 	fork := *w
@@ -244,18 +244,18 @@ func TestCopy_RefusesAnotherHistoryAtItsEnd(t *testing.T) {
 	replay(t, sender, receiver)
 }
 
-func TestCopy_RefusesDamagedRanges(t *testing.T) {
+func TestSnapshot_RefusesDamagedRanges(t *testing.T) {
 	sender, w := open(t, t.TempDir(), Options{}), newWriter(t)
 	commit(t, sender, w.began(), w.answered(history.RequestID{Terminal: "t", Counter: 3}, 2, "x"))
 	base := flush(t, sender)
 	receiver := open(t, t.TempDir(), Options{})
-	if err := receiver.PutRange(Range{}); !errors.Is(err, ErrNotCopying) {
+	if err := receiver.PutRange(Range{}); !errors.Is(err, ErrNotReceiving) {
 		t.Errorf("range without a copy: %v", err)
 	}
-	if err := receiver.BeginCopy(base); err != nil {
+	if err := receiver.BeginSnapshot(base); err != nil {
 		t.Fatal(err)
 	}
-	good, err := sender.CopyRange(nil, 0)
+	good, err := sender.SnapshotRange(nil, 0)
 	if err != nil || len(good.Items) != 4 || !good.Done {
 		t.Fatalf("%+v, %v", good, err)
 	}
@@ -286,7 +286,7 @@ func TestCopy_RefusesDamagedRanges(t *testing.T) {
 	if err := receiver.PutRange(good); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sender.CopyRange([]byte{200, 'x'}, 0); !errors.Is(err, ErrMalformed) {
+	if _, err := sender.SnapshotRange([]byte{200, 'x'}, 0); !errors.Is(err, ErrMalformed) {
 		t.Errorf("a cursor that is none: %v", err)
 	}
 }
@@ -303,7 +303,7 @@ func FuzzDecodeRange(f *testing.F) {
 		if err != nil {
 			return
 		}
-		_ = r.validate(&layout.CopyProgress{})
+		_ = r.validate(&layout.SnapshotProgress{})
 		for i := range r.Items {
 			_ = r.Items[i].Validate() // also behind a wrong checksum
 		}

@@ -1,4 +1,4 @@
-package held_test
+package answers_test
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/updater/answers"
 	"github.com/hotpair/hotpair/services/updater/draft/drafttest"
-	"github.com/hotpair/hotpair/services/updater/held"
 	"github.com/hotpair/hotpair/storage"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -32,7 +32,7 @@ type pair struct {
 }
 
 // frame decides entries in one frame, commits those that are not refused, and gives the numbers of these.
-func (p *pair) frame(b *held.Books, entries ...history.Entry) (taken []uint64) {
+func (p *pair) frame(b *answers.Books, entries ...history.Entry) (taken []uint64) {
 	p.Helper()
 	end := p.store.Committed()
 	var list []history.Stored
@@ -40,7 +40,7 @@ func (p *pair) frame(b *held.Books, entries ...history.Entry) (taken []uint64) {
 		f := b.Frame(r, end.Position.Sequence+1)
 		for _, e := range entries {
 			if reply, ok := f.Refuse(&e); !ok {
-				if reply.Code != bus.CodeBusy || !strings.Contains(reply.Message, fmt.Sprintf("number %d", e.Oldest)) {
+				if reply.Code != bus.CodeOverloaded || !strings.Contains(reply.Message, fmt.Sprintf("number %d", e.Oldest)) {
 					p.Errorf("%+v", reply)
 				}
 				continue
@@ -68,7 +68,7 @@ func newPair(t *testing.T) *pair { return &pair{t, drafttest.Store(t)} }
 
 // At the bound the first request without an answer is taken, and no other; it makes room.
 func TestBooks_OnlyTheFirstIsTakenAtTheBound(t *testing.T) {
-	p, b := newPair(t), held.New(bound)
+	p, b := newPair(t), answers.New(bound)
 	const size = 20 << 10
 	if got := p.frame(b, entry(2, 1, size), entry(3, 1, size), entry(4, 1, size), entry(5, 1, size)); !slices.Equal(got, []uint64{2, 3, 4}) {
 		t.Errorf("%v are taken", got)
@@ -91,13 +91,13 @@ func TestBooks_OnlyTheFirstIsTakenAtTheBound(t *testing.T) {
 
 // What is damaged of the answers counts as it stands, and nothing else comes of it.
 func TestBooks_CountWhatIsDamaged(t *testing.T) {
-	dir, b := t.TempDir(), held.New(bound)
+	dir, b := t.TempDir(), answers.New(bound)
 	p := &pair{t, drafttest.StoreIn(t, dir)}
 	e := entry(2, 1, 0)
 	e.Answer.Body = []byte(strings.Repeat("a damaged answer", 100))
 	p.frame(b, e)
 	drafttest.Damage(t, p.store, dir, string(e.Answer.Body))
-	again := held.New(bound)
+	again := answers.New(bound)
 	if got := p.frame(again, entry(3, 1, bound)); len(got) != 0 || again.Bytes(series) < len(e.Answer.Body) {
 		t.Errorf("%v are taken, %d bytes are kept", got, again.Bytes(series))
 	}
@@ -110,7 +110,7 @@ func TestBooks_CountWhatIsDamaged(t *testing.T) {
 func TestBooks_AreWhatIsKept(t *testing.T) {
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		p, b := newPair(t), held.New(bound)
+		p, b := newPair(t), answers.New(bound)
 		oldest, next := uint64(1), uint64(1)
 		answered := map[uint64]bool{}
 		for range 60 {
@@ -138,7 +138,7 @@ func TestBooks_AreWhatIsKept(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			kept, again := b.Bytes(series), held.New(bound)
+			kept, again := b.Bytes(series), answers.New(bound)
 			p.frame(again, entry(next+1, oldest, bound)) // looks at what there is, and is refused
 			if found := again.Bytes(series); found != kept {
 				t.Fatalf("seed %d: the books say %d bytes, and %d are kept", seed, kept, found)

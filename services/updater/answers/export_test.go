@@ -1,4 +1,4 @@
-package held
+package answers
 
 // Bytes is what the answers of a queue take, by the books.
 func (b *Books) Bytes(series string) int {

@@ -56,9 +56,9 @@ func (h *host) working(text string) (stop func()) {
 	return func() { close(done); wg.Wait() }
 }
 
-// TestPair_T8CopyEndsWhileUpdatesGoOn: the history is trimmed to forty updates, and updates go on all the while. What the copy started
+// TestPair_T8SnapshotEndsWhileUpdatesGoOn: the history is trimmed to forty updates, and updates go on all the while. What the copy started
 // from is pinned until it is through, so it comes to an end.
-func TestPair_T8CopyEndsWhileUpdatesGoOn(t *testing.T) {
+func TestPair_T8SnapshotEndsWhileUpdatesGoOn(t *testing.T) {
 	a, b := trimmed(t)
 	stop := a.working("meanwhile")
 	b.refuse(nil)
@@ -78,31 +78,31 @@ func TestPair_T8CopyEndsWhileUpdatesGoOn(t *testing.T) {
 }
 
 // A copy goes on where it was after the receiver, the sender, or both restart, while the active goes on committing.
-func TestPair_CopyIsResumed(t *testing.T) {
+func TestPair_SnapshotIsResumed(t *testing.T) {
 	a, b := trimmed(t)
 	stop := a.working("meanwhile")
 	b.refuse(nil)
 	part := func(n uint64) {
 		t.Helper()
 		processtest.Await(t, "part of the copy", func() bool {
-			p, ok := b.store.Copying()
+			p, ok := b.store.Receiving()
 			return ok && (p.Ranges >= n || p.Done)
 		})
 	}
 	part(2)
 	b.stop()
-	p := b.facts.Get().Copying
+	p := b.facts.Get().Receiving
 	if p == nil {
 		t.Fatal("not inconsistent in the middle of a copy")
 	}
 	base := p.Base
 	b.start()
-	before, ok := b.store.Copying()
+	before, ok := b.store.Receiving()
 	if !ok || before.Base != base || before.Ranges < 2 {
 		t.Fatal(before, ok)
 	}
 	part(before.Ranges + 2)
-	if p, ok := b.store.Copying(); !ok || p.Base != base {
+	if p, ok := b.store.Receiving(); !ok || p.Base != base {
 		t.Fatal("the copy did not go on where it was", p.Base, base, ok)
 	}
 	// The sender restarts within its term.
@@ -121,8 +121,8 @@ func TestPair_CopyIsResumed(t *testing.T) {
 	}
 }
 
-// A database that is ahead after a forced promotion is set aside, loudly, and replaced by a copy.
-func TestPair_AppliedDivergenceIsCopied(t *testing.T) {
+// A database that is ahead after a forced promotion is kept as divergent, loudly, and replaced by a copy.
+func TestPair_AppliedDivergenceIsReplaced(t *testing.T) {
 	a, b := newPair(t)
 	a.serve(1, b)
 	a.awaitState(bus.PeerClose)
@@ -147,16 +147,16 @@ func TestPair_AppliedDivergenceIsCopied(t *testing.T) {
 	b.work(5, "together")
 	same(t, b, a)
 	updates, committed := 0, 0
-	for _, f := range a.aside {
+	for _, f := range a.divergent {
 		updates, committed = updates+f.Updates, committed+f.Committed
 	}
 	if updates != int(lost) || committed != int(lost) {
-		t.Fatalf("set aside %d, of which %d committed; want %d", updates, committed, lost)
+		t.Fatalf("kept as divergent %d, of which %d committed; want %d", updates, committed, lost)
 	}
 	a.stop()
 	a.start()
-	if a.l.End() != b.l.End() || a.facts.Get().Copying != nil {
-		t.Fatal(a.l.End(), b.l.End(), a.facts.Get().Copying)
+	if a.l.End() != b.l.End() || a.facts.Get().Receiving != nil {
+		t.Fatal(a.l.End(), b.l.End(), a.facts.Get().Receiving)
 	}
 }
 

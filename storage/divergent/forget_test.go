@@ -1,4 +1,4 @@
-package aside
+package divergent
 
 import (
 	"errors"
@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// To be done with updates that were set aside one had to move files about by hand. What is forgotten is kept, also when a later file
+// To be done with updates that were kept as divergent one had to move files about by hand. What is forgotten is kept, also when a later file
 // gets the same name and is forgotten too.
 func TestFault_D4_WhatIsForgottenIsKept(t *testing.T) {
 	dir := t.TempDir()

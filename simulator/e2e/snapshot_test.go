@@ -15,9 +15,9 @@ import (
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
-// TestCopy_BothSidesAreKilledDuringIt lets a host be away for longer than the history of 1,000 updates reaches back, so
+// TestSnapshot_BothSidesAreKilledDuringIt lets a host be away for longer than the history of 1,000 updates reaches back, so
 // that it needs a copy of everything, and kills first the one that takes the copy and then the one that gives it.
-func TestCopy_BothSidesAreKilledDuringIt(t *testing.T) {
+func TestSnapshot_BothSidesAreKilledDuringIt(t *testing.T) {
 	c := startCluster(t, []string{"--terminals", "10"}, "HOTPAIR_HISTORY_MAX_UPDATES=1000")
 	w := c.startWork(200)
 	c.awaitPaired()

@@ -1,6 +1,6 @@
-// Package aside keeps the updates that only this host had (R10) in files of their own before they are dropped from its
+// Package divergent keeps the updates that only this host had (R10) in files of their own before they are dropped from its
 // history. Nothing reads them again by itself: they are for people, who are shown and counted them.
-package aside
+package divergent
 
 import (
 	"crypto/sha256"
@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// folder is the directory, within the data directory, of what was set aside.
+	// folder is the directory, within the data directory, of what was kept as divergent.
 	folder = "aside"
 	// magic begins each of its files.
 	magic = "hotpair aside\n"
@@ -25,7 +25,7 @@ const (
 	uncounted = 1
 )
 
-// File is what one file set aside holds.
+// File is what one file kept as divergent holds.
 type File struct {
 	Path string `cbor:"-"`
 	// Reason is a sentence for the operator.
@@ -42,14 +42,14 @@ type File struct {
 func Write(dir, reason string, records [][]byte, committed int) (path string, err error) {
 	body, err := format.Encode(version, &File{Reason: reason, Records: records, Committed: committed})
 	if err != nil {
-		return "", fmt.Errorf("set aside: %w", err)
+		return "", fmt.Errorf("keep divergent updates: %w", err)
 	}
 	raw := append([]byte(magic), body...)
 	sum := sha256.Sum256(raw)
 	raw = append(raw, sum[:]...)
 	in := filepath.Join(dir, folder)
 	if err := durable.MakeDir(in); err != nil {
-		return "", fmt.Errorf("set aside: %w", err)
+		return "", fmt.Errorf("keep divergent updates: %w", err)
 	}
 	// Under a temporary name first, so that a file with its final name is always whole.
 	for n := 1; ; n++ {
@@ -59,15 +59,15 @@ func Write(dir, reason string, records [][]byte, committed int) (path string, er
 		}
 		f, err := durable.Begin(path)
 		if err != nil {
-			return "", fmt.Errorf("set aside: %w", err)
+			return "", fmt.Errorf("keep divergent updates: %w", err)
 		}
 		if _, err := f.Write(raw); err != nil {
-			return "", fmt.Errorf("set aside: %w", errors.Join(err, f.Discard()))
+			return "", fmt.Errorf("keep divergent updates: %w", errors.Join(err, f.Discard()))
 		}
 		switch err := f.Create(); {
 		case errors.Is(err, fs.ErrExist): // by somebody who was quicker
 		case err != nil:
-			return "", fmt.Errorf("set aside: %w", err)
+			return "", fmt.Errorf("keep divergent updates: %w", err)
 		default:
 			return path, nil
 		}
@@ -78,11 +78,11 @@ func Write(dir, reason string, records [][]byte, committed int) (path string, er
 func Read(path string) (File, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		return File{}, fmt.Errorf("read aside: %w", err)
+		return File{}, fmt.Errorf("read divergent updates: %w", err)
 	}
 	a, err := parse(raw)
 	if err != nil {
-		return File{}, fmt.Errorf("read aside: %s: %w", path, err)
+		return File{}, fmt.Errorf("read divergent updates: %s: %w", path, err)
 	}
 	a.Path = path
 	return a, nil
@@ -136,11 +136,11 @@ func Forget(path string) error {
 	}
 }
 
-// List lists the paths of the files set aside, oldest first; their number is what status shows.
+// List lists the paths of the files of divergent updates, oldest first; their number is what status shows.
 func List(dir string) ([]string, error) {
 	files, err := os.ReadDir(filepath.Join(dir, folder)) // sorted by name
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("list aside: %w", err)
+		return nil, fmt.Errorf("list divergent updates: %w", err)
 	}
 	var paths []string
 	for _, f := range files {

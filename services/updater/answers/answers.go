@@ -1,7 +1,7 @@
-// Package held bounds what the pair keeps of answers for the queues of terminals. An answer of a queue stays until the terminal has
+// Package answers bounds what the pair keeps of answers for the queues of terminals. An answer of a queue stays until the terminal has
 // said that it is durable there, however long that takes: it is never dropped. So the queue of a terminal that takes answers and does
 // not say so waits, at a bound.
-package held
+package answers
 
 import (
 	"fmt"
@@ -90,7 +90,7 @@ func (f *Frame) Refuse(e *history.Entry) (reply bus.DatabaseReply, ok bool) {
 	if id.Counter == e.Oldest {
 		return reply, true
 	}
-	return bus.DatabaseReply{Code: bus.CodeBusy, Message: fmt.Sprintf(
+	return bus.DatabaseReply{Code: bus.CodeOverloaded, Message: fmt.Sprintf(
 		"%s of answers are kept for the %s, which has not said that it has them, and no more than %s are; not executed. The first request without an answer is number %d",
 		wording.Bytes(int64(k.bytes)), name(id.Terminal), wording.Bytes(int64(b.bound)), e.Oldest)}, false
 }

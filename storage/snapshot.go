@@ -77,11 +77,11 @@ func parseCursor(c []byte) (bucket string, key []byte, err error) {
 	return string(c[1 : 1+c[0]]), c[1+c[0]:], nil
 }
 
-// CopyRange reads the next part of the database at the applied end, about maxBytes of it (≤ 0: 1 MiB), in one short
+// SnapshotRange reads the next part of the database at the applied end, about maxBytes of it (≤ 0: 1 MiB), in one short
 // transaction. The cursor is nil at first, then the Next of the range before. The sender pins its history from the
 // entry after its applied end at the beginning of the copy, so that the entries since can be replayed. The error is
-// ErrMalformed for a cursor that is none, ErrCopying when this database is itself inconsistent.
-func (s *Store) CopyRange(from []byte, maxBytes int) (Range, error) {
+// ErrMalformed for a cursor that is none, ErrReceiving when this database is itself inconsistent.
+func (s *Store) SnapshotRange(from []byte, maxBytes int) (Range, error) {
 	if maxBytes <= 0 {
 		maxBytes = rangeBytes
 	}
@@ -105,7 +105,7 @@ func (s *Store) CopyRange(from []byte, maxBytes int) (Range, error) {
 
 // fill reads items from behind key in the bucket at path on.
 func (r *Range) fill(tx *bolt.Tx, path string, key []byte, maxBytes int) error {
-	paths, err := layout.Copied(tx)
+	paths, err := layout.Transferred(tx)
 	if err != nil {
 		return err
 	}
@@ -138,18 +138,18 @@ func (r *Range) fill(tx *bolt.Tx, path string, key []byte, maxBytes int) error {
 // applied runs f in a view of what bolt alone holds, which must be consistent.
 func (s *Store) applied(f func(*bolt.Tx, *layout.State) error) error {
 	return s.look(true, func(r *Reader, st *layout.State) error {
-		if st.Copy != nil {
-			return ErrCopying
+		if st.Snapshot != nil {
+			return ErrReceiving
 		}
 		return f(r.tx, st)
 	})
 }
 
-// BeginCopy replaces the database, overlay included, by an empty one whose committed and applied end is base, durably
+// BeginSnapshot replaces the database, overlay included, by an empty one whose committed and applied end is base, durably
 // and in one step: until it returns nil the old one may still be there after a crash, never a mixture. The caller has
-// set aside what it must not lose, and has marked itself inconsistent in its facts before. Pins end. It waits for running
+// keep as divergent what it must not lose, and has marked itself inconsistent in its facts before. Pins end. It waits for running
 // views. A failure kills the store.
-func (s *Store) BeginCopy(base history.Mark) error {
+func (s *Store) BeginSnapshot(base history.Mark) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	s.committing.Lock()
@@ -165,7 +165,7 @@ func (s *Store) BeginCopy(base history.Mark) error {
 	fresh := layout.State{
 		Host: s.state.Host, Identity: s.state.Identity,
 		Applied: base, Base: base, Notified: base.Position,
-		Copy: &layout.CopyProgress{Base: base, Until: base},
+		Snapshot: &layout.SnapshotProgress{Base: base, Until: base},
 	}
 	// The file is replaced, not emptied: emptying it would leave a list of free pages longer than bolt can keep.
 	if err := s.makeDatabase(fresh); err != nil {
@@ -183,7 +183,7 @@ func (s *Store) BeginCopy(base history.Mark) error {
 	return nil
 }
 
-// PutRange stores the next range durably, with the progress. The error is ErrNotCopying, ErrOrder (the range does not
+// PutRange stores the next range durably, with the progress. The error is ErrNotReceiving, ErrOrder (the range does not
 // begin at the progress's cursor: ask for that one), or ErrMalformed when the range or an item is not whole, none of
 // which changes anything; a failed write kills the store.
 func (s *Store) PutRange(r Range) error {
@@ -194,17 +194,17 @@ func (s *Store) PutRange(r Range) error {
 	s.mu.RUnlock()
 	switch {
 	case err != nil:
-	case next.Copy == nil || next.Copy.Done:
-		err = ErrNotCopying
-	case !bytes.Equal(next.Copy.Cursor, r.From):
-		err = fmt.Errorf("%w: it begins at %x, the next one at %x", ErrOrder, r.From, next.Copy.Cursor)
+	case next.Snapshot == nil || next.Snapshot.Done:
+		err = ErrNotReceiving
+	case !bytes.Equal(next.Snapshot.Cursor, r.From):
+		err = fmt.Errorf("%w: it begins at %x, the next one at %x", ErrOrder, r.From, next.Snapshot.Cursor)
 	default:
-		err = r.validate(next.Copy)
+		err = r.validate(next.Snapshot)
 	}
 	if err != nil {
 		return fmt.Errorf("put range: %w", err)
 	}
-	progress := *next.Copy
+	progress := *next.Snapshot
 	progress.Cursor, progress.Done = bytes.Clone(r.Next), r.Done
 	if r.At.Position.Sequence > progress.Until.Position.Sequence {
 		progress.Until = r.At
@@ -214,10 +214,10 @@ func (s *Store) PutRange(r Range) error {
 	for _, it := range r.Items {
 		progress.Bytes += uint64(len(it.Key) + len(it.Value))
 	}
-	next.Copy, next.Time = &progress, r.Time
+	next.Snapshot, next.Time = &progress, r.Time
 	next.Forgotten, next.Level = max(next.Forgotten, r.Forgotten), max(next.Level, r.Level)
 	if progress.Done && progress.Until == progress.Base {
-		next.Copy = nil
+		next.Snapshot = nil
 	}
 	var epochs []layout.EpochStart
 	err = guard(func() error {
@@ -243,7 +243,7 @@ func (s *Store) PutRange(r Range) error {
 }
 
 // validate refuses a range that can't be stored, before anything is.
-func (r *Range) validate(p *layout.CopyProgress) error {
+func (r *Range) validate(p *layout.SnapshotProgress) error {
 	if err := r.Whole(); err != nil {
 		return err
 	}
@@ -253,7 +253,7 @@ func (r *Range) validate(p *layout.CopyProgress) error {
 	return nil
 }
 
-// Whole reports whether the range is as CopyRange made it, each item as its bucket holds items. The error is ErrMalformed.
+// Whole reports whether the range is as SnapshotRange made it, each item as its bucket holds items. The error is ErrMalformed.
 func (r *Range) Whole() error {
 	if sum, err := r.sum(); err != nil || sum != r.Check {
 		return fmt.Errorf("%w: checksum of a range", ErrMalformed)
@@ -297,15 +297,15 @@ func (r *Range) put(tx *bolt.Tx) error {
 	return nil
 }
 
-// Copying gives the progress of a copy. ok is false when the database is consistent: no copy was begun, or all its
+// Receiving gives the progress of a copy. ok is false when the database is consistent: no copy was begun, or all its
 // ranges are in and the applied end has reached Until.
-func (s *Store) Copying() (p layout.CopyProgress, ok bool) {
+func (s *Store) Receiving() (p layout.SnapshotProgress, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if s.state.Copy == nil {
-		return layout.CopyProgress{}, false
+	if s.state.Snapshot == nil {
+		return layout.SnapshotProgress{}, false
 	}
-	p = *s.state.Copy
+	p = *s.state.Snapshot
 	p.Cursor = bytes.Clone(p.Cursor)
 	return p, true
 }

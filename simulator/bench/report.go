@@ -62,7 +62,7 @@ func overview(list []*result.Result) string {
 	b.WriteString("# Results\n\n`bench report` writes this document from the newest files in `results/`; [README.md](README.md) describes the method and\n" +
 		"its limits. A cell is the median, followed by the least and the greatest sample.\n")
 	if i := slices.IndexFunc(list, func(r *result.Result) bool { return r.What == "peers" }); i >= 0 {
-		fmt.Fprintf(&b, "\n## Compared with etcd and Redis\n\n%s%s", list[i].Circumstances(), comparison.Tables(list[i], goals()))
+		fmt.Fprintf(&b, "\n## Compared with etcd and Redis\n\nMachine, versions and settings are in [peers](results/peers.md).\n%s", comparison.Tables(list[i], goals()))
 	}
 	fmt.Fprintf(&b, "\n## Goals\n%s", result.Goals(list, goals()))
 	b.WriteString("\n## All results\n\n| | measured | version |\n|---|---|---|\n")

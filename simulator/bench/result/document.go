@@ -87,15 +87,13 @@ func (r *Result) Document() string {
 	return b.String()
 }
 
-// Circumstances lists in a table when, with which version, machine and settings the result was measured, and its notes, each
-// once.
+// Circumstances lists in a table when and on which machine the result was measured, version and settings, and each note once.
 func (r *Result) Circumstances() string {
 	var b strings.Builder
 	say := func(what, text string) { fmt.Fprintf(&b, "| %s | %s |\n", what, strings.ReplaceAll(text, "|", `\|`)) }
 	b.WriteString("| | |\n|---|---|\n")
-	say("measured", r.Time.Format("2006-01-02 15:04"))
+	say("measured", r.Time.Format("2006-01-02 15:04")+" on "+r.Machine.String())
 	say("version", r.Version)
-	say("machine", r.Machine.String())
 	say("settings", r.settings())
 	for i, note := range r.Notes {
 		if !slices.Contains(r.Notes[:i], note) {
@@ -132,7 +130,7 @@ func tables(list []Series) (all []*table) {
 			cells[s.Row] = map[string]string{}
 		}
 		head := s.Metric
-		if s.Unit != "" {
+		if s.Unit != "" && s.Unit != s.Metric {
 			head += ", " + s.Unit
 		}
 		metrics[s.Row] = append(metrics[s.Row], head)

@@ -209,7 +209,7 @@ func TestReport_NamesEveryGoal(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| kv.put, 64 clients on 8 connections | rate, median ≥ 20,000 1/s | 21,000 1/s (2 samples) | yes |", "| **hotpair** |  |  | 21,000 (20,900–21,100) |",
+		"| kv.put, 64 clients on 8 connections | rate, median ≥ 20,000 1/s | 21,000 1/s (n=2) | yes |", "| **hotpair** |  |  | 21,000 (20,900–21,100) |",
 		"| [path](results/path.md) | 2026-01-01 00:00 | test |",
 	} {
 		if !strings.Contains(string(text), want) {

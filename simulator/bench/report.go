@@ -59,13 +59,13 @@ func detailsOf(what string) string { return filepath.Join("results", what+".md")
 // overview is what to read first.
 func overview(list []*result.Result) string {
 	var b strings.Builder
-	b.WriteString("# Results\n\nWritten by `bench report` out of the newest files in `results/`. README.md says how they were measured and what they are\n" +
-		"worth. A cell is the median, with the least and the greatest sample behind it.\n")
+	b.WriteString("# Results\n\n`bench report` writes this document from the newest files in `results/`; [README.md](README.md) describes the method and\n" +
+		"its limits. A cell is the median, followed by the least and the greatest sample.\n")
 	if i := slices.IndexFunc(list, func(r *result.Result) bool { return r.What == "peers" }); i >= 0 {
-		fmt.Fprintf(&b, "\n## Beside etcd and Redis\n\n%s%s", list[i].Circumstances(), comparison.Tables(list[i], goals()))
+		fmt.Fprintf(&b, "\n## Compared with etcd and Redis\n\nMachine, versions and settings are in [peers](results/peers.md).\n%s", comparison.Tables(list[i], goals()))
 	}
 	fmt.Fprintf(&b, "\n## Goals\n%s", result.Goals(list, goals()))
-	b.WriteString("\n## All that was measured\n\n| | measured | of |\n|---|---|---|\n")
+	b.WriteString("\n## All results\n\n| | measured | version |\n|---|---|---|\n")
 	for _, r := range list {
 		at := filepath.ToSlash(detailsOf(r.What))
 		fmt.Fprintf(&b, "| [%s](%s) | %s | %s |\n", r.What, at, r.Time.Format("2006-01-02 15:04"), r.Version)

@@ -77,15 +77,15 @@ func TestTables_ShowWhatWasMeasuredAndNothingElse(t *testing.T) {
 	}
 	got := Tables(r, goals)
 	for _, want := range []string{
-		"| requests a second | 1 client | 8 | 64 | 256 | read 1 | read 64 |\n",
-		"| raw limit: two flushed copies over TCP, group commit | 5,000 |  |  |  |  |  |\n",
+		"| requests per second | 1 client | 8 | 64 | 256 | read 1 | read 64 |\n",
+		"| physical limit: two flushed copies over TCP, group commit | 5,000 |  |  |  |  |  |\n",
 		"| etcd, 3 nodes | 1,500 (1,400–1,600) |  |  |  | 2,000 |  |\n",
 		"| **hotpair** | 900; p50 0.9 ms |  |  |  |  |  |\n",
-		"| hotpair to etcd, round by round | 0.6 |  |  |  |  |  |\n",
+		"| hotpair / etcd, per round | 0.6 |  |  |  |  |  |\n",
 		"| goal for hotpair | ≥ 2,000 1/s; p50 ≤ 0.55 ms; ≥ 1.30 times etcd |  |  |  |  |  |\n",
 		"| **hotpair**: 2 hosts, witness |  |  | 150 |  |  |  |\n",
-		"| SIGKILL of the leader | 20 (14–45) ms, of 3 |  | worst ≤ 40 ms |\n",
-		"| SIGSTOP of the leader |  | 384 ms, of 1 |  |\n",
+		"| SIGKILL of the leader | 20 (14–45) ms, n=3 |  | worst ≤ 40 ms |\n",
+		"| SIGSTOP of the leader |  | 384 ms, n=1 |  |\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)

@@ -31,32 +31,32 @@ type row struct {
 func Tables(r *result.Result, goals []result.Goal) string {
 	var b strings.Builder
 	rates := []row{
-		{"raw limit: two flushed copies over TCP, group commit", Limit, Rate, ""},
+		{"physical limit: two flushed copies over TCP, group commit", Limit, Rate, ""},
 		{"Redis, 1 replica, WAIT 1", Redis, Rate, P50},
 		{"etcd, 3 nodes", Etcd, Rate, P50},
-		{"etcd, clients at the leader alone", Leader, Rate, P50},
+		{"etcd, clients at the leader only", Leader, Rate, P50},
 		{"**hotpair**", Pair, Rate, P50},
 		{"hotpair with stand-ins for the terminals", StandIns, Rate, P50},
-		{"hotpair to etcd, round by round", Pair, Times(Etcd), ""},
-		{"hotpair to etcd at the leader alone", Pair, Times(Leader), ""},
-		{"with stand-ins to etcd, round by round", StandIns, Times(Etcd), ""},
-		{"hotpair to the limit, round by round", Pair, OfLimit, ""},
+		{"hotpair / etcd, per round", Pair, Times(Etcd), ""},
+		{"hotpair / etcd at the leader only, per round", Pair, Times(Leader), ""},
+		{"hotpair with stand-ins / etcd, per round", StandIns, Times(Etcd), ""},
+		{"hotpair / physical limit, per round", Pair, OfLimit, ""},
 	}
-	write(&b, r, "requests a second", rates)
+	write(&b, r, "requests per second", rates)
 	fmt.Fprintf(&b, "| goal for hotpair |")
 	for _, c := range columns() {
 		fmt.Fprintf(&b, " %s |", promised(goals, r.What, c.work.Row(Pair), Rate, P50, Times(Etcd), OfLimit))
 	}
 	b.WriteString("\n")
-	write(&b, r, "processor of the servers, µs a request", []row{
+	write(&b, r, "CPU of the servers, µs per request", []row{
 		{"Redis: master, replica, 3 sentinels", Redis, Servers, ""},
 		{"etcd: 3 nodes", Etcd, Servers, ""},
-		{"etcd, clients at the leader alone", Leader, Servers, ""},
+		{"etcd, clients at the leader only", Leader, Servers, ""},
 		{"**hotpair**: 2 hosts, witness", Pair, Servers, ""},
-		{"the same with stand-ins for the terminals", StandIns, Servers, ""},
-		{"beside it: the agents of hotpair's terminals", Pair, Agents, ""},
+		{"hotpair with stand-ins: 2 hosts, witness", StandIns, Servers, ""},
+		{"in addition: agents of hotpair's terminals", Pair, Agents, ""},
 	})
-	b.WriteString("\n| longest gap at 8 writers | hotpair as shipped | etcd tuned | goal for hotpair |\n|---|---:|---:|---|\n")
+	b.WriteString("\n| longest gap, 8 writers | hotpair as shipped | etcd tuned | goal for hotpair |\n|---|---:|---:|---|\n")
 	for _, loss := range []struct{ title, loss string }{{"SIGKILL of the leader", Killed}, {"SIGSTOP of the leader", Frozen}} {
 		own := LossRow(Pair, Shipped, loss.loss)
 		other := LossRow(Etcd, Tuned, loss.loss)
@@ -105,7 +105,7 @@ func trials(r *result.Result, row string) string {
 	if s == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s, of %d", cell(r, row, Gap), len(s.Samples))
+	return fmt.Sprintf("%s, n=%d", cell(r, row, Gap), len(s.Samples))
 }
 
 // promised lists the goals of a row for some metrics.

@@ -215,7 +215,7 @@ func Newest(folder, what string) (*Result, error) {
 			return nil, err
 		}
 		if added := newest.take(before); added > 0 {
-			newest.Note("%d series are of the run of %s on %s, of %s", added, before.Time.Format("2006-01-02 15:04"), before.Machine, before.Version)
+			newest.Note("%d series come from the run of %s on %s, of %s", added, before.Time.Format("2006-01-02 15:04"), before.Machine, before.Version)
 		}
 		break
 	}
@@ -256,7 +256,7 @@ func Whole(folder string, names []string) (*Result, error) {
 			continue
 		}
 		if added := newest.take(r); added > 0 {
-			newest.Note("%d series are of the run of %s, with %s", added, r.Time.Format("2006-01-02 15:04"), r.settings())
+			newest.Note("%d series come from the run of %s, with %s", added, r.Time.Format("2006-01-02 15:04"), r.settings())
 		}
 	}
 	return newest, nil

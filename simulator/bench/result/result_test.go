@@ -195,11 +195,11 @@ func TestDocument_ShowsGoalsAndTables(t *testing.T) {
 	}
 	text := Goals([]*Result{r}, goals) + r.Document()
 	for _, want := range []string{
-		"| rate at 64 | rate, median ≥ 90 1/s | 100 1/s (5 samples) | yes |",
-		"| worst rate at 64 | rate, worst ≥ 95 1/s | 90 1/s (5 samples) | no |",
+		"| rate at 64 | rate, median ≥ 90 1/s | 100 1/s (n=5) | yes |",
+		"| worst rate at 64 | rate, worst ≥ 95 1/s | 90 1/s (n=5) | no |",
 		"| idle | memory, median ≤ 150 MB | not measured |  |",
 		"| | rate, 1/s | p50, ms |", "| kv.put, 64 clients | 100 (90–110) | 1.05 (1–1.10) |",
-		"| with | `-rounds=5` |", `| note | something was left out: a \| b |`,
+		"| settings | `-rounds=5` |", `| note | something was left out: a \| b |`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
@@ -218,5 +218,28 @@ func TestNumber_ThreeDigitsThatCount(t *testing.T) {
 func TestRatios_AreOfTheSameRound(t *testing.T) {
 	if got := Ratios([]float64{1, 6, 9}, []float64{2, 3}); !slices.Equal(got, []float64{0.5, 2}) {
 		t.Error(got)
+	}
+}
+
+// Rows that share most metrics share a table, and parts of the same whole a column.
+func TestDocument_JoinsTables(t *testing.T) {
+	r := &Result{What: "growth", Machine: Machine{}}
+	for _, metric := range []string{"gap", "last", "stop"} {
+		r.Add("switchover", metric, "ms", Less, 1)
+	}
+	r.Add("killed", "gap", "ms", Less, 2)
+	r.Add("killed", "stop", "ms", Less, 3)
+	r.Add("limit", "rate", "1/s", None, 4)
+	for _, row := range []string{"10 keys: b", "10 keys: a", "20 keys: a"} {
+		r.Add(row, "memory", "MB", None, 5)
+	}
+	for _, want := range []string{
+		"| | gap, ms | last, ms | stop, ms |\n|---|---:|---:|---:|\n| switchover | 1 | 1 | 1 |\n| killed | 2 |  | 3 |\n",
+		"| | rate, 1/s |\n|---|---:|\n| limit | 4 |\n",
+		"| memory, MB | 10 keys | 20 keys |\n|---|---:|---:|\n| a | 5 | 5 |\n| b | 5 |  |\n",
+	} {
+		if !strings.Contains(r.Document(), want) {
+			t.Errorf("no %q in\n%s", want, r.Document())
+		}
 	}
 }

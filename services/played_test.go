@@ -41,7 +41,7 @@ var acts = []struct {
 	by       play
 }{
 	// Enrolment.
-	{"does the agent of this terminal run? stop it", []string{"stop it"}, play{"TestEnrolment_OfALab", []string{"f.Kill(f.ctx, id)", "f.enrol(id"}}},
+	{"is the agent of this terminal running? stop it", []string{"stop it"}, play{"TestEnrolment_OfALab", []string{"f.Kill(f.ctx, id)", "f.enrol(id"}}},
 	{"Start the agent with the settings", []string{"start the agent"}, play{"TestEnrolment_OfALab", []string{"is a member of pair lab now", "f.Run(id)"}}},
 	// Alarms.
 	{"repeat those requests, then hotpair alarms ack", []string{"hotpair alarms ack updates-lost"}, play{"TestAudit_MissesWhatWasRestoredAway", []string{`"alarms", "ack", "updates-lost"`}}},
@@ -53,7 +53,7 @@ var acts = []struct {
 	{"Make room on the disk", []string{"make room"}, play{raised, []string{"alarms.DiskNearlyFull", `"make room"`}}},
 	{"hotpair switchover moves the work", []string{"hotpair switchover"}, play{raised, []string{"alarms.RestartStorm", `"hotpair switchover"`}}},
 	{"Start the witness, or fix the way to it", []string{"start the witness"}, play{raised, []string{"alarms.NoWitness", `"start the witness"`}}},
-	{"or let this one in with hotpair admit %s", []string{"hotpair admit"}, play{"TestKeys_OfAPairsLife", []string{`a.keeper.Admit("b")`}}},
+	{"or accept this key with hotpair admit %s", []string{"hotpair admit"}, play{"TestKeys_OfAPairsLife", []string{`a.keeper.Admit("b")`}}},
 	{"hotpair admit witness, if the new one is meant", []string{"hotpair admit witness"}, play{raised, []string{"alarms.WitnessReplaced", `"hotpair admit witness"`}}},
 	{"Start the other host, or fix the way to it", []string{"start the other host"}, play{raised, []string{"alarms.SoloTooLong", `"start the other host"`}}},
 	{"restart the host that is wrong: standby first", []string{"restart the host that is wrong"}, play{raised, []string{"alarms.SettingsDiffer", `"restart the host that is wrong"`}}},
@@ -123,9 +123,9 @@ var acts = []struct {
 	{"start the other host, which has what stood there", []string{"start the other host", "hotpair promote --force"}, play{waysOut, []string{"says: damaged, do: []string{other}", "says: damaged, do: []string{force}"}}},
 	{"move the whole data directory away and let this host join", []string{"move the whole data directory away"}, play{refusals, []string{"the facts are damaged", "the facts are no facts", `"move the whole data directory away"`}}},
 	{"make room, or mount a larger disk at", []string{"make room"}, play{joins, []string{"make room, or mount a larger disk", "os.Remove(filler)"}}},
-	{"data of this very member of this pair: --use-data; else move it away", []string{"move it away"}, play{joins, []string{"else move it away", "os.Rename(data, "}}},
-	{"fix it, or move it away: it would be read after what is joined", []string{"move it away"}, play{joins, []string{"fix it, or move it away", "os.Rename(own, "}}},
-	{"would be lost, so move it away first", []string{"move it away"}, play{"TestSeal_KeyFiles", []string{"os.Rename(path, moved)"}}},
+	{"--use-data; otherwise move it away", []string{"move it away"}, play{joins, []string{"otherwise move it away", "os.Rename(data, "}}},
+	{"correct it or move it away: it overrides", []string{"move it away"}, play{joins, []string{"correct it or move it away", "os.Rename(own, "}}},
+	{"move it away first", []string{"move it away"}, play{"TestSeal_KeyFiles", []string{"os.Rename(path, moved)"}}},
 	{"is used by %s; stop it", []string{"stop it"}, play{"TestStore_SecondProcessIsRefused", []string{"first.Close()"}}},
 	{"put the right data directory in place", []string{"put the right data directory in place"}, play{waysOut, []string{`"fix what they name"`, "put the right data directory in place"}}},
 	{"is no hotpair database; move it away", []string{"move it away"}, play{refusals, []string{"the database is none", `"move it away"`}}},

@@ -176,7 +176,7 @@ func (b *booth) look(s *seat, got tickets.Seat) {
 // ended notes that a reservation has ended by itself, which it does not before its time.
 func (b *booth) ended(s *seat) {
 	if lasted := time.Since(s.made); lasted < s.lasts {
-		b.wrongs.add(wrong, "the reservation of seat %s for %s has ended after %s at most", s.name, s.lasts, short(lasted))
+		b.wrongs.add(wrong, "the reservation of seat %s for %s ended after %s at most", s.name, s.lasts, short(lasted))
 	}
 	s.state, s.left, s.released = tickets.Free, false, s.released+1
 }
@@ -189,9 +189,9 @@ func (b *booth) compare(s *seat, got tickets.Seat, less kind) {
 	}
 	switch {
 	case got.Released > most:
-		b.wrongs.add(doubled, "reservations of seat %s have ended %d times by themselves instead of %d", s.name, got.Released, most)
+		b.wrongs.add(doubled, "reservations of seat %s expired %d times instead of %d", s.name, got.Released, most)
 	case got.Released < s.released:
-		b.wrongs.add(less, "reservations of seat %s have ended %d times by themselves instead of %d", s.name, got.Released, s.released)
+		b.wrongs.add(less, "reservations of seat %s expired %d times instead of %d", s.name, got.Released, s.released)
 	}
 }
 

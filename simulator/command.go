@@ -32,23 +32,23 @@ func Command() *cobra.Command {
 	f := &flags{}
 	c := &cobra.Command{
 		Use:   "simulate",
-		Short: "Let many terminals work, and check that nothing was lost or doubled",
-		Long: `Let many terminals work: clients at each send requests as any application would.
-Shows the rate while it goes, and at the end rate, latency, the gap of every
-takeover as the terminals saw it, and the verdict: every acknowledged update is read
-back, every request id repeated. Ends with 1 when anything is missing or doubled, the
-ledger's total has changed, or nothing was proved.
+		Short: "Run a load at many terminals, and check that nothing was lost or doubled",
+		Long: `Run a load at many terminals: clients at each terminal send requests like applications.
+Shows the rate while it runs, and at the end rate, latency, the gap of every takeover
+as the terminals saw it, and the verdict: every acknowledged update is read back, every
+request id repeated. Exits with 1 if anything is missing or doubled, the ledger's total
+has changed, or nothing was checked.
 
-Workload tickets sells seats. Reservations end by themselves, boards at the terminals
-are told, and so is an accounting that the simulator runs, as a target of the pair: each
-of all that must have happened once. The pair has one accounting, so one such run at a
+Workload tickets sells seats. Reservations expire, boards at the terminals get notices,
+and an accounting that the simulator runs as a target of the pair gets emissions: each
+must happen exactly once. The pair has one accounting, so run only one such load at a
 time.
 
-With --queue what is written is kept on the disks of the terminals until it is done,
-each client's in a lane of its own, and what came of it is read from there.
+With --queue the terminals keep writes on their disks until they are done, each client's
+in its own lane, and the outcomes are read from there.
 
-With --dir the applications join the terminals of a running hotpair cluster; kill its
-hosts meanwhile. Without it a cluster of its own is started and ended.`,
+With --dir the clients use the terminals of a running hotpair cluster; kill its hosts
+meanwhile. Without it the simulator starts and stops its own cluster.`,
 		Example: `  hotpair simulate --terminals 50 --clients 64 --duration 1m
   hotpair simulate --dir /var/tmp/pair --workload ledger --rate 500`,
 		Args: cobra.NoArgs,
@@ -63,14 +63,14 @@ hosts meanwhile. Without it a cluster of its own is started and ended.`,
 	}
 	n := c.Flags()
 	n.IntVar(&f.terminals, "terminals", 0, "number of terminals (default 5; with --dir all that the cluster has)")
-	n.IntVar(&f.options.Clients, "clients", 0, "number of clients in all (default one for each terminal)")
-	n.DurationVar(&f.options.Duration, "duration", 30*time.Second, "how long they work; 0 until interrupted")
+	n.IntVar(&f.options.Clients, "clients", 0, "total number of clients (default one per terminal)")
+	n.DurationVar(&f.options.Duration, "duration", 30*time.Second, "how long the load runs; 0 until interrupted")
 	n.StringVar(&f.options.Workload, "workload", Mixed, strings.Join(Workloads(), ", "))
-	n.IntVar(&f.options.Rate, "rate", 0, "operations a second in all; 0 as fast as answers come")
-	n.BoolVar(&f.options.Queue, "queue", false, "have terminals keep what is written until it is done (Hotpair-Queue)")
+	n.IntVar(&f.options.Rate, "rate", 0, "total operations per second; 0 as fast as answers arrive")
+	n.BoolVar(&f.options.Queue, "queue", false, "let the terminals queue writes until they are done (Hotpair-Queue)")
 	n.StringVar(&f.dir, "dir", "", "directory of a running cluster")
 	n.BoolVar(&f.json, "json", false, "print the report as JSON")
-	n.Uint64Var(&f.options.Seed, "seed", 0, "of what the clients do (default a random one, printed)")
+	n.Uint64Var(&f.options.Seed, "seed", 0, "seed of the random operations (default a random one, printed)")
 	n.DurationVar(&f.options.Deadline, "deadline", 10*time.Second, "of each request")
 	return c
 }

@@ -81,9 +81,9 @@ func (s *wantedSeat) judge(got tickets.Seat, wrongs *findings) (sold bool) {
 	case s.buyer != "" && (got.State != tickets.Sold || owner != s.buyer):
 		wrongs.add(missing, "seat %s was sold to %s, and is %s by %q", s.name, s.buyer, got.State, owner)
 	case s.buyer == "" && got.State == tickets.Sold && !slices.Contains(s.doubts, owner):
-		wrongs.add(wrong, "seat %s is sold to %q, who was never told so", s.name, owner)
+		wrongs.add(wrong, "seat %s is sold to %q, who was never told", s.name, owner)
 	case s.buyer == "" && s.refused > len(s.doubts) && got.State != tickets.Sold:
-		wrongs.add(missing, "seat %s was refused to customers as sold, and is %s", s.name, got.State)
+		wrongs.add(missing, "seat %s was refused to customers as sold, but is %s", s.name, got.State)
 	}
 	return got.State == tickets.Sold
 }

@@ -49,9 +49,9 @@ func judgeRepeat(wrongs *findings, was acknowledged, a answer) {
 	switch {
 	case a.ok() && a.position == was.position:
 	case a.ok() && !a.position.IsZero():
-		wrongs.add(doubled, "%s (id %s) took effect at %s, and repeated at %s", was.call, was.call.id, was.position, a.position)
+		wrongs.add(doubled, "%s (id %s) took effect at %s, but repeated at %s", was.call, was.call.id, was.position, a.position)
 	default:
-		wrongs.add(missing, "%s (id %s) took effect at %s, and repeated it answers %s", was.call, was.call.id, was.position, a)
+		wrongs.add(missing, "%s (id %s) took effect at %s, but repeated it returns %s", was.call, was.call.id, was.position, a)
 	}
 }
 

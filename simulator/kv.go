@@ -166,7 +166,7 @@ func (s *kv) compare(key *kvKey, a answer, less kind) {
 	case got.Value == key.value:
 		s.wrongs.add(doubled, "%s has %q at revision %d, acknowledged at revision %d", key.name, got.Value, got.Revision, key.revision)
 	case got.Value < key.value && got.Revision > key.revision:
-		s.wrongs.add(doubled, "%s has %q of before again, at revision %d, after %q was acknowledged at revision %d", key.name, got.Value, got.Revision, key.value, key.revision)
+		s.wrongs.add(doubled, "%s has the earlier value %q again, at revision %d, after %q was acknowledged at revision %d", key.name, got.Value, got.Revision, key.value, key.revision)
 	case got.Value < key.value:
 		s.wrongs.add(less, "%s has %q at revision %d, acknowledged was %q at revision %d", key.name, got.Value, got.Revision, key.value, key.revision)
 	default:

@@ -274,7 +274,7 @@ func judgeBalance(wrongs *findings, account string, want int64, doubts []int64, 
 		return
 	}
 	if !reachable(*got.Balance-want, doubts) {
-		wrongs.add(difference, "account %s has %d, by its acknowledged transfers %d (unsettled: %v)", account, *got.Balance, want, doubts)
+		wrongs.add(difference, "account %s has %d, but its acknowledged transfers make %d (unsettled: %v)", account, *got.Balance, want, doubts)
 	}
 }
 

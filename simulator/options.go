@@ -15,7 +15,7 @@ var (
 	// ErrOption says that an option has no such value.
 	ErrOption = errors.New("wrong option")
 	// ErrVerdict says that something acknowledged was missing or wrong, or that nothing was done or checked.
-	ErrVerdict = errors.New("the verdict is bad")
+	ErrVerdict = errors.New("the verdict is FAILED")
 	// ErrNoTerminal says that a terminal could not be reached at the start.
 	ErrNoTerminal = errors.New("no terminal reached")
 )
@@ -84,9 +84,9 @@ func (o Options) withDefaults() (Options, error) {
 	case len(o.Terminals) == 0:
 		return o, fmt.Errorf("%w: no terminals", ErrOption)
 	case o.Workload == Tickets && len(o.Hosts) == 0:
-		return o, fmt.Errorf("%w: --workload %s has to know the hosts of the pair, for its accounting is outside of it", ErrOption, o.Workload)
+		return o, fmt.Errorf("%w: --workload %s needs to know the hosts of the pair, because its accounting is a target of the pair", ErrOption, o.Workload)
 	case o.Queue && o.Workload == Put:
-		return o, fmt.Errorf("%w: --queue: the workload %s has no ids, under which anything is queued; give another one", ErrOption, o.Workload)
+		return o, fmt.Errorf("%w: --queue: requests of the workload %s have no ids, so they can't be queued; give another workload", ErrOption, o.Workload)
 	case o.Clients < 1 || o.Clients > mostClients:
 		return o, fmt.Errorf("%w: --clients %d: give 1 to %d", ErrOption, o.Clients, mostClients)
 	case o.Duration < 0:

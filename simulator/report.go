@@ -81,13 +81,13 @@ type Verdict struct {
 func (v *Verdict) decide(operations uint64) {
 	switch {
 	case v.Missing+v.Doubled+v.Stale+v.Wrong > 0:
-		v.Reason = "the pair did not keep its word"
+		v.Reason = "the pair lost, doubled or changed acknowledged work"
 	case operations == 0 || v.Writes == 0:
-		v.Reason = "nothing was acknowledged, so nothing is proved"
+		v.Reason = "nothing was acknowledged, so nothing was checked"
 	case v.Keys == 0:
-		v.Reason = "nothing was read back, so nothing is proved"
+		v.Reason = "nothing was read back, so nothing was checked"
 	case v.Unread > 0 && v.Seats != nil && v.Seats.Held:
-		v.Reason = fmt.Sprintf("%d checks got no answer; emissions are held, as after a promotion by force: hotpair emissions release --held lets them leave", v.Unread)
+		v.Reason = fmt.Sprintf("%d checks got no answer; emissions are deferred, as after a promotion by force: to send them, hotpair emissions release --held", v.Unread)
 	case v.Unread > 0:
 		v.Reason = fmt.Sprintf("%d checks got no answer", v.Unread)
 	}
@@ -100,7 +100,7 @@ func (v Verdict) String() string {
 	fmt.Fprintf(&b, "verdict: %s: %d missing, %d doubled, %d stale, %d wrong; %d acknowledged writes, %d keys and accounts read back, %d ids repeated",
 		map[bool]string{true: "ok", false: "FAILED"}[v.OK], v.Missing, v.Doubled, v.Stale, v.Wrong, v.Writes, v.Keys, v.IDs)
 	if v.Dropped > 0 {
-		fmt.Fprintf(&b, " (%d more were too many to keep)", v.Dropped)
+		fmt.Fprintf(&b, " (%d more not kept)", v.Dropped)
 	}
 	switch {
 	case v.Total == nil || v.Before == nil:

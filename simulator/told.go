@@ -58,7 +58,7 @@ type SeatsVerdict struct {
 
 // String is what the verdict says of it.
 func (v *SeatsVerdict) String() string {
-	return fmt.Sprintf("%d seats sold, %d of them wanted by several, %d reservations ended by themselves and %d given back; %d boards were told of each once (%d notices), accounting of each once and in order (%d emissions in %d posts)",
+	return fmt.Sprintf("%d seats sold, %d of them requested by several, %d reservations expired and %d given back; %d boards were told of each once (%d notices), accounting of each once and in order (%d emissions in %d posts)",
 		v.Sold, v.Wanted, v.Released, v.Given, v.Boards, v.Notices, v.Emissions, v.Posts)
 }
 
@@ -164,7 +164,7 @@ func (r *run) closeTickets(ctx context.Context) {
 		})
 	}
 	if err != nil {
-		r.tell(fmt.Sprintf("target %s is still there: hotpair targets shows it: %v", accounting.Target, err))
+		r.tell(fmt.Sprintf("target %s still exists, see hotpair targets: %v", accounting.Target, err))
 	}
 	_ = r.told.office.Close() // nothing is lost with it
 }
@@ -261,7 +261,7 @@ func (r *run) readSeat(ctx context.Context, through *client, name string, judge 
 			return o, true
 		}
 		if pace.Rest(ctx, 10*again) != nil {
-			r.wrongs.add(missing, "the reservation of seat %s has not ended by itself: it is %s until %v", name, got.State, got.Until)
+			r.wrongs.add(missing, "the reservation of seat %s did not expire: it is %s until %v", name, got.State, got.Until)
 			return o, false
 		}
 	}
@@ -288,7 +288,7 @@ func (r *run) judgeBoards(ctx context.Context, list []outcome, v *SeatsVerdict) 
 			r.wrongs.add(missing, "terminal %s was told that it misses notices", b.name)
 		case b.seats.Trimmed:
 			unread++
-			r.wrongs.note("terminal %s did not keep what it was told until it was read", b.name)
+			r.wrongs.note("terminal %s did not keep its notices until they were read", b.name)
 		case less != "":
 			r.wrongs.add(missing, "terminal %s was told less often of %s", b.name, less)
 		default:

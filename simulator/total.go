@@ -42,7 +42,7 @@ func (t *total) see(a answer) {
 	t.latest = *got.Total
 	change := *got.Total - t.first
 	if change != 0 && (t.alone || change%opening != 0) {
-		t.wrongs.add(wrong, "ledger total is %d, at first it was %d", *got.Total, t.first)
+		t.wrongs.add(wrong, "ledger total is %d, it was %d at the start", *got.Total, t.first)
 	}
 }
 

@@ -90,10 +90,10 @@ func (b Bundle) Check() error {
 		return err
 	}
 	if b.Name.Role != identity.RoleHost && b.Name.Role != identity.RoleWitness {
-		return fmt.Errorf("it is for %s, and only hosts and the witness have bundles", b.Name)
+		return fmt.Errorf("it is for %s, but only hosts and the witness have bundles", b.Name)
 	}
 	if b.Address == "" || strings.ContainsAny(b.Address, " /=\n") || len(b.Address) > 253 {
-		return fmt.Errorf("%.60q is no address of a machine", b.Address)
+		return fmt.Errorf("%.60q is not the address of a machine", b.Address)
 	}
 	if err := b.proofs(); err != nil {
 		return err
@@ -104,11 +104,11 @@ func (b Bundle) Check() error {
 		bare, ours := strings.CutPrefix(name, config.Prefix+"_")
 		switch {
 		case !ours || value == "" || seen[name]:
-			return fmt.Errorf("%.60q is no setting, or one that it has twice", line)
+			return fmt.Errorf("%.60q is not a setting, or is set twice", line)
 		case slices.Contains(own, bare):
-			return fmt.Errorf("it sets %s, which is for the machine itself to say", name)
+			return fmt.Errorf("it sets %s, which only the machine itself may set", name)
 		case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r == '"' || r == '\'' || r == '\\' || r == '$' || r == 0x7f }):
-			return fmt.Errorf("%s has a value that an environment file could not hold as it is", name)
+			return fmt.Errorf("%s has a value that an environment file can't hold", name)
 		}
 		seen[name] = true
 	}
@@ -122,11 +122,11 @@ func (b Bundle) proofs() error {
 		return err
 	}
 	if credentials.Self.Name != b.Name {
-		return fmt.Errorf("its certificate is that of %s, and it is for %s", credentials.Self.Name, b.Name)
+		return fmt.Errorf("its certificate is for %s, but the bundle is for %s", credentials.Self.Name, b.Name)
 	}
 	if b.Name.Role == identity.RoleWitness {
 		if len(b.Issuing)+len(b.Seal) > 0 {
-			return errors.New("it is for a witness and has an issuing key")
+			return errors.New("it is for a witness but contains an issuing key")
 		}
 		return nil
 	}
@@ -135,7 +135,7 @@ func (b Bundle) proofs() error {
 		return err
 	}
 	if issuer.Pair() != b.Name.Pair || len(credentials.Roots) != 1 || !bytes.Equal(issuer.Root().Raw, credentials.Roots[0].Raw) {
-		return errors.New("its issuing key is of another authority than its certificate")
+		return errors.New("its issuing key and its certificate are of different authorities")
 	}
 	return nil
 }
@@ -148,7 +148,7 @@ func (b Bundle) loads() error {
 	environ = append(environ, config.Prefix+"_PAIR_SECRET="+b.Secret.Reveal())
 	if b.Name.Role == identity.RoleWitness {
 		if len(b.Terminals) > 0 {
-			return errors.New("it is for a witness and has terminals")
+			return errors.New("it is for a witness but contains terminals")
 		}
 		_, err := config.Load[config.Witness](environ)
 		return err
@@ -158,7 +158,7 @@ func (b Bundle) loads() error {
 	}
 	h, err := config.Load[config.Host](environ)
 	if err == nil && h.Host != b.Name.ID {
-		err = fmt.Errorf("its settings are those of host %s, and it is for host %s", h.Host, b.Name.ID)
+		err = fmt.Errorf("its settings are those of host %s, but it is for host %s", h.Host, b.Name.ID)
 	}
 	return err
 }

@@ -74,7 +74,7 @@ func (b Bundle) encode(words string, work int) ([]byte, error) {
 	}
 	raw := append(append(first, '\n'), body...)
 	if len(raw) > MaxFile {
-		return nil, fmt.Errorf("bundle of %s: it would have more than %d bytes: add most of the terminals later, with hotpair terminals add --file", b.Name, MaxFile)
+		return nil, fmt.Errorf("bundle of %s: larger than %d bytes: add most of the terminals later with hotpair terminals add --file", b.Name, MaxFile)
 	}
 	return raw, nil
 }
@@ -108,10 +108,10 @@ func Decode(raw []byte, words string) (Bundle, error) {
 	}
 	var c contents
 	if err := strictjson.Decode(body, &c); err != nil {
-		return Bundle{}, damaged("its contents can't be read")
+		return Bundle{}, damaged("its contents are unreadable")
 	}
 	if c.For != head.For || c.Address != head.Address || !c.Made.Equal(head.Made) {
-		return Bundle{}, damaged("its first line says something else than its contents")
+		return Bundle{}, damaged("its first line does not match its contents")
 	}
 	name, err := identity.Parse(c.For)
 	if err != nil {
@@ -135,18 +135,18 @@ func split(raw []byte) (head Head, body []byte, err error) {
 	first, body, found := bytes.Cut(raw, []byte("\n"))
 	switch {
 	case len(raw) > MaxFile:
-		return head, nil, damaged(fmt.Sprintf("it has more than %d bytes", MaxFile))
+		return head, nil, damaged(fmt.Sprintf("it is larger than %d bytes", MaxFile))
 	case !found || len(first) > maxHead || strictjson.Decode(first, &head) != nil || head.Form == 0:
 		return Head{}, nil, damaged("its first line is not that of a bundle")
 	case head.Form != form:
-		return Head{}, nil, damaged(fmt.Sprintf("it is of form %d, and this program knows form %d: use the hotpair that made it", head.Form, form))
+		return Head{}, nil, damaged(fmt.Sprintf("it has format %d, but this program knows format %d: use the hotpair that made it", head.Form, form))
 	}
 	// What is written in another way than we write it has been changed since.
 	if again, err := head.encode(); err != nil || !bytes.Equal(again, first) {
-		return Head{}, nil, damaged("its first line is not as it was written")
+		return Head{}, nil, damaged("its first line was changed")
 	}
 	if head.Sum != sealing.Sum(body) {
-		return Head{}, nil, damaged("its checksum is another: a part is missing or was changed")
+		return Head{}, nil, damaged("its checksum does not match: a part is missing or was changed")
 	}
 	return head, body, nil
 }
@@ -159,7 +159,7 @@ func unseal(body []byte, words string) ([]byte, error) {
 	text, err := sealing.Open(body, MaxFile, by)
 	switch {
 	case errors.Is(err, sealing.ErrOther):
-		return nil, fmt.Errorf("%w: it was sealed with another one", ErrPassphrase)
+		return nil, fmt.Errorf("%w: the bundle has another passphrase", ErrPassphrase)
 	case err != nil:
 		return nil, damaged(err.Error())
 	}
@@ -170,5 +170,5 @@ func unseal(body []byte, words string) ([]byte, error) {
 func Sum(raw []byte) string { return sealing.Sum(raw) }
 
 func damaged(why string) error {
-	return fmt.Errorf("%w: %s; copy it anew from where it was made", ErrDamaged, why)
+	return fmt.Errorf("%w: %s; copy it again from the machine where it was made", ErrDamaged, why)
 }

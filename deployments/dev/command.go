@@ -15,32 +15,32 @@ func Command() *cobra.Command {
 	o := Options{}
 	c := &cobra.Command{
 		Use:   "dev [FOLDER…]",
-		Short: "Run a pair on this machine with the service of this folder, which begins anew when a file changes",
-		Long: `Run a pair on this machine that the service of a folder serves (this one, unless others are
-named): hosts a and b, the witness and terminals, as hotpair cluster does. Shows what the
-service logs, what fails of its timers and what terminals are told, takes requests from the
-prompt or from a pipe, one a line, and runs the service anew on both hosts when a file
-changes. A build that fails leaves the old one running; a program that does not get ready
-on the standby leaves it running on the host that serves. Ctrl-C, or quit, ends all.
+		Short: "Run a pair on this machine with the service in this folder; restart the service when a file changes",
+		Long: `Run a pair on this machine with the service in the current folder, or in the folders given:
+hosts a and b, the witness and terminals, as hotpair cluster does. Shows the log of the
+service, its failed timers and the notices that terminals get. Takes requests from the prompt
+or from a pipe, one per line. Restarts the service on both hosts when a file changes: after
+a failed build the old program keeps running; if the new program does not become ready on
+the standby, the old one keeps running on the active host. Ctrl-C or quit stops everything.
 
-Requests go through terminal t1. Of what it is told everything is shown, of the others (t2 and
-so on) what is for them alone.
+Requests go through terminal t1. All its notices are shown; of the other terminals (t2 and
+so on) only those for them alone.
 
-The folder says in hotpair.json what it is; hotpair service new writes one, and for a service
-that is there you write it:
+hotpair.json describes the service of a folder. hotpair service new writes it; for an existing
+service, write it yourself:
 
   {"service": "tickets",
    "build": ["go", "build", "-o", "bin/tickets", "."],
    "run": "bin/tickets",
    "watch": ["*.go", "go.mod"]}
 
-service is its name and run its program, which takes no arguments. build, which may be left out,
-is run before the program is started. watch are the names of files that count; without it all
-do. Folders named node_modules, __pycache__, bin, dist, build, target and vendor, and those
-that begin with a dot, are not looked into.
+service is its name and run its program, without arguments. build is optional and runs before
+the program starts. watch lists the names of files to watch; by default all. Folders named
+node_modules, __pycache__, bin, dist, build, target and vendor, and those that begin with a
+dot, are ignored.
 
-HOTPAIR_BUSINESS names further services to run, built in or by their path. Other settings go to
-the hosts; HOTPAIR_LEASE is 1s unless it is set, for a machine that compiles beside.`,
+HOTPAIR_BUSINESS lists further services to run, built in or by their path. Other settings go to
+the hosts; HOTPAIR_LEASE defaults to 1s, because this machine also compiles.`,
 		Example: `  hotpair dev
   hotpair dev tickets payments --port 9000
   hotpair dev --files web
@@ -55,10 +55,10 @@ the hosts; HOTPAIR_LEASE is 1s unless it is set, for a machine that compiles bes
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Dir, "dir", "", "directory for the pair's data; a used one is continued (default: a temporary one, removed at the end)")
-	f.IntVar(&o.Port, "port", local.DefaultPort, "base of all ports; 0 picks free ones")
+	f.StringVar(&o.Dir, "dir", "", "directory for the pair's data; an existing pair is continued (default: a temporary directory, removed at the end)")
+	f.IntVar(&o.Port, "port", local.DefaultPort, "first of all ports; 0 picks free ones")
 	f.IntVar(&o.Terminals, "terminals", 2, "number of terminals")
-	f.StringVar(&o.Files, "files", "", "folder with the files of a page, which each terminal serves over HTTP (default: a page of its own)")
+	f.StringVar(&o.Files, "files", "", "folder with the files of a page, which each terminal serves over HTTP (default: a built-in page)")
 	return c
 }
 

@@ -97,7 +97,7 @@ func (d *dev) readFolders() error {
 			return err
 		}
 		if at := slices.IndexFunc(d.services, func(other folder.Service) bool { return other.Name == s.Name }); at >= 0 {
-			return fmt.Errorf("%w: %s and %s both have a service %s: give one of them another name in %s", ErrOption, d.services[at].Dir, s.Dir, s.Name, folder.File)
+			return fmt.Errorf("%w: %s and %s both contain a service %s: rename one of them in %s", ErrOption, d.services[at].Dir, s.Dir, s.Name, folder.File)
 		}
 		d.services = append(d.services, s)
 	}
@@ -125,7 +125,7 @@ func (d *dev) environ() ([]string, error) {
 	for _, s := range d.services {
 		var set config.Services
 		if err := set.Decode(strings.Join(list, ",")); err == nil && slices.ContainsFunc(set, func(other config.Service) bool { return other.Name == s.Name }) {
-			return nil, fmt.Errorf("%w: HOTPAIR_BUSINESS has a service %s, as %s has: take it out there, or give this one another name in %s",
+			return nil, fmt.Errorf("%w: HOTPAIR_BUSINESS has a service %s, and so does %s: remove it from HOTPAIR_BUSINESS, or rename this one in %s",
 				ErrOption, s.Name, s.Dir, folder.File)
 		}
 		list = append(list, s.Name+"="+s.Program())
@@ -182,7 +182,7 @@ func (d *dev) run(ctx context.Context, trees []tree) (err error) {
 		return err
 	}
 	beside.Go(func() { d.serve(besides, trees) })
-	defer context.AfterFunc(ctx, func() { d.screen.line("ending; Ctrl-C ends all at once") })()
+	defer context.AfterFunc(ctx, func() { d.screen.line("stopping; Ctrl-C again stops at once") })()
 	err = <-ended
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errQuit) && !errors.Is(cause, context.Canceled) {
 		err = errors.Join(cause, err)
@@ -272,7 +272,7 @@ func (d *dev) hello(ctx context.Context, client *ask.Client, served bool) error 
 	}
 	d.screen.line(fmt.Sprintf("ready: %s active=%s console=%s/ apps=%s http=%s directory=%s", what, active, file.Hosts[active].HTTP, file.Terminals[0].Address, file.Terminals[0].HTTP, d.dir))
 	first := cmp.Or(d.first(ctx, client), d.services[0].Name+".operation")
-	d.screen.line(`a file that changes starts its service again; type a request of terminal ` + file.Terminals[0].ID + `, as OPERATION {"field":"value"}; list shows the operations (` + first + ", …), help says what else")
+	d.screen.line(`a changed file restarts its service; type a request for terminal ` + file.Terminals[0].ID + ` as OPERATION {"field":"value"}; list shows the operations (` + first + ", …), help shows more")
 	return nil
 }
 

@@ -69,7 +69,7 @@ func TestRun_RefusesBeforeAnythingIsStarted(t *testing.T) {
 	}{
 		"no service":      {[]string{t.TempDir()}, nil, folder.ErrNone, "hotpair service new"},
 		"no folder":       {[]string{"/no/such/folder"}, nil, folder.ErrNone, "hotpair.json"},
-		"two of a name":   {[]string{there.Dir, twice.Dir}, nil, ErrOption, "both have a service till"},
+		"two of a name":   {[]string{there.Dir, twice.Dir}, nil, ErrOption, "both contain a service till"},
 		"one that is set": {[]string{there.Dir}, []string{"HOTPAIR_BUSINESS=kv,till=/x"}, ErrOption, "HOTPAIR_BUSINESS has a service till"},
 		"a build":         {[]string{broken.Dir}, nil, ErrBuild, "exit status 3\nno such word"},
 		"no builder":      {[]string{absent.Dir}, nil, ErrBuild, "no such file"},

@@ -140,7 +140,7 @@ func (d *dev) follow(ctx context.Context, host string) {
 	for {
 		lines, passed, err := f.read()
 		if passed > 0 {
-			d.screen.line(fmt.Sprintf("host %s   … %d bytes of its log are not shown: %s", host, passed, f.path))
+			d.screen.line(fmt.Sprintf("host %s   … %d bytes of its log omitted: %s", host, passed, f.path))
 		}
 		for _, line := range lines {
 			if r, ok := parse(line); ok {

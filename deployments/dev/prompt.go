@@ -18,10 +18,11 @@ import (
 // help is what can be typed.
 const help = `  OPERATION [BODY]           a request, such as: add {"name":"a"}
   SERVICE.OPERATION [BODY]   of any service
-  list                       the operations that there are
-  kill [a|b], start [a|b]    all processes of a host at once (the active one), or start it (the one that is down)
-  status                     who serves, and how the services are
-  quit                       end everything, as Ctrl-C does`
+  list                       show all operations
+  kill [a|b]                 kill all processes of a host at once (default: the active one)
+  start [a|b]                start a host (default: the one that is down)
+  status                     show the state of hosts and services
+  quit                       stop everything, like Ctrl-C`
 
 // line is what was typed.
 type line struct {
@@ -57,7 +58,7 @@ func (d *dev) read(ctx context.Context, client *ask.Client) {
 		text, too, err := readLine(in, ask.MaxBody+1024)
 		d.screen.told()
 		if too {
-			d.screen.line(fmt.Sprintf("that line has more than %d bytes, more than a request may have", ask.MaxBody))
+			d.screen.line(fmt.Sprintf("line longer than %d bytes, the limit of a request", ask.MaxBody))
 		} else if l := parseLine(text); l.word != "" && ctx.Err() == nil {
 			d.typed(ctx, client, l)
 		}
@@ -104,7 +105,7 @@ func (d *dev) request(ctx context.Context, client *ask.Client, l line) error {
 	}
 	q, err := ask.Parse(what, []byte(l.rest))
 	if err != nil {
-		return fmt.Errorf("%w; help says what can be typed", err)
+		return fmt.Errorf("%w; help shows the commands", err)
 	}
 	a, err := client.Ask(ctx, q)
 	if err != nil || a.Code != 0 {

@@ -45,7 +45,7 @@ func (d *dev) active(ctx context.Context, file local.File) (string, error) {
 			return host, nil
 		}
 	}
-	return "", errors.New("no host serves now: status says why")
+	return "", errors.New("no host is active now: see status")
 }
 
 // awaitServices waits until the services are ready on both hosts, and says of each that isn't in time why. It reports whether all are.
@@ -62,7 +62,7 @@ func (d *dev) awaitServices(ctx context.Context) bool {
 			waiting.Go(func() {
 				if err := awaitReady(ctx, file, host, s.Name, operator.Process{}); err != nil && ctx.Err() == nil {
 					failed.Store(true)
-					d.screen.line(fmt.Sprintf("%v; fix it: the next change is tried", err))
+					d.screen.line(fmt.Sprintf("%v; fix it, then the next change is tried", err))
 				}
 			})
 		}
@@ -87,7 +87,7 @@ func awaitReady(ctx context.Context, file local.File, host, service string, was 
 			}
 			why = "it is " + p.State
 			if p.Reason != "" {
-				why += ", and ended last: " + printable(p.Reason)
+				why += ", last ended: " + printable(p.Reason)
 			}
 			over = p.Restarts-was.Restarts > enoughRestarts
 		}
@@ -115,11 +115,11 @@ func (d *dev) change(ctx context.Context, s folder.Service, file string) {
 	switch {
 	case ctx.Err() != nil, errors.Is(context.Cause(patience), errChanged):
 	case errors.Is(err, errNotReady):
-		d.screen.line(printable(file) + " has changed, but " + err.Error() + "; fix it: the next change is tried")
+		d.screen.line(printable(file) + " has changed, but " + err.Error() + "; fix it, then the next change is tried")
 	case err != nil:
-		d.screen.line(printable(file) + " has changed, but the old program goes on: " + err.Error())
+		d.screen.line(printable(file) + " has changed, but the old program keeps running: " + err.Error())
 	default:
-		d.screen.line(fmt.Sprintf("%s has changed: %s is started again on both hosts, in %s", printable(file), s.Name, time.Since(began).Round(time.Millisecond)))
+		d.screen.line(fmt.Sprintf("%s has changed: restarted %s on both hosts in %s", printable(file), s.Name, time.Since(began).Round(time.Millisecond)))
 	}
 }
 
@@ -154,7 +154,7 @@ func (d *dev) restart(ctx, patience context.Context, s folder.Service) error {
 			continue // it does not run, and will start the new one
 		}
 		if err != nil {
-			return fmt.Errorf("host %s does not say which process it is: %w", host, err)
+			return fmt.Errorf("host %s does not report its process: %w", host, err)
 		}
 		was := of.Processes[bus.ProcessBusiness+"."+s.Name]
 		q := programs.RestartService{Service: s.Name, Host: host}

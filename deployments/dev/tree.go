@@ -50,7 +50,7 @@ func look(s folder.Service) (tree, error) {
 			return nil //nolint:nilerr // it is gone, or can't be read: then it is not there
 		}
 		if seen++; seen > MaxFiles {
-			return fmt.Errorf("%w: %s has more than %d: name the folder of the service alone, or move away from it what is not its own",
+			return fmt.Errorf("%w: %s has more than %d: give the folder of the service only, or move other files out of it",
 				ErrTooMany, s.Dir, MaxFiles)
 		}
 		name := entry.Name()

@@ -32,20 +32,20 @@ type wishes struct {
 func Command() *cobra.Command {
 	var w wishes
 	c := usage.Command("init", "Make a pair: a bundle for each of its machines",
-		`Make a pair, once and anywhere: its authority, its secret, and for each machine a bundle with all that it needs.
-Nothing is contacted. Bring each bundle to its machine and run hotpair join there; NEXT.txt in the directory says
-everything that is to be done.
+		`Make a pair, once and on any machine: its authority, its secret, and a bundle for each machine with all that it needs.
+No machine is contacted. Copy each bundle to its machine and run hotpair join there; NEXT.txt in the directory lists
+the steps.
 
-On a terminal, what is needed and not said is asked for. The directory comes into being whole, or not at all, and
-nothing that exists is overwritten. Files:
+On a terminal, init asks for missing values. The directory is created completely or not at all, and nothing is
+overwritten. Files:
 
-  NAME.bundle, witness.bundle   for the machines. They hold secrets: mode 0600, sealed with a passphrase if you want.
-  root.key                      signs the issuing keys of the pair. Take it to a safe place; no machine needs it.
-  NEXT.txt                      what to do next.
+  NAME.bundle, witness.bundle   for the machines. They hold secrets: mode 0600, optionally sealed with a passphrase.
+  root.key                      signs the issuing keys of the pair. Keep it in a safe place; no machine needs it.
+  NEXT.txt                      the next steps.
 
-The witness is a third machine, which may be small: it keeps a record of a few hundred bytes of who serves. With
---witness none the terminals are asked instead, which promises less: two hosts that lose each other and split the
-terminals between them both serve until they meet.`,
+The witness is a third machine, which may be small: it keeps the pair record, a few hundred bytes that say which host
+is active. With --witness none the terminals are asked instead, which guarantees less: two hosts that lose contact and
+split the terminals between them both serve until they meet again.`,
 		`  hotpair init --hosts a=10.0.0.1,b=10.0.0.2 --witness 10.0.0.3 --out pair/
   hotpair init --hosts north=n.example,south=s.example --witness w.example --pair shop --terminals till-1=10.0.1.1,till-2=10.0.1.2
   hotpair init --hosts a=10.0.0.1,b=10.0.0.2 --witness none --dry-run`,
@@ -58,16 +58,16 @@ terminals between them both serve until they meet.`,
 		})
 	f := c.Flags()
 	f.StringVar(&w.hosts, "hosts", "", "the two hosts, as a=10.0.0.1,b=10.0.0.2: names of your choice, and where the other machines reach them")
-	f.StringVar(&w.witness, "witness", "", "address of the witness, on a third machine; none: there is none")
+	f.StringVar(&w.witness, "witness", "", "address of the witness, on a third machine; none for a pair without a witness")
 	f.StringVar(&w.out, "out", "pair", "directory to make")
-	f.StringVar(&w.pair, "pair", "", "id of the pair: lower-case letters, digits and hyphens (default: one that no other pair has)")
+	f.StringVar(&w.pair, "pair", "", "id of the pair: lower-case letters, digits and hyphens (default: a unique one)")
 	f.StringVar(&w.terminals, "terminals", "", "terminals to begin with, as till-1=10.0.1.1,till-2=10.0.1.2; more can be added at any time")
 	f.StringVar(&w.terminalsFile, "terminals-file", "", "file with terminals instead, one ID=ADDRESS in each line")
 	f.StringVar(&w.services, "services", "", "business processes to run (HOTPAIR_BUSINESS; default kv,ledger)")
-	f.StringVar(&w.ports, "ports", "", "ports that are not to be the default, as link=7702,replication=7703,http=7704,bus=7701,witness=7705")
+	f.StringVar(&w.ports, "ports", "", "ports other than the defaults, as link=7702,replication=7703,http=7704,bus=7701,witness=7705")
 	f.StringVar(&w.rootFile, "root-passphrase-file", "", "file whose first line is a passphrase for root.key; - is standard input")
 	f.StringVar(&w.bundleFile, "bundle-passphrase-file", "", "file whose first line is a passphrase for the bundles; - is standard input")
-	f.BoolVar(&w.dryRun, "dry-run", false, "show every file and what would be in it, without secrets, and write nothing")
+	f.BoolVar(&w.dryRun, "dry-run", false, "show every file and its content, without secrets, and write nothing")
 	f.BoolVar(&w.json, "json", false, "print JSON")
 	return c
 }
@@ -75,7 +75,7 @@ terminals between them both serve until they meet.`,
 // nothing is for a command without arguments.
 func nothing(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return fmt.Errorf("hotpair init takes no argument %q, all is said by flags", args[0])
+		return fmt.Errorf("hotpair init takes no argument %q, only flags", args[0])
 	}
 	return nil
 }
@@ -91,7 +91,7 @@ func (w wishes) run(ctx context.Context, c *cobra.Command) error {
 	}
 	missing := w.hosts == "" || w.witness == ""
 	if missing && !questions.IsTerminal(c.InOrStdin()) {
-		return fmt.Errorf("%w: init needs --hosts and --witness, as: hotpair init --hosts a=10.0.0.1,b=10.0.0.2 --witness 10.0.0.3; on a terminal it asks", operator.ErrUsage)
+		return fmt.Errorf("%w: --hosts and --witness are required, for example: hotpair init --hosts a=10.0.0.1,b=10.0.0.2 --witness 10.0.0.3; on a terminal, init asks for them", operator.ErrUsage)
 	}
 	if missing {
 		q := questions.New(ctx, c.InOrStdin(), c.ErrOrStderr())
@@ -125,7 +125,7 @@ func (w wishes) run(ctx context.Context, c *cobra.Command) error {
 
 // ask fills in what no flag has said.
 func (w *wishes) ask(q *questions.Questions, rootWords, bundleWords *string) error {
-	q.Say("A pair has two hosts and a witness, on three machines. Enter takes what stands in brackets.")
+	q.Say("A pair has two hosts and a witness, on three machines. Enter accepts the value in brackets.")
 	for _, one := range []struct {
 		value          *string
 		flag, question string
@@ -187,7 +187,7 @@ func (w wishes) plan() (p Plan, err error) {
 		if raw, err3 = regular.Read(w.terminalsFile, bundle.MaxFile); err3 != nil {
 			err3 = fmt.Errorf("%w: --terminals-file: %w", ErrPlan, err3)
 		} else if text != "" {
-			err3 = fmt.Errorf("%w: --terminals and --terminals-file both say the terminals; give one", ErrPlan)
+			err3 = fmt.Errorf("%w: give either --terminals or --terminals-file", ErrPlan)
 		}
 		text = string(raw)
 	}
@@ -258,7 +258,7 @@ func (w wishes) tell(to io.Writer, made Pair, rootWords string) error {
 		s.Row(strings.TrimPrefix(bundle.Kind(b.Name), "the "), "on "+b.Address+", as root: hotpair join "+fileOf(b.Name)+"   (bring it "+done.Bundles[i].File+")")
 	}
 	s.Row("root", "take "+filepath.Join(w.out, RootFile)+" to a safe place, "+protected(rootWords)+"; no machine needs it")
-	s.Row("then", "hotpair status, on a host. "+done.Next+" has all of this")
+	s.Row("then", "hotpair status, on a host. "+done.Next+" lists these steps")
 	_, err := io.WriteString(to, s.Out.String())
 	return err
 }

@@ -35,7 +35,7 @@ func BundleFile(host string) string { return host + ".bundle" }
 const witnessLife = 10 * 365 * 24 * time.Hour
 
 // ErrExists: something stands where a pair is to be made.
-var ErrExists = errors.New("there is something already")
+var ErrExists = errors.New("already exists")
 
 // Pair is one that was made, and is nowhere yet.
 type Pair struct {
@@ -211,7 +211,7 @@ func Vacant(dir string) error {
 	case err != nil:
 		return fmt.Errorf("--out: %w", err)
 	case len(entries) > 0:
-		return fmt.Errorf("%w: %s holds %s: nothing is overwritten, for what was made with it would be lost; name a new directory", ErrExists, dir, entries[0].Name())
+		return fmt.Errorf("%w: %s contains %s, which is not overwritten; give a new directory", ErrExists, dir, entries[0].Name())
 	}
 	return nil
 }

@@ -171,32 +171,32 @@ func TestInit_SaysWhatIsWrong(t *testing.T) {
 	dir := t.TempDir()
 	missing := filepath.Join(dir, "none")
 	for want, args := range map[string][]string{
-		"have the address 10.0.0.9":   {"--hosts", "a=10.0.0.9,b=::ffff:10.0.0.9", "--witness", "none"},
-		"have the address n.example":  {"--hosts", "a=n.example,b=N.example", "--witness", "none"},
-		"is host b":                   {"--hosts", "a=10.0.0.1,b=fd00::2", "--witness", "fd00:0:0::2"},
-		`"10.0.0.256" is neither`:     {"--hosts", "a=10.0.0.256,b=10.0.0.2", "--witness", "none"},
-		`"010.0.0.1" is neither`:      {"--hosts", "a=10.0.0.2,b=010.0.0.1", "--witness", "none"},
-		`"10.0.3" is neither`:         {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "10.0.3"},
-		"needs --hosts and --witness": {},
-		"a pair has two":              {"--hosts", "a=10.0.0.1", "--witness", "none"},
-		"not NAME=ADDRESS":            {"--hosts", "10.0.0.1,b=10.0.0.2", "--witness", "none"},
-		"name of its own":             {"--hosts", "a=10.0.0.1,a=10.0.0.2", "--witness", "none"},
-		"both have the address":       {"--hosts", "a=10.0.0.1,b=10.0.0.1", "--witness", "none"},
-		"is host a":                   {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "10.0.0.1"},
-		"no name of a host":           {"--hosts", "A!=10.0.0.1,b=10.0.0.2", "--witness", "none"},
-		"call no host witness":        {"--hosts", "witness=10.0.0.1,b=10.0.0.2", "--witness", "none"},
-		"neither an IP address":       {"--hosts", "a=10.0.0.1:7702,b=10.0.0.2", "--witness", "none"},
-		"that others can reach":       {"--hosts", "a=0.0.0.0,b=10.0.0.2", "--witness", "none"},
-		"an address is missing":       {"--hosts", "a=,b=10.0.0.2", "--witness", "none"},
-		"no id of a pair":             {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "none", "--pair", "My Shop"},
-		"not built in":                {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "none", "--services", "orders"},
-		"--terminals":                 {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "none", "--terminals", "till 1=10.0.1.1"},
-		"--terminals-file":            {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "none", "--terminals-file", missing},
-		"and its port":                {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "none", "--ports", "lnk=1"},
-		"are both 7701":               {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "none", "--ports", "link=7701"},
-		"--root-passphrase-file":      {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "none", "--root-passphrase-file", missing},
-		"takes no argument":           {"pair"},
-		"unknown flag":                {"--host", "a"},
+		"have the address 10.0.0.9":          {"--hosts", "a=10.0.0.9,b=::ffff:10.0.0.9", "--witness", "none"},
+		"have the address n.example":         {"--hosts", "a=n.example,b=N.example", "--witness", "none"},
+		"is the address of host b":           {"--hosts", "a=10.0.0.1,b=fd00::2", "--witness", "fd00:0:0::2"},
+		`"10.0.0.256" is neither`:            {"--hosts", "a=10.0.0.256,b=10.0.0.2", "--witness", "none"},
+		`"010.0.0.1" is neither`:             {"--hosts", "a=10.0.0.2,b=010.0.0.1", "--witness", "none"},
+		`"10.0.3" is neither`:                {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "10.0.3"},
+		"--hosts and --witness are required": {},
+		"give two hosts":                     {"--hosts", "a=10.0.0.1", "--witness", "none"},
+		"not NAME=ADDRESS":                   {"--hosts", "10.0.0.1,b=10.0.0.2", "--witness", "none"},
+		"give each its own name":             {"--hosts", "a=10.0.0.1,a=10.0.0.2", "--witness", "none"},
+		"both have the address":              {"--hosts", "a=10.0.0.1,b=10.0.0.1", "--witness", "none"},
+		"is the address of host a":           {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "10.0.0.1"},
+		"not a host name":                    {"--hosts", "A!=10.0.0.1,b=10.0.0.2", "--witness", "none"},
+		"no host may be named witness":       {"--hosts", "witness=10.0.0.1,b=10.0.0.2", "--witness", "none"},
+		"neither an IP address":              {"--hosts", "a=10.0.0.1:7702,b=10.0.0.2", "--witness", "none"},
+		"that other machines can reach":      {"--hosts", "a=0.0.0.0,b=10.0.0.2", "--witness", "none"},
+		"address missing":                    {"--hosts", "a=,b=10.0.0.2", "--witness", "none"},
+		"not a pair id":                      {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "none", "--pair", "My Shop"},
+		"not built in":                       {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "none", "--services", "orders"},
+		"--terminals":                        {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "none", "--terminals", "till 1=10.0.1.1"},
+		"--terminals-file":                   {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "none", "--terminals-file", missing},
+		"with its port":                      {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "none", "--ports", "lnk=1"},
+		"are both 7701":                      {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "none", "--ports", "link=7701"},
+		"--root-passphrase-file":             {"--hosts", "a=10.0.0.1,b=10.0.0.2", "--witness", "none", "--root-passphrase-file", missing},
+		"takes no argument":                  {"pair"},
+		"unknown flag":                       {"--host", "a"},
 	} {
 		said, err := initialise(t, append([]string{"--out", filepath.Join(dir, "pair")}, args...)...)
 		if !errors.Is(err, operator.ErrUsage) || !strings.Contains(err.Error(), want) {
@@ -220,7 +220,7 @@ func TestInit_AsksForWhatIsMissing(t *testing.T) {
 	if err != nil || p.Hosts[1].Address != "10.0.0.2" || !p.Witnessless() || p.Pair == "" || len(p.Terminals) != 1 || p.Services.String() != "kv" || rootWords != "correct horse" || bundleWords != "" {
 		t.Errorf("%+v, %q, %q, %v", p, rootWords, bundleWords, err)
 	}
-	for _, flag := range []string{"--hosts", "--witness", "--pair", "--terminals", "--root-passphrase-file", "--bundle-passphrase-file", "a pair has two", "no id of a pair", "[" + p.Pair + "]"} {
+	for _, flag := range []string{"--hosts", "--witness", "--pair", "--terminals", "--root-passphrase-file", "--bundle-passphrase-file", "give two hosts", "not a pair id", "[" + p.Pair + "]"} {
 		if !strings.Contains(out.String(), flag) {
 			t.Errorf("%q is missing in\n%s", flag, out.String())
 		}

@@ -15,7 +15,7 @@ import (
 )
 
 // ErrForeign: what lies in a directory is not the pair of it.
-var ErrForeign = errors.New("no pair of this version of hotpair")
+var ErrForeign = errors.New("no pair made by this version of hotpair")
 
 // Kept is one bundle of a directory, with the bytes of its file.
 type Kept struct {

@@ -12,17 +12,17 @@ import (
 func (p Pair) next(rootWords, bundleWords string) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "Pair %s, made %s\n\n", p.Plan.Pair, p.Made.Format(time.RFC3339))
-	s.WriteString("Everything here is secret. Bring each bundle to its machine over a way that you trust, and then, as root:\n\n")
+	s.WriteString("Everything here is secret. Copy each bundle to its machine over a channel that you trust. Then, as root:\n\n")
 	for _, b := range p.Bundles {
 		fmt.Fprintf(&s, "  on %-24s hotpair join %s\n", b.Address+" ("+bundle.Kind(b.Name)+")", fileOf(b.Name))
 	}
-	s.WriteString("\nThe order does not matter; the pair serves when all have joined. hotpair status, on a host, shows how it is.\n")
+	s.WriteString("\nThe order does not matter; the pair serves when all have joined. hotpair status on a host shows its state.\n")
 	if bundleWords != "" {
-		s.WriteString("The bundles are sealed: join asks for the passphrase, or takes --passphrase-file.\n")
+		s.WriteString("The bundles are sealed: join asks for the passphrase, or reads it with --passphrase-file.\n")
 	}
-	s.WriteString("Once a machine has joined, its bundle is of use only to set it up anew on an empty disk: keep it with root.key, or delete it.\n\n")
+	s.WriteString("Once a machine has joined, its bundle is needed only to set it up again on an empty disk: keep it with root.key, or delete it.\n\n")
 	fmt.Fprintf(&s, "%s signs the issuing key, %s. No machine of the pair needs it.\n", RootFile, protected(rootWords))
-	s.WriteString("Take it off this machine, to a safe place: it is needed when a seal is lost (hotpair authority rotate).\n\n")
+	s.WriteString("Move it from this machine to a safe place: it is needed when a seal is lost (hotpair authority rotate).\n\n")
 	if len(p.Plan.Terminals) == 0 {
 		s.WriteString("Terminals: on a host, hotpair terminals add till-1=nats://ADDRESS:4223; at the terminal, hotpair terminal enrol TOKEN.\n")
 	} else {

@@ -15,7 +15,7 @@ import (
 )
 
 // ErrPlan says that no pair can be made as it is wished.
-var ErrPlan = errors.New("no pair can be made like this")
+var ErrPlan = errors.New("can't make this pair")
 
 // Ports are where a machine listens.
 type Ports struct {
@@ -66,21 +66,21 @@ func (p Plan) Check() error {
 		p.address("--hosts", h.Address, note)
 	}
 	if a.Name == b.Name {
-		note("--hosts: both are called %s, and each needs a name of its own", a.Name)
+		note("--hosts: both are named %s; give each its own name", a.Name)
 	}
 	if a.sameAddress(b) && a.Ports == b.Ports && a.Address != "" {
-		note("--hosts: both have the address %s: they are two machines, or the loss of one is the loss of both (hotpair cluster runs a pair on one)", a.Address)
+		note("--hosts: both have the address %s; use two machines, so that one failure does not stop both (hotpair cluster runs a pair on one)", a.Address)
 	}
 	if !p.Witnessless() {
 		p.address("--witness", p.Witness.Address, note)
 		for _, h := range p.Hosts {
 			if h.sameAddress(p.Witness) && h.Ports == p.Witness.Ports && h.Address != "" {
-				note("--witness: %s is host %s: on a third machine, or the loss of the host takes the witness along; or none", h.Address, h.Name)
+				note("--witness: %s is the address of host %s; use a third machine, so that one failure does not stop both; or none", h.Address, h.Name)
 			}
 		}
 	}
 	if a.Name == "witness" || b.Name == "witness" {
-		note("--hosts: call no host witness: its bundle would be taken for that of the witness")
+		note("--hosts: no host may be named witness, for its bundle would look like the witness's")
 	}
 	if len(faults) > 0 {
 		return fmt.Errorf("%w:\n  %s", ErrPlan, strings.Join(faults, "\n  "))
@@ -92,11 +92,11 @@ func (p Plan) address(flag, address string, note func(string, ...any)) {
 	ip, err := netip.ParseAddr(address)
 	switch {
 	case address == "":
-		note("%s: an address is missing: NAME=ADDRESS for a host, ADDRESS for the witness", flag)
+		note("%s: address missing: use NAME=ADDRESS for a host, ADDRESS for the witness", flag)
 	case err == nil && (ip.IsUnspecified() || ip.Zone() != ""):
-		note("%s: %s is no address of one machine that others can reach", flag, address)
+		note("%s: %s is not an address that other machines can reach", flag, address)
 	case err != nil && !isName(address):
-		note("%s: %q is neither an IP address nor the name of a machine; ports are said with --ports", flag, address)
+		note("%s: %q is neither an IP address nor a machine name; give ports with --ports", flag, address)
 	}
 }
 
@@ -165,7 +165,7 @@ func setting(name, value string) string { return config.Prefix + "_" + name + "=
 func ParseHosts(text string, ports Ports) (hosts [2]Machine, err error) {
 	parts := slices.DeleteFunc(strings.Split(text, ","), func(s string) bool { return strings.TrimSpace(s) == "" })
 	if len(parts) != 2 {
-		return hosts, fmt.Errorf("%w: --hosts %q: a pair has two, as a=10.0.0.1,b=10.0.0.2", ErrPlan, text)
+		return hosts, fmt.Errorf("%w: --hosts %q: give two hosts, as a=10.0.0.1,b=10.0.0.2", ErrPlan, text)
 	}
 	for i, part := range parts {
 		name, address, found := strings.Cut(strings.TrimSpace(part), "=")
@@ -218,7 +218,7 @@ func ParsePorts(text string) (Ports, error) {
 		field, known := fields[name]
 		port, err := strconv.ParseUint(number, 10, 16)
 		if !known || err != nil || port == 0 {
-			return p, fmt.Errorf("%w: --ports: %q: write bus, link, replication, http or witness, and its port, as link=7702", ErrPlan, part)
+			return p, fmt.Errorf("%w: --ports: %q: write bus, link, replication, http or witness with its port, as link=7702", ErrPlan, part)
 		}
 		*field = int(port)
 	}

@@ -101,11 +101,11 @@ func (c *checks) member() {
 	switch {
 	case c.had.none() || c.again():
 	case c.had.State == leaving:
-		c.stop("member", "this machine is leaving as "+c.had.describe()+", and has not done all of it", "run hotpair leave again, then join")
+		c.stop("member", "this machine began to leave as "+c.had.describe()+" and has not finished", "run hotpair leave again, then join")
 	case c.had.Name == c.bundle.Name.String():
-		c.stop("member", "this machine is "+c.had.describe()+" already, from another bundle", "leave it as it is; or hotpair leave, which keeps the data, then join with --use-data")
+		c.stop("member", "this machine is "+c.had.describe()+" already, from another bundle", "keep it as it is; or run hotpair leave, which keeps the data, then join with --use-data")
 	default:
-		c.stop("member", "this machine is "+c.had.describe()+" already", "take the bundle to the machine that it is for ("+c.bundle.Address+"); or hotpair leave first")
+		c.stop("member", "this machine is "+c.had.describe()+" already", "use the bundle on its machine ("+c.bundle.Address+"); or run hotpair leave first")
 	}
 }
 
@@ -114,18 +114,18 @@ func (c *checks) users() account {
 	none := account{-1, -1}
 	if os.Geteuid() != 0 {
 		if c.place.Root == "" {
-			c.stop("user", "you are not root, and settings and units are root's", "run it as root: sudo hotpair join …")
+			c.stop("user", "you are not root, but settings and units belong to root", "run it as root: sudo hotpair join …")
 		}
 		return none
 	}
 	found, err := c.lookUp()
 	if err != nil {
-		c.stop("user", "there is no user "+User+", as whom the processes run: "+err.Error(),
-			"the package makes it; without the package: useradd --system --home-dir "+c.place.Data+" --shell /usr/sbin/nologin "+User)
+		c.stop("user", "no user "+User+", as which the processes run: "+err.Error(),
+			"install the package, which creates it; or run: useradd --system --home-dir "+c.place.Data+" --shell /usr/sbin/nologin "+User)
 		return none
 	}
 	if found.uid == 0 {
-		c.stop("user", "the user "+User+" is root, who may everything", "give it an id of its own")
+		c.stop("user", "the user "+User+" is root", "give it a user id other than 0")
 	}
 	return found
 }
@@ -163,7 +163,7 @@ var hidden = []string{"/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/"}
 // program: a unit that is written here starts the program that runs now.
 func (c *checks) program(path string) {
 	if path != "" && c.place.Unit != "" && !c.place.unitIsThere() && slices.ContainsFunc(hidden, func(dir string) bool { return strings.HasPrefix(path, dir) }) {
-		c.stop("program", "no package has brought "+c.place.Unit+", and the program is at "+path+", which a unit can't see", "install -m 0755 "+path+" /usr/local/bin/hotpair; then run that")
+		c.stop("program", "no package installed "+c.place.Unit+", and a unit can't access the program at "+path, "run install -m 0755 "+path+" /usr/local/bin/hotpair, then use that program")
 	}
 }
 
@@ -172,28 +172,28 @@ func (c *checks) clock() {
 	built := clocks.Built()
 	switch late := c.bundle.Made.Sub(c.now); {
 	case late > behind:
-		c.stop("clock", fmt.Sprintf("the clock says %s, and the bundle was made at %s by the clock of the machine where that was done", c.now.UTC().Format(time.DateTime), c.bundle.Made.UTC().Format(time.DateTime)),
-			"set the one that is wrong; if it was the other one, make the pair anew with hotpair init")
+		c.stop("clock", fmt.Sprintf("the clock says %s, but the bundle was made at %s by the clock of its machine", c.now.UTC().Format(time.DateTime), c.bundle.Made.UTC().Format(time.DateTime)),
+			"correct the wrong clock; if it was the other machine's, make the pair again with hotpair init")
 		return
 	case c.now.Before(built):
-		c.stop("clock", fmt.Sprintf("the clock says %s, and this program was built at %s", c.now.UTC().Format(time.DateTime), built.UTC().Format(time.DateTime)), "set it, and keep it synchronised")
+		c.stop("clock", fmt.Sprintf("the clock says %s, but this program was built at %s", c.now.UTC().Format(time.DateTime), built.UTC().Format(time.DateTime)), "set it, and keep it synchronised")
 		return
 	}
 	issuer, err := c.bundle.Issuer()
 	if c.bundle.Name.Role == identity.RoleHost && err == nil && c.now.After(issuer.NotAfter()) {
-		c.stop("clock", fmt.Sprintf("by the clock, %s, the issuing key of the pair has ended on %s", c.now.UTC().Format(time.DateOnly), issuer.NotAfter().UTC().Format(time.DateOnly)),
-			"set the clock; if it is right, make a new authority for the pair: hotpair authority rotate")
+		c.stop("clock", fmt.Sprintf("the clock says %s, but the issuing key of the pair expired on %s", c.now.UTC().Format(time.DateOnly), issuer.NotAfter().UTC().Format(time.DateOnly)),
+			"correct the clock; if it is right, make a new issuing key: hotpair authority rotate")
 		return
 	}
 	if own, err := c.bundle.Credentials(); err == nil && c.now.After(own.Self.NotAfter) {
-		remedy := "if the clock is right nothing: the host renews it when it starts"
+		remedy := "nothing, if the clock is right: the host renews the certificate when it starts"
 		if c.bundle.Name.Role == identity.RoleWitness {
 			remedy = "if the clock is right: hotpair authority issue witness, see OPERATIONS.md"
 		}
-		c.warn("clock", "the certificate in the bundle has ended on "+own.Self.NotAfter.UTC().Format(time.DateOnly), remedy)
+		c.warn("clock", "the certificate in the bundle expired on "+own.Self.NotAfter.UTC().Format(time.DateOnly), remedy)
 	}
 	if c.place.Root == "" && !clocks.Synchronised() {
-		c.warn("clock", "the kernel says that nothing keeps the clock right", "install chrony or systemd-timesyncd: hosts whose clocks are apart say so in an alarm")
+		c.warn("clock", "the kernel reports that the clock is not synchronised", "install chrony or systemd-timesyncd: hosts raise an alarm when their clocks differ")
 	}
 }
 
@@ -206,22 +206,22 @@ func (c *checks) disk() {
 	}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(at, &fs); err != nil {
-		c.stop("disk", "the disk of "+at+" can't be looked at: "+err.Error(), "fix it, or mount another one at "+c.place.Data)
+		c.stop("disk", "can't examine the disk of "+at+": "+err.Error(), "fix it, or mount another one at "+c.place.Data)
 		return
 	}
 	if free := fs.Bavail * uint64(fs.Bsize); free < needed {
-		c.stop("disk", fmt.Sprintf("the disk of %s has %d MiB free, and %s needs %d MiB to begin with", at, free>>20, bundle.Kind(c.bundle.Name), needed>>20), "make room, or mount a larger disk at "+c.place.Data)
+		c.stop("disk", fmt.Sprintf("the disk of %s has %d MiB free, but %s needs %d MiB", at, free>>20, bundle.Kind(c.bundle.Name), needed>>20), "make room, or mount a larger disk at "+c.place.Data)
 	}
 	if fs.Type == unix.TMPFS_MAGIC {
-		c.warn("disk", at+" is in memory: all is lost with the power", "mount a disk at "+c.place.Data)
+		c.warn("disk", at+" is in memory: a power failure loses all data", "mount a disk at "+c.place.Data)
 	}
 	took, err := fsyncs(at)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 	case err != nil:
-		c.stop("disk", "the disk of "+at+" takes no writes: "+err.Error(), "fix it, or mount another one at "+c.place.Data)
+		c.stop("disk", "can't write to the disk of "+at+": "+err.Error(), "fix it, or mount another one at "+c.place.Data)
 	case took > slow:
-		c.warn("disk", fmt.Sprintf("an fsync at %s takes %s, and every update waits for one", at, took.Round(time.Millisecond)), "use a disk with a battery or of flash, or live with it")
+		c.warn("disk", fmt.Sprintf("an fsync at %s takes %s, and every update waits for one", at, took.Round(time.Millisecond)), "use a flash disk or one with a battery, or accept slow updates")
 	}
 }
 
@@ -269,27 +269,27 @@ func (c *checks) data() {
 		return
 	}
 	if err != nil {
-		c.stop("data", "the data directory can't be looked at: "+err.Error(), "have "+c.place.Data+" be a directory that is empty")
+		c.stop("data", "can't read the data directory: "+err.Error(), "make "+c.place.Data+" an empty directory")
 		return
 	}
 	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name() == "lost+found" })
 	if len(entries) > 0 && !c.useData {
-		c.stop("data", fmt.Sprintf("%s holds something (%s): data of an earlier host, perhaps", dir, entries[0].Name()),
-			"to go on with data of this very member of this pair: --use-data; else move it away")
+		c.stop("data", fmt.Sprintf("%s is not empty (%s): it may hold data of an earlier host", dir, entries[0].Name()),
+			"to continue with the data of this member of this pair, use --use-data; otherwise move it away")
 	}
 }
 
 // links: what is written has to be where the machine will look for it.
 func (c *checks) links() {
 	if err := c.place.contained(); err != nil {
-		c.stop("links", err.Error(), "mount in that folder what belongs to the machine, and have the link be relative; or join on the machine itself")
+		c.stop("links", err.Error(), "mount the machine's file systems in that folder and make the link relative; or join on the machine itself")
 		return
 	}
 	if c.again() && c.had.State == joined {
 		return // what was put elsewhere since is no matter of a join
 	}
 	if err := c.place.linked(); err != nil {
-		c.stop("links", err.Error(), "mount the disk there instead of the link (mount --bind, and a line of /etc/fstab)")
+		c.stop("links", err.Error(), "replace the link by a mount (mount --bind, and a line in /etc/fstab)")
 	}
 }
 
@@ -300,7 +300,7 @@ func (c *checks) overrides() {
 	}
 	environ, err := readEnviron(c.place.on(c.place.Overrides))
 	if err != nil {
-		c.stop("settings", err.Error(), "fix it, or move it away: it would be read after what is joined")
+		c.stop("settings", err.Error(), "correct it or move it away: it overrides the settings of the bundle")
 		return
 	}
 	joined := c.place.Environ(c.bundle)
@@ -312,13 +312,13 @@ func (c *checks) overrides() {
 			continue
 		}
 		if name == config.Prefix+"_HOST" {
-			c.stop("settings", c.place.Overrides+" says that this is host "+value, "a host was set up here by hand: move that file away, or take the bundle to its own machine")
+			c.stop("settings", c.place.Overrides+" says that this is host "+value, "a host was set up here by hand: move that file away, or use the bundle on its own machine")
 			return
 		}
 		other = append(other, name)
 	}
 	if len(other) > 0 {
-		c.warn("settings", c.place.Overrides+" sets "+strings.Join(other, ", ")+" otherwise than the bundle, and counts", "take out what is not meant to")
+		c.warn("settings", c.place.Overrides+" sets "+strings.Join(other, ", ")+", which overrides the bundle", "remove what is not intended")
 	}
 }
 
@@ -330,7 +330,7 @@ func (c *checks) address() {
 	} else {
 		names, err := net.LookupHost(c.bundle.Address)
 		if err != nil {
-			c.stop("address", "the bundle is for "+c.bundle.Address+", a name that can't be looked up here: "+err.Error(), "have it lead to an address of this machine, in the DNS or in /etc/hosts")
+			c.stop("address", "the bundle is for "+c.bundle.Address+", a name that does not resolve here: "+err.Error(), "map the name to an address of this machine, in DNS or in /etc/hosts")
 			return
 		}
 		for _, n := range names {
@@ -350,8 +350,8 @@ func (c *checks) address() {
 			have = append(have, o.String())
 		}
 	}
-	c.stop("address", fmt.Sprintf("the bundle is for %s at %s, and this machine has %s", bundle.Kind(c.bundle.Name), c.bundle.Address, cmp.Or(strings.Join(have, ", "), "no address that others reach")),
-		"take it to that machine; or give this one the address; or make the pair with other addresses: hotpair init")
+	c.stop("address", fmt.Sprintf("the bundle is for %s at %s, but this machine has %s", bundle.Kind(c.bundle.Name), c.bundle.Address, cmp.Or(strings.Join(have, ", "), "no address that others can reach")),
+		"use it on that machine; or give this one the address; or make the pair with other addresses: hotpair init")
 }
 
 // ports: a process that finds its port taken can't start.
@@ -369,8 +369,8 @@ func (c *checks) ports() {
 		case errors.Is(err, unix.EADDRNOTAVAIL): // said of the address
 		default:
 			_, port, _ := net.SplitHostPort(one[1])
-			c.stop("ports", fmt.Sprintf("%s_%s is %s, and that can't be listened on: %v", config.Prefix, one[0], one[1], errors.Unwrap(err)),
-				"end what uses it (ss -ltnp sport = :"+port+"); or make the pair with other --ports")
+			c.stop("ports", fmt.Sprintf("%s_%s is %s, but listening on it fails: %v", config.Prefix, one[0], one[1], errors.Unwrap(err)),
+				"stop the program that uses it (ss -ltnp sport = :"+port+"); or make the pair with other --ports")
 		}
 	}
 }

@@ -35,7 +35,7 @@ func TestChecks_Address(t *testing.T) {
 	list, _ := pairAt(t, time.Now())
 	own, other := looked(t, list[0], time.Now()), looked(t, list[1], time.Now())
 	own.address()
-	if other.address(); len(own.stops()) != 0 || len(other.stops()) != 1 || !strings.Contains(other.stops()[0], "192.0.2.2, and this machine has 192.0.2.1") {
+	if other.address(); len(own.stops()) != 0 || len(other.stops()) != 1 || !strings.Contains(other.stops()[0], "192.0.2.2, but this machine has 192.0.2.1") {
 		t.Errorf("%v, %v", own.stops(), other.stops())
 	}
 	b := list[0]
@@ -46,7 +46,7 @@ func TestChecks_Address(t *testing.T) {
 	}
 	b.Address = "no-such-machine.invalid"
 	unknown := looked(t, b, time.Now())
-	if unknown.address(); len(unknown.stops()) != 1 || !strings.Contains(unknown.stops()[0], "can't be looked up") {
+	if unknown.address(); len(unknown.stops()) != 1 || !strings.Contains(unknown.stops()[0], "does not resolve") {
 		t.Errorf("%v", unknown.stops())
 	}
 }
@@ -85,7 +85,7 @@ func TestChecks_Clock(t *testing.T) {
 		{0, made.Add(40 * day), "", 1}, // its certificate has ended, and it renews it
 		{2, made.Add(40 * day), "", 0},
 		{2, made.Add(11 * 366 * day), "", 1},
-		{0, made.Add(11 * 366 * day), "has ended on", 0},
+		{0, made.Add(11 * 366 * day), "expired on", 0},
 	} {
 		seen := looked(t, list[c.member], c.now)
 		seen.place.Root = "/image" // what the kernel says of this machine's clock is not asked
@@ -113,10 +113,10 @@ func TestChecks_Disk(t *testing.T) {
 		data   string
 		stops  string
 	}{
-		{0, mounted("size=16m", 0), "16 MiB free, and host a needs 512 MiB"},
+		{0, mounted("size=16m", 0), "16 MiB free, but host a needs 512 MiB"},
 		{2, mounted("size=16m", 0), "the witness needs 32 MiB"},
 		{2, mounted("size=64m", 0), ""},
-		{2, mounted("size=64m", unix.MS_RDONLY), "takes no writes"},
+		{2, mounted("size=64m", unix.MS_RDONLY), "can't write"},
 	} {
 		seen := looked(t, list[c.member], time.Now())
 		seen.place.Data = c.data
@@ -150,9 +150,9 @@ func TestJoin_WhatItSaysToDoWorks(t *testing.T) {
 		words string
 		do    func() error
 	}{
-		{"else move it away", func() error { return os.Rename(data, data+".old") }},
-		{"fix it, or move it away: it would be read", func() error { return os.Rename(own, own+".old") }},
-		{"set the one that is wrong", func() error { j.Now = time.Now(); return nil }},
+		{"otherwise move it away", func() error { return os.Rename(data, data+".old") }},
+		{"correct it or move it away: it overrides", func() error { return os.Rename(own, own+".old") }},
+		{"correct the wrong clock", func() error { j.Now = time.Now(); return nil }},
 		{"useradd --system", func() error { return os.WriteFile(users, known, 0o644) }},
 	} {
 		if !says(c.words) && (c.words != "useradd --system" || os.Geteuid() == 0) {

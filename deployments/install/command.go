@@ -25,18 +25,19 @@ import (
 func JoinCommand() *cobra.Command {
 	var root, passphraseFile string
 	var dryRun, noStart, useData, asJSON bool
-	c := usage.Command("join BUNDLE", "Make this machine a member of a pair, with the bundle that hotpair init has made for it",
-		`Make this machine a host of a pair, or its witness, with the bundle that hotpair init has made for it. As root.
+	c := usage.Command("join BUNDLE", "Make this machine a member of a pair, with its bundle from hotpair init",
+		`Make this machine a host of a pair, or its witness, with its bundle from hotpair init. As root.
 
-Everything is checked first, and all that is wrong is said at once, with what to do; then nothing is written. Checked
-are the bundle, whole; that it is for this machine, by its address; the clock; the disk and its fsync; that ports are
-free; the user that processes run as; that the data directory is unused, and no link; that nothing else has joined here.
+Everything is checked first. All problems are reported at once, with what to do, and then nothing is written. Checked
+are: the bundle is complete and for this machine's address; the clock; the disk and its fsync; the ports are free; the
+user that processes run as; the data directory is empty and not a link; no other bundle has joined here.
 
 It writes settings and secrets to /etc/hotpair/joined, certificate and keys to /var/lib/hotpair-identity (of a witness
-hotpair-witness-identity), and the unit where no package has brought it; then it enables and starts the unit. Without
-systemd it says how to start: hotpair run. What you set in /etc/hotpair/host.env (witness.env) counts, and is left alone.
+hotpair-witness-identity), and the unit unless a package installed it; then it enables and starts the unit. Without
+systemd it shows how to start: hotpair run. Your own settings in /etc/hotpair/host.env (witness.env) take precedence and
+are not changed.
 
-Interrupted at any moment, run it again with the same bundle. hotpair leave undoes it.`,
+If it is interrupted, run it again with the same bundle. hotpair leave undoes it.`,
 		`  hotpair join a.bundle
   hotpair join a.bundle --dry-run
   hotpair join witness.bundle --passphrase-file pass.txt --no-start
@@ -71,9 +72,9 @@ Interrupted at any moment, run it again with the same bundle. hotpair leave undo
 			return errors.Join(tellJoined(c.OutOrStdout(), asJSON, done, err), err)
 		})
 	f := c.Flags()
-	f.StringVar(&passphraseFile, "passphrase-file", "", "file whose first line is the passphrase of the bundle; - is standard input. On a terminal it is asked for")
-	f.StringVar(&root, "root", "", "folder that stands for the root of the machine: an image of one, or a test. Addresses and ports are not looked at, and nothing is started")
-	f.BoolVar(&useData, "use-data", false, "go on with the data that the data directory holds, of this very member of this pair")
+	f.StringVar(&passphraseFile, "passphrase-file", "", "file whose first line is the passphrase of the bundle; - is standard input (default on a terminal: a prompt)")
+	f.StringVar(&root, "root", "", "root folder of a machine image to prepare. Addresses and ports are not checked, and nothing is started")
+	f.BoolVar(&useData, "use-data", false, "continue with the data in the data directory, which must be of this member of this pair")
 	f.BoolVar(&noStart, "no-start", false, "write everything, and start nothing")
 	f.BoolVar(&dryRun, "dry-run", false, "only check, and show what would be written")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
@@ -85,7 +86,7 @@ func anotherRoot(c *cobra.Command, root string) error {
 	if !c.Flags().Changed("root") || root != "" && filepath.Clean(root) != "/" {
 		return nil
 	}
-	return fmt.Errorf("%w: --root %q is no folder of another machine's; leave it out for this machine", operator.ErrUsage, root)
+	return fmt.Errorf("%w: --root %q is not the root folder of another machine; leave it out for this machine", operator.ErrUsage, root)
 }
 
 // open reads a bundle, and asks for its passphrase where somebody can be asked.
@@ -105,7 +106,7 @@ func open(ctx context.Context, c *cobra.Command, raw []byte, file string) (bundl
 	}
 	b, err := bundle.Decode(raw, words)
 	if errors.Is(err, bundle.ErrPassphrase) && words == "" {
-		err = fmt.Errorf("%w; say it with --passphrase-file", err)
+		err = fmt.Errorf("%w; give it with --passphrase-file", err)
 	}
 	return b, err
 }
@@ -171,13 +172,13 @@ func LeaveCommand() *cobra.Command {
 	var root string
 	var yes, deleteData, asJSON bool
 	c := usage.Command("leave", "Take this machine out of its pair: undo hotpair join",
-		`Stop what this machine runs for its pair, and remove what hotpair join has written: settings, certificate and keys, the
-unit if join wrote it. The data stay unless --delete-data says otherwise, and so does what you set yourself. As root.
+		`Stop this machine's processes of its pair, and remove what hotpair join wrote: settings, certificate and keys, and the
+unit if join wrote it. The data are kept unless you give --delete-data, and so are your own settings. As root.
 
-A host that serves hands over before it stops, when the other one is in sync. What is to be done on the other machines
-is said. To join again takes the bundle; with the data kept, join --use-data goes on with them.
+An active host hands over before it stops, if the other one is in sync. leave shows what is to be done on the other
+machines. To join again, use the bundle; with the data kept, join --use-data continues with them.
 
-On a terminal it asks; elsewhere it needs --yes. Interrupted, run it again.`,
+On a terminal it asks for confirmation; elsewhere it needs --yes. If it is interrupted, run it again.`,
 		`  hotpair leave
   hotpair leave --yes --delete-data`,
 		usage.Exactly(0), func(ctx context.Context, c *cobra.Command, _ []string) error {
@@ -207,8 +208,8 @@ On a terminal it asks; elsewhere it needs --yes. Interrupted, run it again.`,
 			return tellLeft(c.OutOrStdout(), asJSON, left)
 		})
 	f := c.Flags()
-	f.StringVar(&root, "root", "", "folder that stands for the root of the machine, as for hotpair join; nothing is stopped")
-	f.BoolVar(&deleteData, "delete-data", false, "delete the data directory too: with it goes every update that no other host has")
+	f.StringVar(&root, "root", "", "root folder of a machine image, as for hotpair join; nothing is stopped")
+	f.BoolVar(&deleteData, "delete-data", false, "delete the data directory too, including updates that no other host has")
 	f.BoolVar(&yes, "yes", false, "don't ask")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return c
@@ -220,11 +221,11 @@ func confirmed(ctx context.Context, c *cobra.Command, would Left) error {
 		return err
 	}
 	if !questions.IsTerminal(c.InOrStdin()) {
-		return fmt.Errorf("%w: leave takes this machine out of the pair and deletes its keys: say --yes", operator.ErrUsage)
+		return fmt.Errorf("%w: leave removes this machine from the pair and deletes its keys: confirm with --yes", operator.ErrUsage)
 	}
-	question := "This machine is " + bundle.Kind(n) + " of pair " + would.Pair + ". It is stopped, and its settings and keys are deleted; data are kept. Go on?"
+	question := "This machine is " + bundle.Kind(n) + " of pair " + would.Pair + ". It will be stopped, and its settings and keys deleted; the data are kept. Continue?"
 	if would.Deleted {
-		question = "This machine is " + bundle.Kind(n) + " of pair " + would.Pair + ". It is stopped, its settings and keys are deleted, and ALL DATA in " + would.Data + ". Go on?"
+		question = "This machine is " + bundle.Kind(n) + " of pair " + would.Pair + ". It will be stopped, its settings and keys deleted, and ALL DATA in " + would.Data + ". Go on?"
 	}
 	yes, err := questions.New(ctx, c.InOrStdin(), c.ErrOrStderr()).Confirm(question)
 	if err == nil && !yes {
@@ -257,10 +258,10 @@ func tellLeft(to io.Writer, asJSON bool, left Left) error {
 
 // RunCommand is "hotpair run".
 func RunCommand() *cobra.Command {
-	c := usage.Command("run", "Run what this machine has joined as, where no service manager does",
-		`Become the process of this machine, host or witness, with the environment that hotpair join has written and what
-/etc/hotpair/host.env (witness.env) says beside it, as the user hotpair when root runs it. It is what the unit does, for
-machines without systemd: containers, other service managers, a shell. SIGTERM ends it in order.`,
+	c := usage.Command("run", "Run this machine's host or witness where there is no service manager",
+		`Run the host or witness that this machine joined as, with the environment that hotpair join wrote and the settings in
+/etc/hotpair/host.env (witness.env); as the user hotpair if root runs it. This does what the unit does, for machines
+without systemd: containers, other service managers, a shell. SIGTERM stops it cleanly.`,
 		`  hotpair run`,
 		usage.Exactly(0), func(_ context.Context, _ *cobra.Command, _ []string) error {
 			p, err := ProcessOf("", os.Environ())

@@ -50,7 +50,7 @@ func TestCommands_RefuseWhatIsNoBundle(t *testing.T) {
 		{[]byte("-----BEGIN CERTIFICATE-----\n"), nil, "not that of a bundle", bundle.ErrDamaged},
 		{nil, nil, "not that of a bundle", bundle.ErrDamaged},
 		{sealed, nil, "--passphrase-file", bundle.ErrPassphrase},
-		{sealed, []string{"--passphrase-file", words}, "another one", bundle.ErrPassphrase},
+		{sealed, []string{"--passphrase-file", words}, "another passphrase", bundle.ErrPassphrase},
 		{sealed, []string{"--passphrase-file", filepath.Join(dir, "none")}, "no such file", operator.ErrUsage},
 		{raw[0], []string{"another"}, "hotpair join BUNDLE", operator.ErrUsage},
 		{make([]byte, bundle.MaxFile+1), nil, "too large", operator.ErrUsage},

@@ -35,7 +35,7 @@ func readEnviron(path string) (environ []string, err error) {
 		case !found || strings.ContainsAny(name, " \t\"'") || name == "":
 			return nil, fmt.Errorf("%s: line %d is not NAME=value", path, n)
 		case quote && (len(value) < 2 || value[len(value)-1] != value[0]), strings.HasSuffix(value, "\\"):
-			return nil, fmt.Errorf("%s: line %d goes on in the next one: write it in one", path, n)
+			return nil, fmt.Errorf("%s: line %d continues in the next one: write it in one line", path, n)
 		case quote:
 			value = value[1 : len(value)-1]
 		}

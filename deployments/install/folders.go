@@ -10,7 +10,7 @@ import (
 )
 
 // ErrLink says that a symbolic link stands where a folder is to be.
-var ErrLink = errors.New("a link stands in the way")
+var ErrLink = errors.New("unexpected symbolic link")
 
 // folders are those in which something is written or removed. last: the folder itself may be no link, for it is given to the user, or deleted.
 func (p Place) folders() []struct {

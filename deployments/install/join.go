@@ -19,9 +19,9 @@ import (
 
 var (
 	// ErrUnfit says that something stands in the way; nothing was written.
-	ErrUnfit = errors.New("this machine can't join as it is; nothing was written")
+	ErrUnfit = errors.New("this machine can't join yet; nothing was written")
 	// ErrInProgress says that another join or leave is at work.
-	ErrInProgress = errors.New("another hotpair join or leave is at work on this machine")
+	ErrInProgress = errors.New("another hotpair join or leave is running on this machine")
 )
 
 // Joiner makes a machine a member. Everything that it needs is set before.
@@ -140,7 +140,7 @@ func (j Joiner) write(who account, unit bool) (bool, error) {
 			j.Progress(step)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w; run hotpair join again when that is fixed, it does the rest", step, err)
+			return fmt.Errorf("%s: %w; correct this, then run hotpair join again to finish", step, err)
 		}
 		return nil
 	}

@@ -118,7 +118,7 @@ func TestJoin_SaysAllThatIsWrongAtOnce(t *testing.T) {
 			stops[f.Check] = f.Problem
 		}
 	}
-	wants := map[string]string{"clock": "the bundle was made at", "data": "holds something (data)", "settings": "host b"}
+	wants := map[string]string{"clock": "the bundle was made at", "data": "is not empty (data)", "settings": "host b"}
 	if os.Geteuid() == 0 {
 		wants["user"] = "no user hotpair"
 	}

@@ -16,7 +16,7 @@ import (
 
 var (
 	// ErrNoMember says that a machine has not joined.
-	ErrNoMember = errors.New("this machine is no member of a pair by hotpair join")
+	ErrNoMember = errors.New("this machine has not joined a pair with hotpair join")
 	// ErrRuns says that what is to be taken away still runs.
 	ErrRuns = errors.New("it still runs")
 )
@@ -63,7 +63,7 @@ func (l Leaver) Look() (Left, error) {
 	}
 	if err == nil && l.DeleteData {
 		if err = p.linked(); err != nil {
-			err = fmt.Errorf("%w; only the link would be deleted, and the data would stay: delete them by hand, and leave without --delete-data; nothing was removed", err)
+			err = fmt.Errorf("%w; only the link would be deleted, but not the data: delete them by hand and leave without --delete-data; nothing was removed", err)
 		}
 	}
 	if err != nil {
@@ -117,7 +117,7 @@ func (l Leaver) Leave(ctx context.Context) (Left, error) {
 	}
 	for _, s := range steps {
 		if err := s.do(); err != nil {
-			return left, fmt.Errorf("%s: %w; run hotpair leave again when that is fixed", s.name, err)
+			return left, fmt.Errorf("%s: %w; correct this, then run hotpair leave again", s.name, err)
 		}
 		if l.Progress != nil {
 			l.Progress(s.name)
@@ -133,7 +133,7 @@ func (l Leaver) Leave(ctx context.Context) (Left, error) {
 func (l Leaver) stop(ctx context.Context, p Place) error {
 	if l.Manager.Runs() {
 		if err := l.Manager.do(ctx, "disable", "--now", p.Unit); err != nil {
-			return fmt.Errorf("it can't be stopped, and nothing was removed: %w", err)
+			return fmt.Errorf("stopping failed, so nothing was removed: %w", err)
 		}
 		return nil
 	}
@@ -204,13 +204,13 @@ func others(m mark) []string {
 	n := m.identity()
 	if n.Role == identity.RoleWitness {
 		return []string{
-			"on both hosts: nothing; they go on, and can change nothing of who serves until a witness answers at " + m.Address,
-			"for another witness: join witness.bundle on a machine with that address, then on a host hotpair admit witness",
+			"on both hosts: nothing; they continue, but neither can take over until a witness answers at " + m.Address,
+			"for another witness: join witness.bundle on a machine with that address, then run hotpair admit witness on a host",
 		}
 	}
 	return []string{
-		"on the other host: nothing; it serves alone from now on, and the next failure stops the service (hotpair status)",
-		"for another machine in the place of " + bundle.Kind(n) + ": join the same bundle on one with the address " + m.Address + "; it gets a copy of everything by itself",
-		"if this machine was stolen or is given away: what it held lets it in as any member; see OPERATIONS.md, A host is stolen",
+		"on the other host: nothing; it continues without redundancy, so the next failure stops the service (hotpair status)",
+		"to replace " + bundle.Kind(n) + ": join the same bundle on a machine with the address " + m.Address + "; it gets a snapshot automatically",
+		"if this machine was stolen or is given away: with its secrets, anyone can act as any member; see OPERATIONS.md, A host is stolen",
 	}
 }

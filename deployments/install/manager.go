@@ -70,7 +70,7 @@ func (j Joiner) start(ctx context.Context, start, unit bool, done *Joined) error
 		}
 		for _, args := range steps {
 			if err := j.Manager.do(ctx, args...); err != nil {
-				return fmt.Errorf("it has joined, and does not start: %w; journalctl -u %s says why; then run hotpair join again", err, j.Place.Unit)
+				return fmt.Errorf("it has joined, but does not start: %w; see journalctl -u %s, then run hotpair join again", err, j.Place.Unit)
 			}
 			if j.Progress != nil {
 				j.Progress(strings.Join(args, " "))
@@ -95,8 +95,8 @@ func missing(ctx context.Context, role identity.Role, setting func(string) strin
 		return nil
 	}
 	others := []struct{ address, sentence string }{
-		{setting("PEER_LINK"), "the other host does not answer at %s: join it, or open that port"},
-		{setting("WITNESS"), "the witness does not answer at %s: join it, or open that port"},
+		{setting("PEER_LINK"), "the other host does not answer at %s: join it, or open that port in the firewall"},
+		{setting("WITNESS"), "the witness does not answer at %s: join it, or open that port in the firewall"},
 	}
 	said := make([]string, len(others))
 	var asking sync.WaitGroup

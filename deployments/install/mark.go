@@ -57,13 +57,13 @@ func (p Place) readMark() (m mark, err error) {
 		err = strictjson.Decode(raw, &m)
 	}
 	if err == nil && m.Form != markForm {
-		err = fmt.Errorf("it is of form %d, and this program knows form %d", m.Form, markForm)
+		err = fmt.Errorf("it has format %d, but this program knows format %d", m.Form, markForm)
 	}
 	if err == nil {
 		_, err = identity.Parse(m.Name)
 	}
 	if err != nil {
-		return mark{}, fmt.Errorf("what this machine is a member of can't be read: %s: %w; if it is to begin anew, remove %s", path, err, p.Settings)
+		return mark{}, fmt.Errorf("the record of this machine's membership is unreadable: %s: %w; to start over, remove %s", path, err, p.Settings)
 	}
 	return m, nil
 }

@@ -38,7 +38,7 @@ var (
 	// ErrEnded says that a process ended before the pair was ready.
 	ErrEnded = errors.New("ended before the pair was ready")
 	// ErrVerdict says that the load found an acknowledged update missing, doubled, or the ledger wrong.
-	ErrVerdict = errors.New("the load's verdict is bad, or it could not be reached")
+	ErrVerdict = errors.New("the load found errors or did not finish")
 )
 
 // Options of a cluster.
@@ -102,7 +102,7 @@ func New(o Options) (*Cluster, error) {
 	case o.Each < 0 || o.Each > PartSize:
 		return nil, fmt.Errorf("%w: --each %d: give 1 to %d", ErrOption, o.Each, PartSize)
 	case o.TerminalsFile != "" && o.Load != "":
-		return nil, fmt.Errorf("%w: --load with --terminals-file: who runs the terminals elsewhere has to let them work", ErrOption)
+		return nil, fmt.Errorf("%w: --load does not work with --terminals-file: run the load where the terminals run", ErrOption)
 	case o.Port < 0 || o.Port > 65535:
 		return nil, fmt.Errorf("%w: --port %d: give 1 to 65535, or 0 for free ones", ErrOption, o.Port)
 	}
@@ -144,7 +144,7 @@ func (c *Cluster) Directory() string { return c.dir.path }
 func (c *Cluster) Run(ctx context.Context) (err error) {
 	if c.options.Port != 0 {
 		if dir, running := runningOn(ctx, c.options.Port); running {
-			return fmt.Errorf("%w on port %d (directory %s): end that one, or choose other ports with --port", ErrRunning, c.options.Port, dir)
+			return fmt.Errorf("%w on port %d (directory %s): stop that one, or choose other ports with --port", ErrRunning, c.options.Port, dir)
 		}
 	}
 	own, groups := c.options.Terminals, []string{Witness, terminals, HostA, HostB}
@@ -272,7 +272,7 @@ func (c *Cluster) verdict() string {
 			return lines[i]
 		}
 	}
-	return "no verdict, see " + c.groups[load].command.log
+	return "no verdict; see " + c.groups[load].command.log
 }
 
 // startGroup starts a group, has its end told to watch, and brings cluster.json up to date.
@@ -343,9 +343,9 @@ func (c *Cluster) stopTelling(ctx context.Context, name string, patience time.Du
 	}
 	what := "stopping " + title(name)
 	if name == load {
-		what = "stopping the load, which reads back everything that was acknowledged"
+		what = "stopping the load, which reads back everything acknowledged"
 	}
-	c.screen.event("stopping", what+" (at most "+patience.String()+"; Ctrl-C again ends all at once)")
+	c.screen.event("stopping", what+" (at most "+patience.String()+"; Ctrl-C again stops at once)")
 	stopped := make(chan error, 1)
 	go func() { stopped <- g.stop(ctx, patience) }()
 	tick := time.NewTicker(time.Second)
@@ -372,7 +372,7 @@ func (c *Cluster) do(ctx context.Context, o Order) error {
 	}
 	lock := c.ordering[o.Host]
 	if !lock.TryLock() {
-		return fmt.Errorf("%w: another order to %s is being carried out", ErrState, o.Host)
+		return fmt.Errorf("%w: another order to %s is still running", ErrState, o.Host)
 	}
 	defer lock.Unlock()
 	var err error

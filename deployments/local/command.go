@@ -22,16 +22,16 @@ func Command() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cluster",
 		Short: "Run the whole pair on this machine: hosts a and b, witness, terminals",
-		Long: `Run the whole pair on this machine: hosts a and b, the witness and terminals, every
-one a process of its own. Prints one line when the pair is in sync and serves, then
-one for each change. Ctrl-C stops all in order. No host is ever restarted by itself.
+		Long: `Run the whole pair on this machine: hosts a and b, the witness and terminals, each as
+a separate process. Prints one line when the pair is in sync and serves, then one for
+each change. Ctrl-C stops all cleanly. Hosts are never restarted automatically.
 
-From another shell, "hotpair cluster kill a" and the other orders play an outage;
+From another shell, "hotpair cluster kill a" and the other orders simulate outages;
 "hotpair status" shows the pair. Settings (HOTPAIR_LEASE and others, see
-"hotpair help env") are handed on to the hosts. Between its parts is TLS, with an
-authority of the cluster's own (root.key). The pair is made as by hotpair init, and its
-parts start as after hotpair join. Logs, data, bundles and cluster.json, which says how
-to start each part by hand, are in the directory.`,
+"hotpair help env") are passed on to the hosts. The parts communicate over TLS, with
+the cluster's own authority (root.key). The pair is made as by hotpair init, and its
+parts start as after hotpair join. The directory contains logs, data, bundles and
+cluster.json, which shows how to start each part by hand.`,
 		Example: `  hotpair cluster --terminals 10 --load
   hotpair cluster --load tickets
   hotpair cluster --dir /var/tmp/pair --port 9000`,
@@ -55,25 +55,25 @@ to start each part by hand, are in the directory.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Dir, "dir", "", "directory for all data; a used one is continued (default: a temporary one, removed at the end)")
-	f.IntVar(&o.Port, "port", DefaultPort, "base of all ports; 0 picks free ones, for a used directory those that it had")
+	f.StringVar(&o.Dir, "dir", "", "directory for all data; an existing cluster is continued (default: a temporary directory, removed at the end)")
+	f.IntVar(&o.Port, "port", DefaultPort, "first of all ports; 0 picks free ones, or those of an existing cluster")
 	f.IntVar(&o.Terminals, "terminals", 5, "number of terminals")
 	// For measuring: who runs terminals elsewhere has to derive their keys from the secret in a bundle of the cluster; and puts a root into its
 	// directory before, of which they have certificates, where the wires are to be TLS.
-	f.StringVar(&o.TerminalsFile, "terminals-file", "", "file of terminals that run elsewhere, as id=nats://host:port in lines; none are started")
+	f.StringVar(&o.TerminalsFile, "terminals-file", "", "file of terminals that run elsewhere, one id=nats://host:port per line; none are started here")
 	f.Lookup("terminals-file").Hidden = true
-	f.IntVar(&o.Each, "each", PartSize, "terminals of one process; always the same for a directory")
+	f.IntVar(&o.Each, "each", PartSize, "terminals per process; must not change for a directory")
 	f.Lookup("each").Hidden = true
-	f.BoolVar(&o.Plain, "plain", false, "plain text between the parts instead of TLS, to compare with")
-	f.BoolVar(&web, "http", true, "let applications ask the terminals over HTTP too")
-	f.StringVar(&o.Files, "files", "", "folder with the files of a kiosk, which each terminal serves over HTTP (default: a page of its own)")
-	f.StringVar(&o.Load, "load", "", "let the terminals work, and check at the end that nothing was lost or doubled: "+strings.Join(Loads(), ", "))
+	f.BoolVar(&o.Plain, "plain", false, "plain text between the parts instead of TLS, for comparison")
+	f.BoolVar(&web, "http", true, "accept requests of applications over HTTP too")
+	f.StringVar(&o.Files, "files", "", "folder with the files of a kiosk, which each terminal serves over HTTP (default: a built-in page)")
+	f.StringVar(&o.Load, "load", "", "run a load at the terminals, and check at the end that nothing was lost or doubled: "+strings.Join(Loads(), ", "))
 	f.Lookup("load").NoOptDefVal = DefaultLoad
-	f.BoolVar(&o.JSON, "json", false, "print JSON, one object a line")
+	f.BoolVar(&o.JSON, "json", false, "print JSON, one object per line")
 	for _, order := range []struct{ do, short string }{
-		{Kill, "Kill all processes of a host at once (SIGKILL), as a dead machine"},
-		{Stop, "Stop a host in order (SIGTERM to its supervisor)"},
-		{Start, "Start a host that does not run"},
+		{Kill, "Kill all processes of a host at once (SIGKILL), like a dead machine"},
+		{Stop, "Stop a host cleanly (SIGTERM to its supervisor)"},
+		{Start, "Start a stopped host"},
 		{Freeze, "Freeze all processes of a host (SIGSTOP)"},
 		{Thaw, "Continue a frozen host (SIGCONT)"},
 	} {
@@ -89,7 +89,7 @@ func orderCommand(do, short string) *cobra.Command {
 	c := &cobra.Command{
 		Use:       do + " HOST",
 		Short:     short,
-		Long:      short + ".\nHOST is " + strings.Join(OrderHosts(), ", ") + ". Returns when it is done.",
+		Long:      short + ".\nHOST is " + strings.Join(OrderHosts(), ", ") + ". Returns when done.",
 		ValidArgs: OrderHosts(),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 || !slices.Contains(OrderHosts(), args[0]) {
@@ -145,12 +145,12 @@ func fleetCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&f.Dir, "dir", "", "directory of the cluster")
-	c.Flags().IntVar(&f.Port, "port", 0, "base of the cluster's ports")
-	c.Flags().IntVar(&f.Each, "each", PartSize, "terminals of one process")
-	c.Flags().IntVar(&f.Part, "part", 0, "the part of them that this process runs alone")
+	c.Flags().IntVar(&f.Port, "port", 0, "first of the cluster's ports")
+	c.Flags().IntVar(&f.Each, "each", PartSize, "terminals per process")
+	c.Flags().IntVar(&f.Part, "part", 0, "the part of them that this process runs")
 	c.Flags().BoolVar(&f.Plain, "plain", false, "speak plain text")
 	c.Flags().IntVar(&f.Terminals, "terminals", 0, "number of terminals")
-	c.Flags().BoolVar(&web, "http", true, "take applications over HTTP")
+	c.Flags().BoolVar(&web, "http", true, "accept requests of applications over HTTP")
 	c.Flags().StringVar(&f.Files, "files", "", "folder with the files of a kiosk")
 	return c
 }

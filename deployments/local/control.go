@@ -64,7 +64,7 @@ func Send(ctx context.Context, dir string, o Order) (time.Duration, error) {
 	defer stop()
 	var done Done
 	if err := json.NewEncoder(conn).Encode(o); err != nil {
-		return 0, fmt.Errorf("order to the cluster in %s: %w", dir, err)
+		return 0, fmt.Errorf("send order to the cluster in %s: %w", dir, err)
 	}
 	if err := json.NewDecoder(conn).Decode(&done); err != nil {
 		return 0, fmt.Errorf("the cluster in %s ended during the order: %w", dir, err)
@@ -192,7 +192,7 @@ func pointerPath(port int) (string, error) {
 	}
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	if !info.IsDir() || !ok || int(owner.Uid) != os.Getuid() || info.Mode().Perm()&0o022 != 0 {
-		return "", fmt.Errorf("directory of running clusters: %s belongs to somebody else: remove it, or set TMPDIR", dir)
+		return "", fmt.Errorf("directory of running clusters: %s belongs to another user: remove it, or set TMPDIR", dir)
 	}
 	return filepath.Join(dir, "cluster-"+strconv.Itoa(port)), nil
 }
@@ -250,7 +250,7 @@ func Find(ctx context.Context, dir string) (string, error) {
 	}
 	dir, running := runningOn(ctx, DefaultPort)
 	if !running {
-		return "", fmt.Errorf("%w: none runs on the default ports (%d and up): start hotpair cluster, or name the directory of one with --dir", ErrNoCluster, DefaultPort)
+		return "", fmt.Errorf("%w: none runs on the default ports (%d and up): start hotpair cluster, or give the directory of one with --dir", ErrNoCluster, DefaultPort)
 	}
 	return dir, nil
 }

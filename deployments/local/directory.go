@@ -20,7 +20,7 @@ var (
 	// ErrForeign says that a directory holds something else than a cluster.
 	ErrForeign = errors.New("not the directory of a cluster")
 	// ErrRunning says that a cluster already runs there.
-	ErrRunning = errors.New("a cluster runs already")
+	ErrRunning = errors.New("a cluster already runs")
 )
 
 // Names in a cluster's directory.
@@ -82,7 +82,7 @@ func (d *directory) open() error {
 		// What a file system has of its own, what a start that was cut off has left, and a root that was put here for it are not somebody else's.
 		ours := slices.Contains([]string{"lost+found", lockFile, founding.RootFile}, e.Name()) || slices.Contains(bundles, e.Name()) || durable.InTheMaking(e.Name())
 		if errors.Is(err, os.ErrNotExist) && !ours {
-			return fmt.Errorf("%w: %s holds other files (%s): name a new or empty directory with --dir", ErrForeign, d.path, e.Name())
+			return fmt.Errorf("%w: %s contains other files (%s): give a new or empty directory with --dir", ErrForeign, d.path, e.Name())
 		}
 	}
 	return d.takeLock()
@@ -97,7 +97,7 @@ func (d *directory) takeLock() error {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		defer f.Close()
 		owner, _ := os.ReadFile(f.Name()) // only for the text
-		return fmt.Errorf("%w in %s (process %s): end that one with Ctrl-C or SIGTERM, or name another directory with --dir",
+		return fmt.Errorf("%w in %s (process %s): stop that one with Ctrl-C or SIGTERM, or give another directory with --dir",
 			ErrRunning, d.path, strings.TrimSpace(string(owner)))
 	}
 	d.lock = f

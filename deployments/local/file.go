@@ -72,7 +72,7 @@ func ReadFile(dir string) (File, error) {
 	var f File
 	text, err := regular.Read(filepath.Join(dir, clusterFile), maxClusterFile)
 	if errors.Is(err, os.ErrNotExist) {
-		return f, fmt.Errorf("%w: %s has no %s: name the --dir of a running hotpair cluster", ErrNoCluster, dir, clusterFile)
+		return f, fmt.Errorf("%w: %s has no %s: give the --dir of a running hotpair cluster", ErrNoCluster, dir, clusterFile)
 	}
 	if err != nil {
 		return f, fmt.Errorf("%s: %w", clusterFile, err)

@@ -35,5 +35,5 @@ func allowFiles(terminals int, silent bool) error {
 	if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: need, Max: need}) == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: a process of %d terminals needs %d open files and may have %d: raise that (ulimit -n, by who may), or give fewer with --terminals", ErrOption, terminals, need, limit.Max)
+	return fmt.Errorf("%w: a process with %d terminals needs %d open files, but the limit is %d: raise it (ulimit -n), or give fewer with --terminals", ErrOption, terminals, need, limit.Max)
 }

@@ -34,7 +34,7 @@ func TestRun_TerminalsBeyondTheOpenFiles(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), asCluster+"="+dir)
 	said, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(said), "a process of 100 terminals needs 856 open files and may have 300") {
+	if err != nil || !strings.Contains(string(said), "a process with 100 terminals needs 856 open files, but the limit is 300") {
 		t.Errorf("%v:\n%s", err, said)
 	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {

@@ -16,7 +16,7 @@ import (
 )
 
 // ErrState says that a host is not in the state that the order needs: already running, not running, not frozen.
-var ErrState = errors.New("not possible now")
+var ErrState = errors.New("not possible in this state")
 
 // command is what a group runs.
 type command struct {
@@ -136,7 +136,7 @@ func (g *group) stop(ctx context.Context, patience time.Duration) error {
 	if err := signalGroup(pgid, syscall.SIGKILL); err != nil {
 		return err
 	}
-	return errors.Join(fmt.Errorf("%s did not end within %s after SIGTERM and was killed", title(g.name), patience),
+	return errors.Join(fmt.Errorf("%s did not stop within %s after SIGTERM and was killed", title(g.name), patience),
 		g.awaitGone(context.WithoutCancel(ctx), pgid, ended))
 }
 
@@ -200,7 +200,7 @@ func (g *group) awaitGone(ctx context.Context, pgid int, ended <-chan struct{}) 
 	select {
 	case <-ended:
 	case <-ctx.Done():
-		return fmt.Errorf("%s has not ended: %w", title(g.name), ctx.Err())
+		return fmt.Errorf("%s did not end: %w", title(g.name), ctx.Err())
 	}
 	return await(ctx, func() (bool, error) {
 		members, err := membersOf(pgid)

@@ -91,12 +91,12 @@ func (p ports) used() map[int]string {
 func (p ports) check() error {
 	for number, user := range p.used() {
 		if number > 65535 {
-			return fmt.Errorf("%w: port %d for %s does not exist: choose a lower --port", ErrPort, number, user)
+			return fmt.Errorf("%w: port %d for %s is out of range: choose a lower --port", ErrPort, number, user)
 		}
 		for _, host := range []string{"127.0.0.1", ""} {
 			l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(number)))
 			if err != nil {
-				return fmt.Errorf("%w: port %d, needed for %s: end what uses it, or choose other ports with --port (0 picks free ones)", ErrPort, number, user)
+				return fmt.Errorf("%w: port %d, needed for %s: stop the program that uses it, or choose other ports with --port (0 picks free ones)", ErrPort, number, user)
 			}
 			if err := l.Close(); err != nil {
 				return fmt.Errorf("close probe of port %d: %w", number, err)

@@ -67,7 +67,7 @@ func (o *Options) kiosk() error {
 		err = errors.New("is no folder")
 	}
 	if err == nil && (o.Silent || o.TerminalsFile != "") {
-		err = errors.New("the terminals of the cluster serve nothing over HTTP")
+		err = errors.New("the terminals of the cluster do not serve HTTP")
 	}
 	if err == nil {
 		o.Files, err = filepath.Abs(o.Files)
@@ -90,7 +90,7 @@ func (f Fleet) Run(ctx context.Context, log *slog.Logger) error {
 	for part := 1; part < parts; part++ {
 		id := TerminalID(part * f.Each)
 		if _, err := os.Stat(filepath.Join(f.folder(), id)); err == nil {
-			return fmt.Errorf("%w: %s has been run with other terminals in each process: what %s has kept is elsewhere", ErrOption, f.Dir, id)
+			return fmt.Errorf("%w: %s was run with another number of terminals per process, so the data of %s are elsewhere", ErrOption, f.Dir, id)
 		}
 	}
 	work, ctx := errgroup.WithContext(ctx)

@@ -26,7 +26,7 @@ var bundles = []string{founding.WitnessBundle, founding.BundleFile(HostB), found
 func readMembers(dir string) (map[string]founding.Kept, error) {
 	members, err := founding.Read(dir, bundles...)
 	if errors.Is(err, founding.ErrForeign) {
-		err = fmt.Errorf("%w: %w: name a new directory with --dir", ErrForeign, err)
+		err = fmt.Errorf("%w: %w: give a new directory with --dir", ErrForeign, err)
 	}
 	return members, err
 }

@@ -80,7 +80,7 @@ func (c *Cluster) noteEnd(name string, ready bool) error {
 	}
 	log := c.groups[name].command.log
 	if !ready {
-		return fmt.Errorf("%s %w (%s); the end of %s:\n%s", title(name), ErrEnded, reason, log, tail(log))
+		return fmt.Errorf("%s %w (%s); last lines of %s:\n%s", title(name), ErrEnded, reason, log, tail(log))
 	}
 	advice := ", see " + log
 	if validHost(name) {

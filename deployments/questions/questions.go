@@ -55,7 +55,7 @@ func (q *Questions) line(prompt string) (string, error) {
 	line, err := q.in.ReadString('\n')
 	if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
 		if errors.Is(err, io.EOF) {
-			err = fmt.Errorf("%w: the answers ended before all was said; nothing was done", operator.ErrUsage)
+			err = fmt.Errorf("%w: the input ended before all questions were answered; nothing was done", operator.ErrUsage)
 		}
 		return "", err
 	}
@@ -78,7 +78,7 @@ func (q *Questions) Ask(question, initial string, check func(string) error) (str
 		}
 		switch {
 		case answer == "":
-			q.Say("  This is needed.")
+			q.Say("  An answer is required.")
 			continue
 		case check == nil:
 			return answer, nil
@@ -88,7 +88,7 @@ func (q *Questions) Ask(question, initial string, check func(string) error) (str
 		}
 		q.Say("  " + err.Error())
 	}
-	return "", fmt.Errorf("%w: no usable answer to: %s; nothing was done", operator.ErrUsage, question)
+	return "", fmt.Errorf("%w: no valid answer to: %s; nothing was done", operator.ErrUsage, question)
 }
 
 // Optional is Ask for what may be empty.
@@ -103,7 +103,7 @@ func (q *Questions) Optional(question string, check func(string) error) (string,
 		}
 		q.Say("  " + err.Error())
 	}
-	return "", fmt.Errorf("%w: no usable answer to: %s; nothing was done", operator.ErrUsage, question)
+	return "", fmt.Errorf("%w: no valid answer to: %s; nothing was done", operator.ErrUsage, question)
 }
 
 // Secret asks for a passphrase, which is not shown as it is typed. A new one is asked for twice, and may be empty.
@@ -117,7 +117,7 @@ func (q *Questions) Secret(question string, fresh bool) (string, error) {
 		case words == "" || !fresh:
 			return words, nil
 		case len(words) < usage.LeastPassphrase:
-			q.Say(fmt.Sprintf("  It has %d bytes, and %d are the least.", len(words), usage.LeastPassphrase))
+			q.Say(fmt.Sprintf("  It has %d bytes; at least %d are needed.", len(words), usage.LeastPassphrase))
 			continue
 		}
 		again, err := q.hidden("The same again")
@@ -127,9 +127,9 @@ func (q *Questions) Secret(question string, fresh bool) (string, error) {
 		if again == words {
 			return words, nil
 		}
-		q.Say("  These were two different ones.")
+		q.Say("  The two passphrases differ.")
 	}
-	return "", fmt.Errorf("%w: no passphrase was said twice alike; nothing was done", operator.ErrUsage)
+	return "", fmt.Errorf("%w: no passphrase was entered twice alike; nothing was done", operator.ErrUsage)
 }
 
 // hidden is line with the echo of the terminal switched off.

@@ -27,7 +27,7 @@ func TestQuestions_AreAskedAgainUntilAnswered(t *testing.T) {
 	if got, err := q.Ask("Name", "", short); err == nil && got != "shop" {
 		t.Errorf("%q, %v", got, err)
 	}
-	if !strings.Contains(out.String(), "This is needed") || !strings.Contains(out.String(), "too short") {
+	if !strings.Contains(out.String(), "An answer is required") || !strings.Contains(out.String(), "too short") {
 		t.Errorf("%s", out.String())
 	}
 	q = New(t.Context(), strings.NewReader("\n\nyes\n\nq"), &out)

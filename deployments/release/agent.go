@@ -75,7 +75,7 @@ func (b *build) starting(system string) ([]file, error) {
 			{"0644 hotpair-terminal@", "0644 systemd/hotpair-terminal@"}, {"-D terminal.env", "-D systemd/terminal.env"},
 		} {
 			if !bytes.Contains(unit, []byte(change[0])) {
-				return nil, fmt.Errorf("%w: %s says nothing of %q", errUnit, name, change[0])
+				return nil, fmt.Errorf("%w: %s does not contain %q", errUnit, name, change[0])
 			}
 			unit = bytes.ReplaceAll(unit, []byte(change[0]), []byte(change[1]))
 		}

@@ -25,11 +25,11 @@ func main() {
 	defer stop()
 	o := options{}
 	var targets, agents string
-	flag.StringVar(&o.Root, "root", "../..", "the clone to build from")
-	flag.StringVar(&o.Out, "out", "../../dist", "the folder to build into; what an earlier build left there is replaced")
-	flag.StringVar(&targets, "targets", "amd64,arm64,arm", "the processors of Linux to build for")
-	flag.StringVar(&agents, "agents", strings.Join(allAgents(), ","), "the systems and processors to build the agent of terminals for; none for no agent")
-	flag.BoolVar(&o.Snapshot, "snapshot", false, "build what has no tag, or is not committed; its version says so")
+	flag.StringVar(&o.Root, "root", "../..", "clone of the repository to build from")
+	flag.StringVar(&o.Out, "out", "../../dist", "folder to build into; the result of an earlier build is replaced")
+	flag.StringVar(&targets, "targets", "amd64,arm64,arm", "Linux processors to build for")
+	flag.StringVar(&agents, "agents", strings.Join(allAgents(), ","), "systems and processors to build the terminal agent for; none for no agent")
+	flag.BoolVar(&o.Snapshot, "snapshot", false, "build without a tag or with uncommitted changes; the version shows it")
 	flag.Parse()
 	o.Targets = strings.Split(targets, ",")
 	if agents != "none" {
@@ -51,9 +51,9 @@ type options struct {
 }
 
 var (
-	errTarget   = errors.New("not a machine that a release is built for")
+	errTarget   = errors.New("unsupported processor")
 	errUntagged = errors.New("not a version")
-	errUnit     = errors.New("a unit that the agent's can't be made from")
+	errUnit     = errors.New("can't derive the unit of the agent")
 )
 
 // release builds all of it, with these flags of the compiler. Files come into place at the end, when all are whole.
@@ -88,10 +88,10 @@ func release(ctx context.Context, o options, flags []string) error {
 		return err
 	}
 	if err := os.RemoveAll(o.Out); err != nil {
-		return fmt.Errorf("what an earlier build left: %w", err)
+		return fmt.Errorf("remove the earlier build: %w", err)
 	}
 	if err := os.Rename(b.out, o.Out); err != nil {
-		return fmt.Errorf("move what was built into place: %w", err)
+		return fmt.Errorf("move the build into place: %w", err)
 	}
 	fmt.Printf("%s is in %s\n", v.Name, o.Out)
 	return nil

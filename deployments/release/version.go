@@ -36,7 +36,7 @@ func versionOf(ctx context.Context, root string, snapshot bool) (version, error)
 		v.Name = strings.TrimPrefix(tag, "v")
 		return v, nil
 	case !snapshot && err == nil:
-		return version{}, fmt.Errorf("%w: %s has changes that are not committed; commit them, or build with -snapshot", errUntagged, tag)
+		return version{}, fmt.Errorf("%w: %s has uncommitted changes; commit them, or build with -snapshot", errUntagged, tag)
 	case !snapshot:
 		return version{}, fmt.Errorf("%w: this commit has no tag; tag it as v0.2.0, or build with -snapshot", errUntagged)
 	}

@@ -1,12 +1,13 @@
-// Package accounts is the list of named operators, which the pair keeps in its own key space: who may operate it, by the digest of a
-// token, in which role, until when. Both hosts have the same list, and a change is an update like any other: withdrawn once is
-// withdrawn on both.
+// Package accounts is the list of named operators, which the pair keeps in its own key space: operators, identified
+// by the digest of a token, with role and expiry. Both hosts have the same list, and a change is an update like any
+// other: an operator removed on one host is removed on both.
 //
-// Why plain SHA-256: a token is made by us, of [TokenBits] random bits. A slow digest protects words that people choose, which
-// somebody could try one after the other; 2^130 can't be tried, and a slow digest would let everybody who asks spend the host's time.
+// Why plain SHA-256: a token consists of [TokenBits] random bits. A slow digest protects passwords that people
+// choose, which an attacker could guess; 2^130 can't be guessed, and a slow digest would let every caller waste the
+// host's time.
 //
-// What it guarantees: no token stands anywhere, so that neither a stolen database nor a backup is of use to anybody; names, their
-// number and the size of the list are bounded; a list that can't be read is an error, never an empty one.
+// Guarantees: no token is stored anywhere, so neither a stolen database nor a backup helps an attacker; names, their
+// number and the size of the list are bounded; an unreadable list is an error, never an empty list.
 package accounts
 
 import (
@@ -24,20 +25,20 @@ import (
 )
 
 const (
-	// Key is where the list stands in the pair's own key space.
+	// Key is the list's key in the pair's own key space.
 	Key = "operators"
-	// Most bounds the accounts: the list is read as a whole, and people have to know it.
+	// Most bounds the accounts: the list is read as a whole, and people should know all of them.
 	Most = 100
-	// maxName and maxBy bound what is said of an account, in bytes.
+	// maxName and maxBy bound the texts of an account, in bytes.
 	maxName = 64
 	maxBy   = 200
-	// TokenBits is how much chance a token holds.
+	// TokenBits is the randomness of a token.
 	TokenBits = 130
-	// TokenPrefix begins each token, for people and for what looks for secrets in places where none should be.
+	// TokenPrefix begins each token, for people and for secret scanners.
 	TokenPrefix = "hpt_"
 )
 
-// ErrDamaged says that what is stored can't be read.
+// ErrDamaged says that the stored list is unreadable.
 var ErrDamaged = errors.New("the list of operators is damaged")
 
 // Account is one operator.
@@ -57,35 +58,35 @@ func (a Account) Expired(now time.Time) bool { return !a.Expires.IsZero() && !no
 // NewToken makes a token.
 func NewToken() string { return TokenPrefix + rand.Text() }
 
-// Digest is what is kept of a token.
+// Digest returns the stored form of a token.
 func Digest(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])
 }
 
-// CheckName refuses a name that nobody could tell from another, or that would be something else in a line of a log.
+// CheckName refuses a name that is easily confused with another, or unsafe in a line of a log.
 func CheckName(name string) error {
 	letter := func(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' }
 	other := func(r rune) bool { return !letter(r) && !strings.ContainsRune("._@-", r) }
 	if name == "" || len(name) > maxName || !letter(rune(name[0])) || strings.ContainsFunc(name, other) {
-		return fmt.Errorf("%q is no name of an operator: use 1 to %d letters, digits, dots, hyphens, underscores and @, a letter or a digit first", name, maxName)
+		return fmt.Errorf("%q is not an operator name: use 1 to %d letters, digits, dots, hyphens, underscores and @, a letter or a digit first", name, maxName)
 	}
 	return nil
 }
 
-// check refuses an account that can't stand in a list.
+// check refuses an invalid account.
 func (a Account) check() error {
 	if err := CheckName(a.Name); err != nil {
 		return err
 	}
 	if digest, err := hex.DecodeString(a.Digest); err != nil || len(digest) != sha256.Size {
-		return fmt.Errorf("%s has no digest of a token", a.Name)
+		return fmt.Errorf("%s has no token digest", a.Name)
 	}
 	if !slices.Contains([]string{"view", "operate", "admin"}, a.Role) {
-		return fmt.Errorf("%s has the role %q, and there are view, operate and admin", a.Name, a.Role)
+		return fmt.Errorf("%s has the role %q: use view, operate or admin", a.Name, a.Role)
 	}
 	if len(a.By) > maxBy {
-		return fmt.Errorf("who made %s is said in %d bytes, at most %d", a.Name, len(a.By), maxBy)
+		return fmt.Errorf("the creator of %s has %d bytes, at most %d", a.Name, len(a.By), maxBy)
 	}
 	return nil
 }
@@ -95,7 +96,7 @@ type List struct {
 	Accounts []Account `json:"accounts"`
 }
 
-// Decode reads a list as it is stored; nothing is the empty one. The error is ErrDamaged.
+// Decode reads a stored list; no data are an empty list. The error is ErrDamaged.
 func Decode(value []byte) (l List, err error) {
 	if len(value) == 0 {
 		return l, nil
@@ -108,13 +109,13 @@ func Decode(value []byte) (l List, err error) {
 			return List{}, fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
 		if i > 0 && l.Accounts[i-1].Name >= a.Name {
-			return List{}, fmt.Errorf("%w: %s out of order", ErrDamaged, a.Name)
+			return List{}, fmt.Errorf("%w: %s is out of order", ErrDamaged, a.Name)
 		}
 	}
 	return l, nil
 }
 
-// Encode gives a list as it is stored.
+// Encode encodes a list.
 func (l List) Encode() []byte { return bus.EncodeJSON(l) }
 
 // Find gives an account by its name.
@@ -130,14 +131,14 @@ func (l List) index(name string) (int, bool) {
 	return slices.BinarySearchFunc(l.Accounts, name, func(a Account, name string) int { return strings.Compare(a.Name, name) })
 }
 
-// Change is what becomes of one account.
+// Change is a change of one account.
 type Change struct {
-	Add    *Account `json:"add,omitempty"`    // one that there is not
-	Rotate *Account `json:"rotate,omitempty"` // of one that there is, another token; a zero Expires keeps the old one's end
+	Add    *Account `json:"add,omitempty"`    // a new account
+	Rotate *Account `json:"rotate,omitempty"` // another token for an existing account; a zero Expires keeps the old expiry
 	Remove string   `json:"remove,omitempty"` // its name
 }
 
-// Apply gives the list as a change makes it. The error says why it does not fit, and is for people.
+// Apply returns the changed list. The error says why the change does not apply, for people.
 func (l List) Apply(c Change) (List, error) {
 	next := List{Accounts: slices.Clone(l.Accounts)}
 	switch {
@@ -147,10 +148,10 @@ func (l List) Apply(c Change) (List, error) {
 		}
 		i, there := next.index(c.Add.Name)
 		if there {
-			return l, fmt.Errorf("there is an operator %s: hotpair operators rotate %s gives another token, remove takes it out", c.Add.Name, c.Add.Name)
+			return l, fmt.Errorf("operator %s exists already: hotpair operators rotate %s makes another token, remove deletes the operator", c.Add.Name, c.Add.Name)
 		}
 		if len(next.Accounts) >= Most {
-			return l, fmt.Errorf("there are %d operators, and no room for more: take out who is gone", Most)
+			return l, fmt.Errorf("there are %d operators already, the most possible: remove those who have left", Most)
 		}
 		next.Accounts = slices.Insert(next.Accounts, i, *c.Add)
 	case c.Rotate != nil:
@@ -174,19 +175,19 @@ func (l List) Apply(c Change) (List, error) {
 		}
 		next.Accounts = slices.Delete(next.Accounts, i, i+1)
 	default:
-		return l, errors.New("nothing is to change")
+		return l, errors.New("no change requested")
 	}
 	return next, nil
 }
 
 func unknown(name string) error {
-	return fmt.Errorf("there is no operator %q: hotpair operators list shows who there is", name)
+	return fmt.Errorf("no operator %q: see hotpair operators list", name)
 }
 
 // Question asks an updater for the list.
 type Question struct{}
 
-// Questions of main to the updater. A change is answered with the list as it is then.
+// Main's calls to the updater. The answer to a change is the new list.
 var (
 	CallList   = bus.Question[Question, List](bus.ProcessUpdater, "operators")
 	CallChange = bus.Question[Change, List](bus.ProcessUpdater, "operators-change")

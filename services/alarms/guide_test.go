@@ -60,7 +60,7 @@ var causes = map[string]func(n int) Facts{
 		own := clocks.Reading{Boot: time.Hour, Wall: time.Now().UnixNano()}
 		return Facts{Clocks: clocks.Compare(own.Boot, own, time.Now().Add(time.Hour).UnixNano())}
 	},
-	IssuingKey: func(int) Facts { return Facts{Issuing: "the key file of the seal is lost"} },
+	IssuingKey: func(int) Facts { return Facts{Issuing: "the seal's key file is missing"} },
 	TokenMisused: func(int) Facts {
 		return Facts{View: paired(), Misused: []string{"till-7"}}
 	},
@@ -125,7 +125,7 @@ var causes = map[string]func(n int) Facts{
 	CertificateEnding: func(int) Facts { return Facts{Wires: certificate(identity.Over, "")} },
 	CertificateDue:    func(int) Facts { return Facts{Wires: certificate(identity.Due, "")} },
 	CertificateUnusable: func(int) Facts {
-		return Facts{Wires: certificate(identity.Fresh, "HOTPAIR_TLS_KEY: others can read the private key")}
+		return Facts{Wires: certificate(identity.Fresh, "HOTPAIR_TLS_KEY: the private key is accessible to others")}
 	},
 	PeerCertificate: func(int) Facts {
 		w := certificate(identity.Fresh, "")

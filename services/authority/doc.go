@@ -1,9 +1,10 @@
 // Package authority issues the certificates of a pair that has no other authority.
 //
-// A [Root] is made once and kept away from the hosts, with a passphrase if wanted. It signs an issuing key, an [Issuer], which both hosts
-// hold: so they renew certificates, and let terminals in, with nobody there. On a disk the issuing key is sealed for a [Seal], a key file
-// that lies outside of the data directory, and of every backup. When seals are lost, the root signs a new issuing key; whoever trusts the root needs
-// nothing new. Who has stolen a host, its seal included, can issue certificates: then the pair needs a new root.
+// A [Root] is made once and kept away from the hosts, optionally with a passphrase. It signs an issuing key, an
+// [Issuer], which both hosts hold: so they renew certificates, and enrol terminals, unattended. On disk the issuing
+// key is sealed for a [Seal], a key file outside the data directory and all backups. When seals are lost, the root
+// signs a new issuing key; members that trust the root need nothing new. A thief of a host, including its seal, can
+// issue certificates: then the pair needs a new root.
 //
 //	root, err := authority.New(pair, time.Now())
 //	issuer, err := root.Rotate(time.Now())

@@ -78,18 +78,18 @@ func TestOpen_TellsDamageFromAWrongSeal(t *testing.T) {
 		raw  []byte
 		says string
 	}{
-		"empty":               {nil, "no file with the issuing key"},
-		"something else":      {[]byte("hello\nworld\n"), "no file with the issuing key"},
-		"one line":            {bytes.Repeat([]byte("x"), 60_000), "no file with the issuing key"},
+		"empty":               {nil, "not a file with the issuing key"},
+		"something else":      {[]byte("hello\nworld\n"), "not a file with the issuing key"},
+		"one line":            {bytes.Repeat([]byte("x"), 60_000), "not a file with the issuing key"},
 		"cut off":             {raw[:len(raw)/2], "checksum"},
 		"a line more":         {append(bytes.Clone(raw), '\n'), "checksum"},
-		"of another pair":     {change(`"pair":"p1"`, `"pair":"p2"`), `sealed is the "issuing key" of pair "p1"`},
-		"no pair":             {change(`"pair":"p1"`, `"pair":""`), "no id of a pair"},
-		"of a later form":     {change(`form":1`, `form":2`), "form 2"},
+		"of another pair":     {change(`"pair":"p1"`, `"pair":"p2"`), `sealed in it is the "issuing key" of pair "p1"`},
+		"no pair":             {change(`"pair":"p1"`, `"pair":""`), "not a pair id"},
+		"of a later form":     {change(`form":1`, `form":2`), "format 2"},
 		"a root":              {change(`"kind":"issuing key"`, `"kind":"root key"`), "root key"},
 		"sealed by a prayer":  {change(`"sealed_by":"key file"`, `"sealed_by":"prayer"`), "prayer"},
 		"sealed by words":     {change(`"sealed_by":"key file"`, `"sealed_by":"passphrase"`), "sealed by a passphrase"},
-		"said not to be":      {change(`"sealed_by":"key file"`, `"sealed_by":"nothing"`), "stands there unsealed"},
+		"said not to be":      {change(`"sealed_by":"key file"`, `"sealed_by":"nothing"`), "is not sealed"},
 		"larger than allowed": {make([]byte, maxFile+1), "bytes"},
 	}
 	for n := 0; n < len(raw); n += 97 {

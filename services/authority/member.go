@@ -26,8 +26,8 @@ func Paths(dir string) identity.Paths {
 	}
 }
 
-// Equip makes a key for a member and writes it, its certificate and the root into a directory, which is made where there is none: what
-// HOTPAIR_TLS_CERT, _KEY and _CA name. Errors: those of Issue, and of the disk.
+// Equip makes a key for a member and writes it, its certificate and the root into a directory, which it creates if
+// needed: the files for HOTPAIR_TLS_CERT, _KEY and _CA. The error is Issue's, or one of the disk.
 func (i *Issuer) Equip(dir string, name identity.Name, life time.Duration, now time.Time) (identity.Paths, error) {
 	paths := Paths(dir)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

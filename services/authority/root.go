@@ -18,17 +18,17 @@ import (
 )
 
 const (
-	// rootYears and issuingYears are the lives of an authority's certificates: longer than that of the machines, because nobody is there to renew
-	// them. What must go earlier goes by a new root.
+	// rootYears and issuingYears are the lives of an authority's certificates: longer than that of the machines,
+	// because nothing renews them. To end one earlier, make a new root.
 	rootYears, issuingYears = 20, 10
-	// skew is how far before now certificates begin: members' clocks differ, and time zones are set wrongly.
+	// skew is how far before now certificates begin: clocks of members differ, and time zones may be wrong.
 	skew = 12 * time.Hour
 )
 
 // Root is the root of a pair, with its key.
 type Root struct{ holder }
 
-// New makes the root of a pair. It is nowhere yet: Create writes it.
+// New makes the root of a pair, in memory: Create writes it.
 func New(pair string, now time.Time) (*Root, error) {
 	if err := identity.Witness(pair).Check(); err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func New(pair string, now time.Time) (*Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	template.MaxPathLen = 1 // an issuing key, and nothing below that issues
+	template.MaxPathLen = 1 // it signs an issuing key, which can't sign another authority
 	certificate, err := sign(template, template, key.Public(), key)
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func New(pair string, now time.Time) (*Root, error) {
 	return &Root{holder{pair, []*x509.Certificate{certificate}, key}}, nil
 }
 
-// authorityOf is what root and issuing key have in common. Neither can name anybody outside of the pair.
+// authorityOf is the common part of root and issuing key. Neither can name a member of another pair.
 func authorityOf(pair, what string, now time.Time, years int) (*x509.Certificate, error) {
 	serial, err := newSerial()
 	if err != nil {
@@ -83,10 +83,10 @@ func sign(template, issuer *x509.Certificate, public, key any) (*x509.Certificat
 // Pair is the pair's id.
 func (r *Root) Pair() string { return r.pair }
 
-// Certificate is what every member trusts.
+// Certificate is the certificate that every member trusts.
 func (r *Root) Certificate() *x509.Certificate { return r.chain[0] }
 
-// Create writes the root with its key to a file that does not exist yet, with a passphrase unless that is empty.
+// Create writes the root with its key to a new file, with a passphrase unless that is empty.
 func (r *Root) Create(path, words string) error { return r.create(path, words, sealing.Work) }
 
 func (r *Root) create(path, words string, work int) error {
@@ -100,7 +100,7 @@ func (r *Root) create(path, words string, work int) error {
 	return nil
 }
 
-// Encode gives what Create writes.
+// Encode returns the content that Create writes.
 func (r *Root) Encode(words string) ([]byte, error) { return r.protected(words, sealing.Work) }
 
 func (r *Root) protected(words string, work int) ([]byte, error) {
@@ -115,7 +115,8 @@ func (r *Root) protected(words string, work int) ([]byte, error) {
 	return r.encode(kindRoot, by, recipients...)
 }
 
-// OpenRoot reads what Create wrote. The error is ErrNone, ErrPassphrase or ErrDamaged, or says why the file can't be read.
+// OpenRoot reads the result of Create. The error is ErrNone, ErrPassphrase or ErrDamaged, or says why the file is
+// unreadable.
 func OpenRoot(path, words string) (*Root, error) {
 	raw, err := read(path, string(kindRoot))
 	if err != nil {
@@ -134,13 +135,13 @@ func parseRoot(raw []byte, words string) (*Root, error) {
 		return nil, err
 	}
 	if len(h.chain) != 1 {
-		return nil, damaged("a root has one certificate")
+		return nil, damaged("a root key comes with one certificate")
 	}
 	return &Root{h}, nil
 }
 
-// Rotate makes a new issuing key and signs it: the first one, and one after the seals were lost. Earlier ones stay good for whoever has them; when
-// one was stolen, the pair needs a new root.
+// Rotate makes a new issuing key and signs it: the first one, or another one after the seals were lost. Earlier ones
+// remain valid; if one was stolen, the pair needs a new root.
 func (r *Root) Rotate(now time.Time) (*Issuer, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -152,7 +153,7 @@ func (r *Root) Rotate(now time.Time) (*Issuer, error) {
 	}
 	template.MaxPathLenZero = true
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
-	// Nothing for web sites or mail, whoever has put the root among those that a browser trusts. Nobody can have names below "invalid".
+	// No web sites and no mail, even if the root was added to a browser. No names exist below "invalid".
 	nowhere := []string{"hotpair.invalid"}
 	template.PermittedDNSDomains, template.PermittedEmailAddresses = nowhere, nowhere
 	template.ExcludedIPRanges = []*net.IPNet{{IP: make(net.IP, 4), Mask: make(net.IPMask, 4)}, {IP: make(net.IP, 16), Mask: make(net.IPMask, 16)}}

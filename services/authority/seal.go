@@ -11,26 +11,26 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 )
 
-// maxSealFile bounds a key file, maxSeals the keys in it: a new one beside that which is being replaced.
+// maxSealFile bounds a key file, maxSeals the keys in it: a new one beside the one that it replaces.
 const (
 	maxSealFile = 16 << 10
 	maxSeals    = 4
 )
 
-// Seal is a key file that opens what was sealed for it. It lies outside of the data directory and in no backup: who has both has the key.
-// It is an identity file of age (X25519), so the age command opens what it seals.
+// Seal is a key file that opens what was sealed for it. Keep it out of the data directory and of backups: both files
+// together give access to the key. It is an identity file of age (X25519), so the age command opens what it seals.
 type Seal struct{ identities []*age.X25519Identity }
 
-// Recipient is for whom something is sealed. It is no secret: a host gives it to another one.
+// Recipient is the public key to seal something for. It is not a secret: hosts exchange it.
 type Recipient string
 
-// MakeSeal makes a seal, and gives what its key file is to hold.
+// MakeSeal makes a seal, and returns the content of its key file.
 func MakeSeal() (*Seal, []byte, error) {
 	id, err := age.GenerateX25519Identity()
 	if err != nil {
 		return nil, nil, err
 	}
-	text := fmt.Sprintf("# Opens the issuing key of a hotpair host. Keep it outside of the data directory and of its backups.\n# public key: %s\n%s\n", id.Recipient(), id)
+	text := fmt.Sprintf("# Opens the issuing key of a hotpair host. Keep it out of the data directory and its backups.\n# public key: %s\n%s\n", id.Recipient(), id)
 	return &Seal{[]*age.X25519Identity{id}}, []byte(text), nil
 }
 
@@ -51,7 +51,7 @@ func ReadSeal(path string) (*Seal, error) {
 	raw, err := identity.ReadPrivate(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w: %s is not there; put it back from where a copy is kept, or have the root sign a new issuing key", ErrSealLost, path)
+		return nil, fmt.Errorf("%w: no file %s; restore it from a copy, or have the root sign a new issuing key (hotpair authority rotate)", ErrSealLost, path)
 	case err != nil:
 		return nil, fmt.Errorf("key file of the seal: %w", err)
 	}
@@ -62,10 +62,10 @@ func ReadSeal(path string) (*Seal, error) {
 	return s, nil
 }
 
-// ParseSeal reads what a key file holds. The error is ErrDamaged.
+// ParseSeal reads the content of a key file. The error is ErrDamaged.
 func ParseSeal(raw []byte) (*Seal, error) {
 	if len(raw) > maxSealFile {
-		return nil, damaged(fmt.Sprintf("it has more than %d bytes", maxSealFile))
+		return nil, damaged(fmt.Sprintf("it is larger than %d bytes", maxSealFile))
 	}
 	s := &Seal{}
 	for line := range strings.Lines(string(raw)) {
@@ -74,25 +74,25 @@ func ParseSeal(raw []byte) (*Seal, error) {
 			continue
 		}
 		id, err := age.ParseX25519Identity(line)
-		if err != nil { // what the library says could quote the key
-			return nil, damaged("a line of it is neither a remark nor an X25519 key (AGE-SECRET-KEY-1…)")
+		if err != nil { // the library's error could quote the key
+			return nil, damaged("one of its lines is neither a comment nor an X25519 key (AGE-SECRET-KEY-1…)")
 		}
 		if s.identities = append(s.identities, id); len(s.identities) > maxSeals {
-			return nil, damaged(fmt.Sprintf("it has more than %d keys", maxSeals))
+			return nil, damaged(fmt.Sprintf("it contains more than %d keys", maxSeals))
 		}
 	}
 	if len(s.identities) == 0 {
-		return nil, damaged("there is no key in it")
+		return nil, damaged("it contains no key")
 	}
 	return s, nil
 }
 
-// Recipient is for whom to seal what this opens: its first key.
+// Recipient is the public key of its first key.
 func (s *Seal) Recipient() Recipient { return Recipient(s.identities[0].Recipient().String()) }
 
 func (s *Seal) identify(by protection) ([]age.Identity, error) {
 	if by != byKeyFile {
-		return nil, damaged("an issuing key sealed by a " + string(by))
+		return nil, damaged("the issuing key is sealed by a " + string(by))
 	}
 	list := make([]age.Identity, len(s.identities))
 	for i, id := range s.identities {

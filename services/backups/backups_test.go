@@ -111,7 +111,7 @@ func TestUpkeep_SaysHowItIs(t *testing.T) {
 	s := Upkeep{Every: time.Hour, Turn: "b", Record: Record{Since: began, Last: &Made{Name: "secret", Place: "/secret", Host: "b", At: began, Sealed: "age1", Position: position.Position{Epoch: 3, Sequence: 99}}},
 		Failed: &Failure{Tries: 3, Why: "the disk is gone"}, Old: true, Place: "/secret"}
 	got := s.Sentence(began.Add(150 * time.Minute))
-	for _, want := range []string{"2h30m0s ago, at 3/99 by b, encrypted", "each 1h, the next by b", "TOO OLD", "(3 in a row): the disk is gone"} {
+	for _, want := range []string{"2h30m0s ago, at 3/99 by b, encrypted", "every 1h, the next by b", "TOO OLD", "(3 in a row): the disk is gone"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q lacks %q", got, want)
 		}

@@ -11,13 +11,13 @@ import (
 const (
 	prefix = "hotpair-"
 	suffix = ".backup"
-	// sealedSuffix follows the name of one that is encrypted.
+	// sealedSuffix ends the name of an encrypted backup.
 	sealedSuffix = ".age"
-	// stamp is when it was begun, in UTC: names in the order of letters are in the order of time.
+	// stamp is the start time, in UTC: the alphabetical order of names is their order in time.
 	stamp = "20060102T150405.000Z"
 )
 
-// Name is what a backup is called: hotpair-PAIR-20260102T030405.000Z-b.backup, with .age behind it where it is encrypted.
+// Name is the name of a backup: hotpair-PAIR-20260102T030405.000Z-b.backup, followed by .age if it is encrypted.
 type Name struct {
 	Pair   string
 	Made   time.Time
@@ -25,7 +25,7 @@ type Name struct {
 	Sealed bool
 }
 
-// String gives the name.
+// String returns the name.
 func (n Name) String() string {
 	text := prefix + n.Pair + "-" + n.Made.UTC().Format(stamp) + "-" + n.Host + suffix
 	if n.Sealed {
@@ -34,15 +34,15 @@ func (n Name) String() string {
 	return text
 }
 
-// Check refuses what would be no name: of a pair that nobody knows yet, or whose id is not one of ours.
+// Check refuses what makes no valid name: an unknown pair, or an invalid id.
 func (n Name) Check() error {
 	if again, ok := Parse(n.Pair, n.String()); !ok || again.Host != n.Host {
-		return fmt.Errorf("%w: the pair id %q and the host %q make no name of a backup", bus.ErrRefused, n.Pair, n.Host)
+		return fmt.Errorf("%w: the pair id %q and the host %q can't be in the name of a backup", bus.ErrRefused, n.Pair, n.Host)
 	}
 	return nil
 }
 
-// Parse reads the name of a backup of a pair. false: it is none that this pair has made.
+// Parse reads the name of a backup of a pair. false: this pair did not make it.
 func Parse(pair, text string) (Name, bool) {
 	if !bus.ValidName(pair) {
 		return Name{}, false

@@ -7,10 +7,12 @@ import (
 	"time"
 )
 
-// Rule says how many are kept: of the last, and of the last days, weeks and months that have one, the newest of each.
+// Rule says how many backups are kept: the last ones, and the newest of each of the last days, weeks and months that
+// have one.
 type Rule struct{ Last, Daily, Weekly, Monthly int }
 
-// Old gives those of a place that no rule keeps, the oldest first. The newest is always kept, and so are those that are named.
+// Old returns the backups of a place that no rule keeps, the oldest first. The newest is always kept, and so are the
+// named ones.
 func Old(rule Rule, there []Name, spared ...string) (old []Name) {
 	there = slices.Clone(there)
 	slices.SortFunc(there, func(a, b Name) int { return cmp.Or(b.Made.Compare(a.Made), cmp.Compare(b.String(), a.String())) })

@@ -9,13 +9,13 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Key is where the Record stands in the pair's own key space.
+// Key is the Record's key in the pair's own key space.
 const Key = "backups"
 
-// ErrInProgress says that a host makes a backup already, or that the place of the one before still holds it.
-var ErrInProgress = fault.New("backup-busy", "a backup is being made already")
+// ErrInProgress says that a host is already making a backup, or that the previous one hangs.
+var ErrInProgress = fault.New("backup-busy", "a backup is already being made")
 
-// What is asked of the process that makes a host's backups, and of the updater, which keeps what is known of them.
+// Calls to the process that makes a host's backups, and to the updater, which stores the record.
 var (
 	CallMake   = bus.Question[Make, Made](bus.ProcessBackup, "make")
 	CallList   = bus.Question[ListQuestion, Shelf](bus.ProcessBackup, "list")
@@ -23,41 +23,41 @@ var (
 	CallNote   = bus.Question[Note, Record](bus.ProcessUpdater, "backups-note")
 )
 
-// Make asks for a backup. It is answered when that is made, checked and read back, however long it takes.
+// Make asks for a backup. The answer comes when it is made, checked and read back, however long that takes.
 type Make struct {
 	PairID string `json:"pair_id"`
-	// Try wants it restored on trial before it is kept.
+	// Try asks to restore it on trial before it is stored.
 	Try bool `json:"try,omitempty"`
-	// Last is the name of the last good one, which is not removed.
+	// Last is the name of the last good backup, which is not removed.
 	Last string `json:"last,omitempty"`
 }
 
-// Made is a good backup: whole, proved, and read back from its place as it was written.
+// Made is a good backup: complete, verified, and read back from its place as written.
 type Made struct {
 	Name     string            `json:"name"`
 	Place    string            `json:"place"` // folder or bucket
-	Host     string            `json:"host"`  // that made it, of its own database
+	Host     string            `json:"host"`  // host that made it, of its own database
 	At       time.Time         `json:"at"`    // when it began, on that host's wall clock
 	Position position.Position `json:"position"`
-	Bytes    int64             `json:"bytes"`  // of the file as it is kept
+	Bytes    int64             `json:"bytes"`  // of the stored file
 	SHA256   string            `json:"sha256"` // likewise
 	Keys     int64             `json:"keys"`
 	Took     time.Duration     `json:"took_ns"`
-	// Sealed is the public key that it is encrypted to; empty: it is not.
+	// Sealed is the public key that it is encrypted to; empty if it is not.
 	Sealed string `json:"sealed,omitempty"`
-	// Tried: the archive was restored on trial before it was encrypted and kept.
+	// Tried: the archive was restored on trial before it was encrypted and stored.
 	Tried bool `json:"tried,omitempty"`
-	// Removed is how many old ones were removed, Unremoved why others could not be.
+	// Removed is how many old backups were removed, Unremoved why others could not be.
 	Removed   int    `json:"removed,omitempty"`
 	Unremoved string `json:"unremoved,omitempty"`
 }
 
-// Record is what both hosts know of the pair's backups. It is kept in the pair's own key space, so it outlives every takeover and restart. It
-// is a form on disk.
+// Record is what both hosts know of the pair's backups. It is in the pair's own key space, so it outlives every
+// takeover and restart. It is a disk format.
 type Record struct {
-	Since time.Time `json:"since,omitzero"` // when backups began to be wanted; before the first good one ages count from it
+	Since time.Time `json:"since,omitzero"` // when backups were first configured; before the first good backup ages count from it
 	Last  *Made     `json:"last,omitempty"`
-	Tried *Made     `json:"tried,omitempty"` // the last one that was restored on trial
+	Tried *Made     `json:"tried,omitempty"` // the last backup that was restored on trial
 }
 
 // Good is when the last good backup was begun, or since when one has been missing.
@@ -68,7 +68,7 @@ func (r Record) Good() time.Time {
 	return r.Since
 }
 
-// With gives the record with what is new.
+// With returns the record with news.
 func (r Record) With(n Note) Record {
 	if r.Since.IsZero() {
 		r.Since = n.Wanted
@@ -87,21 +87,21 @@ func (r Record) With(n Note) Record {
 // RecordQuestion asks for the record.
 type RecordQuestion struct{}
 
-// Note tells the updater of the host that serves what is new.
+// Note sends news to the updater of the active host.
 type Note struct {
 	Made *Made `json:"made,omitempty"`
-	// Wanted is when somebody began to want backups.
+	// Wanted is when backups were configured.
 	Wanted time.Time `json:"wanted,omitzero"`
-	// Now is the wall clock of who tells it: what is known of later is of a clock that was wrong.
+	// Now is the sender's wall clock: later times in the record come from a wrong clock.
 	Now time.Time `json:"now"`
 }
 
-// ListQuestion asks what there is in the place of a host's backups, of one pair.
+// ListQuestion asks for the backups of one pair in a host's place.
 type ListQuestion struct {
 	PairID string `json:"pair_id"`
 }
 
-// Shelf answers it, the newest first.
+// Shelf is the answer, the newest first.
 type Shelf struct {
 	Host  string `json:"host"`
 	Place string `json:"place"`
@@ -109,7 +109,7 @@ type Shelf struct {
 	More  int    `json:"more,omitempty"` // that are not in Kept
 }
 
-// Kept is one backup in a place, as its name says.
+// Kept is one backup in a place, as its name describes it.
 type Kept struct {
 	Name   string    `json:"name"`
 	Host   string    `json:"host"`
@@ -118,13 +118,13 @@ type Kept struct {
 	Sealed bool      `json:"sealed,omitempty"`
 }
 
-// Overview is what is known of the backups that the pair makes by itself.
+// Overview is what is known of the pair's backups.
 type Overview struct {
 	Upkeep Upkeep `json:"upkeep"`
 	Shelf  Shelf  `json:"shelf"` // in the place of the host that was asked
 }
 
-// Ordered says who makes a backup now.
+// Ordered says which host makes a backup now.
 type Ordered struct {
 	Host string    `json:"host"`
 	At   time.Time `json:"at"` // on its wall clock
@@ -135,16 +135,16 @@ type Claim struct {
 	InProgress bool `json:"busy"`
 }
 
-// Upkeep is how it stands with the pair's backups, as one host knows it.
+// Upkeep is the state of the pair's backups, as one host knows it.
 type Upkeep struct {
-	Every time.Duration `json:"every_ns"` // 0: only when somebody says so
+	Every time.Duration `json:"every_ns"` // 0: only on hotpair backup now
 	Place string        `json:"place"`    // of this host
-	Turn  string        `json:"turn"`     // host that makes the next one; empty: nobody can now
+	Turn  string        `json:"turn"`     // host that makes the next one; empty: none can now
 	Due   time.Time     `json:"due,omitzero"`
 	Record
 	Making *Making  `json:"making,omitempty"` // by this host, now
 	Failed *Failure `json:"failed,omitempty"` // the last try of this host, if it failed
-	Old    bool     `json:"old,omitempty"`    // no good one for twice as long as there should be one
+	Old    bool     `json:"old,omitempty"`    // no good backup for twice the interval
 }
 
 // Making is a backup that is being made.
@@ -155,12 +155,12 @@ type Making struct {
 // Failure is why a host could not make one.
 type Failure struct {
 	At    time.Time `json:"at"`
-	Tries int       `json:"tries"` // that have failed in a row
+	Tries int       `json:"tries"` // consecutive failures
 	Why   string    `json:"why"`
 	Again time.Time `json:"again,omitzero"` // when it is tried again
 }
 
-// Public is what anybody may know: how old the last good one is, and nothing of where it lies.
+// Public is what every caller may see: the age of the last good backup, but not its place.
 func (s *Upkeep) Public() *Upkeep {
 	if s == nil {
 		return nil
@@ -172,18 +172,18 @@ func (s *Upkeep) Public() *Upkeep {
 	return p
 }
 
-// OldAfter is how many intervals may pass without a good backup before that is an alarm: one may fail and be tried again.
+// OldAfter is how many intervals may pass without a good backup before an alarm: one may fail and be repeated.
 const OldAfter = 2
 
-// Age is how old the last good one is; before the first one, how long one has been missing. A clock that was ahead when it was made makes it
-// no younger than new.
+// Age is the age of the last good backup; before the first one, how long one has been missing. If the clock was ahead
+// when it was made, it is at least 0.
 func (s Upkeep) Age(now time.Time) time.Duration { return max(now.Sub(s.Good()), 0) }
 
-// Sentence says it for people.
+// Sentence describes it for people.
 func (s Upkeep) Sentence(now time.Time) string {
 	text := "none yet"
 	if m := s.Last; m != nil {
-		text = fmt.Sprintf("last good one %s ago, at %v by %s", s.Age(now).Round(time.Second), m.Position, m.Host)
+		text = fmt.Sprintf("last good backup %s ago, at %v by %s", s.Age(now).Round(time.Second), m.Position, m.Host)
 		if m.Sealed != "" {
 			text += ", encrypted"
 		}
@@ -193,11 +193,11 @@ func (s Upkeep) Sentence(now time.Time) string {
 	}
 	switch {
 	case s.Making != nil:
-		text += fmt.Sprintf("; one is being made here since %s", s.Making.Since.UTC().Format(time.TimeOnly))
+		text += fmt.Sprintf("; being made here since %s", s.Making.Since.UTC().Format(time.TimeOnly))
 	case s.Every == 0:
-		text += "; only when somebody says so"
+		text += "; only on hotpair backup now"
 	case s.Turn != "":
-		text += fmt.Sprintf("; each %s, the next by %s", shortened(s.Every), s.Turn)
+		text += fmt.Sprintf("; every %s, the next by %s", shortened(s.Every), s.Turn)
 	}
 	if f := s.Failed; f != nil {
 		text += fmt.Sprintf("; the last try here failed (%d in a row): %s", f.Tries, f.Why)
@@ -205,7 +205,7 @@ func (s Upkeep) Sentence(now time.Time) string {
 	return text
 }
 
-// shortened is a duration as people write it.
+// shortened returns a duration as people write it.
 func shortened(d time.Duration) string {
 	switch {
 	case d%time.Hour == 0:

@@ -49,20 +49,20 @@ func (d *Doubt) Why() string {
 	defer d.mu.Unlock()
 	r := d.now()
 	if wall := time.Unix(0, r.Wall); wall.Before(d.built) {
-		return fmt.Sprintf("it says %s, and this program was built on %s", wall.UTC().Format(time.RFC3339), d.built.UTC().Format(time.DateOnly))
+		return fmt.Sprintf("it says %s, but this program was built on %s", wall.UTC().Format(time.RFC3339), d.built.UTC().Format(time.DateOnly))
 	}
 	if found := d.compared; found.Other.Abs()-found.Error > Doubtful {
-		return fmt.Sprintf("those of the two hosts differ by %s, and nobody knows which one is right", found.Other.Abs().Round(time.Second))
+		return fmt.Sprintf("the clocks of the two hosts differ by %s, and it is unknown which one is right", found.Other.Abs().Round(time.Second))
 	}
 	ahead := minus(r.Wall, int64(r.Boot))
 	jumped := time.Duration(minus(ahead, d.ahead))
 	switch before := time.Unix(0, d.ahead+int64(r.Boot)); {
 	case jumped.Abs() > Leap && !before.Before(d.built):
-		return fmt.Sprintf("it jumped by %s, which is more than a clock can be wrong that was right", jumped.Round(time.Second))
+		return fmt.Sprintf("it jumped by %s, more than a correct clock can be off", jumped.Round(time.Second))
 	case d.synchronised():
 		d.ahead = ahead
 	case jumped.Abs() > Doubtful:
-		return fmt.Sprintf("it jumped by %s, and the kernel says that nothing keeps it right", jumped.Round(time.Second))
+		return fmt.Sprintf("it jumped by %s, and the kernel reports that it is not synchronised", jumped.Round(time.Second))
 	}
 	return ""
 }

@@ -37,27 +37,27 @@ func TestBackups_FaultsSayWhatToWrite(t *testing.T) {
 		"too rarely":         {[]string{"HOTPAIR_BACKUP_EVERY=721h", "HOTPAIR_BACKUP_TO=/backup"}, "is too long"},
 		"negative":           {[]string{"HOTPAIR_BACKUP_EVERY=-1h", "HOTPAIR_BACKUP_TO=/backup"}, "is too short"},
 		"no time":            {[]string{"HOTPAIR_BACKUP_EVERY=often", "HOTPAIR_BACKUP_TO=/backup"}, "is not a duration"},
-		"a relative folder":  {[]string{"HOTPAIR_BACKUP_TO=backup"}, "is no whole path"},
-		"a folder by a way":  {[]string{"HOTPAIR_BACKUP_TO=/a/../backup"}, "is no whole path"},
-		"within the data":    {[]string{"HOTPAIR_BACKUP_TO=/data/backup"}, "lies in HOTPAIR_DATA"},
+		"a relative folder":  {[]string{"HOTPAIR_BACKUP_TO=backup"}, "is not an absolute path"},
+		"a folder by a way":  {[]string{"HOTPAIR_BACKUP_TO=/a/../backup"}, "is not an absolute path"},
+		"within the data":    {[]string{"HOTPAIR_BACKUP_TO=/data/backup"}, "is inside HOTPAIR_DATA"},
 		"something else":     {[]string{"HOTPAIR_BACKUP_TO=ftp://there"}, "neither a folder nor a bucket"},
 		"no bucket":          {[]string{"HOTPAIR_BACKUP_TO=s3:///prefix"}, "names no bucket"},
 		"a capital":          {[]string{"HOTPAIR_BACKUP_TO=s3://Shop"}, "names no bucket"},
-		"a strange prefix":   {append(slices.Clone(bucketOf), "HOTPAIR_BACKUP_TO=s3://shop-backups/a b"), "has a prefix"},
+		"a strange prefix":   {append(slices.Clone(bucketOf), "HOTPAIR_BACKUP_TO=s3://shop-backups/a b"), "has an invalid prefix"},
 		"no access key":      {append(slices.Clone(bucketOf), "HOTPAIR_BACKUP_S3_ACCESS="), "HOTPAIR_BACKUP_S3_ACCESS is not set"},
 		"no secret":          {append(slices.Clone(bucketOf), "HOTPAIR_BACKUP_S3_SECRET="), "HOTPAIR_BACKUP_S3_SECRET is not set"},
-		"a secret in lines":  {append(slices.Clone(bucketOf), "HOTPAIR_BACKUP_S3_SECRET=a\nb"), "no secret in one line"},
+		"a secret in lines":  {append(slices.Clone(bucketOf), "HOTPAIR_BACKUP_S3_SECRET=a\nb"), "not one line of"},
 		"plain text":         {append(slices.Clone(bucketOf), "HOTPAIR_BACKUP_S3_ENDPOINT=http://s3.example.com"), "plain text to another machine"},
 		"plain here":         {append(slices.Clone(bucketOf), "HOTPAIR_BACKUP_S3_ENDPOINT=http://127.0.0.1:9000"), ""},
 		"an endpoint's path": {append(slices.Clone(bucketOf), "HOTPAIR_BACKUP_S3_ENDPOINT=https://s3.example.com/minio"), "has more than"},
-		"no endpoint":        {append(slices.Clone(bucketOf), "HOTPAIR_BACKUP_S3_ENDPOINT=s3.example.com"), "is no URL"},
+		"no endpoint":        {append(slices.Clone(bucketOf), "HOTPAIR_BACKUP_S3_ENDPOINT=s3.example.com"), "not an http or https URL"},
 		"roots of nothing":   {append(slices.Clone(bucketOf), "HOTPAIR_BACKUP_S3_ENDPOINT=http://127.0.0.1:9000", "HOTPAIR_BACKUP_S3_CA=/ca.pem"), "is not https"},
-		"no key":             {[]string{"HOTPAIR_BACKUP_TO=/backup", "HOTPAIR_BACKUP_RECIPIENT=AGE-SECRET-KEY-1QQQ"}, "no public key of age"},
+		"no key":             {[]string{"HOTPAIR_BACKUP_TO=/backup", "HOTPAIR_BACKUP_RECIPIENT=AGE-SECRET-KEY-1QQQ"}, "not a public key of age"},
 		"keeps nothing":      {[]string{"HOTPAIR_BACKUP_KEEP=last=0"}, "keeps nothing"},
-		"keeps by the hour":  {[]string{"HOTPAIR_BACKUP_KEEP=hourly=4"}, "none of last, daily, weekly and monthly"},
+		"keeps by the hour":  {[]string{"HOTPAIR_BACKUP_KEEP=hourly=4"}, "not one of last, daily, weekly and monthly"},
 		"keeps twice":        {[]string{"HOTPAIR_BACKUP_KEEP=3,last=4"}, "has last twice"},
 		"keeps less":         {[]string{"HOTPAIR_BACKUP_KEEP=-3"}, "whose number is not"},
-		"works somewhere":    {[]string{"HOTPAIR_BACKUP_WORK=tmp"}, "is no absolute path"},
+		"works somewhere":    {[]string{"HOTPAIR_BACKUP_WORK=tmp"}, "is not an absolute path"},
 	} {
 		_, err := aHost(t, c.set...)
 		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
@@ -74,7 +74,7 @@ func TestBackups_TheProcessGetsWhatItNeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	set := append(slices.Clone(bucketOf), "HOTPAIR_BACKUP_S3_SECRET=", "HOTPAIR_BACKUP_S3_SECRET_FILE="+file, "HOTPAIR_BACKUP_KEEP=7")
-	if _, err := aHost(t, set...); err == nil || !strings.Contains(err.Error(), "open to everybody") {
+	if _, err := aHost(t, set...); err == nil || !strings.Contains(err.Error(), "accessible to everybody") {
 		t.Errorf("a file that everybody reads: %v", err)
 	}
 	if err := errors.Join(os.Chmod(file, 0o600), os.WriteFile(file, []byte("thesecretofthebucket\n"), 0o600)); err != nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Bounds of settings. The reasons are with the checks.
+// Bounds of settings. The checks state the reasons.
 const (
 	minLease     = 100 * time.Millisecond
 	maxLease     = time.Minute
@@ -26,7 +26,7 @@ const (
 	maxHook      = 10 * time.Minute
 )
 
-// checker gathers the faults of one environment. Variables are named without prefix.
+// checker collects the faults of one environment. Variables are named without prefix.
 type checker struct {
 	faults Faults
 	failed map[string]bool // already at fault: further checks would only confuse
@@ -44,7 +44,7 @@ func (c *checker) fault(variable, value, problem, remedy string) {
 	c.faults = append(c.faults, Fault{Variable: name, Value: shownValue(value), Problem: problem, Remedy: remedy})
 }
 
-// reject notes a value that could not be read at all.
+// reject records a value that could not be parsed.
 func (c *checker) reject(f field, value string, err error) {
 	if f.secret() {
 		value = hidden
@@ -58,7 +58,7 @@ func (c *checker) reject(f field, value string, err error) {
 	case bool:
 		problem, remedy = "is neither true nor false", "write true or false"
 	case Bytes:
-		remedy = "write a whole number, with KiB, MiB or GiB if you like"
+		remedy = "write a whole number, optionally with KiB, MiB or GiB"
 	case LogFormat:
 		remedy = "write text or json"
 	case Terminals:
@@ -66,20 +66,20 @@ func (c *checker) reject(f field, value string, err error) {
 	case Keep:
 		remedy = "write for example last=24,daily=7,weekly=5"
 	case Services:
-		remedy = "write names of built-in ones (" + strings.Join(builtIn, ", ") + ") or name=/path/to/program, separated by commas"
+		remedy = "write names of built-in services (" + strings.Join(builtIn, ", ") + ") or name=/path/to/program, separated by commas"
 	default:
 		if f.name == Prefix+"_LOG_LEVEL" {
-			problem, remedy = "is no level", "write debug, info, warn or error"
+			problem, remedy = "is not a log level", "write debug, info, warn or error"
 		}
 	}
 	c.fault(strings.TrimPrefix(f.name, Prefix+"_"), value, problem, remedy)
 }
 
-// needed finds the variables that must be set and are not.
+// needed finds required variables that are not set.
 func (c *checker) needed(spec any) {
 	for _, f := range fields(spec) {
 		if f.needed() && f.value.IsZero() {
-			c.fault(strings.TrimPrefix(f.name, Prefix+"_"), "", "is not set", "set it to a "+f.tags.Get("form")+"; hotpair help env says more")
+			c.fault(strings.TrimPrefix(f.name, Prefix+"_"), "", "is not set", "set it to a "+f.tags.Get("form")+"; see hotpair help env")
 		}
 	}
 }
@@ -87,19 +87,19 @@ func (c *checker) needed(spec any) {
 // listen and dial check addresses that are set.
 func (c *checker) listen(variable, address string) {
 	if problem := listenProblem(address); problem != "" && address != "" {
-		c.fault(variable, address, problem, "write where to listen, for example :7702 or 192.0.2.1:7702")
+		c.fault(variable, address, problem, "write the address to listen on, for example :7702 or 192.0.2.1:7702")
 	}
 }
 
-// loopback is listen for what only this machine may reach.
+// loopback is listen for addresses that only this machine may reach.
 func (c *checker) loopback(variable, address string) {
 	c.listen(variable, address)
 	if _, _, err := net.SplitHostPort(address); err == nil && !Loopback(address) {
-		c.fault(variable, address, "can be reached from other machines", "write a port of this machine alone, for example 127.0.0.1:4222")
+		c.fault(variable, address, "can be reached from other machines", "write a loopback address, for example 127.0.0.1:4222")
 	}
 }
 
-// Loopback reports whether a host:port is surely of this machine alone.
+// Loopback reports whether a host:port is certainly a loopback address.
 func Loopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	ip := net.ParseIP(host)
@@ -108,7 +108,7 @@ func Loopback(address string) bool {
 
 func (c *checker) dial(variable, address string) {
 	if problem := dialProblem(address); problem != "" && address != "" {
-		c.fault(variable, address, problem, "write what to connect to, for example 192.0.2.2:7702")
+		c.fault(variable, address, problem, "write the address to connect to, for example 192.0.2.2:7702")
 	}
 }
 
@@ -133,38 +133,39 @@ func (n *Name) check(c *checker) {
 	}
 }
 
-// check fills PairSecret from the file when that is how it is given.
+// check fills PairSecret from the file if one is set.
 func (k *PairKey) check(c *checker) {
 	if k.PairSecret == "" && k.PairSecretFile == "" {
-		c.fault("PAIR_SECRET", "", "is not set", "set it, or HOTPAIR_PAIR_SECRET_FILE, to the secret of the pair, the same on both hosts and the witness (make one: openssl rand -hex 32)")
+		c.fault("PAIR_SECRET", "", "is not set", "set it, or HOTPAIR_PAIR_SECRET_FILE, to the secret of the pair, the same on both hosts and the witness (to make one: openssl rand -hex 32)")
 		return
 	}
 	c.given("PAIR_SECRET", "secret", &k.PairSecret, k.PairSecretFile, c.secret)
 }
 
-// Whether the files can be used shows when they are read, with a better reason.
+// Whether the files are usable shows when they are read, with a better reason.
 func (t *TLS) check(c *checker) {
 	files := []struct{ variable, path string }{{"TLS_CERT", t.TLSCert}, {"TLS_KEY", t.TLSKey}, {"TLS_CA", t.TLSCa}}
 	for _, missing := range files {
 		for _, given := range files {
 			if missing.path == "" && given.path != "" {
-				c.fault(missing.variable, "", "is not set, and HOTPAIR_"+given.variable+" is", "set all of HOTPAIR_TLS_CERT, HOTPAIR_TLS_KEY and HOTPAIR_TLS_CA, or none")
+				c.fault(missing.variable, "", "is not set, but HOTPAIR_"+given.variable+" is", "set all of HOTPAIR_TLS_CERT, HOTPAIR_TLS_KEY and HOTPAIR_TLS_CA, or none")
 			}
 		}
 	}
 	if t.TLSOptional && !t.Sealed() {
-		c.fault("TLS_OPTIONAL", "true", "is set without a certificate", "set HOTPAIR_TLS_CERT, HOTPAIR_TLS_KEY and HOTPAIR_TLS_CA too, or leave it out: without a certificate all is plain text")
+		c.fault("TLS_OPTIONAL", "true", "is set, but there is no certificate", "set HOTPAIR_TLS_CERT, HOTPAIR_TLS_KEY and HOTPAIR_TLS_CA too, or unset it: without a certificate everything is plain text")
 	}
 }
 
-// wire is an address where other machines are met.
+// wire is an address that other machines reach.
 type wire struct{ variable, address string }
 
-// sealed refuses plain text between machines that nobody has allowed. The first address is enough: the remedy is one for all.
+// sealed refuses plain text between machines unless it is allowed. It reports the first address only: the remedy is
+// the same for all.
 func (t *TLS) sealed(c *checker, wires ...wire) {
 	if t.Sealed() {
 		if t.Insecure {
-			c.fault("INSECURE", "true", "allows plain text, and there is a certificate (HOTPAIR_TLS_CERT)", "take one of the two out: with a certificate the wires are TLS")
+			c.fault("INSECURE", "true", "allows plain text, but there is a certificate (HOTPAIR_TLS_CERT)", "unset one of the two: with a certificate, connections use TLS")
 		}
 		return
 	}
@@ -173,14 +174,14 @@ func (t *TLS) sealed(c *checker, wires ...wire) {
 	}
 	for _, w := range wires {
 		if _, _, err := net.SplitHostPort(w.address); err == nil && !Loopback(w.address) {
-			c.fault(w.variable, w.address, "is met by other machines, and without a certificate whoever reaches it can read everything and act as a host",
-				"set HOTPAIR_TLS_CERT, HOTPAIR_TLS_KEY and HOTPAIR_TLS_CA; on one machine write 127.0.0.1; or set HOTPAIR_INSECURE=true on all of the pair to do without on purpose")
+			c.fault(w.variable, w.address, "is reachable from other machines, and without a certificate anyone who reaches it can read everything and act as a host",
+				"set HOTPAIR_TLS_CERT, HOTPAIR_TLS_KEY and HOTPAIR_TLS_CA; on a single machine use 127.0.0.1; to run without certificates on purpose, set HOTPAIR_INSECURE=true on the whole pair")
 			return
 		}
 	}
 }
 
-// The files themselves are looked at when they are read: a host serves on without them.
+// The files are checked when they are read: a host keeps serving without them.
 func (a *Authority) check(c *checker, t TLS, data string) {
 	files := []struct{ variable, path, other string }{
 		{"AUTHORITY_KEY", a.AuthorityKey, "AUTHORITY_SEAL"}, {"AUTHORITY_SEAL", a.AuthoritySeal, "AUTHORITY_KEY"},
@@ -188,17 +189,17 @@ func (a *Authority) check(c *checker, t TLS, data string) {
 	for i, f := range files {
 		switch {
 		case f.path == "" && files[1-i].path != "":
-			c.fault(f.variable, "", "is not set, and HOTPAIR_"+f.other+" is", "set both, or none: one is of no use without the other")
+			c.fault(f.variable, "", "is not set, but HOTPAIR_"+f.other+" is", "set both or none: one is useless without the other")
 		case f.path != "" && !t.Sealed():
-			c.fault(f.variable, f.path, "is set, and HOTPAIR_TLS_CERT is not", "give the host its certificate too: hotpair authority init makes both")
+			c.fault(f.variable, f.path, "is set, but HOTPAIR_TLS_CERT is not", "give the host a certificate too: hotpair authority init makes both")
 		}
 	}
 	if a.AuthoritySeal != "" && data != "" && within(data, a.AuthoritySeal) {
-		c.fault("AUTHORITY_SEAL", a.AuthoritySeal, "lies in HOTPAIR_DATA", "put it somewhere else, as /etc/hotpair/seal.key: who finds a copy of the data must not find it there")
+		c.fault("AUTHORITY_SEAL", a.AuthoritySeal, "is inside HOTPAIR_DATA", "put it elsewhere, for example /etc/hotpair/seal.key: a copy of the data must not contain it")
 	}
 }
 
-// within reports whether a file lies in a directory, as they are written.
+// within reports whether a path is inside a directory, by their names.
 func within(dir, file string) bool {
 	a, err1 := filepath.Abs(dir)
 	b, err2 := filepath.Abs(file)
@@ -206,14 +207,14 @@ func within(dir, file string) bool {
 	return errors.Join(err1, err2, err3) == nil && filepath.IsLocal(relative)
 }
 
-// A lease under 100 ms would have heartbeats of a few milliseconds, which a loaded machine can't keep.
+// A lease under 100 ms would need heartbeats every few milliseconds, which a loaded machine can't keep up.
 func (p *Pace) check(c *checker) { c.duration("LEASE", p.Lease, minLease, maxLease) }
 
 func (p *Patience) check(c *checker) {
 	c.duration("STANDBY_PATIENCE", p.StandbyPatience, 100*time.Millisecond, maxDeadlines)
 }
 
-// The journal must hold some frames of the largest size (4 MiB) while the database is brought up behind it.
+// The journal must hold some frames of the largest size (4 MiB) while the database catches up.
 func (b *Bounds) check(c *checker) {
 	if b.HistoryMaxUpdates < minUpdates {
 		c.fault("HISTORY_MAX_UPDATES", strconv.Itoa(b.HistoryMaxUpdates), "is too small", fmt.Sprintf("set it to %d or more", minUpdates))
@@ -223,21 +224,21 @@ func (b *Bounds) check(c *checker) {
 	c.duration("RETENTION", b.Retention, time.Second, 365*24*time.Hour)
 	c.amount("JOURNAL_MAX_BYTES", b.JournalMaxBytes, minJournal)
 	if b.EventsMax < minEvents || b.EventsMax > maxEvents {
-		c.fault("EVENTS_MAX", strconv.Itoa(b.EventsMax), "is too small or too large", fmt.Sprintf("set it to %d up to %d", minEvents, maxEvents))
+		c.fault("EVENTS_MAX", strconv.Itoa(b.EventsMax), "is too small or too large", fmt.Sprintf("set it to a number from %d to %d", minEvents, maxEvents))
 	}
 }
 
-// More than a thousand tries are days in which nobody is told.
+// More than a thousand tries would take days before the alarm.
 func (d *Deferral) check(c *checker) {
 	if d.TimerTries < 1 || d.TimerTries > maxTries {
-		c.fault("TIMER_TRIES", strconv.Itoa(d.TimerTries), "is too small or too large", fmt.Sprintf("set it to 1 up to %d", maxTries))
+		c.fault("TIMER_TRIES", strconv.Itoa(d.TimerTries), "is too small or too large", fmt.Sprintf("set it to a number from 1 to %d", maxTries))
 	}
 }
 
-// Whether it can be written shows when it is: a host works the same without.
+// Whether it is writable shows later: a host works the same without it.
 func (t *Tracing) check(c *checker) {
 	if t.TraceDir != "" && !filepath.IsAbs(t.TraceDir) {
-		c.fault("TRACE_DIR", t.TraceDir, "is no absolute path", "write the whole path of a directory, for example /var/tmp/hotpair-traces")
+		c.fault("TRACE_DIR", t.TraceDir, "is not an absolute path", "write the absolute path of a directory, for example /var/tmp/hotpair-traces")
 	}
 }
 
@@ -247,12 +248,12 @@ const (
 	ReasonsRequired = "required"
 )
 
-// check fills HTTPToken from the file when that is how it is given.
+// check fills HTTPToken from the file if one is set.
 func (s *Console) check(c *checker) {
 	c.listen("HTTP", s.HTTP)
 	for _, name := range s.HTTPHosts {
 		if strings.ContainsAny(name, ":/*@ ") {
-			c.fault("HTTP_HOSTS", s.HTTPHosts.String(), "has "+name+", which is no name", "write names of this host without port or scheme, for example b.example.com")
+			c.fault("HTTP_HOSTS", s.HTTPHosts.String(), "has "+name+", which is not a host name", "write names of this host without port or scheme, for example b.example.com")
 		}
 	}
 	c.given("HTTP_TOKEN", "token", &s.HTTPToken, s.HTTPTokenFile, c.token)
@@ -260,7 +261,7 @@ func (s *Console) check(c *checker) {
 		c.fault("HTTP_TLS_CERT", s.HTTPTlsCert, "and HOTPAIR_HTTP_TLS_KEY are not both set", "set both, or none")
 	}
 	if s.HTTPSocket != "" && !filepath.IsAbs(s.HTTPSocket) {
-		c.fault("HTTP_SOCKET", s.HTTPSocket, "is no absolute path", "write the whole path of the socket, for example /run/hotpair/operator.sock, in a directory that only the host's user may write to")
+		c.fault("HTTP_SOCKET", s.HTTPSocket, "is not an absolute path", "write the absolute path of the socket, for example /run/hotpair/operator.sock, in a directory that only the host's user can write")
 	}
 	if s.Reasons != ReasonsOptional && s.Reasons != ReasonsRequired {
 		c.fault("REASONS", s.Reasons, "is neither "+ReasonsOptional+" nor "+ReasonsRequired, "write one of them")
@@ -268,9 +269,9 @@ func (s *Console) check(c *checker) {
 }
 
 func (h *Host) check(c *checker) {
-	// First, so that this reason stands and not that of every missing variable.
+	// First, so that this reason is reported and not every missing variable.
 	if h.Witness == "" {
-		c.fault("WITNESS", "", "is not set", "set it to host:port of a witness on a third machine, or to "+NoWitness+" to let the terminals be asked, which promises less")
+		c.fault("WITNESS", "", "is not set", "set it to host:port of a witness on a third machine, or to "+NoWitness+" to ask the terminals instead, which guarantees less")
 	}
 	c.needed(h)
 	h.Name.check(c)
@@ -292,7 +293,7 @@ func (h *Host) check(c *checker) {
 	h.Work.check(c)
 	h.Console.check(c)
 	if _, _, err := net.SplitHostPort(h.HTTP); err == nil && !Loopback(h.HTTP) && h.HTTPTlsCert == "" && !h.Insecure {
-		c.fault("HTTP", h.HTTP, "is reached by other machines, and tokens would cross the network in clear", "write 127.0.0.1, or set HOTPAIR_HTTP_TLS_CERT and HOTPAIR_HTTP_TLS_KEY")
+		c.fault("HTTP", h.HTTP, "is reachable from other machines, and tokens would cross the network unencrypted", "write 127.0.0.1, or set HOTPAIR_HTTP_TLS_CERT and HOTPAIR_HTTP_TLS_KEY")
 	}
 	h.Pace.check(c)
 	h.Patience.check(c)
@@ -304,7 +305,7 @@ func (h *Host) check(c *checker) {
 	h.checkPorts(c)
 }
 
-// wires are the addresses where this host meets other machines.
+// wires are the addresses by which this host reaches other machines.
 func (h *Host) wires() []wire {
 	list := []wire{{"LINK", h.Link}, {"REPLICATION", h.Replication}, {"PEER_LINK", h.PeerLink}, {"PEER_REPLICATION", h.PeerReplication}}
 	if !h.Witnessless() {
@@ -316,17 +317,17 @@ func (h *Host) wires() []wire {
 	return list
 }
 
-// A service that is needed and is not run could never be there.
+// A service that is needed but not run could never be ready.
 func (w *Work) check(c *checker) {
 	for _, name := range w.TakeoverNeeds {
 		if !slices.ContainsFunc(w.Business, func(s Service) bool { return s.Name == name }) {
-			c.fault("TAKEOVER_NEEDS", w.TakeoverNeeds.String(), "names "+name+", which is no service of HOTPAIR_BUSINESS", "name services that this host runs, or leave it empty")
+			c.fault("TAKEOVER_NEEDS", w.TakeoverNeeds.String(), "names "+name+", which is not a service in HOTPAIR_BUSINESS", "list services that this host runs, or leave it empty")
 		}
 	}
 }
 
 // checkPorts finds two of the host's own listeners on one port, and peers that are the host itself: both happen when
-// the file of one host is copied to make the other's.
+// one host's file is copied to make the other's.
 func (h *Host) checkPorts(c *checker) {
 	own := []struct{ variable, address string }{
 		{"BUS_PORT", net.JoinHostPort("127.0.0.1", strconv.Itoa(h.BusPort))},
@@ -337,7 +338,7 @@ func (h *Host) checkPorts(c *checker) {
 	for i, second := range own {
 		for _, first := range own[:i] {
 			if collide(first.address, second.address) {
-				c.fault(second.variable, second.address, "takes the same port as HOTPAIR_"+first.variable, "give each its own port")
+				c.fault(second.variable, second.address, "uses the same port as HOTPAIR_"+first.variable, "give each its own port")
 			}
 		}
 	}
@@ -354,7 +355,7 @@ func (h *Host) checkPorts(c *checker) {
 	}
 }
 
-// collide tells whether two listeners want one port: on the same address, or one of them on all.
+// collide reports whether two listeners use one port: on the same address, or one of them on all.
 func collide(a, b string) bool {
 	hostA, portA, errA := net.SplitHostPort(a)
 	hostB, portB, errB := net.SplitHostPort(b)
@@ -400,7 +401,7 @@ func (k *Cluster) check(c *checker) {
 	k.Work.check(c)
 }
 
-// check leaves a token's file alone that this user may not read: most commands need none.
+// check ignores a token file that this user may not read: most commands need none.
 func (o *Operator) check(c *checker) {
 	c.listen("HTTP", o.HTTP)
 	if o.HTTPToken == "" && o.HTTPTokenFile != "" {

@@ -81,14 +81,14 @@ func TestLoad_EveryFaultNamesVariableValueAndRemedy(t *testing.T) {
 		{"HOTPAIR_LINK=a b:1", []string{`HOTPAIR_LINK="a b:1"`, "is not host:port"}},
 		{"HOTPAIR_REPLICATION=:7702", []string{"HOTPAIR_REPLICATION=:7702", "same port as HOTPAIR_LINK"}},
 		{"HOTPAIR_HTTP=127.0.0.1:7701", []string{"HOTPAIR_HTTP=127.0.0.1:7701", "same port as HOTPAIR_BUS_PORT"}},
-		{"HOTPAIR_HTTP=192.0.2.1:7704", []string{"HOTPAIR_HTTP=192.0.2.1:7704", "in clear", "HOTPAIR_HTTP_TLS_CERT"}},
+		{"HOTPAIR_HTTP=192.0.2.1:7704", []string{"HOTPAIR_HTTP=192.0.2.1:7704", "unencrypted", "HOTPAIR_HTTP_TLS_CERT"}},
 		{"HOTPAIR_HTTP_TOKEN=short", []string{"HOTPAIR_HTTP_TOKEN=(hidden)", "too short", "16"}},
-		{"HOTPAIR_HTTP_TOKEN=a token with blanks in it", []string{"HOTPAIR_HTTP_TOKEN=(hidden)", "other characters"}},
+		{"HOTPAIR_HTTP_TOKEN=a token with blanks in it", []string{"HOTPAIR_HTTP_TOKEN=(hidden)", "characters other than"}},
 		{"HOTPAIR_HTTP_TOKEN_FILE=/does/not/exist", []string{"HOTPAIR_HTTP_TOKEN_FILE=/does/not/exist", "can't be read", "0600"}},
 		{"HOTPAIR_PEER_LINK=:7702", []string{"HOTPAIR_PEER_LINK=:7702", "has no host"}},
 		{"HOTPAIR_PEER_LINK=b.example:7703", []string{"HOTPAIR_PEER_REPLICATION", "same as HOTPAIR_PEER_LINK"}},
 		{"HOTPAIR_LINK=b.example:7702", []string{"HOTPAIR_PEER_LINK", "this host's own HOTPAIR_LINK", "other host"}},
-		{"HOTPAIR_WITNESS", []string{"HOTPAIR_WITNESS", "to none to let the terminals be asked"}},
+		{"HOTPAIR_WITNESS", []string{"HOTPAIR_WITNESS", "to none to ask the terminals instead"}},
 		{"HOTPAIR_WITNESS=witness", []string{"HOTPAIR_WITNESS=witness", "is not host:port"}},
 		{"HOTPAIR_PAIR_SECRET", []string{"HOTPAIR_PAIR_SECRET", "is not set", "openssl"}},
 		{"HOTPAIR_PAIR_SECRET=short", []string{"HOTPAIR_PAIR_SECRET=(hidden)", "too short", "16"}},
@@ -103,7 +103,7 @@ func TestLoad_EveryFaultNamesVariableValueAndRemedy(t *testing.T) {
 		{"HOTPAIR_BUSINESS=shop=bin/shop", []string{"not absolute"}},
 		{"HOTPAIR_BUSINESS=updater=/bin/shop", []string{"uses itself"}},
 		{"HOTPAIR_BUSINESS=kv,kv", []string{"kv twice"}},
-		{"HOTPAIR_TAKEOVER_NEEDS=tickets", []string{"HOTPAIR_TAKEOVER_NEEDS=tickets", "names tickets, which is no service of HOTPAIR_BUSINESS"}},
+		{"HOTPAIR_TAKEOVER_NEEDS=tickets", []string{"HOTPAIR_TAKEOVER_NEEDS=tickets", "names tickets, which is not a service in HOTPAIR_BUSINESS"}},
 		{"HOTPAIR_TAKEOVER_NEEDS=kv,kv", []string{"HOTPAIR_TAKEOVER_NEEDS=kv,kv", "twice"}},
 		{"HOTPAIR_LEASE=10", []string{"HOTPAIR_LEASE=10", "is not a duration", "250ms"}},
 		{"HOTPAIR_LEASE=99ms", []string{"HOTPAIR_LEASE=99ms", "too short", "100ms"}},
@@ -114,25 +114,25 @@ func TestLoad_EveryFaultNamesVariableValueAndRemedy(t *testing.T) {
 		{"HOTPAIR_LOG_FORMAT=xml", []string{"HOTPAIR_LOG_FORMAT=xml", "write text or json"}},
 		{"HOTPAIR_HISTORY_MAX_UPDATES=0", []string{"HOTPAIR_HISTORY_MAX_UPDATES=0", "too small"}},
 		{"HOTPAIR_EVENTS_MAX=10", []string{"HOTPAIR_EVENTS_MAX=10", "too small", "100"}},
-		{"HOTPAIR_AUDIT_TRAIL=audit.jsonl", []string{"HOTPAIR_AUDIT_TRAIL=audit.jsonl", "neither the whole path of a file nor syslog", "/var/log/hotpair/audit.jsonl"}},
-		{"HOTPAIR_AUDIT_TRAIL=/var/log/../x", []string{"whole path"}},
-		{"HOTPAIR_AUDIT_TRAIL=syslog:log", []string{"names no socket by its whole path"}},
+		{"HOTPAIR_AUDIT_TRAIL=audit.jsonl", []string{"HOTPAIR_AUDIT_TRAIL=audit.jsonl", "neither the absolute path of a file nor syslog", "/var/log/hotpair/audit.jsonl"}},
+		{"HOTPAIR_AUDIT_TRAIL=/var/log/../x", []string{"absolute path"}},
+		{"HOTPAIR_AUDIT_TRAIL=syslog:log", []string{"needs the absolute path of a socket"}},
 		{"HOTPAIR_AUDIT_TRAIL=Syslog", []string{"nor syslog"}},
 		{"HOTPAIR_ALARM_COMMAND=page-me", []string{"HOTPAIR_ALARM_COMMAND=page-me", "absolute path"}},
 		{"HOTPAIR_ALARM_TIMEOUT=30", []string{"HOTPAIR_ALARM_TIMEOUT=30", "is not a duration"}},
 		{"HOTPAIR_ALARM_TIMEOUT=999ms", []string{"HOTPAIR_ALARM_TIMEOUT=999ms", "too short", "1s"}},
 		{"HOTPAIR_ALARM_TIMEOUT=11m", []string{"HOTPAIR_ALARM_TIMEOUT=11m", "too long", "10m"}},
 		{"HOTPAIR_TRACE_DIR=traces", []string{"HOTPAIR_TRACE_DIR=traces", "absolute path"}},
-		{"HOTPAIR_ALARM_WEBHOOK=example.com/secret", []string{"HOTPAIR_ALARM_WEBHOOK", "no URL", "https://"}},
-		{"HOTPAIR_HISTORY_MAX_BYTES=1k", []string{"HOTPAIR_HISTORY_MAX_BYTES=1k", "not an amount", "KiB"}},
+		{"HOTPAIR_ALARM_WEBHOOK=example.com/secret", []string{"HOTPAIR_ALARM_WEBHOOK", "is not an http or https URL", "https://"}},
+		{"HOTPAIR_HISTORY_MAX_BYTES=1k", []string{"HOTPAIR_HISTORY_MAX_BYTES=1k", "not a number of bytes", "KiB"}},
 		{"HOTPAIR_JOURNAL_MAX_BYTES=1MiB", []string{"HOTPAIR_JOURNAL_MAX_BYTES=1MiB", "too small", "16MiB"}},
-		{"HOTPAIR_TIMER_TRIES=0", []string{"HOTPAIR_TIMER_TRIES=0", "too small or too large", "1 up to 1000"}},
+		{"HOTPAIR_TIMER_TRIES=0", []string{"HOTPAIR_TIMER_TRIES=0", "too small or too large", "from 1 to 1000"}},
 		{"HOTPAIR_TIMER_TRIES=1001", []string{"HOTPAIR_TIMER_TRIES=1001", "too small or too large"}},
 		{"HOTPAIR_TIMER_TRIES=often", []string{"HOTPAIR_TIMER_TRIES=often", "number"}},
 		{"HOTPAIR_RETENTION=0s", []string{"HOTPAIR_RETENTION=0s", "too short"}},
-		{"HOTPAIR_PAIR_SECERT=very secret", []string{"HOTPAIR_PAIR_SECERT is read by no process", "did you mean HOTPAIR_PAIR_SECRET?"}},
+		{"HOTPAIR_PAIR_SECERT=very secret", []string{"HOTPAIR_PAIR_SECERT is not a setting", "did you mean HOTPAIR_PAIR_SECRET?"}},
 		{"HOTPAIR_lease=1s", []string{"did you mean HOTPAIR_LEASE?"}},
-		{"HOTPAIR_WALLPAPER=blue", []string{"HOTPAIR_WALLPAPER is read by no process", "hotpair help env"}},
+		{"HOTPAIR_WALLPAPER=blue", []string{"HOTPAIR_WALLPAPER is not a setting", "hotpair help env"}},
 	} {
 		t.Run(test.change, func(t *testing.T) {
 			_, err := Load[Host](hostEnviron(test.change))
@@ -273,12 +273,12 @@ func TestLoad_PairSecretFile(t *testing.T) {
 		t.Errorf("handed on: %v", err)
 	}
 	for problem, path := range map[string]string{
-		"open to everybody":  write(testSecret, 0o644),
-		"is empty":           write("\n", 0o600),
-		"too short":          write("abc", 0o600),
-		"is not a file":      t.TempDir(),
-		"no such file":       filepath.Join(t.TempDir(), "none"),
-		"secret in one line": write(testSecret+"\nmore", 0o600),
+		"accessible to everybody": write(testSecret, 0o644),
+		"is empty":                write("\n", 0o600),
+		"too short":               write("abc", 0o600),
+		"is not a file":           t.TempDir(),
+		"no such file":            filepath.Join(t.TempDir(), "none"),
+		"not one line of":         write(testSecret+"\nmore", 0o600),
 	} {
 		if _, err := load(path); err == nil || !strings.Contains(err.Error(), problem) || strings.Contains(err.Error(), testSecret) {
 			t.Errorf("want %q, have: %v", problem, err)
@@ -298,7 +298,7 @@ func TestLoad_WitnessAndTerminal(t *testing.T) {
 	if q := terminal.Queue; q != (Queue{10_000, 256 << 20, 7 * 24 * time.Hour, 10_000, 64 << 20}) {
 		t.Errorf("%+v", q)
 	}
-	for set, want := range map[string]string{"ENTRIES=0": "1 up to 60000", "ENTRIES=60001": "1 up to 60000", "BYTES=1MiB": "2MiB or more", "AGE=1s": "1m0s or more", "KEPT=0": "1 up to 1000000", "KEPT_BYTES=0": "2MiB or more"} {
+	for set, want := range map[string]string{"ENTRIES=0": "from 1 to 60000", "ENTRIES=60001": "from 1 to 60000", "BYTES=1MiB": "2MiB or more", "AGE=1s": "1m0s or more", "KEPT=0": "from 1 to 1000000", "KEPT_BYTES=0": "2MiB or more"} {
 		_, err := Load[Terminal]([]string{"HOTPAIR_INSECURE=true", "HOTPAIR_DATA=/t", "HOTPAIR_TERMINAL_ID=t1", "HOTPAIR_TERMINAL_KEY=" + TerminalKey(testSecret, "t1"), "HOTPAIR_TERMINAL_QUEUE_" + set})
 		if err == nil || !strings.Contains(err.Error(), "HOTPAIR_TERMINAL_QUEUE_"+set) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", set, err)
@@ -333,7 +333,7 @@ func TestLoad_NoPlainTextBetweenMachinesUnlessAllowed(t *testing.T) {
 		want string
 	}{
 		"all on one machine":               {hostWith(), ""},
-		"listens for all":                  {hostWith("HOTPAIR_LINK=:1"), "HOTPAIR_LINK=:1 is met by other machines"},
+		"listens for all":                  {hostWith("HOTPAIR_LINK=:1"), "HOTPAIR_LINK=:1 is reachable from other machines"},
 		"listens for the network":          {hostWith("HOTPAIR_REPLICATION=10.0.0.1:2"), "HOTPAIR_REPLICATION"},
 		"the other host by name":           {hostWith("HOTPAIR_PEER_LINK=b:3"), "HOTPAIR_PEER_LINK"},
 		"the other updater":                {hostWith("HOTPAIR_PEER_REPLICATION=192.0.2.1:3"), "HOTPAIR_PEER_REPLICATION"},
@@ -341,9 +341,9 @@ func TestLoad_NoPlainTextBetweenMachinesUnlessAllowed(t *testing.T) {
 		"no witness":                       {hostWith("HOTPAIR_WITNESS=none"), ""},
 		"a terminal":                       {hostWith("HOTPAIR_TERMINALS=t=nats://127.0.0.1:6,u=nats://10.0.0.9:6"), "HOTPAIR_TERMINALS=10.0.0.9:6"},
 		"allowed":                          {hostWith("HOTPAIR_LINK=:1", "HOTPAIR_INSECURE=true"), ""},
-		"not allowed in so many words":     {hostWith("HOTPAIR_LINK=:1", "HOTPAIR_INSECURE=false"), "HOTPAIR_INSECURE=true on all of the pair"},
+		"not allowed in so many words":     {hostWith("HOTPAIR_LINK=:1", "HOTPAIR_INSECURE=false"), "HOTPAIR_INSECURE=true on the whole pair"},
 		"with a certificate":               {hostWith(append(files, "HOTPAIR_LINK=:1")...), ""},
-		"with a certificate, and insecure": {hostWith(append(files, "HOTPAIR_INSECURE=true")...), "take one of the two out"},
+		"with a certificate, and insecure": {hostWith(append(files, "HOTPAIR_INSECURE=true")...), "unset one of the two"},
 		"the witness here":                 {witnessAt("127.0.0.1:1"), ""},
 		"the witness for all":              {witnessAt(":1"), "HOTPAIR_WITNESS_LISTEN"},
 		"the witness allowed":              {witnessAt(":1", "HOTPAIR_INSECURE=true"), ""},

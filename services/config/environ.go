@@ -7,16 +7,17 @@ import (
 	"strings"
 )
 
-// passed are the variables outside of ours that a child gets too: what any program needs to run, and what the Go
-// runtime is steered and debugged by. Everything else stays with the parent: a child gets what it needs, no more.
+// passed are the other variables that a child gets: those that any program needs to run, and those that configure the
+// Go runtime. A child gets what it needs and no more.
 var passed = []string{
 	"PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL",
 	"GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK", "GOCOVERDIR", "GORACE",
 }
 
-// Environ is the environment that Load reads the struct back from, as sorted NAME=value strings with secrets in clear:
-// it is for starting a process or for a file that only its owner may read. Give it a pointer to a struct of this package.
-// Of a secret that came from a file, the secret is written and the file is not; of terminals from a file, the file is.
+// Environ returns the environment from which Load reads the struct back, as sorted NAME=value strings with secrets in
+// plain text: it is for starting a process, or for a file that only its owner may read. Give it a pointer to a struct
+// of this package. Of a secret from a file it contains the secret and not the file; of terminals from a file, the
+// file.
 func Environ(spec any) []string {
 	var environ []string
 	all := fields(spec)
@@ -26,7 +27,7 @@ func Environ(spec any) []string {
 	for _, f := range all {
 		text := written(f.value.Interface())
 		if f.name == Prefix+"_TERMINALS" && given("TERMINALS_FILE") {
-			continue // there are too many for one variable
+			continue // too many for one variable
 		}
 		if text == "" || slices.ContainsFunc(inFiles, func(name string) bool { return f.name == Prefix+"_"+name+"_FILE" && given(name) }) {
 			continue
@@ -40,7 +41,7 @@ func Environ(spec any) []string {
 // inFiles are secrets that a file may hold.
 var inFiles = []string{"PAIR_SECRET", "HTTP_TOKEN", "BACKUP_S3_SECRET", "TERMINAL_APP_TOKEN"}
 
-// Apart parts an environment into what anybody may see and the secrets.
+// Apart splits an environment into public variables and secrets.
 func Apart(environ []string) (open, secret []string) {
 	names := map[string]bool{}
 	for _, spec := range []any{&Host{}, &Updater{}, &TerminalInterface{}, &Business{}, &Backup{}, &Courier{}, &Witness{}, &Terminal{}} {
@@ -60,7 +61,7 @@ func Apart(environ []string) (open, secret []string) {
 	return open, secret
 }
 
-// written is the text of a value as its variable holds it.
+// written returns a value as its variable holds it.
 func written(value any) string {
 	switch v := value.(type) {
 	case Secret:
@@ -77,8 +78,8 @@ func written(value any) string {
 	return fmt.Sprint(value)
 }
 
-// Passed picks from an environment the variables that are handed to every child: PATH, HOME, TMPDIR, locale, and
-// those of the Go runtime.
+// Passed selects the variables that every child gets from an environment: PATH, HOME, TMPDIR, locale, and those of
+// the Go runtime.
 func Passed(environ []string) []string {
 	var kept []string
 	for _, entry := range environ {
@@ -90,7 +91,7 @@ func Passed(environ []string) []string {
 }
 
 // ForHost is the exact environment of a supervisor and of the main it starts. Like all of these functions it takes
-// the parent's own environment (os.Environ()) for what Passed keeps of it.
+// the parent's own environment (os.Environ()) for the variables of Passed.
 func ForHost(environ []string, h Host) []string {
 	return append(Passed(environ), Environ(&h)...)
 }

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// Fault is one thing that is wrong with an environment.
+// Fault is one error in an environment.
 type Fault struct {
-	Variable string // with prefix; "" when it belongs to none
+	Variable string // with prefix; "" for none
 	Value    string // as set; "" when unset, "(hidden)" for secrets
 	Problem  string // continues "HOTPAIR_X=value"
-	Remedy   string // what to do, an imperative
+	Remedy   string // what to do, in the imperative
 }
 
 // Error is the fault as one line.
@@ -25,10 +25,10 @@ func (f Fault) Error() string {
 	return strings.TrimSpace(b.String())
 }
 
-// Faults is everything that is wrong with an environment, by name of the variable. It is an [ErrInvalid].
+// Faults are all errors in an environment, by name of the variable. It is an [ErrInvalid].
 type Faults []Fault
 
-// Error lists all faults, one a line when there are several.
+// Error lists all faults, one per line if there are several.
 func (f Faults) Error() string {
 	if len(f) == 1 {
 		return ErrInvalid.Error() + ": " + f[0].Error()
@@ -47,7 +47,7 @@ func (f Faults) sort() {
 	slices.SortStableFunc(f, func(a, b Fault) int { return strings.Compare(a.Variable, b.Variable) })
 }
 
-// shownValue keeps an error readable when a value is a file that went into a variable.
+// shownValue shortens a long value, such as a file that was put into a variable.
 func shownValue(value string) string {
 	const longest = 80
 	if len(value) > longest {
@@ -59,10 +59,10 @@ func shownValue(value string) string {
 	return value
 }
 
-// unknown are the variables that no process reads; own are those of the process that asks. Their values are never
+// unknown returns the variables that no process reads; own are those of the calling process. Their values are never
 // shown: one may be a secret under a misspelt name.
 func unknown(values map[string]string, own map[string]field) Faults {
-	var known []string // of all processes: looked up only when there is a name to look for, it takes a millisecond
+	var known []string // of all processes: looked up only for an unknown name, since it takes a millisecond
 	var faults Faults
 	for name := range values {
 		if _, read := own[name]; read {
@@ -74,11 +74,11 @@ func unknown(values map[string]string, own map[string]field) Faults {
 		if slices.Contains(known, name) {
 			continue
 		}
-		remedy := "unset it, or see hotpair help env for the names there are"
+		remedy := "unset it, or see hotpair help env for the known names"
 		if near := nearest(name, known); near != "" {
 			remedy = "did you mean " + near + "?"
 		}
-		faults = append(faults, Fault{Variable: name, Problem: "is read by no process of hotpair", Remedy: remedy})
+		faults = append(faults, Fault{Variable: name, Problem: "is not a setting of hotpair", Remedy: remedy})
 	}
 	return faults
 }
@@ -95,7 +95,7 @@ func names() []string {
 	return slices.Compact(all)
 }
 
-// nearest finds the known name that a misspelt one was meant to be, or "" when none is close.
+// nearest returns the known name closest to a misspelt one, or "" if none is close.
 func nearest(name string, known []string) string {
 	if upper := strings.ToUpper(name); slices.Contains(known, upper) {
 		return upper
@@ -109,7 +109,7 @@ func nearest(name string, known []string) string {
 	return best
 }
 
-// distance counts the letters to insert, delete, replace or swap with a neighbour to make a into b.
+// distance counts the letters to insert, delete, replace or swap with a neighbour to turn a into b.
 func distance(a, b string) int {
 	before, last, row := []int(nil), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {
@@ -132,8 +132,8 @@ func distance(a, b string) int {
 	return last[len(b)]
 }
 
-// Known leaves of an environment what this program knows of: what a later version has added and a parent of that version
-// passes on is not this program's, and no fault.
+// Known removes from an environment the variables that this program does not know: a parent of a later version may
+// pass on new ones, which are not a fault.
 func Known(environ []string) []string {
 	known := names()
 	return slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {

@@ -28,8 +28,9 @@ func (f field) needed() bool    { return f.tags.Get("needed") == "true" }
 func (f field) initial() string { return f.tags.Get("default") }
 func (f field) alike() bool     { return f.tags.Get("of") != ofHost }
 
-// fields lists the variables of a struct in the order in which they are declared, each under the name that envconfig gives it. envconfig shows what
-// it finds to a template alone, and a program with text/template in it keeps every method of everything: half as many bytes again.
+// fields lists the variables of a struct in the order of their declaration, each under the name that envconfig gives
+// it. envconfig itself shows them only to a template, and a program with text/template keeps every method of every
+// type: half as many bytes again.
 func fields(spec any) []field { return fieldsIn(Prefix, reflect.ValueOf(spec).Elem()) }
 
 func fieldsIn(prefix string, spec reflect.Value) (found []field) {
@@ -68,7 +69,7 @@ func split(name string) string {
 	return strings.Join(words, "_")
 }
 
-// reads tells whether a value reads its own text, so that it is a variable and not several.
+// reads reports whether a value parses its own text, so that it is one variable and not several.
 func reads(f reflect.Value) bool {
 	switch f.Addr().Interface().(type) {
 	case envconfig.Decoder, envconfig.Setter, encoding.TextUnmarshaler, encoding.BinaryUnmarshaler:

@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// section is a process, or several that read the same, as help shows it.
+// section is one process, or several that read the same variables, as help shows it.
 type section struct {
 	title string
 	spec  func() any
 }
 
-// sections are all processes. What is in none of them is known to no process.
+// sections are all processes. No process knows a variable that is in none of them.
 var sections = []section{
 	{"A host (hotpair supervisor, and the main it starts)", func() any { return new(Host) }},
 	{"A witness (hotpair witness)", func() any { return new(Witness) }},
 	{"A terminal (hotpair terminal)", func() any { return new(Terminal) }},
-	{"The whole pair on one machine (hotpair cluster), handed on to its hosts", func() any { return new(Cluster) }},
-	{"The operator's commands (hotpair status and others)", func() any { return new(Operator) }},
+	{"The whole pair on one machine (hotpair cluster), passed on to its hosts", func() any { return new(Cluster) }},
+	{"Operator commands (hotpair status and others)", func() any { return new(Operator) }},
 	{"A business process, of any language (set by main, not by you)", func() any { return new(Business) }},
 	{"An updater (set by main, not by you)", func() any { return new(Updater) }},
 	{"A terminal-if (set by main, not by you)", func() any { return new(TerminalInterface) }},
@@ -28,24 +28,24 @@ var sections = []section{
 	{"Every child process (set by its parent, not by you)", func() any { return new(Inherited) }},
 }
 
-const helpIntro = `Everything is set by environment variables that begin with HOTPAIR_. One that is
-set but empty counts as unset. A HOTPAIR_ name that is not below is refused, and
-all faults are reported together.
+const helpIntro = `All settings are environment variables that begin with HOTPAIR_. An empty
+variable counts as unset. An unknown HOTPAIR_ variable is an error. All errors
+are reported together.
 
   duration   a number with its unit: 250ms, 2s, 24h, 1h30m
-  bytes      a whole number, or one with KiB, MiB or GiB
-  host:port  to listen on, the host may be missing (:7702 is every address)
+  bytes      a whole number, optionally with KiB, MiB or GiB
+  host:port  an address; to listen on all addresses, omit the host: :7702
   list       entries separated by commas
 `
 
 // helpWidth is the longest line of a description, for a terminal of 80 columns.
 const helpWidth = 80
 
-// Help writes what can be set: each variable once, under the first process that reads it, with its form, its default
-// and what it means.
+// Help writes all settings: each variable once, under the first process that reads it, with its form, default and
+// meaning.
 func Help(w io.Writer) error { return help(w, sections) }
 
-// HelpTerminal is Help for a program that is nothing but the agent of a terminal.
+// HelpTerminal is Help for a program that is only the agent of a terminal.
 func HelpTerminal(w io.Writer) error {
 	return help(w, slices.DeleteFunc(slices.Clone(sections), func(s section) bool {
 		_, is := s.spec().(*Terminal)

@@ -6,33 +6,35 @@ import (
 	"strings"
 )
 
-// Whether the program is there shows when it is run: it may be on a disk that is mounted later.
+// Whether the program exists shows when it is run: it may be on a disk that is mounted later.
 func (k *Hooks) check(c *checker) {
 	if k.AlarmCommand != "" && !filepath.IsAbs(k.AlarmCommand) {
-		c.fault("ALARM_COMMAND", k.AlarmCommand, "is no absolute path", "write the path of a program, without arguments, for example /usr/local/bin/page-me")
+		c.fault("ALARM_COMMAND", k.AlarmCommand, "is not an absolute path", "write the absolute path of a program, without arguments, for example /usr/local/bin/page-me")
 	}
-	// Under a second a loaded machine kills what would have ended; alarms wait in order for the one before.
+	// Under a second a loaded machine would kill commands that are about to end; alarms wait in order for the
+	// previous one.
 	c.duration("ALARM_TIMEOUT", k.AlarmTimeout, minHook, maxHook)
 	if u, err := url.Parse(k.AlarmWebhook.Reveal()); k.AlarmWebhook != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
-		c.fault("ALARM_WEBHOOK", hidden, "is no URL", "write it like https://alarms.example.com/hotpair")
+		c.fault("ALARM_WEBHOOK", hidden, "is not an http or https URL", "write it like https://alarms.example.com/hotpair")
 	}
 	if problem := trailProblem(k.AuditTrail); problem != "" {
-		c.fault("AUDIT_TRAIL", k.AuditTrail, problem, "write the whole path of a file, for example /var/log/hotpair/audit.jsonl, or syslog")
+		c.fault("AUDIT_TRAIL", k.AuditTrail, problem, "write the absolute path of a file, for example /var/log/hotpair/audit.jsonl, or syslog")
 	}
 }
 
-// Syslog is the value of HOTPAIR_AUDIT_TRAIL for the syslog of the machine; behind a colon stands another socket than the usual one.
+// Syslog is the value of HOTPAIR_AUDIT_TRAIL for the syslog of the machine; another socket than the usual one follows
+// a colon.
 const Syslog = "syslog"
 
-// trailProblem says what is wrong with a value of HOTPAIR_AUDIT_TRAIL as it is written; "" is nothing. Whether it can be written the
-// supervisor finds out: main must come back whatever has become of it.
+// trailProblem says what is wrong with the form of a value of HOTPAIR_AUDIT_TRAIL; "" for nothing. The supervisor
+// finds out whether it is writable: main must restart in any case.
 func trailProblem(to string) string {
 	path, socket := strings.CutPrefix(to, Syslog+":")
 	switch {
 	case to == "", to == Syslog, filepath.IsAbs(path) && filepath.Clean(path) == path:
 		return ""
 	case socket:
-		return "names no socket by its whole path"
+		return "needs the absolute path of a socket"
 	}
-	return "is neither the whole path of a file nor syslog"
+	return "is neither the absolute path of a file nor syslog"
 }

@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// Logger makes the logger of a process: its form and level from the environment, its lines with the fixed keys host
-// and process. A process that belongs to no host gives an empty host.
+// Logger returns the logger of a process: format and level from the environment, each line with the keys host and
+// process. A process that belongs to no host gives an empty host.
 func (l Log) Logger(w io.Writer, host, process string) *slog.Logger {
 	options := &slog.HandlerOptions{Level: l.LogLevel}
 	var handler slog.Handler = slog.NewTextHandler(w, options)

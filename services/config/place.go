@@ -2,8 +2,8 @@ package config
 
 import "errors"
 
-// CheckTerminal says what keeps a terminal from being dialled: an id or an address that is none, in the words that an
-// operator can act on. It is the check of HOTPAIR_TERMINALS for one terminal.
+// CheckTerminal returns why a terminal can't be dialled: an invalid id or address, in words that an operator can act
+// on. It is the check of HOTPAIR_TERMINALS for one terminal.
 func CheckTerminal(id, address string) error {
 	if !isTerminalID(id) {
 		return errors.New("its id is not 1 to 64 letters, digits, hyphens or underscores")
@@ -15,7 +15,7 @@ func CheckTerminal(id, address string) error {
 	return nil
 }
 
-// Place is a host's name and data directory, all that a command needs which works on the directory of a stopped host.
+// Place is a host's name and data directory, all that a command needs that works on the directory of a stopped host.
 type Place struct {
 	Name
 	Storage

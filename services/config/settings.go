@@ -10,39 +10,39 @@ import (
 	"time"
 )
 
-// longestShown bounds a value that is shown, in bytes: a list of thousands of terminals would not fit into a message
-// between hosts.
+// longestShown bounds a shown value, in bytes: a list of thousands of terminals would not fit into a message between
+// hosts.
 const longestShown = 1000
 
-// What is shown of a secret: no hash and no length, by which a weak one could be guessed.
+// What is shown of a secret: neither hash nor length, which would help to guess a weak one.
 const (
 	secretSet   = "set"
 	secretUnset = "not set"
 )
 
-// Setting is a variable of a host, as whoever may look at the host may see it.
+// Setting is a variable of a host, as shown to operators.
 type Setting struct {
 	Name    string `json:"name"`
-	Default string `json:"default"` // what counts when it is unset; empty: none
-	Alike   bool   `json:"alike"`   // both hosts should have the same; the other ones are of one host
+	Default string `json:"default"` // default; empty: none
+	Alike   bool   `json:"alike"`   // both hosts should have the same value; otherwise it is the host's own
 	HostSetting
 }
 
-// HostSettings is what a host is set to.
+// HostSettings are the settings of a host.
 type HostSettings struct {
 	Host     string    `json:"host"`
-	Problem  string    `json:"problem,omitempty"` // why nothing is known of it
+	Problem  string    `json:"problem,omitempty"` // why they are unknown
 	Settings []Setting `json:"settings"`
 }
 
-// PairSettings has the settings of both hosts beside each other.
+// PairSettings shows the settings of both hosts side by side.
 type PairSettings struct {
-	Host     string         `json:"host"`     // who was asked
+	Host     string         `json:"host"`     // hosts that were asked
 	Hosts    []SettingsHost `json:"hosts"`    // by name
-	Settings []PairSetting  `json:"settings"` // first those that differ, then the others that should be alike, then those of one host
+	Settings []PairSetting  `json:"settings"` // first those that differ, then the others that should be equal, then those of one host
 }
 
-// Differing counts those that should be alike and are not.
+// Differing counts the settings that should be equal but are not.
 func (p PairSettings) Differing() (n int) {
 	for _, s := range p.Settings {
 		if s.Differs {
@@ -55,25 +55,25 @@ func (p PairSettings) Differing() (n int) {
 // SettingsHost is a host that was asked for its settings.
 type SettingsHost struct {
 	Host    string `json:"host"`
-	Problem string `json:"problem,omitempty"` // why it does not tell them
+	Problem string `json:"problem,omitempty"` // why it did not answer
 }
 
-// PairSetting is one setting at both hosts.
+// PairSetting is one setting on both hosts.
 type PairSetting struct {
 	Name    string                 `json:"name"`
-	Default string                 `json:"default"` // what counts when it is unset; empty: none
-	Alike   bool                   `json:"alike"`   // both hosts should have the same; the other ones are of one host
-	Differs bool                   `json:"differs"` // it should be alike and is not; of secrets only whether they are set can be compared
-	Hosts   map[string]HostSetting `json:"hosts"`   // by name of the host; without one that does not tell, or whose version does not have it
+	Default string                 `json:"default"` // default; empty: none
+	Alike   bool                   `json:"alike"`   // both hosts should have the same value; otherwise it is the host's own
+	Differs bool                   `json:"differs"` // the values should be equal but are not; of secrets only whether they are set can be compared
+	Hosts   map[string]HostSetting `json:"hosts"`   // by name of the host; without a host that did not answer, or whose version does not know it
 }
 
-// HostSetting is one setting at one host.
+// HostSetting is one setting on one host.
 type HostSetting struct {
 	Value   string `json:"value"`   // as the variable would hold it, lists in order; of a secret "set" or "not set"; of a long one its beginning and what tells it from others; empty: none
-	Changed bool   `json:"changed"` // it is not what it is when unset
+	Changed bool   `json:"changed"` // it is not the default
 }
 
-// Changed reports whether a host has set it to something else than the default.
+// Changed reports whether a host has set it to a value other than the default.
 func (s PairSetting) Changed() bool {
 	for _, h := range s.Hosts {
 		if h.Changed {
@@ -83,8 +83,7 @@ func (s PairSetting) Changed() bool {
 	return false
 }
 
-// Shown gives all variables of a host, whether they were set or not, in the order in which they are declared. No secret
-// is among them.
+// Shown returns all variables of a host, set or not, in the order of their declaration. It contains no secrets.
 func (h Host) Shown() []Setting {
 	initial := unset()
 	var list []Setting
@@ -104,7 +103,7 @@ func (h Host) Shown() []Setting {
 	return list
 }
 
-// unset are the values that a host has of which nothing was set.
+// unset are the values of a host with no variables set.
 func unset() map[string]string {
 	var initial Host
 	(&checker{failed: map[string]bool{}}).parse(nil, nil, &initial)
@@ -117,7 +116,7 @@ func unset() map[string]string {
 	return values
 }
 
-// canonical is what written gives, the same for all values that mean the same, and as people write it.
+// canonical is written in one form for all values that mean the same, as people write it.
 func canonical(value any) string {
 	switch v := value.(type) {
 	case Terminals:
@@ -143,7 +142,7 @@ func canonical(value any) string {
 	return written(value)
 }
 
-// shortened keeps values that are long apart by a hash: two lists of terminals may begin alike and be equally long.
+// shortened adds a hash to long values: two lists of terminals may begin alike and be equally long.
 func shortened(value string) string {
 	if len(value) <= longestShown {
 		return value
@@ -152,7 +151,7 @@ func shortened(value string) string {
 	return fmt.Sprintf("%s… (%d bytes, SHA-256 %x…)", strings.ToValidUTF8(value[:longestShown/10], ""), len(value), sum[:6])
 }
 
-// Join puts what hosts are set to beside each other. asked is the host that joins them.
+// Join puts the settings of hosts side by side. asked is the host that joins them.
 func Join(asked string, told []HostSettings) PairSettings {
 	p := PairSettings{Host: asked, Hosts: []SettingsHost{}, Settings: []PairSetting{}}
 	for _, t := range told {

@@ -2,8 +2,8 @@ package config
 
 import "fmt"
 
-// Stale says what the files that a host reads only when it starts hold by now: what is different, which takes a restart, and what a restart
-// would fail by. Nothing when all is as it was.
+// Stale reports on files that a host reads only when it starts: changes, which take a restart, and faults, with which
+// a restart would fail. It is empty if nothing has changed.
 func (h *Host) Stale() []string {
 	list := append(h.PairKey.stale(), staleSecret("HTTP_TOKEN_FILE", h.HTTPTokenFile, h.HTTPToken)...)
 	if h.TerminalsFile == "" {
@@ -14,15 +14,15 @@ func (h *Host) Stale() []string {
 		return append(list, unreadable("TERMINALS_FILE", h.TerminalsFile, err.Error()))
 	}
 	if now.String() != h.Terminals.String() {
-		list = append(list, fmt.Sprintf("%s_TERMINALS_FILE: %s holds other terminals: a host reads them when it starts, and only as long as the pair has no list of its own (hotpair terminals)", Prefix, h.TerminalsFile))
+		list = append(list, fmt.Sprintf("%s_TERMINALS_FILE: %s now holds other terminals: a host reads the file only when it starts, and only while the pair has no list of its own (hotpair terminals)", Prefix, h.TerminalsFile))
 	}
 	return list
 }
 
-// Stale is Stale of a host for a witness.
+// Stale is Host.Stale for a witness.
 func (w *Witness) Stale() []string { return w.PairKey.stale() }
 
-// Stale is Stale of a host for a terminal.
+// Stale is Host.Stale for a terminal.
 func (t *Terminal) Stale() []string {
 	return staleSecret("TERMINAL_APP_TOKEN_FILE", t.TerminalAppTokenFile, t.TerminalAppToken)
 }
@@ -40,11 +40,11 @@ func staleSecret(variable, path string, held Secret) []string {
 	case problem != "":
 		return []string{unreadable(variable, path, problem)}
 	case now != held:
-		return []string{fmt.Sprintf("%s_%s: %s holds another one: that takes a restart", Prefix, variable, path)}
+		return []string{fmt.Sprintf("%s_%s: %s now holds another value: restart to use it", Prefix, variable, path)}
 	}
 	return nil
 }
 
 func unreadable(variable, path, problem string) string {
-	return fmt.Sprintf("%s_%s: %s %s: the next start would fail", Prefix, variable, path, problem)
+	return fmt.Sprintf("%s_%s: %s %s: the next start will fail", Prefix, variable, path, problem)
 }

@@ -18,7 +18,7 @@ import (
 // hidden stands for a secret wherever one would be shown.
 const hidden = "(hidden)"
 
-// Secret is a value that no log, error or printed struct shows. Only Reveal gives it.
+// Secret is a value that no log, error or printed struct shows. Only Reveal returns it.
 type Secret string
 
 // Reveal returns the secret itself.
@@ -83,10 +83,10 @@ func (b *Bytes) Decode(value string) error {
 		}
 		number, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
 		if err != nil {
-			return errors.New("is not an amount of bytes")
+			return errors.New("is not a number of bytes")
 		}
 		if number > math.MaxInt64/int64(unit.size) || number < math.MinInt64/int64(unit.size) {
-			return errors.New("is more bytes than can be counted")
+			return errors.New("is too large")
 		}
 		*b = Bytes(number) * unit.size
 		return nil
@@ -104,7 +104,7 @@ func (b Bytes) String() string {
 	return strconv.FormatInt(int64(b), 10)
 }
 
-// Names are a list of names, each once.
+// Names are a list of distinct names.
 type Names []string
 
 // Decode reads names separated by commas.
@@ -113,7 +113,7 @@ func (n *Names) Decode(value string) error {
 	for name := range strings.SplitSeq(value, ",") {
 		name = strings.TrimSpace(name)
 		if name == "" || slices.Contains(*n, name) {
-			return fmt.Errorf("names %q twice, or nothing", name)
+			return fmt.Errorf("lists %q twice, or contains an empty entry", name)
 		}
 		*n = append(*n, name)
 	}
@@ -164,7 +164,7 @@ func (t *Terminals) Decode(value string) error {
 // maxTerminalsFile bounds a file of terminals, in bytes: far above what one host can dial.
 const maxTerminalsFile = 16 << 20
 
-// fill reads the terminals from the file when that is how they are given.
+// fill reads the terminals from the file, if one is set.
 func (t *Terminals) fill(c *checker, file string) {
 	const variable = "TERMINALS_FILE"
 	if file == "" {
@@ -175,11 +175,11 @@ func (t *Terminals) fill(c *checker, file string) {
 		return
 	}
 	if err := t.Read(file); err != nil {
-		c.fault(variable, file, err.Error(), "name a file of id=nats://host:port, separated by commas or in lines")
+		c.fault(variable, file, err.Error(), "use a file of id=nats://host:port entries, separated by commas or one per line")
 	}
 }
 
-// Read is Decode of a file, in which lines separate too. Its error says what the file is or has.
+// Read is Decode for a file, in which line ends separate entries too. Its error says what is wrong with the file.
 func (t *Terminals) Read(file string) error {
 	text, problem := readRegular(file, maxTerminalsFile)
 	if problem != "" {
@@ -188,7 +188,7 @@ func (t *Terminals) Read(file string) error {
 	return t.Decode(strings.NewReplacer("\r", ",", "\n", ",").Replace(text))
 }
 
-// readRegular reads a file of at most so many bytes, or says what is wrong with it.
+// readRegular reads a regular file of at most so many bytes, or says what is wrong with it.
 func readRegular(path string, most int64) (text, problem string) {
 	all, err := regular.Read(path, most)
 	switch {
@@ -211,7 +211,7 @@ func (t Terminals) String() string {
 	return strings.Join(parts, ",")
 }
 
-// Service is one business process: built in, or a program of its own when Path is not empty.
+// Service is one business process: built in, or with its own program if Path is not empty.
 type Service struct {
 	Name string // [a-z0-9-]{1,32}
 	Path string // absolute path, or ""
@@ -223,7 +223,8 @@ type Services []Service
 // builtIn are the business processes that are part of the binary.
 var builtIn = []string{"kv", "ledger", "sequence", "tickets"}
 
-// reserved are the users of the bus that are not business processes; a service of that name would share their rights.
+// reserved are the users of the bus that are not business processes; a service with that name would share their
+// rights.
 var reserved = []string{"main", "updater", "terminal-if", "backup", "supervisor", "peer", "operator"}
 
 // Decode reads name or name=/path, separated by commas. Its error names the entry.
@@ -274,7 +275,8 @@ func entries(value string) []string {
 	return list
 }
 
-// isName holds for names of hosts and services: they become parts of subjects, file names and bus users.
+// isName reports whether a text is a name of a host or service: they become parts of subjects, file names and bus
+// users.
 func isName(name string) bool {
 	return matches(name, 32, func(r rune) bool { return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' })
 }
@@ -289,11 +291,11 @@ func matches(text string, most int, allowed func(rune) bool) bool {
 	return text != "" && len(text) <= most && strings.IndexFunc(text, func(r rune) bool { return !allowed(r) }) < 0
 }
 
-// listenProblem says what keeps an address from being listened on, or "".
+// listenProblem says why an address can't be listened on, or "".
 func listenProblem(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if strings.Contains(host, "%") {
-		return "has a zone (%), which means nothing to others: give an address that is not link-local, or a name"
+		return "has a zone (%), which other machines can't use: give a name or an address that is not link-local"
 	}
 	if err != nil || !isAddress(host) {
 		return "is not host:port"
@@ -304,7 +306,7 @@ func listenProblem(address string) string {
 	return ""
 }
 
-// isAddress holds for what may stand before the port: nothing, an IP address or the name of a machine.
+// isAddress reports whether a text may precede the port: nothing, an IP address or the name of a machine.
 func isAddress(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil || host == "" {
 		return true
@@ -312,7 +314,7 @@ func isAddress(host string) bool {
 	return matches(host, 253, func(r rune) bool { return isTerminalID(string(r)) || r == '.' })
 }
 
-// dialProblem says what keeps an address from being dialled, or "".
+// dialProblem says why an address can't be dialled, or "".
 func dialProblem(address string) string {
 	if problem := listenProblem(address); problem != "" {
 		return problem

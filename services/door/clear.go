@@ -10,18 +10,18 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 )
 
-// grace is how long a door that lets in plain text too waits for the first byte. Who speaks TLS says hello at once; who does not waits to be
-// spoken to.
+// grace is how long a listener that also accepts plain text waits for the first byte. A TLS client sends first; a
+// silent client waits for a greeting.
 const grace = 150 * time.Millisecond
 
-// Clear is a connection in plain text, whose other end has proved nothing, over a wire that allows it: see Config.Clear.
+// Clear is a plain-text connection to an unauthenticated peer, where plain text is allowed: see Config.Clear.
 type Clear struct {
 	*line
-	first []byte // read while it was looked what comes
+	first []byte // the byte read in advance
 	gone  func(*Clear)
 }
 
-// Read implements net.Conn. One goroutine reads at a time.
+// Read implements net.Conn. Only one goroutine may read at a time.
 func (c *Clear) Read(p []byte) (int, error) {
 	if len(c.first) > 0 {
 		n := copy(p, c.first)
@@ -31,7 +31,7 @@ func (c *Clear) Read(p []byte) (int, error) {
 	return c.line.Read(p)
 }
 
-// Ended tells whether the other side has ended it, by FIN or RST.
+// Ended reports whether the other side has ended it, by FIN or RST.
 func (c *Clear) Ended() bool { return c.ended.Load() }
 
 // Close implements net.Conn.
@@ -42,7 +42,8 @@ func (c *Clear) Close() error {
 	return c.line.Conn.Close()
 }
 
-// look waits for the first byte of who dials, and gives the connection with that byte still to be read, and whether TLS begins with it.
+// look waits for the first byte of a dialling peer, and returns the connection with that byte still unread, and
+// whether it begins TLS.
 func look(conn net.Conn) (c *Clear, sealed bool, err error) {
 	if err := conn.SetReadDeadline(time.Now().Add(grace)); err != nil {
 		return nil, false, err
@@ -55,13 +56,13 @@ func look(conn net.Conn) (c *Clear, sealed bool, err error) {
 	return &Clear{line: &line{Conn: conn}, first: first[:n]}, n == 1 && first[0] == recordHandshake, conn.SetReadDeadline(time.Time{})
 }
 
-// receiveClear lets in who speaks plain text.
+// receiveClear accepts a plain-text connection.
 func (d *Door) receiveClear(c *Clear) error {
 	c.gone = d.goneClear
 	d.mu.Lock()
 	d.clear[c] = struct{}{}
 	d.mu.Unlock()
-	return d.hand(c, d.config.Offers[0].Protocol, "somebody in plain text")
+	return d.hand(c, d.config.Offers[0].Protocol, "an unencrypted connection")
 }
 
 func (d *Door) goneClear(c *Clear) {
@@ -70,7 +71,7 @@ func (d *Door) goneClear(c *Clear) {
 	delete(d.clear, c)
 }
 
-// keepClear notes what was dialled in plain text, until it is closed. It may be called on no Set.
+// keepClear registers a dialled plain-text connection until it is closed. The Set may be nil.
 func (s *Set) keepClear(c *Clear) {
 	if s == nil {
 		return
@@ -90,7 +91,7 @@ func (s *Set) goneClear(c *Clear) {
 	delete(s.clear, c)
 }
 
-// Clear counts the connections in plain text, at the doors and dialled: what has still to move to certificates.
+// Clear counts plain-text connections, accepted and dialled: those that still have to move to certificates.
 func (s *Set) Clear() (n int) {
 	doors, _ := s.all()
 	for _, d := range doors {
@@ -101,12 +102,12 @@ func (s *Set) Clear() (n int) {
 	return n + len(s.clear)
 }
 
-// isPlain says that a dial found plain text where it spoke TLS: its greeting, or the alert of a Plain that saw TLS come.
+// isPlain reports whether a dial over TLS found plain text: a greeting, or the alert of a Plain that received TLS.
 func isPlain(err error) bool {
 	return errors.Is(err, identity.ErrNotTLS) || errors.Is(err, identity.ErrRefused) && errors.Is(err, identity.ErrVersion)
 }
 
-// dialClear connects in plain text to who has just shown that it speaks no TLS.
+// dialClear connects in plain text to a peer that does not speak TLS.
 func (w Wire) dialClear(ctx context.Context, address string) (net.Conn, error) {
 	raw, err := reach(ctx, w.Under, address)
 	if err != nil {

@@ -12,13 +12,13 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 )
 
-// Protocol is what is spoken on a connection, as ALPN names it: service, or enrolment.
+// Protocol is the protocol of a connection, as ALPN names it: service, or enrolment.
 type Protocol string
 
-// lastWord is how long a connection that is closed tries to say so. A peer that does not read would hold who closes it else.
+// lastWord is how long closing a connection tries to notify the peer, which may not read.
 const lastWord = 100 * time.Millisecond
 
-// Conn is a connection whose other end has proved who it is.
+// Conn is a connection to an authenticated peer.
 type Conn struct {
 	*tls.Conn
 	line     *line
@@ -28,38 +28,39 @@ type Conn struct {
 	policy   identity.Policy
 	source   identity.Source
 	side     identity.Side                        // of the other end
-	believed atomic.Pointer[identity.Credentials] // whose roots have proved it
+	believed atomic.Pointer[identity.Credentials] // roots that authenticated it
 	close    sync.Once
 	gone     func(*Conn) // may be nil
 	err      error
 }
 
-// Peer is who is at the other end: the zero Peer where the policy was Unproved.
+// Peer returns the other end: the zero Peer if the policy was Unproved.
 func (c *Conn) Peer() identity.Peer { return c.peer }
 
-// Protocol is what both sides agreed on.
+// Protocol returns the negotiated protocol.
 func (c *Conn) Protocol() Protocol { return c.protocol }
 
-// SetKeepAliveConfig has the kernel look whether the other side is still reached, where that is a kernel's connection.
+// SetKeepAliveConfig configures keep-alives where the connection is one of the kernel.
 func (c *Conn) SetKeepAliveConfig(config net.KeepAliveConfig) error {
 	return c.line.SetKeepAliveConfig(config)
 }
 
-// Export gives bytes that only the two ends of this connection can know (RFC 5705): who proves something over them proves it for this connection,
-// and nobody in between can repeat it elsewhere.
+// Export returns bytes that only the two ends of this connection can derive (RFC 5705): a proof over them is valid
+// for this connection only, and can't be replayed elsewhere.
 func (c *Conn) Export(label string, context []byte, length int) ([]byte, error) {
 	state := c.ConnectionState()
 	return state.ExportKeyingMaterial(label, context, length)
 }
 
-// Still asks the policy again, after lists, withdrawals or roots have changed: an error says why the peer would not be let in now.
+// Still asks the policy again after lists, withdrawals or roots have changed: an error says why the peer would be
+// refused now.
 func (c *Conn) Still() error {
 	if err := c.policy.Still(c.peer); err != nil {
 		return err
 	}
 	now, err := c.source.Current()
 	before := c.believed.Load()
-	if err != nil || before != nil && now.BelievesAs(before) { // what can't be read changes nothing
+	if err != nil || before != nil && now.BelievesAs(before) { // unreadable roots change nothing
 		return nil
 	}
 	if err := c.policy.Believed(c.ConnectionState().PeerCertificates, now.Roots, c.side); err != nil {
@@ -69,10 +70,11 @@ func (c *Conn) Still() error {
 	return nil
 }
 
-// Ended tells whether the other side has ended it, by TLS, FIN or RST, as bus.Line does. A refusal by TLS is neither: somebody is there.
+// Ended reports whether the other side has ended it, by TLS, FIN or RST, as bus.Line does. A refusal by TLS does not
+// count: the peer is alive.
 func (c *Conn) Ended() bool { return c.line.ended.Load() && !c.line.refused.Load() }
 
-// Read implements net.Conn. When the other side has refused after all, the error says what that means.
+// Read implements net.Conn. If the other side refuses after the handshake, the error explains it.
 func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if err != nil {
@@ -91,7 +93,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 }
 
 func (c *Conn) explain(err error) error {
-	c.line.judge(err) // a last word of TLS is an end too, and the only one that is proved
+	c.line.judge(err) // a TLS close is an end too, and the only authenticated one
 	explained, refused := identity.Refused(err, c.own)
 	if refused {
 		c.line.refused.Store(true)
@@ -99,14 +101,14 @@ func (c *Conn) explain(err error) error {
 	return explained
 }
 
-// Close implements net.Conn. It waits a moment at most, and is repeatable.
+// Close implements net.Conn. It waits briefly at most, and may be called again.
 func (c *Conn) Close() error {
 	c.close.Do(func() {
 		c.line.closing.Store(true)
 		c.err = c.Conn.Close()
 		var network net.Error
 		if errors.As(c.err, &network) && network.Timeout() || evidence.IsReset(c.err) {
-			c.err = nil // the other side did not hear the last word, and need not
+			c.err = nil // the peer did not receive the close, which does not matter
 		}
 		if c.gone != nil {
 			c.gone(c)
@@ -115,12 +117,12 @@ func (c *Conn) Close() error {
 	return c.err
 }
 
-// line is the connection below TLS. It remembers what TLS does not tell.
+// line is the connection below TLS. It records what TLS does not report.
 type line struct {
 	net.Conn
-	heard   atomic.Bool // something came
-	ended   atomic.Bool // FIN or RST came
-	refused atomic.Bool // an alert came
+	heard   atomic.Bool // data were received
+	ended   atomic.Bool // FIN or RST was received
+	refused atomic.Bool // an alert was received
 	closing atomic.Bool
 }
 
@@ -139,7 +141,7 @@ func (l *line) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// SetKeepAliveConfig is that of the connection below, where it has any.
+// SetKeepAliveConfig configures the connection below, if it supports it.
 func (l *line) SetKeepAliveConfig(config net.KeepAliveConfig) error {
 	if below, ok := l.Conn.(interface {
 		SetKeepAliveConfig(net.KeepAliveConfig) error
@@ -149,7 +151,7 @@ func (l *line) SetKeepAliveConfig(config net.KeepAliveConfig) error {
 	return nil
 }
 
-// SetWriteDeadline implements net.Conn. crypto/tls gives itself five seconds to say that a connection is closed.
+// SetWriteDeadline implements net.Conn. crypto/tls allows itself five seconds to announce a close.
 func (l *line) SetWriteDeadline(t time.Time) error {
 	if soon := time.Now().Add(lastWord); l.closing.Load() && t.After(soon) {
 		t = soon

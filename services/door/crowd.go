@@ -7,16 +7,17 @@ import (
 	"sync"
 )
 
-// guest is a connection that has not proved anything yet.
+// guest is a connection that is not authenticated yet.
 type guest struct {
 	conn   net.Conn
 	source string
 	number uint64 // of arrival
-	pushed bool   // out, to make room
+	pushed bool   // evicted, to make room
 }
 
-// crowd bounds the guests. When it is full, the oldest of whoever has most in it goes, and the new one comes in: an honest peer needs
-// milliseconds, so it is through long before it is the oldest, while a bound that refused the new ones would be held by those who wait on purpose.
+// crowd bounds the guests. When it is full, the oldest guest of the source with the most guests is evicted for the
+// new one: an honest peer needs milliseconds, so it has finished long before it is the oldest, while refusing new
+// guests would let attackers occupy all places.
 type crowd struct {
 	most, each int
 
@@ -30,7 +31,8 @@ func newCrowd(most, each int) *crowd {
 	return &crowd{most: most, each: each, by: map[string][]*guest{}}
 }
 
-// sourceOf is who is counted together: an IPv4 address, or the network of an IPv6 address, of which one machine has all.
+// sourceOf returns what is counted as one source: an IPv4 address, or the network of an IPv6 address, all of which
+// one machine may have.
 func sourceOf(address net.Addr) string {
 	at, err := netip.ParseAddrPort(address.String())
 	if err != nil {
@@ -47,7 +49,7 @@ func sourceOf(address net.Addr) string {
 	return network.String()
 }
 
-// enter lets a guest in, and gives the one that had to go for it, or nil.
+// enter adds a guest, and returns the one evicted for it, or nil.
 func (c *crowd) enter(conn net.Conn) (in, out *guest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,7 +70,7 @@ func (c *crowd) enter(conn net.Conn) (in, out *guest) {
 	return in, out
 }
 
-// largest are the guests of the source that has most; among several, of the one with the oldest guest.
+// largest returns the guests of the source with the most; among several, of the one with the oldest guest.
 func (c *crowd) largest() (most []*guest) {
 	for _, guests := range c.by {
 		if len(guests) > len(most) || len(guests) == len(most) && guests[0].number < most[0].number {
@@ -78,7 +80,7 @@ func (c *crowd) largest() (most []*guest) {
 	return most
 }
 
-// leave takes a guest out, and reports whether it had to go before.
+// leave removes a guest, and reports whether it had been evicted.
 func (c *crowd) leave(g *guest) (pushed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -21,34 +21,36 @@ type Network interface {
 	Dial(ctx context.Context, address string) (net.Conn, error)
 }
 
-// Proof is what a dial that failed says about the process at the address.
+// Proof is what a failed dial shows about the process at the address.
 type Proof int
 
 const (
-	// Unreached: nothing, as when there is no way to it.
+	// Unreached: nothing, for example if there is no route.
 	Unreached Proof = iota
-	// Refused: nobody listens. Only TCP says that, before it has accepted.
+	// Refused: no process listens. Only TCP says that, before it has accepted.
 	Refused
-	// Closed: TCP accepted, and closed before one byte came. So does the kernel for a process that is just dying, and one that is full.
+	// Closed: TCP accepted, and closed before any byte arrived. The kernel does that for a process that is just
+	// ending, and for one that is full.
 	Closed
-	// Silent: TCP accepted, and the two did not come to terms: somebody is there. It is never taken for a death.
+	// Silent: TCP accepted, but the handshake failed: a process is there. This never counts as a death.
 	Silent
 )
 
-// Fault is a dial that gave no connection.
+// Fault is a failed dial.
 type Fault struct {
 	Address string
 	Proof   Proof
 	Err     error
 }
 
-// Error says where and why.
+// Error returns address and reason.
 func (f *Fault) Error() string { return f.Address + ": " + f.Err.Error() }
 
-// Unwrap gives the reason: a sentinel of package identity, or what the network said.
+// Unwrap returns the reason: a sentinel of package identity, or a network error.
 func (f *Fault) Unwrap() error { return f.Err }
 
-// After is what is known of a port after a dial that gave this error, or nil, when s was known before. An error of something else changes nothing.
+// After returns what is known of a port after a dial with this error, or nil, if s was known before. Other errors
+// change nothing.
 func After(s evidence.State, err error) evidence.State {
 	var f *Fault
 	switch {
@@ -62,8 +64,8 @@ func After(s evidence.State, err error) evidence.State {
 	return s.DialAccepted().NotUnderstood(f.Proof == Closed)
 }
 
-// Dial connects to an address and returns when both sides have let each other in. It has until ctx ends. The error is a *Fault, or the cause
-// of ctx when that was cancelled.
+// Dial connects to an address and returns when both sides have accepted each other. It has until ctx ends. The error
+// is a *Fault, or the cause of ctx if it was cancelled.
 func Dial(ctx context.Context, network Network, address string, offer Offer) (*Conn, error) {
 	raw, err := reach(ctx, network, address)
 	if err != nil {
@@ -85,13 +87,13 @@ func Dial(ctx context.Context, network Network, address string, offer Offer) (*C
 	return nil, &Fault{address, proof, err}
 }
 
-// reach connects, and says of a failure what it proves.
+// reach connects; the error says what a failure proves.
 func reach(ctx context.Context, network Network, address string) (net.Conn, error) {
 	raw, err := network.Dial(ctx, address)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return nil, &Fault{address, Refused, err}
-	case errors.Is(err, syscall.ECONNRESET): // it was accepted, and reset before the kernel had told
+	case errors.Is(err, syscall.ECONNRESET): // accepted, and reset before the kernel reported it
 		return nil, &Fault{address, Closed, identity.Explain(err, identity.Name{}, identity.Listening, false)}
 	case errors.Is(ctx.Err(), context.Canceled):
 		if err == nil {
@@ -111,7 +113,7 @@ func greet(ctx context.Context, l *line, offer Offer) (*Conn, error) {
 		return nil, err
 	}
 	made := &Conn{line: l, own: current.Self.Name, policy: offer.Policy, source: offer.Source, side: identity.Listening, protocol: offer.Protocol}
-	made.believed.Store(current) // if not these judge, Still does
+	made.believed.Store(current) // otherwise Still decides
 	policy := offer.Policy
 	policy.Verdict = func(p identity.Peer, err error) {
 		made.peer = p
@@ -119,7 +121,7 @@ func greet(ctx context.Context, l *line, offer Offer) (*Conn, error) {
 			offer.Policy.Verdict(p, err)
 		}
 	}
-	// A deadline that has passed ends whatever waits, and leaves the connection for its last word.
+	// A past deadline ends all waiting, but lets the connection send its close.
 	stop := context.AfterFunc(ctx, func() { _ = l.SetDeadline(time.Unix(1, 0)) })
 	made.Conn = tls.Client(l, identity.Client(offer.Source, policy, string(offer.Protocol)))
 	err = made.Handshake()
@@ -135,27 +137,27 @@ func greet(ctx context.Context, l *line, offer Offer) (*Conn, error) {
 	return nil, identity.Explain(err, made.own, identity.Listening, l.heard.Load())
 }
 
-// welcomed waits until the other side has let this one in.
+// welcomed waits until the other side has accepted this one.
 func (c *Conn) welcomed() error {
 	var first [1]byte
 	if _, err := io.ReadFull(c.Conn, first[:]); err != nil {
 		return err
 	}
 	if first[0] != welcome {
-		return fmt.Errorf("%w: the other side greets with %q: is it hotpair?", identity.ErrProtocol, first[:])
+		return fmt.Errorf("%w: the other side sent %q: is it hotpair?", identity.ErrProtocol, first[:])
 	}
 	return nil
 }
 
-// Wire is one protocol with what proves who speaks it, as a network: what listens and what dials over it is proved. It is a bus.Network.
+// Wire is one authenticated protocol as a network: it listens and dials with TLS. It is a bus.Network.
 type Wire struct {
 	// Under is the network below TLS.
 	Under Network
-	// Door is for Listen, with one Offer, which Dial has too. Handshake also bounds a dial.
+	// Door is for Listen, with one Offer, which Dial uses too. Handshake also bounds a dial.
 	Door Config
 }
 
-// Guarded says to the bus that its own connections do not come in by this: they would be strangers here.
+// Guarded tells the bus that its own connections bypass this: they have no certificates.
 func (w Wire) Guarded() {}
 
 // Listen implements Network.
@@ -180,7 +182,7 @@ func (w Wire) Dial(ctx context.Context, address string) (net.Conn, error) {
 		return w.dialClear(ctx, address)
 	}
 	if err != nil {
-		return nil, err // and no interface around nil
+		return nil, err // avoids a non-nil interface with a nil pointer
 	}
 	if w.Door.Set == nil {
 		return conn, nil

@@ -16,7 +16,7 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 )
 
-// Offer is one protocol with what proves who speaks it.
+// Offer is one protocol with the credentials and the policy for it.
 type Offer struct {
 	Protocol Protocol
 	Source   identity.Source
@@ -25,20 +25,21 @@ type Offer struct {
 
 // Config describes a Door.
 type Config struct {
-	// Name is the door's in the log: "replication".
+	// Name is the listener's name in the log: "replication".
 	Name string
-	// Offers are what may be spoken here, one or more, each protocol once; who dials chooses. Where a Policy is Unproved anybody gets in: who
-	// accepts those bounds them.
+	// Offers are the supported protocols, one or more, each once; the dialling side chooses. With a Policy that is
+	// Unproved every peer gets in: the accepting code has to bound them.
 	Offers []Offer
-	// Handshake is the time for a handshake, and then for somebody to take the connection. Default 5 s.
+	// Handshake is the time for a handshake, and then for the connection to be accepted. Default 5 s.
 	Handshake time.Duration
-	// HalfOpen bounds handshakes at a time, HalfOpenEach those of one address. Defaults 256 and 32. As many connections that are proved may
-	// wait to be taken.
+	// HalfOpen bounds handshakes at a time, HalfOpenEach those of one address. Defaults 256 and 32. As many
+	// authenticated connections may wait to be accepted.
 	HalfOpen, HalfOpenEach int
-	// Clear lets in who speaks plain text too, and has Wire dial in plain text who speaks no TLS. They have proved nothing. It is for a pair that
-	// moves from secrets to certificates; somebody between two machines can have both of them speak plain text.
+	// Clear also accepts plain text, and lets Wire dial in plain text to peers without TLS. Such peers are not
+	// authenticated. It is for a pair that moves from secrets to certificates; an attacker between two machines can
+	// force both to plain text.
 	Clear bool
-	// Set notes the door, and what Wire dials, until they are closed; may be nil.
+	// Set registers the listener, and dialled connections of Wire, until they are closed; may be nil.
 	Set    *Set
 	Logger *slog.Logger
 }
@@ -47,21 +48,21 @@ const (
 	defaultHandshake    = 5 * time.Second
 	defaultHalfOpen     = 256
 	defaultHalfOpenEach = 32
-	// pause is after an accept that failed, as when the process has no descriptor left.
+	// pause follows a failed accept, for example if the process has no file descriptor left.
 	pause = 20 * time.Millisecond
 )
 
-// welcome is the first byte that who listens sends after a handshake.
+// welcome is the first byte that a listener sends after a handshake.
 const welcome = 'w'
 
-// Door is a listener that lets in only who has proved who it is.
+// Door is a listener that accepts authenticated peers only.
 type Door struct {
 	config   Config
 	listener net.Listener
 	record   *record
 	crowd    *crowd
 	queues   map[Protocol]chan net.Conn
-	waiting  chan struct{} // one for each connection that waits to be taken
+	waiting  chan struct{} // one for each connection that waits to be accepted
 	ctx      context.Context
 	stop     context.CancelFunc
 	running  sync.WaitGroup
@@ -71,7 +72,7 @@ type Door struct {
 	clear map[*Clear]struct{}
 }
 
-// Open begins to take connections from a listener, which is the door's from then on.
+// Open starts accepting connections from a listener, which belongs to the Door from then on.
 func Open(listener net.Listener, c Config) *Door {
 	if c.Handshake == 0 {
 		c.Handshake = defaultHandshake
@@ -93,8 +94,8 @@ func Open(listener net.Listener, c Config) *Door {
 	return d
 }
 
-// Close takes no more connections, ends handshakes, and waits for them. Connections that were accepted stay: they are of who accepted them.
-// Repeatable.
+// Close stops accepting, ends handshakes, and waits for them. Accepted connections stay open: they belong to their
+// users. It may be called again.
 func (d *Door) Close() error {
 	d.stop()
 	err := d.listener.Close()
@@ -106,10 +107,10 @@ func (d *Door) Close() error {
 	return err
 }
 
-// Addr is where it listens.
+// Addr returns the address of the listener.
 func (d *Door) Addr() net.Addr { return d.listener.Addr() }
 
-// Stats are what happened so far.
+// Stats returns what has happened so far.
 func (d *Door) Stats() Stats {
 	s := d.record.now()
 	s.HalfOpen = d.crowd.size()
@@ -119,25 +120,26 @@ func (d *Door) Stats() Stats {
 	return s
 }
 
-// Sweep ends all connections whose peers would not be let in now, after withdrawals or lists have changed, and gives their peers.
+// Sweep closes all connections whose peers would be refused now, after withdrawals or lists have changed, and returns
+// their peers.
 func (d *Door) Sweep() (ended []identity.Peer) {
 	return sweep(d.conns(), func(c *Conn, err error) { d.record.refused(c.RemoteAddr(), err) })
 }
 
-// conns are the connections that are open.
+// conns returns the open connections.
 func (d *Door) conns() []*Conn {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Collect(maps.Keys(d.open))
 }
 
-// Listener gives the connections of one protocol. Accept gives a *Conn, or a *Clear to the first protocol where Config.Clear lets that in.
-// Closing it closes the door.
+// Listener returns the connections of one protocol. Accept returns a *Conn, or for the first protocol a *Clear if
+// Config.Clear is set. Closing it closes the Door.
 func (d *Door) Listener(p Protocol) net.Listener { return &acceptor{door: d, queue: d.queues[p]} }
 
 type acceptor struct {
 	door  *Door
-	queue <-chan net.Conn // nil for a protocol that is not offered: nobody comes
+	queue <-chan net.Conn // nil for a protocol that is not offered: no connections arrive
 }
 
 func (a *acceptor) Accept() (net.Conn, error) {
@@ -165,10 +167,10 @@ func (d *Door) accept() {
 			}
 			return
 		case errors.Is(err, net.ErrClosed):
-			d.stop() // nobody will come any more, and who accepts should know
+			d.stop() // no more connections will arrive, and Accept should report it
 			return
 		case err != nil:
-			d.record.logger.Error("no connection can be taken", "door", d.config.Name, "error", err)
+			d.record.logger.Error("could not accept a connection", "door", d.config.Name, "error", err)
 			if pace.Rest(d.ctx, pause) != nil {
 				return
 			}
@@ -177,20 +179,20 @@ func (d *Door) accept() {
 		d.record.came()
 		in, out := d.crowd.enter(conn)
 		if out != nil {
-			_ = out.conn.Close() // what becomes of it its own goroutine tells
+			_ = out.conn.Close() // its goroutine reports the outcome
 		}
 		d.running.Go(func() { d.receive(in) })
 	}
 }
 
-// receive lets one in, or says why not.
+// receive accepts a connection, or reports why not.
 func (d *Door) receive(g *guest) {
 	conn, clear, err := d.meet(g.conn)
 	if d.crowd.leave(g) {
 		if conn != nil {
 			d.gone(conn)
 		}
-		err = fmt.Errorf("%w: of %d handshakes at a time, %d of one address, the oldest has to go", ErrCrowded, d.config.HalfOpen, d.config.HalfOpenEach)
+		err = fmt.Errorf("%w: at most %d handshakes at a time, %d from one address: the oldest is closed", ErrCrowded, d.config.HalfOpen, d.config.HalfOpenEach)
 	}
 	switch {
 	case err != nil:
@@ -208,7 +210,7 @@ func (d *Door) receive(g *guest) {
 	}
 }
 
-// meet gives one of the two: who has proved itself, or who speaks plain text where that is let in.
+// meet returns one of the two: an authenticated connection, or a plain-text one where that is allowed.
 func (d *Door) meet(raw net.Conn) (*Conn, *Clear, error) {
 	if d.config.Clear {
 		stop := context.AfterFunc(d.ctx, func() { _ = raw.Close() })
@@ -237,7 +239,7 @@ func (d *Door) prove(raw net.Conn) (*Conn, error) {
 		hello = identity.CheckHello(h, all)
 		if current, err := offer.Source.Current(); err == nil {
 			made.own = current.Self.Name
-			made.believed.Store(current) // if not these judge, Still does
+			made.believed.Store(current) // otherwise Still decides
 		}
 		made.policy, made.source, made.protocol = offer.Policy, offer.Source, offer.Protocol
 		policy := offer.Policy
@@ -248,14 +250,15 @@ func (d *Door) prove(raw net.Conn) (*Conn, error) {
 			}
 		}
 		if hello != nil {
-			return identity.Server(offer.Source, policy, all...), nil // crypto/tls says no, in the words that the protocol has for it
+			return identity.Server(offer.Source, policy, all...), nil // crypto/tls refuses with the alert of the protocol
 		}
 		return identity.Server(offer.Source, policy, string(offer.Protocol)), nil
 	}}
 	made.Conn = tls.Server(l, config)
 	err := made.Handshake()
 	if err == nil {
-		// Judged again once Sweep can see it: a withdrawal in between would find neither this handshake nor this connection else.
+		// Checked again once Sweep can see it: a withdrawal in between would otherwise miss both this handshake and
+		// this connection.
 		d.keep(made)
 		err = made.Still()
 	}
@@ -274,7 +277,7 @@ func (d *Door) prove(raw net.Conn) (*Conn, error) {
 	return made, raw.SetDeadline(time.Time{})
 }
 
-// choose gives the offer for what who dials can speak, or the first one, and the names of all.
+// choose returns the offer for the client's protocols, or the first one, and the names of all.
 func (d *Door) choose(h *tls.ClientHelloInfo) (Offer, []string) {
 	names := make([]string, len(d.config.Offers))
 	for i, o := range d.config.Offers {
@@ -288,14 +291,14 @@ func (d *Door) choose(h *tls.ClientHelloInfo) (Offer, []string) {
 	return d.config.Offers[0], names
 }
 
-// hand gives a connection to whoever accepts those of its protocol.
+// hand passes a connection to the listener of its protocol.
 func (d *Door) hand(c net.Conn, p Protocol, who string) error {
 	select {
 	case d.waiting <- struct{}{}:
 		defer func() { <-d.waiting }()
 	default:
 		_ = c.Close()
-		return fmt.Errorf("%w: %d connections are proved and wait to be taken already", ErrCrowded, d.config.HalfOpen)
+		return fmt.Errorf("%w: %d authenticated connections already wait to be accepted", ErrCrowded, d.config.HalfOpen)
 	}
 	patience := time.NewTimer(d.config.Handshake)
 	defer patience.Stop()
@@ -304,7 +307,7 @@ func (d *Door) hand(c net.Conn, p Protocol, who string) error {
 		return nil
 	case <-patience.C:
 		_ = c.Close()
-		return fmt.Errorf("%w: %s was let in, and nobody took the connection", ErrCrowded, who)
+		return fmt.Errorf("%w: the connection of %s was authenticated, but not accepted in time", ErrCrowded, who)
 	case <-d.ctx.Done():
 		_ = c.Close()
 		return ErrClosed
@@ -317,7 +320,7 @@ func (d *Door) keep(c *Conn) {
 	d.open[c] = struct{}{}
 }
 
-// gone forgets a connection that was closed.
+// gone forgets a closed connection.
 func (d *Door) gone(c *Conn) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -54,10 +54,10 @@ func TestDoor_RefusesWhatIsNoHandshake(t *testing.T) {
 	}{
 		{"GET / HTTP/1.1\r\n\r\n", false, identity.ErrNotTLS, `"GET /"`},
 		{"CONNECT {}\r\n", false, identity.ErrNotTLS, `"CONNE", which is plain text`},
-		{"", false, identity.ErrHandshakeTimeout, "nothing came"},
-		{beginning, false, identity.ErrHandshakeTimeout, "did not go on"},
+		{"", false, identity.ErrHandshakeTimeout, "nothing received"},
+		{beginning, false, identity.ErrHandshakeTimeout, "did not continue"},
 		{beginning, true, identity.ErrHandshakeEnded, "closed without a reason"},
-		{"", true, identity.ErrHandshakeEnded, "before it said anything"},
+		{"", true, identity.ErrHandshakeEnded, "before sending anything"},
 		{"\x16\x03\x01\xff\xff", false, identity.ErrNotTLS, ""},
 	} {
 		conn := raw(t, d.Addr().String(), c.says)

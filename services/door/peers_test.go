@@ -57,19 +57,19 @@ var badPeers = map[string]struct {
 	"of an authority of the same name": {identity.ErrUnknownAuthority, "none of the 1 roots", func(t *testing.T, _, stranger *identitytest.Pair) *identity.Memory {
 		return stranger.Source(hostB)
 	}},
-	"another member": {identity.ErrWrongName, "spiffe://p1/host/c came", func(t *testing.T, pair, _ *identitytest.Pair) *identity.Memory {
+	"another member": {identity.ErrWrongName, "got spiffe://p1/host/c", func(t *testing.T, pair, _ *identitytest.Pair) *identity.Memory {
 		return pair.Source(identity.Host("p1", "c"))
 	}},
 	"for another use": {identity.ErrUsage, "extended key usage", func(t *testing.T, pair, _ *identitytest.Pair) *identity.Memory {
 		key := identitytest.Key(t)
 		return forged(pair.Member(hostB, key, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning} }), key, pair.Root)
 	}},
-	"signed by itself": {identity.ErrUnknownAuthority, "calls itself spiffe://p1/host/b", func(t *testing.T, pair, stranger *identitytest.Pair) *identity.Memory {
+	"signed by itself": {identity.ErrUnknownAuthority, "claims to be spiffe://p1/host/b", func(t *testing.T, pair, stranger *identitytest.Pair) *identity.Memory {
 		alone := *stranger
 		alone.Root = nil
 		return forged(alone.Member(hostB, alone.Key), alone.Key, pair.Root)
 	}},
-	"withdrawn": {identity.ErrWithdrawn, "were withdrawn", func(t *testing.T, pair, _ *identitytest.Pair) *identity.Memory {
+	"withdrawn": {identity.ErrWithdrawn, "was withdrawn", func(t *testing.T, pair, _ *identitytest.Pair) *identity.Memory {
 		return pair.Source(identity.Host("p1", "stolen"))
 	}},
 	"RSA": {identity.ErrKey, "RSA", func(t *testing.T, pair, _ *identitytest.Pair) *identity.Memory {
@@ -196,7 +196,7 @@ func TestDoor_RefusesOlderTLS(t *testing.T) {
 		}
 		_ = c.Close()
 	}
-	awaitRefusal(t, d.Stats, identity.ErrProtocol, "expected "+string(service), "offers none")
+	awaitRefusal(t, d.Stats, identity.ErrProtocol, "expected protocol "+string(service), "offers none")
 }
 
 // A listener that speaks only an older TLS is refused by who dials, and the other way round.
@@ -243,7 +243,7 @@ func TestDoor_WithoutACertificateOfItsOwn(t *testing.T) {
 	a, b, _ := hosts(t)
 	a.Source = &identity.Memory{}
 	d := listen(t, door.Config{Offers: []door.Offer{a}})
-	if _, err := dial(t, d.Addr().String(), b); !errors.Is(err, identity.ErrRefused) || !strings.Contains(err.Error(), "no certificate that it can use") {
+	if _, err := dial(t, d.Addr().String(), b); !errors.Is(err, identity.ErrRefused) || !strings.Contains(err.Error(), "no usable certificate") {
 		t.Errorf("who dialled: %v", err)
 	}
 	awaitRefusal(t, d.Stats, identity.ErrCredentials)

@@ -7,19 +7,19 @@ import (
 	"sync"
 )
 
-// Plain is a listener without TLS, as HOTPAIR_INSECURE or loopback has it, that says so when TLS comes: else both sides would wait for each
-// other, or complain about bytes that mean nothing to them.
+// Plain is a listener without TLS, for HOTPAIR_INSECURE or loopback. It recognises incoming TLS: otherwise both sides
+// would wait for each other, or report unreadable bytes.
 type Plain struct {
 	net.Listener
 	record *record
 }
 
-// NewPlain watches what comes to a listener. name is the door's in the log.
+// NewPlain returns a Plain for a listener. name is the listener's name in the log.
 func NewPlain(listener net.Listener, name string, logger *slog.Logger) *Plain {
 	return &Plain{Listener: listener, record: newRecord(name, logger)}
 }
 
-// Stats are what came and what was refused.
+// Stats returns the counts of connections and refusals.
 func (p *Plain) Stats() Stats { return p.record.now() }
 
 // Accept implements net.Listener.
@@ -32,7 +32,7 @@ func (p *Plain) Accept() (net.Conn, error) {
 	return &plain{Conn: conn, record: p.record}, nil
 }
 
-// plain looks at the first bytes that are read.
+// plain checks the first bytes.
 type plain struct {
 	net.Conn
 	record *record
@@ -63,7 +63,7 @@ func (p *plain) Read(b []byte) (int, error) {
 	if p.n < len(p.seen) {
 		p.n += copy(p.seen[p.n:], b[:n])
 		if p.n == len(p.seen) && p.seen == [2]byte{recordHandshake, recordVersion} {
-			p.err = fmt.Errorf("%w: TLS came to a port that speaks plain text: is HOTPAIR_INSECURE set here and not there?", ErrTLS)
+			p.err = fmt.Errorf("%w: TLS received on a plain-text port: is HOTPAIR_INSECURE set here, but not on the other side?", ErrTLS)
 			p.record.refused(p.RemoteAddr(), p.err)
 			_, _ = p.Write([]byte{recordAlert, recordVersion, 0x03, 0, 2, fatal, protocolVersion})
 			_ = p.Close()

@@ -15,47 +15,47 @@ import (
 // lastRefusals is how many of them are kept to be shown.
 const lastRefusals = 16
 
-// What is refused at a door beside what package identity refuses.
+// Refusals of a listener besides those of package identity.
 var (
-	// ErrCrowded: there was no room for another handshake, or nobody took the connection.
-	ErrCrowded = fault.New("door-crowded", "no room at the door")
-	// ErrTLS: TLS came to a port for plain text.
-	ErrTLS = fault.New("door-tls", "TLS on a port without it")
-	// ErrClosed: the door was closed meanwhile.
-	ErrClosed = fault.New("door-closed", "the door is closed")
+	// ErrCrowded: there was no room for another handshake, or the connection was not accepted in time.
+	ErrCrowded = fault.New("door-crowded", "too many connections")
+	// ErrTLS: TLS was received on a plain-text port.
+	ErrTLS = fault.New("door-tls", "TLS on a plain-text port")
+	// ErrClosed: the listener was closed.
+	ErrClosed = fault.New("door-closed", "the listener is closed")
 )
 
-// Refusal is somebody who was not let in.
+// Refusal is a refused connection.
 type Refusal struct {
 	At time.Time `json:"at"`
 	// From is the address, without its port.
 	From string `json:"from"`
-	// Reason is the code of the sentinel, Sentence what the log says.
+	// Reason is the code of the sentinel, Sentence the text in the log.
 	Reason   string `json:"reason"`
 	Sentence string `json:"sentence"`
-	// Times is how often in a row that happened, At when last.
+	// Times is how often in a row it happened, At when last.
 	Times uint64 `json:"times"`
 }
 
-// Stats are what happened at a door since it was opened.
+// Stats are the counts of a listener since it was opened.
 type Stats struct {
 	// Door is its name.
 	Door string `json:"door,omitempty"`
-	// Came are all connections, Proved those that were let in.
+	// Came counts all connections, Proved those that were accepted.
 	Came   uint64 `json:"came"`
 	Proved uint64 `json:"proved"`
-	// Refused are the others, by reason. The reasons are those of packages identity and door.
+	// Refused counts the others, by reason. The reasons are those of packages identity and door.
 	Refused map[string]uint64 `json:"refused,omitempty"`
-	// HalfOpen are handshakes just now, Open the connections that were let in and are not closed.
+	// HalfOpen counts present handshakes, Open the accepted connections that are not closed.
 	HalfOpen int `json:"half_open"`
 	Open     int `json:"open"`
-	// Clear are the open ones in plain text, whose other ends have proved nothing.
+	// Clear counts the open plain-text connections, whose peers are not authenticated.
 	Clear int `json:"clear,omitempty"`
 	// Last are the last refusals, the newest first.
 	Last []Refusal `json:"last,omitempty"`
 }
 
-// record counts what happens at a door.
+// record counts the events of a listener.
 type record struct {
 	door   string
 	logger *slog.Logger
@@ -83,7 +83,7 @@ func (r *record) proved() {
 	r.stats.Proved++
 }
 
-// refused notes and logs one that was not let in.
+// refused records and logs a refused connection.
 func (r *record) refused(from net.Addr, err error) {
 	host, _, split := net.SplitHostPort(from.String())
 	if split != nil {
@@ -103,7 +103,7 @@ func (r *record) refused(from net.Addr, err error) {
 	r.stats.Last = r.stats.Last[:min(len(r.stats.Last), lastRefusals)]
 }
 
-// reason is the code of the first sentinel of this package or of identity: a fixed list, whatever strangers send.
+// reason is the code of the first sentinel of this package or of identity: a fixed list, whatever peers send.
 func reason(err error) string {
 	for _, code := range fault.Codes(err) {
 		if strings.HasPrefix(code, "identity-") || strings.HasPrefix(code, "door-") {

@@ -8,8 +8,8 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 )
 
-// Set is the doors of a process and what it has dialled over its wires, to be looked at and swept together: a wire gives neither of them away. The
-// zero Set is ready. See Config.
+// Set holds the listeners and the dialled connections of a process, to be inspected and swept together: a network
+// exposes neither. The zero Set is ready for use. See Config.
 type Set struct {
 	mu      sync.Mutex
 	doors   map[*Door]struct{}
@@ -17,7 +17,7 @@ type Set struct {
 	clear   map[*Clear]struct{} // dialled
 }
 
-// Stats are those of each door that is open, by name.
+// Stats returns those of each open listener, by name.
 func (s *Set) Stats() []Stats {
 	doors, _ := s.all()
 	list := make([]Stats, len(doors))
@@ -28,7 +28,7 @@ func (s *Set) Stats() []Stats {
 	return list
 }
 
-// Peers are who is at the other ends of all connections, each certificate once, by name. That one is Expired is an alarm.
+// Peers returns the peers of all connections, each certificate once, by name. An Expired one is an alarm.
 func (s *Set) Peers() []identity.Peer {
 	doors, conns := s.all()
 	for _, d := range doors {
@@ -37,7 +37,7 @@ func (s *Set) Peers() []identity.Peer {
 	seen := map[identity.Peer]bool{}
 	for _, c := range conns {
 		if p := c.peer; p != (identity.Peer{}) {
-			// As it was when the connection began; the clock goes on.
+			// State at the start of the connection; the clock has moved on since.
 			p.Expired = c.policy.Expired(p)
 			seen[p] = true
 		}
@@ -52,7 +52,8 @@ func (s *Set) Peers() []identity.Peer {
 	return list
 }
 
-// Sweep ends all connections whose peers would not be let in now, and gives those: see Door.Sweep. Who has dialled is judged as who was dialled.
+// Sweep closes all connections whose peers would be refused now, and returns those peers: see Door.Sweep. A dialling
+// peer is judged like a dialled one.
 func (s *Set) Sweep() (ended []identity.Peer) {
 	doors, dialled := s.all()
 	for _, d := range doors {
@@ -61,7 +62,7 @@ func (s *Set) Sweep() (ended []identity.Peer) {
 	return append(ended, sweep(dialled, func(*Conn, error) {})...)
 }
 
-// sweep ends those whose peers would not be let in now, all at a time, and tells of each why.
+// sweep closes those whose peers would be refused now, concurrently, and tells each the reason.
 func sweep(conns []*Conn, tell func(*Conn, error)) (ended []identity.Peer) {
 	var closing sync.WaitGroup
 	for _, c := range conns {
@@ -87,7 +88,7 @@ func (s *Set) all() (doors []*Door, dialled []*Conn) {
 	return doors, dialled
 }
 
-// add and remove may be called on no Set.
+// add and remove accept a nil Set.
 func (s *Set) add(d *Door) {
 	if s == nil {
 		return
@@ -109,8 +110,8 @@ func (s *Set) remove(d *Door) {
 	delete(s.doors, d)
 }
 
-// keep notes a connection that was dialled, until it is closed. The error says that its peer would not be let in any more: its policy has changed
-// since the handshake, when no Sweep could see it.
+// keep registers a dialled connection until it is closed. The error says that its peer would be refused now: its
+// policy has changed since the handshake, when no Sweep could see it.
 func (s *Set) keep(c *Conn) error {
 	s.mu.Lock()
 	if s.dialled == nil {

@@ -28,9 +28,9 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 )
 
-// Files of an agent that enrols, in its data directory.
+// Files in the data directory of an agent that enrols.
 const (
-	// SettingsFile has the settings that enrolment gives, as NAME=value lines: the agent is started with them.
+	// SettingsFile contains the settings from the enrolment, as NAME=value lines: the agent starts with them.
 	SettingsFile = "enrolled.env"
 	progressFile = "enrolment.json"
 	directory    = "identity-"
@@ -39,8 +39,8 @@ const (
 	rootsFile    = "ca.pem"
 )
 
-// ErrNobody: the time to wait is over, and no host has enrolled this terminal.
-var ErrNobody = fault.New("enrolment-nobody", "no host has enrolled this terminal")
+// ErrNobody: no host enrolled this terminal in time.
+var ErrNobody = fault.New("enrolment-nobody", "this terminal was not enrolled")
 
 // AgentConfig describes an agent that enrols.
 type AgentConfig struct {
@@ -48,14 +48,14 @@ type AgentConfig struct {
 	Listen  string // where hosts dial
 	Data    string // directory of the agent
 	Network bus.Network
-	Wait    time.Duration // how long to wait for a host; 0 is for ever
+	Wait    time.Duration // how long to wait for a host; 0 for no limit
 	Now     func() time.Time
 	Log     *slog.Logger
-	// Say tells a person how it goes on.
+	// Say reports the progress to a person.
 	Say func(text string)
 }
 
-// Enrolled is what came of it.
+// Enrolled is the result.
 type Enrolled struct {
 	Terminal    string               `json:"terminal"`
 	Pair        string               `json:"pair"`
@@ -67,16 +67,17 @@ type Enrolled struct {
 	Ahead       time.Duration        `json:"-"`                 // of the host's clock
 }
 
-// progress is what stands on the disk while an agent enrols, so that one that was killed goes on with the same key. It is a form on disk.
+// progress is the state on disk while an agent enrols, so that a killed one continues with the same key. It is a disk
+// format.
 type progress struct {
-	Token     string `json:"token"` // a mark of it: which, and nothing more
+	Token     string `json:"token"` // only identifies the token
 	Directory string `json:"directory"`
 	Done      bool   `json:"done,omitempty"`
 }
 
-// Enrol has an agent enrolled: it makes a key, listens, and returns when a host that serves has given it its certificate. Killed in the
-// middle, it goes on where it was when it is called again with the same token. Errors: ErrNobody, ErrExpired, ErrUsed, ErrVoid, those of the disk
-// and of the address.
+// Enrol enrols an agent: it makes a key, listens, and returns when the active host has given it its certificate. If
+// it is killed, calling it again with the same token continues. Errors: ErrNobody, ErrExpired, ErrUsed, ErrVoid,
+// those of the disk and of the address.
 func Enrol(ctx context.Context, c AgentConfig) (Enrolled, error) {
 	done := Enrolled{Terminal: c.Token.Terminal, Pair: c.Token.Pair, Settings: filepath.Join(c.Data, SettingsFile)}
 	if err := durable.MakeDir(c.Data); err != nil {
@@ -110,7 +111,7 @@ func Enrol(ctx context.Context, c AgentConfig) (Enrolled, error) {
 	return done, describe(dir, &done)
 }
 
-// begin reads how far this token has come, or begins anew: with a key that is on the disk before it is used.
+// begin reads the progress of this token, or starts over: with a key that is on the disk before it is used.
 func (c AgentConfig) begin() (p progress, key crypto.Signer, err error) {
 	path := filepath.Join(c.Data, progressFile)
 	sum := sha256.Sum256([]byte("hotpair which token " + c.Token.Text()))
@@ -126,7 +127,7 @@ func (c AgentConfig) begin() (p progress, key crypto.Signer, err error) {
 			if err == nil {
 				return p, key, nil
 			}
-			return p, nil, fmt.Errorf("the key that this agent has made for this token can't be read: %w; remove %s and ask for another token: hotpair terminals token %s", err, path, c.Token.Terminal)
+			return p, nil, fmt.Errorf("the key that this agent made for this token is unreadable: %w; remove %s and get another token: hotpair terminals token %s", err, path, c.Token.Terminal)
 		}
 	case !errors.Is(err, fs.ErrNotExist):
 		return p, nil, err
@@ -157,19 +158,19 @@ func (c AgentConfig) note(p progress) error {
 	return durable.Write(filepath.Join(c.Data, progressFile), raw)
 }
 
-// take writes what was granted, once it is known to be what this agent has asked for. The settings that name it come last.
+// take writes what was granted, after checking that this agent requested it. The settings are written last.
 func (c AgentConfig) take(g grant, key crypto.Signer, p progress) error {
 	chain, err1 := identity.ParseDER(g.Chain)
 	roots, err2 := identity.ParseDER(g.Roots)
 	if err := errors.Join(err1, err2); err != nil {
-		return fmt.Errorf("what the host has sent is no certificate: %w", err)
+		return fmt.Errorf("the host sent an invalid certificate: %w", err)
 	}
 	own, err := identity.NewCredentials(chain, key, roots)
 	if err != nil {
 		return err
 	}
 	if name := identity.Terminal(c.Token.Pair, c.Token.Terminal); own.Self.Name != name {
-		return fmt.Errorf("%w: the certificate is that of %s, and this is %s", identity.ErrWrongName, own.Self.Name, name)
+		return fmt.Errorf("%w: the certificate is for %s, but this is %s", identity.ErrWrongName, own.Self.Name, name)
 	}
 	dir := filepath.Join(c.Data, p.Directory)
 	absolute, err := filepath.Abs(dir)
@@ -194,7 +195,8 @@ func (c AgentConfig) take(g grant, key crypto.Signer, p progress) error {
 	return c.note(p)
 }
 
-// plain keeps what a setting's value may hold: a host that was proved says it, and it becomes a line of a file.
+// plain removes what a setting's value may not contain: an authenticated host sends it, and it becomes a line of a
+// file.
 func plain(text string) string {
 	raw, err := hex.DecodeString(text)
 	if err != nil || len(raw) > 64 {
@@ -203,7 +205,7 @@ func plain(text string) string {
 	return text
 }
 
-// describe reads back what an agent has.
+// describe reads an agent's files.
 func describe(dir string, done *Enrolled) error {
 	files := identity.NewFiles(identity.Paths{Certificate: filepath.Join(dir, certFile), Key: filepath.Join(dir, keyFile), Roots: filepath.Join(dir, rootsFile)}, nil, nil)
 	if err := files.Load(); err != nil {
@@ -217,7 +219,7 @@ func describe(dir string, done *Enrolled) error {
 	return nil
 }
 
-// hintAfter is when who waits is told why nobody may have dialled.
+// hintAfter is when a waiting person gets a hint why no host may have connected.
 const hintAfter = 30 * time.Second
 
 // await listens until a host has enrolled this agent.
@@ -228,21 +230,21 @@ func (c AgentConfig) await(ctx context.Context, a agentPart) (Granted, error) {
 	}
 	listener, err := bus.OrTCP(c.Network).Listen(ctx, c.Listen)
 	if err != nil {
-		return Granted{}, fmt.Errorf("HOTPAIR_TERMINAL_LISTEN: %w: does the agent of this terminal run? stop it while it enrols", err)
+		return Granted{}, fmt.Errorf("HOTPAIR_TERMINAL_LISTEN: %w: is the agent of this terminal running? stop it while it enrols", err)
 	}
 	d := door.Open(listener, door.Config{Name: string(Protocol), Logger: c.Log,
 		Offers: []door.Offer{{Protocol: Protocol, Source: identity.NewMemory(nobody), Policy: identity.Policy{Unproved: true}}}})
 	defer d.Close()
-	c.Say(fmt.Sprintf("listening at %s as terminal %s; waiting for the host of pair %s that serves to dial", d.Addr(), a.token.Terminal, a.token.Pair))
+	c.Say(fmt.Sprintf("listening at %s as terminal %s; waiting for the active host of pair %s to connect", d.Addr(), a.token.Terminal, a.token.Pair))
 	if now := c.Now(); now.After(a.token.Until) {
-		c.Say(fmt.Sprintf("by the clock of this machine the token has expired on %s UTC; the host decides", a.token.Until.Format(time.DateTime)))
+		c.Say(fmt.Sprintf("according to the clock of this machine the token expired on %s UTC; the host decides", a.token.Until.Format(time.DateTime)))
 	}
 	whole := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	if c.Wait > 0 {
 		ctx, cancel = context.WithTimeout(ctx, c.Wait)
 	}
-	// Side by side: a stranger who dials and says nothing would keep the host waiting else.
+	// Concurrently: otherwise a silent connection would keep the host waiting.
 	places, results := make(chan struct{}, speakAtOnce), make(chan outcome, 2*speakAtOnce)
 	var speaking sync.WaitGroup
 	defer speaking.Wait()
@@ -265,7 +267,7 @@ func (c AgentConfig) await(ctx context.Context, a agentPart) (Granted, error) {
 	}()
 	hint := time.NewTimer(hintAfter)
 	defer hint.Stop()
-	last := errors.New("no host has dialled")
+	last := errors.New("no host has connected")
 	for {
 		select {
 		case conn, open := <-conns:
@@ -273,12 +275,12 @@ func (c AgentConfig) await(ctx context.Context, a agentPart) (Granted, error) {
 				if ctx.Err() != nil {
 					continue
 				}
-				return Granted{}, fmt.Errorf("%w: the address is lost", ErrNobody)
+				return Granted{}, fmt.Errorf("%w: the listener was closed", ErrNobody)
 			}
 			select {
 			case places <- struct{}{}:
 			default:
-				_ = conn.Close() // it comes again
+				_ = conn.Close() // it will retry
 				continue
 			}
 			speaking.Go(func() {
@@ -307,7 +309,7 @@ func (c AgentConfig) await(ctx context.Context, a agentPart) (Granted, error) {
 	}
 }
 
-// speakAtOnce bounds with how many an agent speaks at a time.
+// speakAtOnce bounds an agent's concurrent conversations.
 const speakAtOnce = 8
 
 // outcome is that of one conversation.
@@ -317,7 +319,7 @@ type outcome struct {
 	err   error
 }
 
-// one speaks with who has dialled.
+// one speaks with a host that has connected.
 func (c AgentConfig) one(ctx context.Context, a agentPart, conn net.Conn) (Granted, bool, error) {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
@@ -328,11 +330,11 @@ func (c AgentConfig) one(ctx context.Context, a agentPart, conn net.Conn) (Grant
 	return a.enrol(conn.(*door.Conn), c.Now)
 }
 
-// unheard says why nobody may have dialled.
+// unheard says why no host may have connected.
 func unheard(t Token, s door.Stats) string {
 	if s.Came > 0 {
-		return "somebody dials, but not to enrol this terminal: hosts that serve it already, or that know no token of it: hotpair terminals token " + t.Terminal
+		return "connections arrive, but none to enrol this terminal: the hosts serve it already, or have no token for it: hotpair terminals token " + t.Terminal
 	}
-	return "nobody has dialled so far. At a host: does hotpair status name one that serves? does hotpair terminals list have " + t.Terminal +
-		" at an address of this machine? Between: does a firewall let hosts in to this port?"
+	return "no connection so far. On a host: does hotpair status show an active host? does hotpair terminals list show " + t.Terminal +
+		" with an address of this machine? In between: does a firewall block this port?"
 }

@@ -22,8 +22,8 @@ const (
 	// dialsAtOnce bounds how many terminals are enrolled at a time, dialWithin the dial of one.
 	dialsAtOnce = 16
 	dialWithin  = 3 * time.Second
-	// againFirst and againLast bound the pause before a terminal is dialled again; againOld is that of one whose token has expired, which is
-	// dialled for tellFor only so that its agent says so.
+	// againFirst and againLast bound the pause before a terminal is dialled again; againOld is the pause after its
+	// token has expired, when it is dialled for tellFor only so that its agent can report that.
 	againFirst = time.Second
 	againLast  = 15 * time.Second
 	againOld   = 20 * time.Second
@@ -31,13 +31,13 @@ const (
 	lookEvery  = 500 * time.Millisecond
 )
 
-// Sessions are the terminals as the host has them.
+// Sessions are the host's sessions with terminals.
 type Sessions interface {
-	// Serving reports whether this host serves: it is the one that dials.
+	// Serving reports whether this host is active: the active host dials.
 	Serving() bool
-	// Address is where a terminal is, as nats://host:port; false when it is none of the pair's.
+	// Address returns the address of a terminal, as nats://host:port; false if the pair does not have it.
 	Address(id string) (string, bool)
-	// Connected reports whether the terminal has come in with its certificate.
+	// Connected reports whether the terminal has connected with its certificate.
 	Connected(id string) bool
 }
 
@@ -48,16 +48,16 @@ type DiallerConfig struct {
 	Register *Register
 	Sessions Sessions
 	Updater  bus.Asker
-	// Issuer gives the key that issues certificates; its error says why there is none.
+	// Issuer returns the issuing key; its error says why there is none.
 	Issuer func() (*authority.Issuer, error)
-	// Login gives what a host logs in at an agent with.
+	// Login returns the host's login at an agent.
 	Login func(id string) string
 	Now   func() time.Time // the wall clock
 	Log   *slog.Logger
 }
 
-// Dialler enrols the terminals that wait for it, as long as its host serves. A host that does not serve stays silent, so that there is one who
-// issues. It has no part in the service of terminals: those that wait are dialled a few at a time, each with a pause that grows.
+// Dialler enrols waiting terminals while its host is active. A standby does not dial, so that only one host issues.
+// It has no part in serving terminals: it dials a few at a time, each with a growing pause.
 type Dialler struct {
 	config DiallerConfig
 	nobody *identity.Memory
@@ -66,7 +66,7 @@ type Dialler struct {
 	attempts map[string]*attempt
 }
 
-// attempt is what is known of one that waits.
+// attempt is what is known of a waiting terminal.
 type attempt struct {
 	busy  bool
 	next  time.Time
@@ -83,7 +83,7 @@ func NewDialler(c DiallerConfig) (*Dialler, error) {
 	return &Dialler{config: c, nobody: identity.NewMemory(nobody), attempts: map[string]*attempt{}}, nil
 }
 
-// Run enrols until ctx ends. changed wakes it when the register has changed, or when the host has begun to serve.
+// Run enrols until ctx ends. changed wakes it when the register has changed, or when the host becomes active.
 func (d *Dialler) Run(ctx context.Context, changed <-chan struct{}) error {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -103,7 +103,7 @@ func (d *Dialler) Run(ctx context.Context, changed <-chan struct{}) error {
 	}
 }
 
-// due begins with those whose time has come, and reports whether any waits.
+// due starts those whose time has come, and reports whether any wait.
 func (d *Dialler) due(ctx context.Context, running *sync.WaitGroup, places chan struct{}) (waiting bool) {
 	if !d.config.Sessions.Serving() {
 		return false
@@ -146,7 +146,7 @@ func (d *Dialler) due(ctx context.Context, running *sync.WaitGroup, places chan 
 	return waiting
 }
 
-// ended notes how an attempt ended. What is the same as the last time is not told again.
+// ended records the end of an attempt. A repeated error is not logged again.
 func (d *Dialler) ended(m Member, a *attempt, err error, old bool) {
 	log := d.config.Log.With("terminal", m.ID)
 	d.mu.Lock()
@@ -163,24 +163,24 @@ func (d *Dialler) ended(m Member, a *attempt, err error, old bool) {
 	case errors.Is(err, context.Canceled):
 	case errors.As(err, &dialled):
 		if a.said == "" {
-			log.Info("a terminal waits to be enrolled, and its agent is not there yet: hotpair terminal enrol", "error", err)
+			log.Info("a terminal waits to be enrolled, but its agent does not answer yet: hotpair terminal enrol", "error", err)
 			a.said = "absent"
 		}
 	case a.said != err.Error():
-		log.Warn("a terminal was not enrolled", "error", err)
+		log.Warn("could not enrol a terminal", "error", err)
 		a.said = err.Error()
 	}
 }
 
-// enrol dials one terminal, and enrols it if its agent waits there.
+// enrol dials one terminal, and enrols it if its agent waits.
 func (d *Dialler) enrol(ctx context.Context, m Member, address string) error {
 	c := d.config
-	if m.Pending && c.Sessions.Connected(m.ID) { // it has its certificate, and did not get round to say so
+	if m.Pending && c.Sessions.Connected(m.ID) { // it has its certificate, but could not confirm it
 		return d.have(ctx, m.ID, m.Key, m.NotAfter)
 	}
 	issuer, err := c.Issuer()
 	if err != nil {
-		return fmt.Errorf("no certificate can be issued here: %w", err)
+		return fmt.Errorf("this host can't issue certificates: %w", err)
 	}
 	u, err := url.Parse(address)
 	if err != nil {
@@ -211,7 +211,7 @@ func (d *Dialler) enrol(ctx context.Context, m Member, address string) error {
 			return nil, nil, err
 		}
 		if len(bound.Chain) == 0 {
-			return nil, nil, errors.New("the updater gives no certificate")
+			return nil, nil, errors.New("the updater returned no certificate")
 		}
 		if leaf, err = x509.ParseCertificate(bound.Chain[0]); err != nil {
 			return nil, nil, err

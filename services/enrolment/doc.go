@@ -1,13 +1,15 @@
-// Package enrolment lets terminals into a pair that is its own authority.
+// Package enrolment adds terminals to a pair that is its own authority.
 //
-// An operator adds a terminal and is given a [Token], once. At the terminal, the agent is told it; it makes its key, which never
-// leaves that machine, and listens. The host that serves dials. Neither knows a certificate of the other, so both prove that they
-// know the token, over what only the two ends of this connection can derive (RFC 5705): the token never crosses the wire, and
-// who stands in between has nothing to repeat. Then the agent asks for its certificate, and gets it with the pair's roots.
+// An operator adds a terminal and gets a [Token], shown once. The token is given to the agent at the terminal; it
+// makes its key, which never leaves that machine, and listens. The active host dials. Neither knows a certificate of
+// the other, so both prove that they know the token, over a value that only the two ends of this connection can
+// derive (RFC 5705): the token never crosses the network, and an attacker in between has nothing to replay. Then the
+// agent requests its certificate, and gets it with the pair's roots.
 //
-// That a token was used is an update of the pair like any other, and binds it to the agent's key ([Register]): the same key
-// asked again gets the same certificate, whichever host serves then, and another key is refused and raises an alarm. So either side may be
-// killed in the middle.
+// The use of a token is an update of the pair, and binds the token to the agent's key ([Register]): a repeated
+// request with the same key gets the same certificate from either host, and another key is refused and raises an
+// alarm. So either side may be killed at any point.
 //
-// What it does not know: sessions and requests, and who serves. terminal-if runs the [Dialler] and says so.
+// The package knows neither sessions and requests nor which host is active: terminal-if runs the [Dialler] and tells
+// it.
 package enrolment

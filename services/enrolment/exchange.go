@@ -17,24 +17,25 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 )
 
-// Protocol is what is spoken where a terminal enrols, as ALPN names it.
+// Protocol is the protocol of enrolment, as ALPN names it.
 const Protocol door.Protocol = "hotpair-enrolment"
 
 const (
-	// form is that of the messages, which both sides must know.
+	// form is the version of the messages, which both sides must know.
 	form = 1
-	// maxMessage bounds each, in bytes, and maxText what one says to a person.
+	// maxMessage bounds a message, in bytes, and maxText a text for people.
 	maxMessage = 64 << 10
 	maxText    = 400
-	// exchangeWithin bounds a whole exchange: in it the pair commits an update, which may wait for the other host's patience.
+	// exchangeWithin bounds a whole exchange: it includes an update of the pair, which may wait for the other host's
+	// patience.
 	exchangeWithin = 20 * time.Second
 	label          = "EXPORTER-hotpair-enrolment"
 )
 
-// errExchange says that the other side does not speak as it should.
-var errExchange = errors.New("the other side does not keep to the protocol of enrolment")
+// errExchange says that the other side violates the protocol.
+var errExchange = errors.New("the other side violates the enrolment protocol")
 
-// side is who proves a token: so that neither can give back what it was shown.
+// side says which side proves a token: so that neither can send back the proof it received.
 type side string
 
 const (
@@ -51,7 +52,7 @@ func prove(key TokenKey, by side, exported []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// offer is what the host says first.
+// offer is the host's first message.
 type offer struct {
 	Form     int       `json:"form"`
 	Pair     string    `json:"pair"`
@@ -61,7 +62,7 @@ type offer struct {
 	Now      time.Time `json:"now"` // by the host's clock
 }
 
-// request is what the agent answers, with a problem or with its request (PKCS #10).
+// request is the agent's answer, with a problem or with its request (PKCS #10).
 type request struct {
 	Terminal string   `json:"terminal,omitempty"`
 	Proof    []byte   `json:"proof,omitempty"`
@@ -69,7 +70,7 @@ type request struct {
 	Problem  *problem `json:"problem,omitempty"`
 }
 
-// grant is what the agent gets.
+// grant is the host's answer.
 type grant struct {
 	Chain   [][]byte `json:"chain,omitempty"` // its certificate, in DER, its own first
 	Roots   [][]byte `json:"roots,omitempty"`
@@ -77,12 +78,12 @@ type grant struct {
 	Problem *problem `json:"problem,omitempty"`
 }
 
-// taken is the agent's last word: the certificate is on its disk.
+// taken is the agent's last message: the certificate is on its disk.
 type taken struct {
 	Problem *problem `json:"problem,omitempty"`
 }
 
-// problem is an error as the other side is told it.
+// problem is an error for the other side.
 type problem struct {
 	Codes []string `json:"codes,omitempty"`
 	Text  string   `json:"text"`
@@ -90,7 +91,7 @@ type problem struct {
 
 func problemOf(err error) *problem { return &problem{fault.Codes(err), fault.Text(err)} }
 
-// err is the problem as an error of ours; what the other side writes is cut, and made fit for a terminal.
+// err returns the problem as an error; the other side's text is shortened, and made safe for a screen.
 func (p *problem) err() error {
 	text := strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -101,7 +102,7 @@ func (p *problem) err() error {
 	return fault.From(p.Codes[:min(len(p.Codes), 8)], text)
 }
 
-// line is a connection whose ends can derive what nobody else can. *door.Conn is one.
+// line is a connection whose ends can derive a shared secret value. *door.Conn is one.
 type line interface {
 	io.ReadWriter
 	Export(label string, context []byte, length int) ([]byte, error)
@@ -109,7 +110,7 @@ type line interface {
 
 func exportOf(c line) ([]byte, error) { return c.Export(label, nil, sha256.Size) }
 
-// say writes a message, behind its length.
+// say writes a message with its length.
 func say(c io.Writer, message any) error {
 	raw, err := json.Marshal(message)
 	if err != nil {
@@ -119,7 +120,7 @@ func say(c io.Writer, message any) error {
 	return err
 }
 
-// hear reads one. Fields that are not known are passed over.
+// hear reads a message. Unknown fields are ignored.
 func hear(c io.Reader, into any) error {
 	var length [4]byte
 	if _, err := io.ReadFull(c, length[:]); err != nil {
@@ -134,25 +135,25 @@ func hear(c io.Reader, into any) error {
 		return err
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("%w: a message that can't be read", errExchange)
+		return fmt.Errorf("%w: unreadable message", errExchange)
 	}
 	return nil
 }
 
-// hostSide is what a host brings to an exchange.
+// hostSide is the host's input to an exchange.
 type hostSide struct {
 	pair, host, terminal string
 	key                  TokenKey
 	now                  time.Time
 	login                string
-	// issue gives the certificate for a proved request, and its roots.
+	// issue returns the certificate for an authenticated request, and its roots.
 	issue func(request []byte) (chain, roots [][]byte, err error)
 }
 
-// errUnproved says that who listens does not know the token.
+// errUnproved says that the agent does not know the token.
 var errUnproved = fault.New("enrolment-unproved", "the other side does not know the token")
 
-// enrol speaks the host's part. It returns nil when the agent has its certificate on its disk.
+// enrol performs the host's part. It returns nil when the agent has its certificate on disk.
 func (h hostSide) enrol(c line) error {
 	exported, err := exportOf(c)
 	if err != nil {
@@ -166,10 +167,10 @@ func (h hostSide) enrol(c line) error {
 		return err
 	}
 	if asked.Problem != nil {
-		return fmt.Errorf("the agent says: %w", asked.Problem.err())
+		return fmt.Errorf("the agent reports: %w", asked.Problem.err())
 	}
 	if asked.Terminal != h.terminal || !hmac.Equal(asked.Proof, prove(h.key, agentProof, exported)) {
-		err := fmt.Errorf("%w: who listens at the address of terminal %s was given another token, or none", errUnproved, h.terminal)
+		err := fmt.Errorf("%w: the agent at the address of terminal %s has another token, or none", errUnproved, h.terminal)
 		_ = say(c, grant{Problem: problemOf(err)})
 		return err
 	}
@@ -183,35 +184,35 @@ func (h hostSide) enrol(c line) error {
 	}
 	var last taken
 	if err := hear(c, &last); err != nil {
-		return fmt.Errorf("the agent does not say that it has its certificate: %w", err)
+		return fmt.Errorf("the agent does not confirm that it has its certificate: %w", err)
 	}
 	if last.Problem != nil {
-		return fmt.Errorf("the agent can't take its certificate: %w", last.Problem.err())
+		return fmt.Errorf("the agent can't store its certificate: %w", last.Problem.err())
 	}
 	return nil
 }
 
-// agentPart is what an agent brings to an exchange.
+// agentPart is the agent's input to an exchange.
 type agentPart struct {
 	token   Token
 	request []byte
-	// take makes durable what was granted.
+	// take stores the grant durably.
 	take func(grant) error
-	// heard is told who dialled, before anything is proved.
+	// heard is called with the offer, before anything is authenticated.
 	heard func(offer)
 }
 
-// Granted is what an agent was given, for people.
+// Granted describes the grant for people.
 type Granted struct {
 	Host string
-	// Ahead is how far the host's clock is ahead of the own one.
+	// Ahead is how far the host's clock is ahead of this one.
 	Ahead time.Duration
 }
 
-// ErrStranger says that who dialled is not the pair of the token.
+// ErrStranger says that the connected host is not of the token's pair.
 var ErrStranger = fault.New("enrolment-stranger", "not the pair of this token")
 
-// enrol speaks the agent's part. final: asking again is of no use.
+// enrol performs the agent's part. final: a retry is useless.
 func (a agentPart) enrol(c line, now func() time.Time) (got Granted, final bool, err error) {
 	exported, err := exportOf(c)
 	if err != nil {
@@ -237,31 +238,32 @@ func (a agentPart) enrol(c line, now func() time.Time) (got Granted, final bool,
 	if g.Problem != nil {
 		err := g.Problem.err()
 		final := errors.Is(err, ErrExpired) || errors.Is(err, ErrUsed) || errors.Is(err, ErrVoid)
-		return got, final, fmt.Errorf("host %s refuses: %w", o.Host, err)
+		return got, final, fmt.Errorf("host %s refused: %w", o.Host, err)
 	}
 	if err := a.take(g); err != nil {
 		_ = say(c, taken{Problem: problemOf(err)})
 		return got, false, err
 	}
-	// The certificate is there, whether the host hears of it or not: it asks again then, and finds the agent in service.
+	// The agent has the certificate, even if the host does not receive this: the host then asks again, and finds the
+	// agent in service.
 	_ = say(c, taken{})
 	return got, true, nil
 }
 
-// judge holds that who dialled is the pair of the token.
+// judge checks that the connected host belongs to the token's pair.
 func (a agentPart) judge(o offer, exported []byte) error {
 	name := identity.Host(o.Pair, o.Host)
 	switch {
 	case o.Form != form:
-		return fmt.Errorf("%w: it speaks form %d of enrolment, this agent speaks %d: upgrade the older one", ErrStranger, o.Form, form)
+		return fmt.Errorf("%w: it uses version %d of the enrolment protocol, this agent version %d: upgrade the older one", ErrStranger, o.Form, form)
 	case name.Check() != nil:
-		return fmt.Errorf("%w: it has no name", ErrStranger)
+		return fmt.Errorf("%w: it sent no valid name", ErrStranger)
 	case o.Pair != a.token.Pair:
-		return fmt.Errorf("%w: host %s of pair %s dialled, and the token is of pair %s", ErrStranger, o.Host, o.Pair, a.token.Pair)
+		return fmt.Errorf("%w: host %s of pair %s connected, but the token is from pair %s", ErrStranger, o.Host, o.Pair, a.token.Pair)
 	case o.Terminal != a.token.Terminal:
-		return fmt.Errorf("%w: host %s dialled for terminal %.64q, and the token is of %s: which address was the terminal added with?", ErrStranger, o.Host, o.Terminal, a.token.Terminal)
+		return fmt.Errorf("%w: host %s connected for terminal %.64q, but the token is for %s: is the address in hotpair terminals list right?", ErrStranger, o.Host, o.Terminal, a.token.Terminal)
 	case !hmac.Equal(o.Proof, prove(a.token.Key(), hostProof, exported)):
-		return fmt.Errorf("%w: host %s of pair %s does not know this token: was another one made since (hotpair terminals token %s), or is somebody in between?",
+		return fmt.Errorf("%w: host %s of pair %s does not know this token: was another one made since (hotpair terminals token %s), or does something intercept the connection?",
 			ErrStranger, o.Host, o.Pair, a.token.Terminal)
 	}
 	return nil

@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// readFirst bounds the wait for the register before terminals are dialled, readWithin a reading of it.
+	// readFirst bounds the wait for the register before terminals are dialled, readWithin a read of it.
 	readFirst  = 2 * time.Second
 	readWithin = 10 * time.Second
-	// readEach is the least time between two readings: where a thousand terminals enrol there are a thousand changes.
+	// readEach is the least time between two reads: enrolling a thousand terminals makes a thousand changes.
 	readEach = 250 * time.Millisecond
 )
 
@@ -26,24 +26,26 @@ type Terminals interface {
 	renewal.Sessions
 }
 
-// Follower follows the register of terminals for terminal-if: it leaves those that are withdrawn, and has those enrolled that wait for it while
-// its host serves. The zero Follower, of a host without certificates, does nothing.
+// Follower follows the register of terminals for terminal-if: it disconnects withdrawn terminals, and enrols waiting
+// ones while its host is active. The zero Follower, of a host without certificates, does nothing.
 type Follower struct {
 	Host     string
 	Network  bus.Network // of the terminals; nil is TCP
 	Register *Register
-	// Sweep ends the connections to those that are withdrawn, and gives them.
+	// Sweep closes the connections to withdrawn terminals, and returns their peers.
 	Sweep func() []identity.Peer
-	// Issuer gives the key by which terminals are enrolled; nil: none are. Login gives what a host logs in with at an agent.
+	// Issuer returns the key for enrolling terminals; nil: none are enrolled. Login returns the host's login at an
+	// agent.
 	Issuer func() (*authority.Issuer, error)
 	Login  func(id string) string
-	// Wires are where certificates are seen that are to be renewed.
+	// Wires sees the certificates that have to be renewed.
 	Wires renewal.Wires
 	Log   *slog.Logger
 }
 
-// First reads the register before the first terminal is dialled. Without an updater that answers they are dialled all the same, and who is
-// withdrawn is left as soon as that is known: nobody is served before the updater answers.
+// First reads the register before the first terminal is dialled. If no updater answers, terminals are dialled all the
+// same, and withdrawn ones are disconnected as soon as they are known: no terminal is served before the updater
+// answers.
 func (f Follower) First(ctx context.Context, updater bus.Asker) {
 	if f.Register == nil {
 		return
@@ -51,11 +53,11 @@ func (f Follower) First(ctx context.Context, updater bus.Asker) {
 	ctx, cancel := context.WithTimeout(ctx, readFirst)
 	defer cancel()
 	if err := f.Register.Read(ctx, updater); err != nil {
-		f.Log.Debug("the register of terminals can't be read yet", "error", err)
+		f.Log.Debug("can't read the register of terminals yet", "error", err)
 	}
 }
 
-// Run follows it until ctx ends. changed tells that it may be another one, or that the host begins to serve.
+// Run follows the register until ctx ends. changed says that it may have changed, or that the host becomes active.
 func (f Follower) Run(ctx context.Context, updater bus.Asker, sessions Terminals, changed <-chan struct{}) error {
 	if f.Register == nil {
 		<-ctx.Done()
@@ -73,7 +75,7 @@ func (f Follower) Run(ctx context.Context, updater bus.Asker, sessions Terminals
 		dialling.Go(func() { _ = d.Run(ctx, another) }) // ends with ctx only
 	}
 	renewing := renewal.NewHost(renewal.Config{Wires: f.Wires, Sessions: sessions, Register: noting{f.Register, updater}, Issuer: f.Issuer, Now: time.Now, Log: f.Log})
-	dialling.Go(func() { _ = renewing.Run(ctx) }) // the same
+	dialling.Go(func() { _ = renewing.Run(ctx) }) // likewise
 	for {
 		within, cancel := context.WithTimeout(ctx, readWithin)
 		err := f.Register.Read(within, updater)
@@ -103,7 +105,7 @@ func (f Follower) Run(ctx context.Context, updater bus.Asker, sessions Terminals
 	}
 }
 
-// noting is the register to who renews.
+// noting is the register for the renewal.
 type noting struct {
 	*Register
 	updater bus.Asker
@@ -115,9 +117,9 @@ func (n noting) Renewed(ctx context.Context, id string, key identity.Fingerprint
 	return err
 }
 
-// leave ends the connections to terminals that are withdrawn.
+// leave closes the connections to withdrawn terminals.
 func (f Follower) leave() {
 	for _, p := range f.Sweep() {
-		f.Log.Warn("a terminal is left: its certificate was withdrawn, or another one has enrolled in its place", "terminal", p.Name.ID, "key", Short(p.Fingerprint))
+		f.Log.Warn("closing the connections to a terminal: its certificate was withdrawn, or another machine enrolled in its place", "terminal", p.Name.ID, "key", Short(p.Fingerprint))
 	}
 }

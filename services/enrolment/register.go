@@ -10,43 +10,45 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 )
 
-// Key is where the register stands in the pair's own key space: a head, and below it one key for each terminal.
+// Key is the register's key in the pair's own key space: a head, and below it one key per terminal.
 const Key = "members"
 
-// Member is what the pair knows of the certificate of one terminal. The register has no entry of a terminal that was given its
-// certificate in files.
+// Member is what the pair knows of a terminal's certificate. The register has no entry for a terminal that got its
+// certificate as files.
 type Member struct {
 	ID string `json:"id"`
-	// TokenKey proves the token that is out; nil: none is. Until is when it expires.
+	// TokenKey verifies the open token; nil for none. Until is when it expires.
 	TokenKey []byte    `json:"token_key,omitempty"`
 	Until    time.Time `json:"until,omitzero"`
-	// UsedBy is the fingerprint of the key that has used it.
+	// UsedBy is the fingerprint of the key that used the token.
 	UsedBy identity.Fingerprint `json:"used_by,omitzero"`
-	// Key is the fingerprint of the key that was enrolled; NotAfter is when its certificate ends. Enrolled is when that was.
+	// Key is the fingerprint of the enrolled key; NotAfter is when its certificate expires. Enrolled is when it was
+	// enrolled.
 	Key      identity.Fingerprint `json:"key,omitzero"`
 	NotAfter time.Time            `json:"not_after,omitzero"`
 	Enrolled time.Time            `json:"enrolled,omitzero"`
-	// Pending: the certificate was issued, and the agent has not said yet that it has it.
+	// Pending: the certificate was issued, but the agent has not confirmed it yet.
 	Pending bool `json:"pending,omitempty"`
-	// Misused is when another key came with a token that was used.
+	// Misused is when another key tried to use a used token.
 	Misused time.Time `json:"misused,omitzero"`
 	// Withdrawn is when the certificate was withdrawn, Reason why.
 	Withdrawn time.Time `json:"withdrawn,omitzero"`
 	Reason    string    `json:"reason,omitempty"`
 }
 
-// Waits reports whether the host that serves is to dial the terminal: a token is out, or a certificate on its way.
+// Waits reports whether the active host has to dial the terminal: its token is open, or its certificate is not
+// confirmed.
 func (m Member) Waits() bool { return len(m.TokenKey) > 0 && (m.UsedBy.IsZero() || m.Pending) }
 
-// MembersQuestion asks for a page of the register behind an id; 0 is as many as a page has at most.
+// MembersQuestion asks for a page of the register after an id; a limit of 0 means the largest page.
 type MembersQuestion struct {
 	After string `json:"after,omitempty"`
 	Limit int    `json:"limit,omitempty"`
 }
 
-// MembersPage answers it. Revision is that of the register, Epoch the pair's: with another epoch the same entries may mean something else, and what
-// was lost by force may have had the same revision. Pages of different revisions may be put together: entries change one by one, and who
-// reads them is told of each change.
+// MembersPage is the answer. Revision is that of the register, Epoch the pair's: under another epoch the same entries
+// may mean something else, and updates lost by a forced promotion may have had the same revision. Pages of different
+// revisions may be combined: entries change one by one, and the reader learns of each change.
 type MembersPage struct {
 	Revision uint64   `json:"revision"`
 	Epoch    uint64   `json:"epoch"`
@@ -54,19 +56,19 @@ type MembersPage struct {
 	More     bool     `json:"more"`
 }
 
-// NewTokens are tokens that go out, instead of those that were. Nothing of the token itself is in it.
+// NewTokens replaces the tokens of terminals. It does not contain the tokens themselves.
 type NewTokens struct {
 	Tokens []NewTokenOf `json:"tokens"`
 }
 
-// NewTokenOf is that of one terminal.
+// NewTokenOf is the new token of one terminal.
 type NewTokenOf struct {
 	ID    string    `json:"id"`
 	Key   []byte    `json:"key"`
 	Until time.Time `json:"until"`
 }
 
-// Bind binds a token to the key of an agent, and keeps the certificate that was issued for it.
+// Bind binds a token to the key of an agent, and stores the certificate issued for it.
 type Bind struct {
 	ID       string               `json:"id"`
 	TokenKey []byte               `json:"token_key"`
@@ -75,7 +77,8 @@ type Bind struct {
 	NotAfter time.Time            `json:"not_after"`
 }
 
-// Bound has the certificate of that key: the one that was kept first, however often it is asked for. Errors: ErrVoid, ErrExpired, ErrUsed.
+// Bound contains the certificate of that key: the one stored first, however often it is requested. Errors: ErrVoid,
+// ErrExpired, ErrUsed.
 type Bound struct {
 	Chain [][]byte `json:"chain"`
 }
@@ -93,14 +96,14 @@ type Withdraw struct {
 	Reason string   `json:"reason,omitempty"`
 }
 
-// MaxMembers bounds the register, MaxChange what one call changes, MaxReason a reason in bytes.
+// MaxMembers bounds the register, MaxChange the entries that one call changes, MaxReason a reason in bytes.
 const (
 	MaxMembers = 4 * bus.MaxTerminals
 	MaxChange  = 500
 	MaxReason  = 300
 )
 
-// The calls of the updater about the register. What changes it needs the host that serves.
+// The updater's calls for the register. Changes need the active host.
 var (
 	CallMembers  = bus.Question[MembersQuestion, MembersPage](bus.ProcessUpdater, bus.OfTerminalInterface+"members")
 	CallBind     = bus.Question[Bind, Bound](bus.ProcessUpdater, bus.OfTerminalInterface+"bind")
@@ -114,18 +117,19 @@ type Register struct {
 	last atomic.Pointer[reading]
 }
 
-// reading is what was read.
+// reading is the last content read.
 type reading struct {
 	revision, epoch uint64
 	members         map[string]Member
 }
 
-// Read reads it from an updater, unless it is what was read last.
+// Read reads the register from an updater, unless it has not changed.
 func (r *Register) Read(ctx context.Context, updater bus.Asker) error {
 	return r.ReadBy(func(q MembersQuestion) (MembersPage, error) { return CallMembers.Ask(ctx, updater, q) })
 }
 
-// ReadBy is Read with a way of one's own to ask for pages. It is for one goroutine at a time; the other methods are for all.
+// ReadBy is Read with a custom function to ask for pages. Only one goroutine may call it at a time; the other methods
+// are safe for all.
 func (r *Register) ReadBy(page func(MembersQuestion) (MembersPage, error)) error {
 	first, err := page(MembersQuestion{Limit: 1})
 	if err != nil {
@@ -149,7 +153,7 @@ func (r *Register) ReadBy(page func(MembersQuestion) (MembersPage, error)) error
 	return nil
 }
 
-// All is what was read last; it must not be changed.
+// All returns the last content read; it must not be modified.
 func (r *Register) All() map[string]Member {
 	if last := r.last.Load(); last != nil {
 		return last.members
@@ -157,8 +161,8 @@ func (r *Register) All() map[string]Member {
 	return nil
 }
 
-// Withdrawn implements wires.Withdrawals: a terminal that was withdrawn, and one with another key than the one that was enrolled last,
-// whose owner has been given a new token since.
+// Withdrawn implements wires.Withdrawals: for a withdrawn terminal, and for one with a key other than the one
+// enrolled last, whose owner has got a new token since.
 func (r *Register) Withdrawn(p identity.Peer) bool {
 	if p.Name.Role != identity.RoleTerminal {
 		return false
@@ -167,5 +171,5 @@ func (r *Register) Withdrawn(p identity.Peer) bool {
 	return known && (!m.Withdrawn.IsZero() || !m.Key.IsZero() && m.Key != p.Fingerprint)
 }
 
-// Short is a fingerprint for people.
+// Short returns a fingerprint for people.
 func Short(f identity.Fingerprint) string { return hex.EncodeToString(f[:8]) }

@@ -14,21 +14,21 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 )
 
-// DefaultLife and MostLife are how long a token holds when nothing is said, and at most.
+// DefaultLife and MostLife are the default and longest life of a token.
 const (
 	DefaultLife = 24 * time.Hour
 	MostLife    = 30 * 24 * time.Hour
 )
 
-// What can be wrong with a token.
+// Faults of a token.
 var (
-	// ErrToken: it is no token, or was mistyped.
-	ErrToken = fault.New("enrolment-token", "no token of hotpair")
+	// ErrToken: it is not a token, or was mistyped.
+	ErrToken = fault.New("enrolment-token", "not a token of hotpair")
 	// ErrExpired: it was not used in time.
 	ErrExpired = fault.New("enrolment-expired", "the token has expired")
 	// ErrUsed: another key was enrolled with it.
-	ErrUsed = fault.New("enrolment-used", "the token was used by another key")
-	// ErrVoid: the pair has no such token: another one was made since, it was withdrawn, or the data were restored.
+	ErrUsed = fault.New("enrolment-used", "the token was already used with another key")
+	// ErrVoid: the pair has no such token: it was replaced or withdrawn, or the data were restored.
 	ErrVoid = fault.New("enrolment-void", "the pair does not know this token")
 )
 
@@ -40,8 +40,8 @@ const (
 
 var encoding = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// Token is a one-time secret by which a terminal is let into a pair. Who has its text can enrol as that terminal until it is used or
-// expires.
+// Token is a one-time secret by which a terminal joins a pair. Anyone who has its text can enrol as that terminal
+// until it is used or expires.
 type Token struct {
 	Terminal, Pair string
 	Until          time.Time // in whole seconds
@@ -53,7 +53,7 @@ func NewToken(pair, terminal string, until time.Time) Token {
 	return Token{Terminal: terminal, Pair: pair, Until: until.Truncate(time.Second), secret: rand.Text()}
 }
 
-// body is the text without what guards it against mistakes.
+// body is the text without the part that detects typing errors.
 func (t Token) body() string {
 	return strings.Join([]string{t.Terminal, t.Pair, strconv.FormatInt(t.Until.Unix(), 36), t.secret}, ".")
 }
@@ -63,19 +63,19 @@ func check(body string) string {
 	return encoding.EncodeToString(sum[:])[:checkLength]
 }
 
-// Text is what is given to the agent.
+// Text is the text for the agent.
 func (t Token) Text() string { return t.body() + "." + check(t.body()) }
 
-// String hides the secret: a Token may stand in a log.
+// String hides the secret, so that a Token may be logged.
 func (t Token) String() string { return "token of " + t.Terminal }
 
-// TokenKey is what both sides prove a token with. The pair keeps it instead of the token.
+// TokenKey is the key with which both sides prove a token. The pair stores it instead of the token.
 type TokenKey [sha256.Size]byte
 
-// Key is the token's.
+// Key returns the key of the token.
 func (t Token) Key() TokenKey { return sha256.Sum256([]byte("hotpair enrolment " + t.body())) }
 
-// ParseToken reads what Text writes. The error is ErrToken.
+// ParseToken reads the result of Text. The error is ErrToken.
 func ParseToken(text string) (Token, error) {
 	text = strings.TrimSpace(text)
 	parts := strings.Split(text, ".")

@@ -22,9 +22,9 @@ func main() {
 
 const usage = `house prints figures of the packages of this module, without their tests.
 
-  go run ./services/house            a table of all packages, and what counts for the whole
-  go run ./services/house PACKAGE…   the files of a package (services/operator) from the top to the bottom, and what they
-                                     use upward: those arrows make a package hard to read and to split
+  go run ./services/house            a table of all packages, and totals
+  go run ./services/house PACKAGE…   the files of a package (services/operator) from top to bottom, and what they use
+                                     upward: those arrows make a package hard to read and to split
 
 `
 
@@ -34,7 +34,7 @@ func run(args []string, out io.Writer) error {
 		fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()
 	}
-	asJSON := flags.Bool("json", false, "print all that was measured as JSON")
+	asJSON := flags.Bool("json", false, "print all measurements as JSON")
 	root := flags.String("root", ".", "`folder` of go.mod")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -66,7 +66,7 @@ func table(out io.Writer, h *measure.House) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n%d packages, %d files, %d lines; %d arrows between packages, %d circles\n",
+	fmt.Fprintf(out, "\n%d packages, %d files, %d lines; %d arrows between packages, %d cycles\n",
 		len(h.Packages), files, lines, h.Arrows, h.Circles)
 	fmt.Fprintf(out, "%d string fields carry an error in messages\n", len(h.ErrorFields))
 	for _, f := range h.ErrorFields {
@@ -91,7 +91,7 @@ func floors(out io.Writer, h *measure.House, wanted []string) error {
 	for _, path := range wanted {
 		p := h.Package(path)
 		if p == nil {
-			return fmt.Errorf("no package %s: name it by its folder, as services/operator", path)
+			return fmt.Errorf("no package %s: give its folder, for example services/operator", path)
 		}
 		fmt.Fprintf(out, "%s: %d arrows, %d upward\n", p.Path, p.Arrows, len(p.Upward))
 		for _, f := range p.Floors {

@@ -2,22 +2,22 @@ package identity
 
 import "time"
 
-// Age is how far the life of a certificate has gone.
+// Age says how much of a certificate's life has passed.
 type Age string
 
 // Ages, in their order.
 const (
-	// Early: it has not begun by the own clock.
+	// Early: it is not valid yet by this process's clock.
 	Early Age = "early"
 	Fresh Age = "fresh"
-	// Due: two thirds are over, so a new one should have come.
+	// Due: two thirds have passed, so a new certificate should have come.
 	Due Age = "due"
 	// Ending: the last tenth.
 	Ending Age = "ending"
 	Over   Age = "over"
 )
 
-// AgeOf gives the age of what holds from and until a time.
+// AgeOf returns the age of something valid between two times.
 func AgeOf(from, until, now time.Time) Age {
 	life, left := until.Sub(from), until.Sub(now)
 	switch {
@@ -33,5 +33,5 @@ func AgeOf(from, until, now time.Time) Age {
 	return Fresh
 }
 
-// Bad reports whether it is time to act at once: it is over, is about to be, or has not begun.
+// Bad reports whether to act at once: it has ended, is about to end, or has not begun.
 func (a Age) Bad() bool { return a == Early || a == Ending || a == Over }

@@ -16,36 +16,37 @@ import (
 	"time"
 )
 
-// maxRoots bounds the roots that are trusted at a time: one, and its successor while a pair changes; a company has some.
+// maxRoots bounds the roots trusted at a time: one, and its successor while a pair changes; a company may have some
+// more.
 const maxRoots = 32
 
-// Credentials are what a process shows, and whom it believes. They never change: a Source gives others.
+// Credentials are what a process presents, and which roots it trusts. They are immutable: a Source returns new ones.
 type Credentials struct {
-	// Certificate is the own chain with its key, Leaf included.
+	// Certificate is this process's chain with its key, Leaf included.
 	Certificate tls.Certificate
 	// Roots are those of the pair.
 	Roots []*x509.Certificate
-	// Self is who that makes of this process, as a peer sees it; Expired is of no meaning.
+	// Self is this process as a peer sees it; Expired has no meaning.
 	Self Peer
 }
 
-// NewCredentials puts a chain (the own certificate first), its key and the roots together, and checks that a peer with the same roots would
-// let them in, whatever the time. The error is ErrCredentials.
+// NewCredentials combines a chain (this process's certificate first), its key and the roots, and checks that a peer
+// with the same roots would accept them, at any time. The error is ErrCredentials.
 func NewCredentials(shown []*x509.Certificate, key crypto.Signer, roots []*x509.Certificate) (*Credentials, error) {
 	switch {
 	case len(shown) == 0:
-		return nil, fmt.Errorf("%w: there is none", ErrCredentials)
+		return nil, fmt.Errorf("%w: no certificate", ErrCredentials)
 	case len(roots) == 0 || len(roots) > maxRoots:
-		return nil, fmt.Errorf("%w: %d roots, and 1 to %d are needed", ErrCredentials, len(roots), maxRoots)
+		return nil, fmt.Errorf("%w: %d roots, want 1 to %d", ErrCredentials, len(roots), maxRoots)
 	}
 	for _, root := range roots {
 		if !root.IsCA {
-			return nil, fmt.Errorf("%w: among the roots is the certificate of %.100q, which is of no authority", ErrCredentials, root.Subject.String())
+			return nil, fmt.Errorf("%w: the roots contain the certificate of %.100q, which is not an authority", ErrCredentials, root.Subject.String())
 		}
 	}
 	public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool })
 	if !ok || !public.Equal(shown[0].PublicKey) {
-		return nil, fmt.Errorf("%w: the key is not that of the certificate: were they renewed one after the other?", ErrCredentials)
+		return nil, fmt.Errorf("%w: the key does not belong to the certificate: was only one of the two renewed?", ErrCredentials)
 	}
 	self, err := ownName(shown, roots)
 	if err != nil {
@@ -58,7 +59,7 @@ func NewCredentials(shown []*x509.Certificate, key crypto.Signer, roots []*x509.
 	return c, nil
 }
 
-// ownName judges the own chain as peers will: for each side that the own role has, a host's both.
+// ownName checks this process's chain as peers will: for each side of its role, both for a host.
 func ownName(shown, roots []*x509.Certificate) (Peer, error) {
 	name, err := Of(shown[0])
 	if err != nil {
@@ -77,7 +78,7 @@ func ownName(shown, roots []*x509.Certificate) (Peer, error) {
 	return self, nil
 }
 
-// Believing is c with other roots; c itself when those are its own.
+// Believing returns c with other roots; c itself if they are equal.
 func (c *Credentials) Believing(roots []*x509.Certificate) *Credentials {
 	if sameRoots(c.Roots, roots) {
 		return c
@@ -87,30 +88,30 @@ func (c *Credentials) Believing(roots []*x509.Certificate) *Credentials {
 	return &other
 }
 
-// BelievesAs reports whether both believe the same roots.
+// BelievesAs reports whether both trust the same roots.
 func (c *Credentials) BelievesAs(other *Credentials) bool { return sameRoots(c.Roots, other.Roots) }
 
 func sameRoots(a, b []*x509.Certificate) bool {
 	return slices.EqualFunc(a, b, func(a, b *x509.Certificate) bool { return a.Equal(b) })
 }
 
-// Source gives the credentials that count now. It never blocks: it is asked in each handshake. The error is ErrCredentials, and says why there
-// are none; a Source that had some goes on with them.
+// Source returns the current credentials. It never blocks: it is called in each handshake. The error is
+// ErrCredentials, and says why there are none; a Source that had some keeps returning them.
 type Source interface {
 	Current() (*Credentials, error)
 }
 
-// Memory is a Source that is told. The zero Memory has none yet.
+// Memory is a Source that is set directly. The zero Memory has no credentials.
 type Memory struct{ current atomic.Pointer[Credentials] }
 
-// NewMemory is a Memory with credentials.
+// NewMemory returns a Memory with credentials.
 func NewMemory(c *Credentials) *Memory {
 	m := &Memory{}
 	m.Set(c)
 	return m
 }
 
-// Set replaces them for all handshakes that begin from now on.
+// Set replaces the credentials for all handshakes that begin from now on.
 func (m *Memory) Set(c *Credentials) { m.current.Store(c) }
 
 // Current implements Source.
@@ -118,43 +119,43 @@ func (m *Memory) Current() (*Credentials, error) {
 	if c := m.current.Load(); c != nil {
 		return c, nil
 	}
-	return nil, fmt.Errorf("%w: there is none yet", ErrCredentials)
+	return nil, fmt.Errorf("%w: not loaded yet", ErrCredentials)
 }
 
-// State is what operators see of a Source, and what alarms are judged by.
+// State is the state of a Source, as operators and alarms see it.
 type State struct {
-	// Name and Fingerprint are of the certificate in use; empty while there is none.
+	// Name and Fingerprint are those of the certificate in use; empty while there is none.
 	Name        string      `json:"name,omitempty"`
 	Fingerprint Fingerprint `json:"fingerprint,omitzero"`
 	NotBefore   time.Time   `json:"not_before,omitzero"`
 	NotAfter    time.Time   `json:"not_after,omitzero"`
-	// DaysLeft are whole days until NotAfter, below 0 when it is over.
+	// DaysLeft is the number of whole days until NotAfter, negative when it has passed.
 	DaysLeft int `json:"days_left"`
-	// Expired: it is out of its time by the own clock.
+	// Expired: it is not valid now by this process's clock.
 	Expired bool `json:"expired,omitempty"`
-	// Age is how far its life has gone: early, fresh, due (for a new one), ending, over.
+	// Age says how much of its life has passed: early, fresh, due (for a new one), ending, over.
 	Age Age `json:"age,omitempty"`
-	// Loaded is since when these are in use.
+	// Loaded is since when they are in use.
 	Loaded time.Time `json:"loaded,omitzero"`
-	// Fault is why newer ones can't be used; empty when all is well. FaultSince is when that was first seen.
+	// Fault is why newer ones are unusable; empty if none are. FaultSince is when that was first seen.
 	Fault      string    `json:"fault,omitempty"`
 	FaultSince time.Time `json:"fault_since,omitzero"`
-	// Copied: a copy of the last good files serves, because the process began while they could not be used.
+	// Copied: a copy of the last good files is in use, because the files were unusable when the process started.
 	Copied bool `json:"copied,omitempty"`
-	// Unkept is why no such copy of those in use can be made; empty when there is one or none is wanted.
+	// Unkept is why there is no such copy of the files in use; empty if there is one or none is needed.
 	Unkept string `json:"unkept,omitempty"`
-	// Roots are whom this process believes.
+	// Roots are the roots that this process trusts.
 	Roots []Root `json:"roots,omitempty"`
 }
 
-// Root is an authority that is believed.
+// Root is a trusted authority.
 type Root struct {
 	Name        string      `json:"name"` // its subject
 	Fingerprint Fingerprint `json:"fingerprint"`
 	NotAfter    time.Time   `json:"not_after"`
 }
 
-// StateOf is the State of credentials, which may be nil.
+// StateOf returns the State of credentials, which may be nil.
 func StateOf(c *Credentials, loaded, now time.Time) State {
 	if c == nil {
 		return State{}
@@ -184,7 +185,7 @@ func ParseCertificates(text []byte) ([]*x509.Certificate, error) {
 		}
 		text = rest
 		if block.Type != "CERTIFICATE" {
-			return nil, fmt.Errorf("a block %.40q among the certificates", block.Type)
+			return nil, fmt.Errorf("unexpected PEM block %.40q among the certificates", block.Type)
 		}
 		c, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
@@ -213,11 +214,11 @@ func ParseKey(text []byte) (crypto.Signer, error) {
 		case "PRIVATE KEY":
 			key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 			if err != nil {
-				return nil, errors.New("the private key can't be read: is the file damaged?") // what the library says could quote it
+				return nil, errors.New("the private key can't be read: is the file damaged?") // the library's error could quote it
 			}
 			signer, ok := key.(crypto.Signer)
 			if !ok {
-				return nil, fmt.Errorf("a key that can't sign (%T)", key)
+				return nil, fmt.Errorf("the key can't sign (%T)", key)
 			}
 			return signer, nil
 		case "EC PRIVATE KEY":
@@ -226,19 +227,19 @@ func ParseKey(text []byte) (crypto.Signer, error) {
 				return nil, errors.New("the private key can't be read: is the file damaged?")
 			}
 			return key, nil
-		case "EC PARAMETERS", "CERTIFICATE": // that openssl and some authorities put beside it
+		case "EC PARAMETERS", "CERTIFICATE": // openssl and some authorities write it beside the key
 		case "ENCRYPTED PRIVATE KEY":
-			return nil, errors.New("the private key is encrypted: a host starts without anybody there, so write it in plain, readable by its user only")
+			return nil, errors.New("the private key is encrypted, but a host starts unattended: store it unencrypted, readable by its user only")
 		case "RSA PRIVATE KEY":
-			return nil, fmt.Errorf("%w: RSA, and only ECDSA P-256 or Ed25519 will do", ErrKey)
+			return nil, fmt.Errorf("%w: RSA; only ECDSA P-256 and Ed25519 are supported", ErrKey)
 		default:
-			return nil, fmt.Errorf("a block %.40q where a private key should be", block.Type)
+			return nil, fmt.Errorf("unexpected PEM block %.40q instead of a private key", block.Type)
 		}
 	}
 }
 
-// Anonymous makes credentials of nobody, with a new key that is not kept: for a connection whose ends prove themselves in another way
-// (Policy.Unproved). They are good for nothing else.
+// Anonymous makes credentials without an identity, with a new key that is not stored: for a connection whose ends
+// authenticate in another way (Policy.Unproved). They are useless for anything else.
 func Anonymous() (*Credentials, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

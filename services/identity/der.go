@@ -6,16 +6,16 @@ import (
 	"fmt"
 )
 
-// Bounds of a chain that comes in a message: how many certificates, and how many bytes each.
+// Bounds of a chain in a message: number of certificates, and bytes of each.
 const (
 	maxSent      = 8
 	maxSentBytes = 16 << 10
 )
 
-// ParseDER reads certificates as messages have them. There is one at least.
+// ParseDER reads certificates from a message, at least one.
 func ParseDER(raw [][]byte) (chain []*x509.Certificate, err error) {
 	if len(raw) == 0 || len(raw) > maxSent {
-		return nil, fmt.Errorf("%d certificates, 1 to %d are expected", len(raw), maxSent)
+		return nil, fmt.Errorf("%d certificates, want 1 to %d", len(raw), maxSent)
 	}
 	for _, r := range raw {
 		if len(r) > maxSentBytes {
@@ -30,7 +30,7 @@ func ParseDER(raw [][]byte) (chain []*x509.Certificate, err error) {
 	return chain, nil
 }
 
-// DER writes certificates so.
+// DER encodes certificates for a message.
 func DER(chain ...*x509.Certificate) (raw [][]byte) {
 	for _, c := range chain {
 		raw = append(raw, c.Raw)

@@ -15,23 +15,24 @@ import (
 	"github.com/hotpair/hotpair/services/fault"
 )
 
-// noProtocol is the sentence of ErrProtocol.
+// noProtocol is the text of ErrProtocol.
 func noProtocol(theirs, ours []string) error {
 	came := "none"
 	if len(theirs) > 0 {
 		came = fmt.Sprintf("%.100q", theirs[:min(len(theirs), 8)])
 	}
-	return fmt.Errorf("%w: expected %s (ALPN), and it offers %s: is it something else than hotpair, or another port?", ErrProtocol, strings.Join(ours, " or "), came)
+	return fmt.Errorf("%w: expected protocol %s (ALPN), but it offers %s: is it another program, or another port of hotpair?", ErrProtocol, strings.Join(ours, " or "), came)
 }
 
-// CheckHello looks at what a peer that dials offers, before crypto/tls does: that says no in words which can't be tested for. nil is well.
+// CheckHello checks what a dialling peer offers before crypto/tls does, whose errors can't be tested for. nil means
+// fine.
 func CheckHello(hello *tls.ClientHelloInfo, alpn []string) error {
 	if !slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
 		newest := "nothing known"
 		if len(hello.SupportedVersions) > 0 {
 			newest = tls.VersionName(slices.Max(hello.SupportedVersions))
 		}
-		return fmt.Errorf("%w: it offers %s at most, and TLS 1.3 is required", ErrVersion, newest)
+		return fmt.Errorf("%w: it offers %s at most; TLS 1.3 is required", ErrVersion, newest)
 	}
 	if !slices.ContainsFunc(hello.SupportedProtos, func(p string) bool { return slices.Contains(alpn, p) }) {
 		return noProtocol(hello.SupportedProtos, alpn)
@@ -39,8 +40,8 @@ func CheckHello(hello *tls.ClientHelloInfo, alpn []string) error {
 	return nil
 }
 
-// Explain makes a sentence and a sentinel of what ended a handshake. own is who this side has shown itself as, peer which end the other one
-// is, heard whether anything came from it. An error that this package has made stays as it is.
+// Explain turns the error that ended a handshake into a sentence and a sentinel. own is the name this side presented,
+// peer is the peer's end, heard says whether anything was received. An error of this package is returned unchanged.
 func Explain(err error, own Name, peer Side, heard bool) error {
 	var record tls.RecordHeaderError
 	var network net.Error
@@ -58,12 +59,12 @@ func Explain(err error, own Name, peer Side, heard bool) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		if !heard {
-			return fmt.Errorf("%w: nothing came from the other side: it hangs, or it speaks no TLS and waits to be greeted", ErrHandshakeTimeout)
+			return fmt.Errorf("%w: nothing received: the other side hangs, or does not speak TLS and waits for a greeting", ErrHandshakeTimeout)
 		}
-		return fmt.Errorf("%w: it began and did not go on: is the network or the machine too slow, or a hand in between?", ErrHandshakeTimeout)
+		return fmt.Errorf("%w: it began and did not continue: is the network or the machine too slow, or does something interfere?", ErrHandshakeTimeout)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), evidence.IsReset(err):
 		if !heard {
-			return fmt.Errorf("%w: the other side closed before it said anything: it is ending, is full, or speaks no TLS", ErrHandshakeEnded)
+			return fmt.Errorf("%w: the other side closed before sending anything: it is stopping, is overloaded, or does not speak TLS", ErrHandshakeEnded)
 		}
 		return fmt.Errorf("%w: the other side closed without a reason; its log may have one", ErrHandshakeEnded)
 	}
@@ -75,16 +76,16 @@ func known(err error) bool {
 	return slices.ContainsFunc(fault.Codes(err), func(code string) bool { return strings.HasPrefix(code, "identity-") })
 }
 
-// notTLS says what came instead. What strangers send is shown as far as it can be read.
+// notTLS says what was received instead. Unknown input is shown as far as it is readable.
 func notTLS(header []byte, peer Side) error {
 	remedy := "is HOTPAIR_INSECURE set there, or is it another program?"
 	if peer == Listening {
 		remedy = "is HOTPAIR_INSECURE set there, or is this the address of another program?"
 	}
-	return fmt.Errorf("%w: it began with %q, which is plain text or another protocol, and TLS is required: %s", ErrNotTLS, header, remedy)
+	return fmt.Errorf("%w: it began with %q, which is plain text or another protocol; TLS is required: %s", ErrNotTLS, header, remedy)
 }
 
-// alertOf gives the code of an alert that the other side sent. crypto/tls tells it as a number of a type of its own.
+// alertOf returns the code of an alert from the other side. crypto/tls reports it as a number of an unexported type.
 func alertOf(err error) (code uint8, ok bool) {
 	var operation *net.OpError
 	if !errors.As(err, &operation) || operation.Op != "remote error" || operation.Err == nil {
@@ -111,7 +112,7 @@ const (
 	alertNoProtocol          = 120
 )
 
-// refused says what an alert means. It says little by itself: who refuses knows the reason, and does not tell strangers.
+// refused says what an alert means. It says little: the refusing side knows the reason, and does not tell strangers.
 func refused(alert uint8, own Name) error {
 	self := "this side"
 	if own != (Name{}) {
@@ -120,17 +121,17 @@ func refused(alert uint8, own Name) error {
 	var means string
 	switch alert {
 	case alertBadCertificate, alertUnsupported, alertRevoked, alertExpired, alertUnknownCertificate, alertUnknownAuthority, alertCertificateRequired:
-		means = "it does not take the certificate of " + self + " for that of whom it expects: the log of the other side says whom, and what is wrong"
+		means = "it rejects the certificate of " + self + ", which is not the member that it expects, or not valid: see the log of the other side"
 	case alertProtocolVersion:
 		return fmt.Errorf("%w: TLS alert %d (%s): %w, or no TLS at all: is HOTPAIR_INSECURE set there?", ErrRefused, alert, alertText(alert), ErrVersion)
 	case alertNoProtocol:
-		means = "it speaks another protocol at this address: is it the port meant?"
+		means = "it speaks another protocol at this address: is the port right?"
 	case alertInternal:
-		means = "it has no certificate that it can use: look at its log"
+		means = "it has no usable certificate: see its log"
 	case alertHandshakeFailure:
-		means = "there is no way to encrypt that both know: is it hotpair?"
+		means = "both sides have no cipher in common: is the other side hotpair?"
 	default:
-		means = "look at the log of the other side"
+		means = "see the log of the other side"
 	}
 	return fmt.Errorf("%w: TLS alert %d (%s): %s", ErrRefused, alert, alertText(alert), means)
 }
@@ -139,8 +140,8 @@ func alertText(alert uint8) string {
 	return strings.TrimPrefix(tls.AlertError(alert).Error(), "tls: ")
 }
 
-// Refused says what the end of a connection means that was refused after the own side of the handshake was over. ok is false when it was no
-// alert.
+// Refused explains the end of a connection that was refused after this side of the handshake was over. ok is false if
+// it was no alert.
 func Refused(err error, own Name) (explained error, ok bool) {
 	alert, ok := alertOf(err)
 	if !ok {

@@ -17,26 +17,28 @@ import (
 const (
 	// maxFile bounds each of the three files.
 	maxFile = 256 << 10
-	// every is how often they are looked at. They are read whole: three small files, and no date or inode says as surely that they changed.
+	// every is how often they are checked. They are read in full: they are small, and no date or inode shows a change
+	// as reliably.
 	every = 2 * time.Second
 )
 
 // Paths are the files of HOTPAIR_TLS_CERT, HOTPAIR_TLS_KEY and HOTPAIR_TLS_CA.
 type Paths struct {
-	// Certificate is the own one, and behind it those between it and the root.
+	// Certificate is this process's certificate, followed by those between it and the root.
 	Certificate string
-	// Key is the own private key, readable by its owner only.
+	// Key is its private key, readable by its owner only.
 	Key string
 	// Roots are the authorities of the pair.
 	Roots string
-	// Kept is where a copy of the last good ones is, readable by its owner only; "" is nowhere. Keep: this Files writes it. It serves a start
-	// while the files can't be used.
+	// Kept is the file with a copy of the last good files, readable by its owner only; "" for none. Keep: this Files
+	// writes it. It is used at a start while the files are unusable.
 	Kept string
 	Keep bool
 }
 
-// Files is a Source of files that somebody else writes: an authority's agent, cert-manager, a person. What can't be used changes nothing: the
-// last good ones stay, and State says what is wrong. The three may be replaced one after the other; until they fit, that is a fault too.
+// Files is a Source of files that others write: an authority's agent, cert-manager, a person. Unusable files change
+// nothing: the last good ones stay in use, and State says what is wrong. The three may be replaced one after the
+// other; until they fit, that is a fault too.
 type Files struct {
 	paths  Paths
 	now    func() time.Time
@@ -44,8 +46,8 @@ type Files struct {
 
 	loading sync.Mutex // one Load at a time
 	pinned  Name       // the zero Name: any
-	seen    [3]string  // what the last one read
-	kept    string     // what the copy holds, as far as it is known
+	seen    [3]string  // content of the last read
+	kept    string     // content of the copy, as far as known
 
 	mu      sync.Mutex
 	current *Credentials
@@ -56,7 +58,7 @@ type Files struct {
 	unkept  error // why there is no copy of current
 }
 
-// NewFiles makes one. Nothing is read before Load or Run. now is time.Now when nil.
+// NewFiles returns a Files. Nothing is read before Load or Run. now is time.Now if nil.
 func NewFiles(paths Paths, now func() time.Time, logger *slog.Logger) *Files {
 	if now == nil {
 		now = time.Now
@@ -67,19 +69,19 @@ func NewFiles(paths Paths, now func() time.Time, logger *slog.Logger) *Files {
 	return &Files{paths: paths, now: now, logger: logger}
 }
 
-// Pin has only certificates of this name taken from now on: who a process is does not change while it runs.
+// Pin accepts only certificates of this name from now on: a process does not change its identity while it runs.
 func (f *Files) Pin(n Name) {
 	f.loading.Lock()
 	defer f.loading.Unlock()
 	f.pinned = n
 }
 
-// Run looks at the files again and again until ctx ends, whose cause it gives. turned is called when other roots are believed than at the
-// look before: who was let in by those may not be let in by these.
+// Run checks the files repeatedly until ctx ends, and returns its cause. turned is called when the roots have changed
+// since the last check: peers that the previous roots let in may not be let in by the new ones.
 func (f *Files) Run(ctx context.Context, turned func()) error {
 	before, _ := f.Current()
 	for {
-		_ = f.Load() // State has it, and the log
+		_ = f.Load() // State and the log show it
 		f.keep()
 		if now, err := f.Current(); err == nil {
 			if before != nil && !now.BelievesAs(before) {
@@ -93,7 +95,7 @@ func (f *Files) Run(ctx context.Context, turned func()) error {
 	}
 }
 
-// Load looks at the files now. The error says why they can't be used; it wraps ErrCredentials.
+// Load checks the files now. The error says why they are unusable; it wraps ErrCredentials.
 func (f *Files) Load() error {
 	f.loading.Lock()
 	defer f.loading.Unlock()
@@ -124,7 +126,7 @@ func (f *Files) set(next *Credentials, err error) {
 			f.since = now
 		}
 		if f.fault == nil || f.fault.Error() != err.Error() {
-			f.logger.Error("new certificate files can't be used", "error", err, "last_good", f.current != nil)
+			f.logger.Error("new certificate files are unusable; the previous ones stay in use", "error", err, "last_good", f.current != nil)
 		}
 		f.fault = err
 		return
@@ -148,9 +150,9 @@ func (f *Files) read() (seen [3]string, err error) {
 }
 
 // ErrReadable says that others could read a private key.
-var ErrReadable = errors.New("others can read the private key")
+var ErrReadable = errors.New("the private key is accessible to others")
 
-// ReadPrivate reads a file with a key in it, which must be readable by its owner only. The error may be ErrReadable.
+// ReadPrivate reads a file with a key, which must be readable by its owner only. The error may be ErrReadable.
 func ReadPrivate(path string) ([]byte, error) { return readFile(path, true) }
 
 // readFile reads a file of at most maxFile bytes; a private one must be readable by its owner only.
@@ -166,7 +168,7 @@ func readFile(path string, private bool) ([]byte, error) {
 			return nil, err
 		}
 		if whom != "" {
-			return nil, fmt.Errorf("%w: %s %s; only its owner may have access: %s, and if others had, it needs a new key", ErrReadable, path, whom, rights.Remedy(path))
+			return nil, fmt.Errorf("%w: %s %s; only its owner may have access: run %s, and if others may have read it, make a new key", ErrReadable, path, whom, rights.Remedy(path))
 		}
 	}
 	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
@@ -191,7 +193,7 @@ func (f *Files) parse(seen [3]string) (*Credentials, error) {
 	}
 	c, err := NewCredentials(shown, key, roots)
 	if err == nil && f.pinned != (Name{}) && c.Self.Name != f.pinned {
-		return nil, fmt.Errorf("%w: HOTPAIR_TLS_CERT: %s holds the certificate of %s, and this is %s: who a process is changes only with its start",
+		return nil, fmt.Errorf("%w: HOTPAIR_TLS_CERT: %s holds the certificate of %s, but this process is %s: a process changes its identity only when it restarts",
 			ErrCredentials, f.paths.Certificate, c.Self.Name, f.pinned)
 	}
 	return c, err
@@ -210,7 +212,7 @@ func (f *Files) Current() (*Credentials, error) {
 	return nil, fmt.Errorf("%w: the files have not been read yet", ErrCredentials)
 }
 
-// State is what is known of the files.
+// State returns the state of the files.
 func (f *Files) State() State {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -46,7 +46,7 @@ func TestFiles_KeepTheLastGood(t *testing.T) {
 		"readable by others":        {func() error { return os.Chmod(paths.Key, 0o640) }, "chmod 600 " + paths.Key, identity.ErrReadable},
 		"a directory":               {func() error { return errors.Join(os.Remove(paths.Roots), os.Mkdir(paths.Roots, 0o700)) }, "a directory", regular.ErrNotRegular},
 		"too large":                 {func() error { return os.Truncate(paths.Roots, 1<<20) }, "262144 bytes", regular.ErrTooLarge},
-		"the key of another":        {func() error { return os.Rename(other.Write(t.TempDir(), identity.Host("p1", "a")).Key, paths.Key) }, "one after the other", nil},
+		"the key of another":        {func() error { return os.Rename(other.Write(t.TempDir(), identity.Host("p1", "a")).Key, paths.Key) }, "only one of the two", nil},
 		"of another authority":      {func() error { return os.Rename(other.Write(t.TempDir(), identity.Host("p1", "a")).Roots, paths.Roots) }, "root missing here", identity.ErrUnknownAuthority},
 		"a certificate for the key": {func() error { return os.WriteFile(paths.Key, identitytest.PEM("CERTIFICATE", pair.Root.Raw), 0o600) }, "no private key", nil},
 	} {

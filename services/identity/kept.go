@@ -13,8 +13,8 @@ import (
 // KeptFile is the name of the copy in a data directory.
 const KeptFile = "certificate.last-good"
 
-// Start is Load for the start of a process: while the files can't be used the copy of the last good ones serves, and State says both. The
-// error, which wraps ErrCredentials, says why there is neither.
+// Start is Load for the start of a process: if the files are unusable it uses the copy of the last good ones, and
+// State says both. The error, which wraps ErrCredentials, says why neither works.
 func (f *Files) Start() error {
 	err := f.Load()
 	if err == nil || f.paths.Kept == "" {
@@ -23,9 +23,9 @@ func (f *Files) Start() error {
 	kept, content, unkept := f.readKept()
 	if unkept != nil {
 		if errors.Is(unkept, fs.ErrNotExist) {
-			return err // as at the first start: there is no more to say
+			return err // first start: nothing more to say
 		}
-		return fmt.Errorf("%w; nor the copy of the last good ones: %w", err, unkept)
+		return fmt.Errorf("%w; the copy of the last good files is unusable too: %w", err, unkept)
 	}
 	f.loading.Lock()
 	f.kept = content
@@ -33,7 +33,7 @@ func (f *Files) Start() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.current, f.loaded, f.copied = kept, f.now(), true
-	f.logger.Error("a copy of the last good certificate files serves, because they can't be used", "copy", f.paths.Kept, "error", err)
+	f.logger.Error("the certificate files are unusable; using the copy of the last good ones", "copy", f.paths.Kept, "error", err)
 	return nil
 }
 
@@ -44,7 +44,7 @@ func (f *Files) readKept() (*Credentials, string, error) {
 	}
 	begin, end := keyIn(content)
 	if begin < 0 {
-		return nil, "", fmt.Errorf("%s: no private key in it", f.paths.Kept)
+		return nil, "", fmt.Errorf("%s: no private key in the file", f.paths.Kept)
 	}
 	c, err := f.parse([3]string{string(content[:begin]), string(content[begin:end]), string(content[end:])})
 	if err != nil {
@@ -53,7 +53,7 @@ func (f *Files) readKept() (*Credentials, string, error) {
 	return c, string(content), nil
 }
 
-// keyIn finds the block of the key: before it is the own chain, behind it are the roots.
+// keyIn finds the block of the key: this process's chain precedes it, the roots follow.
 func keyIn(content []byte) (begin, end int) {
 	rest := content
 	for {
@@ -68,7 +68,7 @@ func keyIn(content []byte) (begin, end int) {
 	}
 }
 
-// keep writes the copy when the files in use are others. It waits for the disk.
+// keep writes the copy when the files in use have changed. It waits for the disk.
 func (f *Files) keep() {
 	f.loading.Lock()
 	defer f.loading.Unlock()
@@ -94,12 +94,12 @@ func (f *Files) keep() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err != nil && f.unkept == nil {
-		f.logger.Warn("no copy of the certificate files can be kept: a start with damaged ones would fail", "copy", f.paths.Kept, "error", err)
+		f.logger.Warn("could not copy the certificate files: if they are damaged, the next start fails", "copy", f.paths.Kept, "error", err)
 	}
 	f.unkept = err
 }
 
-// joined is the copy of the three files: their PEM blocks, and nothing that stands between them.
+// joined is the content of the copy: the PEM blocks of the three files, without the text between them.
 func joined(seen [3]string) (string, error) {
 	var all bytes.Buffer
 	for i, content := range seen {
@@ -110,7 +110,7 @@ func joined(seen [3]string) (string, error) {
 			}
 			rest = after
 			if i == 1 && (block.Type == "CERTIFICATE" || block.Type == "EC PARAMETERS") {
-				continue // that some authorities put beside the key
+				continue // some authorities write it beside the key
 			}
 			if err := pem.Encode(&all, block); err != nil {
 				return "", err

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Role is what a member of a pair is.
+// Role is the role of a member of a pair.
 type Role string
 
 // All roles.
@@ -20,7 +20,7 @@ const (
 
 const (
 	scheme = "spiffe://"
-	// Names are bounded as everywhere else: hosts as HOTPAIR_HOST, terminals as in HOTPAIR_TERMINALS.
+	// Bounds of names, as elsewhere: hosts as HOTPAIR_HOST, terminals as in HOTPAIR_TERMINALS.
 	maxPair, maxHost, maxTerminal = 64, 32, 64
 )
 
@@ -30,16 +30,16 @@ const (
 	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 )
 
-// Name is who somebody is: a member of one pair. A valid Name has one way to be written, so names are compared with ==.
+// Name identifies a member of a pair. A valid Name has exactly one text, so names are compared with ==.
 type Name struct {
 	// Pair is the id of the pair, the trust domain: 1 to 64 lower-case letters, digits and hyphens.
 	Pair string
 	Role Role
-	// ID is the host's or terminal's; a witness has none.
+	// ID is that of the host or terminal; a witness has none.
 	ID string
 }
 
-// NewPair makes the id of a new pair, which no other pair has.
+// NewPair returns a unique id for a new pair.
 func NewPair() string { return strings.ToLower(rand.Text()) }
 
 // Host names a host of a pair.
@@ -51,7 +51,7 @@ func Witness(pair string) Name { return Name{Pair: pair, Role: RoleWitness} }
 // Terminal names the agent of a terminal.
 func Terminal(pair, id string) Name { return Name{pair, RoleTerminal, id} }
 
-// String writes the name as a certificate has it.
+// String returns the name as in a certificate.
 func (n Name) String() string {
 	text := scheme + n.Pair + "/" + string(n.Role)
 	if n.Role != RoleWitness || n.ID != "" {
@@ -65,26 +65,26 @@ func (n Name) URL() *url.URL {
 	return &url.URL{Scheme: "spiffe", Host: n.Pair, Path: strings.TrimPrefix(n.String(), scheme+n.Pair)}
 }
 
-// Check says what is wrong with a name. The error is ErrMalformed.
+// Check validates a name. The error is ErrMalformed.
 func (n Name) Check() error {
 	if !consists(n.Pair, maxPair, lower+digits+"-") || strings.Trim(n.Pair, "-") != n.Pair {
-		return fmt.Errorf("%w: %.100q is no id of a pair: 1 to %d lower-case letters, digits and hyphens within", ErrMalformed, n.Pair, maxPair)
+		return fmt.Errorf("%w: %.100q is not a pair id: use 1 to %d lower-case letters, digits and inner hyphens", ErrMalformed, n.Pair, maxPair)
 	}
 	switch n.Role {
 	case RoleHost:
 		if !consists(n.ID, maxHost, lower+digits+"-") {
-			return fmt.Errorf("%w: %.100q is no name of a host: 1 to %d lower-case letters, digits and hyphens", ErrMalformed, n.ID, maxHost)
+			return fmt.Errorf("%w: %.100q is not a host name: use 1 to %d lower-case letters, digits and hyphens", ErrMalformed, n.ID, maxHost)
 		}
 	case RoleWitness:
 		if n.ID != "" {
-			return fmt.Errorf("%w: a pair has one witness, and no witness %.100q", ErrMalformed, n.ID)
+			return fmt.Errorf("%w: a pair has one witness, which has no name, but got %.100q", ErrMalformed, n.ID)
 		}
 	case RoleTerminal:
 		if !consists(n.ID, maxTerminal, lower+upper+digits+"-_") {
-			return fmt.Errorf("%w: %.100q is no id of a terminal: 1 to %d letters, digits, hyphens and underscores", ErrMalformed, n.ID, maxTerminal)
+			return fmt.Errorf("%w: %.100q is not a terminal id: use 1 to %d letters, digits, hyphens and underscores", ErrMalformed, n.ID, maxTerminal)
 		}
 	default:
-		return fmt.Errorf("%w: a member is a host, the witness or a terminal, no %.100q", ErrMalformed, string(n.Role))
+		return fmt.Errorf("%w: a member is a host, the witness or a terminal, not %.100q", ErrMalformed, string(n.Role))
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func consists(text string, most int, of string) bool {
 	return text != "" && len(text) <= most && strings.Trim(text, of) == ""
 }
 
-// Parse reads what String writes, and nothing else. The error is ErrMalformed.
+// Parse reads the exact result of String. The error is ErrMalformed.
 func Parse(text string) (Name, error) {
 	rest, ok := strings.CutPrefix(text, scheme)
 	if !ok {
@@ -111,16 +111,16 @@ func Parse(text string) (Name, error) {
 		return Name{}, err
 	}
 	if n.String() != text {
-		return Name{}, fmt.Errorf("%w: %.200q is not how %s is written", ErrMalformed, text, n)
+		return Name{}, fmt.Errorf("%w: %.200q must be written as %s", ErrMalformed, text, n)
 	}
 	return n, nil
 }
 
-// Of gives the name of a certificate, which must have exactly one URI. DNS names and addresses beside it do no harm and say nothing.
-// The error is ErrWrongName.
+// Of returns the name of a certificate, which must have exactly one URI. DNS names and addresses are ignored. The
+// error is ErrWrongName.
 func Of(certificate *x509.Certificate) (Name, error) {
 	if len(certificate.URIs) != 1 {
-		return Name{}, fmt.Errorf("%w: the certificate has %d URI names, and exactly one says who somebody is", ErrWrongName, len(certificate.URIs))
+		return Name{}, fmt.Errorf("%w: the certificate has %d URI names; a member's has exactly one", ErrWrongName, len(certificate.URIs))
 	}
 	n, err := Parse(certificate.URIs[0].String())
 	if err != nil {

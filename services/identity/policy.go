@@ -13,21 +13,21 @@ import (
 	"time"
 )
 
-// Grace is for how long after its time the certificate of a terminal is taken. A terminal may stand in a cupboard for a season; it is
-// listed, or it would be refused by its name.
+// Grace is how long after its validity the certificate of a terminal is accepted. A terminal may be stored for a
+// season; it is still checked by its name, which must be listed.
 const Grace = 90 * 24 * time.Hour
 
-// maxChain bounds the certificates that a peer may show: its own, and those between it and the root.
+// maxChain bounds the certificates that a peer may present: its own, and those between it and the root.
 const maxChain = 5
 
-// Expected says who may be at the other end. The zero Expected is nobody.
+// Expected says which members are accepted. The zero Expected accepts none.
 type Expected struct {
 	pair string
 	what string
 	fits func(Name) bool
 }
 
-// Exactly expects one of these names, all of one pair.
+// Exactly accepts one of these names, all of one pair.
 func Exactly(names ...Name) Expected {
 	if len(names) == 0 {
 		return Expected{}
@@ -39,15 +39,16 @@ func Exactly(names ...Name) Expected {
 	return Expected{names[0].Pair, strings.Join(texts, " or "), func(n Name) bool { return slices.Contains(names, n) }}
 }
 
-// Matching expects a member of the pair that fits; what says in a sentence who that is: "a listed terminal". fits must not block.
+// Matching accepts members of the pair for which fits is true; what describes them in a sentence: "a listed
+// terminal". fits must not block.
 func Matching(pair, what string, fits func(Name) bool) Expected { return Expected{pair, what, fits} }
 
-// Any expects whoever has a role in the pair.
+// Any accepts every member of the pair.
 func Any(pair string, role Role) Expected {
 	return Matching(pair, "a "+string(role), func(n Name) bool { return n.Role == role })
 }
 
-// String is how sentences say it.
+// String describes them for a sentence.
 func (e Expected) String() string {
 	if e.fits == nil {
 		return "nobody"
@@ -57,9 +58,9 @@ func (e Expected) String() string {
 
 // Clock is the wall clock that certificates are compared with.
 type Clock struct {
-	// Now is time.Now when nil.
+	// Now is time.Now if nil.
 	Now func() time.Time
-	// InDoubt says that the clock may be wrong: then no time refuses anybody. nil is never. It must not block.
+	// InDoubt reports that the clock may be wrong: then validity refuses no peer. nil means never. It must not block.
 	InDoubt func() bool
 }
 
@@ -70,21 +71,21 @@ func (c Clock) now() time.Time {
 	return c.Now()
 }
 
-// Policy decides whether a peer is let in. Chain, name, use and withdrawal decide. Time decides about terminals only, with Grace before
-// and after: an expired host or witness is let in and is Peer.Expired, for which somebody raises an alarm. It would stop the pair else,
-// and a clock that has jumped would stop both hosts at once.
+// Policy decides whether a peer is let in, by chain, name, use and withdrawal. Validity decides about terminals only,
+// with Grace before and after: an expired host or witness is let in with Peer.Expired, which raises an alarm.
+// Otherwise expiry would stop the pair, and a jump of the clock would stop both hosts at once.
 type Policy struct {
 	Expect Expected
-	// Withdrawn says that a certificate is worth nothing any more; nil is none. It must not block.
+	// Withdrawn reports that a certificate was withdrawn; nil means none. It must not block.
 	Withdrawn func(Peer) bool
-	// Admit has the last word; its error says why not. nil is everybody who got so far. It must not block.
+	// Admit makes the final check; its error says why a peer is refused. nil accepts all. It must not block.
 	Admit func(Peer) error
 	Clock Clock
-	// Unproved lets in whoever comes, with any certificate or none, as the zero Peer: something else proves who that is, over the
-	// connection's keying material. Everything above does not count then.
+	// Unproved accepts any peer, with any certificate or none, as the zero Peer: it is authenticated in another way,
+	// over the connection's keying material. The fields above do not count then.
 	Unproved bool
-	// Verdict is told what was decided, in the goroutine of the handshake; may be nil. That a peer has the key of its certificate is
-	// known only when the handshake is over.
+	// Verdict is called with each decision, in the goroutine of the handshake; may be nil. Whether a peer has the key
+	// of its certificate is known only after the handshake.
 	Verdict func(Peer, error)
 }
 
@@ -93,9 +94,9 @@ type Side int
 
 // The sides.
 const (
-	// Listening is who was dialled.
+	// Listening is the end that was dialled.
 	Listening Side = iota
-	// Dialling is who dialled.
+	// Dialling is the end that dialled.
 	Dialling
 )
 
@@ -113,8 +114,8 @@ func (s Side) String() string {
 	return "TLS server authentication"
 }
 
-// Judge decides about the certificates that a peer has shown, its own first. peer is which end it is. It is pure but for what the
-// policy's functions do.
+// Judge decides about the certificates that a peer presented, its own first. peer is the peer's end. It is pure
+// except for the policy's functions.
 func (p Policy) Judge(shown []*x509.Certificate, roots []*x509.Certificate, peer Side) (Peer, error) {
 	found, err := p.judge(shown, roots, peer)
 	if p.Verdict != nil {
@@ -128,27 +129,27 @@ func (p Policy) judge(shown []*x509.Certificate, roots []*x509.Certificate, peer
 		return Peer{}, nil
 	}
 	if len(shown) == 0 {
-		return Peer{}, fmt.Errorf("%w: expected %s, and it showed no certificate", ErrNoCertificate, p.Expect)
+		return Peer{}, fmt.Errorf("%w: expected %s, but it presented no certificate", ErrNoCertificate, p.Expect)
 	}
 	leaf := shown[0]
 	name, err := Of(leaf)
 	if err != nil {
 		return Peer{}, fmt.Errorf("expected %s: %w", p.Expect, err)
 	}
-	// What it calls itself is not proved yet. It only makes a better sentence.
+	// The claimed name is not authenticated yet. It only makes the message better.
 	if name.Pair != p.Expect.pair {
-		return Peer{}, fmt.Errorf("%w: expected %s of pair %q, and %s came, which is of pair %q", ErrWrongPair, p.Expect, p.Expect.pair, name, name.Pair)
+		return Peer{}, fmt.Errorf("%w: expected %s of pair %q, got %s of pair %q", ErrWrongPair, p.Expect, p.Expect.pair, name, name.Pair)
 	}
 	from, until, err := chain(shown, roots, peer)
 	if err != nil {
-		return Peer{}, fmt.Errorf("expected %s, and came what calls itself %s: %w", p.Expect, name, err)
+		return Peer{}, fmt.Errorf("expected %s, got a certificate that claims to be %s: %w", p.Expect, name, err)
 	}
 	found := Peer{Name: name, Fingerprint: FingerprintOf(leaf), NotBefore: from, NotAfter: until}
 	return p.name(found)
 }
 
-// Still decides about a peer that was let in and proved: whether it would be let in again, but for its chain, about which Believed decides. It
-// is asked when withdrawals or lists have changed. The error is Judge's.
+// Still decides whether a peer that was let in would be let in again, except for its chain, which Believed checks. It
+// is called when withdrawals or lists have changed. The error is Judge's.
 func (p Policy) Still(found Peer) error {
 	if p.Unproved {
 		return nil
@@ -157,8 +158,8 @@ func (p Policy) Still(found Peer) error {
 	return err
 }
 
-// Believed decides again about the chain of a peer that was let in, its own certificate first: it is asked when other roots are believed than
-// then. The error is Judge's.
+// Believed checks again the chain of a peer that was let in, its own certificate first: it is called when the roots
+// have changed since. The error is Judge's.
 func (p Policy) Believed(shown, roots []*x509.Certificate, peer Side) error {
 	if p.Unproved {
 		return nil
@@ -167,14 +168,14 @@ func (p Policy) Believed(shown, roots []*x509.Certificate, peer Side) error {
 	return err
 }
 
-// name decides about one whose chain is well.
+// name checks a peer with a valid chain.
 func (p Policy) name(found Peer) (Peer, error) {
 	name := found.Name
 	if p.Expect.fits == nil || !p.Expect.fits(name) {
-		return Peer{}, fmt.Errorf("%w: expected %s, and %s came", ErrWrongName, p.Expect, name)
+		return Peer{}, fmt.Errorf("%w: expected %s, got %s", ErrWrongName, p.Expect, name)
 	}
 	if p.Withdrawn != nil && p.Withdrawn(found) {
-		return Peer{}, fmt.Errorf("%w: that of %s, with the key %s, is on the list of those that were withdrawn", ErrWithdrawn, name, found.Fingerprint)
+		return Peer{}, fmt.Errorf("%w: the certificate of %s with key %s was withdrawn", ErrWithdrawn, name, found.Fingerprint)
 	}
 	if p.Admit != nil {
 		if err := p.Admit(found); err != nil {
@@ -184,13 +185,13 @@ func (p Policy) name(found Peer) (Peer, error) {
 	found.Expired = p.Expired(found)
 	now := p.Clock.now()
 	if name.Role == RoleTerminal && outOfTime(now, found.NotBefore, found.NotAfter, Grace) && !(p.Clock.InDoubt != nil && p.Clock.InDoubt()) {
-		return Peer{}, fmt.Errorf("%w: that of %s holds from %s to %s, with %d days of grace, and the clock here says %s",
+		return Peer{}, fmt.Errorf("%w: the certificate of %s is valid from %s to %s, with %d days of grace, but the clock here says %s",
 			ErrExpired, name, stamp(found.NotBefore), stamp(found.NotAfter), int(Grace.Hours()/24), stamp(now))
 	}
 	return found, nil
 }
 
-// Expired reports whether a peer is out of its time by the own clock now, which decides nothing.
+// Expired reports whether a peer is not valid now by this process's clock, which decides nothing.
 func (p Policy) Expired(found Peer) bool {
 	return outOfTime(p.Clock.now(), found.NotBefore, found.NotAfter, 0)
 }
@@ -201,14 +202,14 @@ func outOfTime(now, from, until time.Time, grace time.Duration) bool {
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
-// chain verifies all but names and time, and gives the time in which the best chain holds.
+// chain verifies everything except names and validity, and returns the validity of the best chain.
 func chain(shown, roots []*x509.Certificate, peer Side) (from, until time.Time, err error) {
 	leaf := shown[0]
 	switch {
 	case len(shown) > maxChain:
-		return from, until, fmt.Errorf("%w: it showed %d certificates, and %d are the most", ErrUsage, len(shown), maxChain)
+		return from, until, fmt.Errorf("%w: it presented %d certificates, at most %d allowed", ErrUsage, len(shown), maxChain)
 	case leaf.IsCA:
-		return from, until, fmt.Errorf("%w: the certificate is of an authority, not of a member", ErrUsage)
+		return from, until, fmt.Errorf("%w: it is the certificate of an authority, not of a member", ErrUsage)
 	case leaf.KeyUsage != 0 && leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0:
 		return from, until, fmt.Errorf("%w: the key may not sign (key usage)", ErrUsage)
 	case !slices.Contains(leaf.ExtKeyUsage, peer.usage()) && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageAny):
@@ -264,18 +265,18 @@ func timeless(c *x509.Certificate) *x509.Certificate {
 func unverified(err error, leaf *x509.Certificate, roots int) error {
 	switch err := err.(type) {
 	case x509.UnknownAuthorityError:
-		return fmt.Errorf("%w: it was issued by %.100q, which none of the %d roots here has signed: is it of another authority, or a root missing here?",
+		return fmt.Errorf("%w: it was issued by %.100q, which none of the %d roots here has signed: is it of another authority, or is a root missing here?",
 			ErrUnknownAuthority, leaf.Issuer.String(), roots)
 	case x509.CertificateInvalidError:
 		if err.Reason == x509.IncompatibleUsage {
-			return fmt.Errorf("%w: its authority may not give that use: %w", ErrUsage, err)
+			return fmt.Errorf("%w: its authority may not issue certificates for that use: %w", ErrUsage, err)
 		}
 	}
 	return fmt.Errorf("%w: %w", ErrUnknownAuthority, err)
 }
 
-// CheckKey refuses what is neither ECDSA P-256 nor Ed25519: two kinds that cost little to prove, and one way to be compatible. The error is
-// ErrKey.
+// CheckKey refuses keys other than ECDSA P-256 and Ed25519: two kinds are cheap to verify and enough for
+// compatibility. The error is ErrKey.
 func CheckKey(key crypto.PublicKey) error {
 	kind := fmt.Sprintf("%T", key)
 	switch key := key.(type) {
@@ -289,5 +290,5 @@ func CheckKey(key crypto.PublicKey) error {
 	case *rsa.PublicKey:
 		kind = fmt.Sprintf("RSA of %d bits", key.Size()*8)
 	}
-	return fmt.Errorf("%w: %s, and only ECDSA P-256 or Ed25519 will do", ErrKey, kind)
+	return fmt.Errorf("%w: %s; only ECDSA P-256 and Ed25519 are supported", ErrKey, kind)
 }

@@ -79,11 +79,11 @@ func TestPolicy_DecidesByChainNameUseAndWithdrawal(t *testing.T) {
 		"a use of any kind":            {policy: expectA, change: usage(x509.ExtKeyUsageAny)},
 		"one of two":                   {policy: identity.Policy{Expect: identity.Exactly(hostB, hostA)}},
 		"whoever is a host":            {policy: identity.Policy{Expect: identity.Any("p1", identity.RoleHost)}},
-		"another host":                 {policy: identity.Policy{Expect: identity.Exactly(hostB)}, is: identity.ErrWrongName, says: []string{"expected spiffe://p1/host/b,", "spiffe://p1/host/a came"}},
+		"another host":                 {policy: identity.Policy{Expect: identity.Exactly(hostB)}, is: identity.ErrWrongName, says: []string{"expected spiffe://p1/host/b,", "got spiffe://p1/host/a"}},
 		"the witness's place":          {policy: identity.Policy{Expect: identity.Any("p1", identity.RoleWitness)}, is: identity.ErrWrongName, says: []string{"expected a witness,", "host/a"}},
 		"a policy that expects nobody": {is: identity.ErrWrongPair, says: []string{"expected nobody"}},
 		"another pair":                 {policy: expectA, change: identitytest.For(identity.Host("p2", "a")), is: identity.ErrWrongPair, says: []string{`of pair "p1"`, `of pair "p2"`}},
-		"another pair's authority":     {policy: expectA, signer: stranger, is: identity.ErrUnknownAuthority, says: []string{"expected spiffe://p1/host/a", "calls itself spiffe://p1/host/a", "none of the 1 roots"}},
+		"another pair's authority":     {policy: expectA, signer: stranger, is: identity.ErrUnknownAuthority, says: []string{"expected spiffe://p1/host/a", "claims to be spiffe://p1/host/a", "none of the 1 roots"}},
 		"no name":                      {policy: expectA, change: func(c *x509.Certificate) { c.URIs = nil }, is: identity.ErrWrongName, says: []string{"0 URI names"}},
 		"two names":                    {policy: expectA, change: func(c *x509.Certificate) { c.URIs = []*url.URL{hostA.URL(), hostB.URL()} }, is: identity.ErrWrongName, says: []string{"2 URI names"}},
 		"for who listens only":         {policy: expectA, change: usage(x509.ExtKeyUsageServerAuth), side: identity.Dialling, is: identity.ErrUsage, says: []string{"TLS client authentication"}},
@@ -164,7 +164,7 @@ func TestPolicy_FollowsTheChain(t *testing.T) {
 		"constrained to the pair": {func(c *x509.Certificate) { c.PermittedURIDomains, c.PermittedDNSDomainsCritical = []string{"p1"}, true }, nil},
 		"constrained to another":  {func(c *x509.Certificate) { c.PermittedURIDomains, c.PermittedDNSDomainsCritical = []string{"p2"}, true }, identity.ErrUnknownAuthority},
 		"for another use":         {func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection} }, identity.ErrUsage},
-		"no authority":            {func(c *x509.Certificate) { c.IsCA, c.MaxPathLenZero = false, false }, identity.ErrUnknownAuthority},
+		"not an authority":        {func(c *x509.Certificate) { c.IsCA, c.MaxPathLenZero = false, false }, identity.ErrUnknownAuthority},
 	} {
 		issuing := between(c.change)
 		found, err := judge(expect, pair, issuing.Member(hostA, identitytest.Key(t)), identity.Listening, issuing.Root)
@@ -215,7 +215,7 @@ func TestPolicy_ClockNeverRefusesAHost(t *testing.T) {
 				if refused != errors.Is(err, identity.ErrExpired) || !refused && (err != nil || found.Expired != c.expired) {
 					t.Errorf("%s at %s, in doubt %v: %+v, %v", name, c.at, doubt, found, err)
 				}
-				if refused && !strings.Contains(err.Error(), "90 days of grace, and the clock here says "+c.at.UTC().Format("2006-01-02 15:04")) {
+				if refused && !strings.Contains(err.Error(), "90 days of grace, but the clock here says "+c.at.UTC().Format("2006-01-02 15:04")) {
 					t.Errorf("%q does not say what the clock says", err)
 				}
 				if again := policy.Still(identity.Peer{Name: name, NotBefore: begins, NotAfter: ends}); errors.Is(again, identity.ErrExpired) != refused {

@@ -1,12 +1,13 @@
-// Package issuing has a host hold the issuing key of its pair, where the pair is its own authority.
+// Package issuing holds the issuing key of a pair on a host, if the pair is its own authority.
 //
-// The key lies sealed on the disk, and what opens the seal lies elsewhere. It is opened at the start, once a day, and when somebody asks,
-// because a seal that is lost should be noticed before it is needed. A host that can't open it serves on: connections stand on
-// certificates, not on who issues them. What was opened once stays in memory, and goes on being used; that the files can't be
-// opened any more is an alarm all the same.
+// The key is sealed on the disk, and the key file that opens it is elsewhere. It is opened at the start, once a day,
+// and on request, so that a lost seal is noticed before the key is needed. A host that can't open it keeps serving:
+// connections depend on certificates, not on their issuer. An opened key stays in memory and in use; that its files
+// can't be opened any more is an alarm all the same.
 //
-// The host's own certificate is renewed for its own key when two thirds of its time have passed, in one file that is
-// replaced whole; whoever has read it (services/wires) reads it again. Its key stays, so what others know of it stays true.
+// The host's own certificate is renewed for the same key when two thirds of its life have passed, in one file that is
+// replaced as a whole; its readers (services/wires) reload it. Its key stays, so that what others know of it stays
+// valid.
 package issuing
 
 import (
@@ -25,7 +26,8 @@ import (
 )
 
 const (
-	// checkEvery is how often the seal is tried that opened, againEvery one that did not; renewEvery how often the own certificate is looked at.
+	// checkEvery is how often a seal that opened is tried, againEvery one that did not; renewEvery how often the
+	// host's certificate is checked.
 	checkEvery = 24 * time.Hour
 	againEvery = time.Minute
 	renewEvery = time.Hour
@@ -38,20 +40,20 @@ var ErrNone = errors.New("this pair is not its own authority (HOTPAIR_AUTHORITY_
 type Config struct {
 	Files config.Authority
 	TLS   config.TLS
-	// Doubt says why the wall clock is in doubt: then nothing is renewed. nil is never.
+	// Doubt says why the wall clock is in doubt: then nothing is renewed. nil means never.
 	Doubt func() string
-	Now   func() time.Time // nil: the machine's
+	Now   func() time.Time // nil: that of the machine
 	Log   *slog.Logger
 }
 
-// Holder holds the issuing key of a host, or knows why it can't.
+// Holder holds the issuing key of a host, or the reason why not.
 type Holder struct {
 	config Config
 
 	mu      sync.Mutex
 	issuer  *authority.Issuer
 	fault   error // why it can't be opened now
-	renewal error // why the own certificate can't be renewed
+	renewal error // why the host's certificate can't be renewed
 }
 
 // New makes one. Nothing is read before Check or Run.
@@ -68,7 +70,7 @@ func New(c Config) *Holder {
 // Configured reports whether the host is to issue certificates.
 func (h *Holder) Configured() bool { return h.config.Files.Issues() }
 
-// Issuer gives the key. The error says why there is none.
+// Issuer returns the key. The error says why there is none.
 func (h *Holder) Issuer() (*authority.Issuer, error) {
 	if !h.Configured() {
 		return nil, ErrNone
@@ -82,7 +84,7 @@ func (h *Holder) Issuer() (*authority.Issuer, error) {
 	return h.Open()
 }
 
-// Source gives Issuer, or nil when the host is to issue none.
+// Source returns Issuer, or nil if the host does not issue certificates.
 func (h *Holder) Source() func() (*authority.Issuer, error) {
 	if !h.Configured() {
 		return nil
@@ -90,13 +92,13 @@ func (h *Holder) Source() func() (*authority.Issuer, error) {
 	return h.Issuer
 }
 
-// Check opens the seal now. The error says why it does not open: one of package authority, or of the roots.
+// Check opens the seal now. The error says why that fails: an error of package authority, or about the roots.
 func (h *Holder) Check() error {
 	_, err := h.Open()
 	return err
 }
 
-// Open is Check, and gives what it has opened.
+// Open is Check, and returns the key.
 func (h *Holder) Open() (*authority.Issuer, error) {
 	if !h.Configured() {
 		return nil, ErrNone
@@ -105,7 +107,7 @@ func (h *Holder) Open() (*authority.Issuer, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err != nil && (h.fault == nil || h.fault.Error() != err.Error()) {
-		h.config.Log.Error("the issuing key can't be opened: the host serves on, and enrols and renews only what it can with what it has opened before", "error", err)
+		h.config.Log.Error("can't open the issuing key; the host keeps serving, and issues certificates only with a key it opened before", "error", err)
 	}
 	if err == nil && (h.fault != nil || h.issuer == nil) {
 		h.config.Log.Info("the issuing key is open", "pair", issuer.Pair())
@@ -129,8 +131,8 @@ func (h *Holder) read() (*authority.Issuer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if issuer.Pair() != own.Self.Name.Pair { // both may be trusted
-		return nil, fmt.Errorf("%w: %s issues for pair %s, and HOTPAIR_TLS_CERT is of pair %s: members would not take what it issues", authority.ErrForeign,
+	if issuer.Pair() != own.Self.Name.Pair { // both pairs may be trusted
+		return nil, fmt.Errorf("%w: %s issues for pair %s, and HOTPAIR_TLS_CERT is of pair %s: members would reject its certificates", authority.ErrForeign,
 			h.config.Files.AuthorityKey, issuer.Pair(), own.Self.Name.Pair)
 	}
 	for _, root := range own.Roots {
@@ -138,10 +140,10 @@ func (h *Holder) read() (*authority.Issuer, error) {
 			return issuer, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: the root of %s is not among those of HOTPAIR_TLS_CA: members would not take what it issues", authority.ErrForeign, h.config.Files.AuthorityKey)
+	return nil, fmt.Errorf("%w: the root of %s is not among those of HOTPAIR_TLS_CA: members would reject its certificates", authority.ErrForeign, h.config.Files.AuthorityKey)
 }
 
-// own reads the host's own certificate.
+// own reads the host's certificate.
 func (h *Holder) own() (*identity.Credentials, error) {
 	c := h.config.TLS
 	files := identity.NewFiles(identity.Paths{Certificate: c.TLSCert, Key: c.TLSKey, Roots: c.TLSCa}, h.config.Now, nil)
@@ -151,7 +153,8 @@ func (h *Holder) own() (*identity.Credentials, error) {
 	return files.Current()
 }
 
-// Trouble says what is wrong, in a sentence; "" when nothing is. The second is why the own certificate is not renewed.
+// Trouble returns what is wrong, as a sentence; "" for nothing. The second result is why the host's certificate is
+// not renewed.
 func (h *Holder) Trouble() (unopened, unrenewed string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -164,7 +167,8 @@ func (h *Holder) Trouble() (unopened, unrenewed string) {
 	return unopened, unrenewed
 }
 
-// Run opens the seal now and every day, until ctx ends. renew: it renews the host's own certificate too, which one process of a host does.
+// Run opens the seal now and every day, until ctx ends. renew: it also renews the host's certificate, which one
+// process of a host does.
 func (h *Holder) Run(ctx context.Context, renew bool) error {
 	if !h.Configured() {
 		<-ctx.Done()
@@ -190,13 +194,13 @@ func (h *Holder) Run(ctx context.Context, renew bool) error {
 	}
 }
 
-// Renew renews the own certificate if its time has come. What goes wrong is Trouble; the certificate that is there stays.
+// Renew renews the host's certificate if it is due. Trouble reports an error; the present certificate stays.
 func (h *Holder) Renew() {
 	err := h.renew()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err != nil && (h.renewal == nil || h.renewal.Error() != err.Error()) {
-		h.config.Log.Error("the own certificate is not renewed", "error", err)
+		h.config.Log.Error("could not renew this host's certificate", "error", err)
 	}
 	h.renewal = err
 }
@@ -211,22 +215,22 @@ func (h *Holder) renew() error {
 		return nil
 	}
 	if why := h.config.Doubt(); why != "" {
-		return fmt.Errorf("the own certificate is due, and the clock is in doubt: %s", why)
+		return fmt.Errorf("this host's certificate is due for renewal, but its clock is in doubt: %s", why)
 	}
 	issuer, err := h.Issuer()
 	if err != nil {
-		return fmt.Errorf("the own certificate ends on %s: %w", own.Self.NotAfter.UTC().Format(time.DateOnly), err)
+		return fmt.Errorf("this host's certificate expires on %s: %w", own.Self.NotAfter.UTC().Format(time.DateOnly), err)
 	}
 	next, err := issuer.Issue(own.Certificate.Leaf.PublicKey, own.Self.Name, authority.Life(own.Self.Name.Role), now)
 	if err != nil {
 		return err
 	}
 	if next[0].NotAfter.Before(own.Self.NotAfter.Add(renewEvery)) {
-		return fmt.Errorf("the own certificate ends on %s, and so does the issuing key: have the root sign a new one (hotpair authority rotate)", own.Self.NotAfter.UTC().Format(time.DateOnly))
+		return fmt.Errorf("this host's certificate and the issuing key expire on %s: have the root sign a new issuing key (hotpair authority rotate)", own.Self.NotAfter.UTC().Format(time.DateOnly))
 	}
 	if err := durable.Write(h.config.TLS.TLSCert, authority.EncodeCertificates(next...)); err != nil {
 		return err
 	}
-	h.config.Log.Info("the own certificate is renewed", "name", own.Self.Name, "until", next[0].NotAfter)
+	h.config.Log.Info("renewed this host's certificate", "name", own.Self.Name, "until", next[0].NotAfter)
 	return nil
 }

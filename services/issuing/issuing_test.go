@@ -178,7 +178,7 @@ func TestHolder_RenewsItself(t *testing.T) {
 	s.must(os.Remove(s.config.Files.AuthoritySeal))
 	s.Holder = New(s.config)
 	s.Renew()
-	if _, why := s.Trouble(); s.shown() != after || !strings.Contains(why, "ends on "+after.NotAfter.UTC().Format(time.DateOnly)) {
+	if _, why := s.Trouble(); s.shown() != after || !strings.Contains(why, "expires on "+after.NotAfter.UTC().Format(time.DateOnly)) {
 		t.Errorf("without a seal: %q", why)
 	}
 }

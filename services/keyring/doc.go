@@ -1,12 +1,13 @@
-// Package keyring has the keys of a pair's hosts that its witness lets in: what that list is, how it changes, and who keeps it.
+// Package keyring holds the keys of a pair's hosts that its witness accepts: the list, its changes, and its keeper.
 //
-// A certificate says who somebody is, for as long as its authority's word counts. That is too long for the witness, where one write
-// decides who serves: the key of a host that was replaced opens it no more, although its certificate is as good as ever. So the witness
-// keeps a [Ring], asks it in each handshake ([Gate]), and ends connections when it changes. A host's main keeps the ring right ([Keeper]).
+// A certificate identifies a member for as long as it is valid. That is too long for the witness, where one write
+// decides which host is active: the key of a replaced host must be rejected at once, although its certificate is
+// still valid. So the witness keeps a [Ring], checks it in each handshake ([Gate]), and closes connections when it
+// changes. A host's main keeps the ring up to date ([Keeper]).
 //
-// The ring lies beside the pair record and is no part of it. A change of the record names the revision that it rests on; were a renewed
-// key such a change, it could make a takeover fail that began a moment before. The role machine knows nothing of it: who is not let in has
-// a witness that does not answer, which it is made for.
+// The ring is stored beside the pair record but is not part of it. A change of the record names the revision that it
+// is based on; if a new key were such a change, it could make a takeover fail that began a moment before. The role
+// machine knows nothing of the ring: to a rejected host the witness appears not to answer, a case it handles.
 //
 // How it changes:
 //   - Where there is no ring, any host of the pair is let in, and the first one that writes it closes the door behind itself.

@@ -15,7 +15,8 @@ import (
 // ErrClosed says that a witness which starts has not read its list of keys yet.
 var ErrClosed = errors.New("the witness is still starting")
 
-// Gate is a witness's door policy with the ring that it keeps in a file. Its methods may be called at a time.
+// Gate is a witness's admission policy, with the ring that it keeps in a file. Its methods may be called
+// concurrently.
 type Gate struct {
 	sweep func()
 
@@ -24,10 +25,10 @@ type Gate struct {
 	path    string
 }
 
-// NewGate makes one that lets nobody in before Open; sweep ends the connections that would not be let in now.
+// NewGate returns a Gate that rejects all before Open; sweep closes the connections that would be rejected now.
 func NewGate(sweep func()) *Gate { return &Gate{sweep: sweep} }
 
-// Open reads the ring of the file, none when there is no file. The error may be ErrDamaged.
+// Open reads the ring from the file; without a file there is none. The error may be ErrDamaged.
 func (g *Gate) Open(path string) error {
 	data, err := os.ReadFile(path)
 	var ring Ring
@@ -45,7 +46,7 @@ func (g *Gate) Open(path string) error {
 	return nil
 }
 
-// Admit is the door's policy. It does not wait.
+// Admit is the policy's check. It does not wait.
 func (g *Gate) Admit(peer identity.Peer) error {
 	ring := g.ring.Load()
 	if ring == nil {
@@ -54,7 +55,7 @@ func (g *Gate) Admit(peer identity.Peer) error {
 	return ring.Admits(peer.Name.ID, peer.Fingerprint)
 }
 
-// Ring is what holds now; none before Open.
+// Ring returns the current ring; none before Open.
 func (g *Gate) Ring() Ring {
 	if ring := g.ring.Load(); ring != nil {
 		return *ring
@@ -62,8 +63,9 @@ func (g *Gate) Ring() Ring {
 	return Ring{}
 }
 
-// Replace makes a ring durable and has it hold from then on, if the one that holds has the expected digest. Connections that it lets in no
-// more have ended when it returns. Errors: ErrChanged, ErrImpossible; after any other the file is of no known content.
+// Replace stores a ring durably and applies it, if the current one has the expected digest. When it returns, the
+// connections that the ring rejects have ended. Errors: ErrChanged, ErrImpossible; after any other error the content
+// of the file is unknown.
 func (g *Gate) Replace(next Ring, expected string) error {
 	g.writing.Lock()
 	defer g.writing.Unlock()

@@ -17,54 +17,55 @@ import (
 )
 
 const (
-	// settled and unsettled are the pauses between two looks: while nothing is to be done, and while something is.
+	// settled and unsettled are the pauses between two checks: while nothing has to be done, and while something has.
 	settled, unsettled = time.Second, 200 * time.Millisecond
-	// birth is how long the first host of a new pair waits for the other one, to write both keys at once: a host that it leaves out
-	// loses its connection for a moment.
+	// birth is how long the first host of a new pair waits for the other one, to write both keys at once: a host that
+	// it leaves out briefly loses its connection.
 	birth = 3 * time.Second
 	// askWithin bounds a question to the witness.
 	askWithin = 2 * time.Second
 )
 
-// File is where a host has its copy, in its data directory.
+// File is the host's copy, in its data directory.
 const File = "witness-keys.json"
 
-// Witness is where the ring is, as a host asks it.
+// Witness stores the ring, as a host reaches it.
 type Witness interface {
-	// Keys gives the ring that the witness has.
+	// Keys returns the ring of the witness.
 	Keys(ctx context.Context) (Ring, error)
-	// ReplaceKeys replaces one ring by another. Errors: ErrChanged, ErrImpossible; after any other the outcome is unknown.
+	// ReplaceKeys replaces one ring by another. Errors: ErrChanged, ErrImpossible; after any other error the outcome
+	// is unknown.
 	ReplaceKeys(ctx context.Context, next, over Ring) error
-	// Refused reports that the witness does not let this host in.
+	// Refused reports that the witness rejects this host.
 	Refused() bool
 }
 
-// Config is what a Keeper needs to know.
+// Config configures a Keeper.
 type Config struct {
 	Host    string // this one's name
 	Source  *Source
-	Peers   func() []identity.Peer // at the other ends of this process's connections
+	Peers   func() []identity.Peer // peers at the other ends of this process's connections
 	Witness Witness
-	Path    string // of the copy of the ring, so that a witness that went back is noticed after a restart too
+	Path    string // of the copy of the ring, which shows also after a restart that a witness went back
 	Log     *slog.Logger
 }
 
-// Keeper keeps the ring right, for one host. Nothing waits for it: what decides who serves is elsewhere.
+// Keeper keeps the ring up to date for one host. Nothing waits for it: which host is active is decided elsewhere.
 type Keeper struct {
 	config Config
 
 	mu     sync.Mutex
 	known  Ring // the newest that was seen
 	admit  string
-	barred string // the host that has a retired key
-	struck string // what only people can put right, as a sentence
-	strike string // the last problem that was told
+	barred string // the host with a retired key
+	struck string // what only people can correct, as a sentence
+	strike string // the last problem that was logged
 }
 
-// NewKeeper makes one. Nothing is read before Run.
+// NewKeeper returns a Keeper. Nothing is read before Run.
 func NewKeeper(c Config) *Keeper { return &Keeper{config: c} }
 
-// Run keeps the ring until ctx ends, whose error it gives.
+// Run keeps the ring until ctx ends, and returns its error.
 func (k *Keeper) Run(ctx context.Context) error {
 	k.load()
 	began := time.Now()
@@ -80,8 +81,8 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 }
 
-// Admit has the key of a host that this one is connected to let in, although it was retired: an operator says so. It reports whether there
-// is such a host. There is none where nobody keeps keys: a nil Keeper.
+// Admit accepts the retired key of a connected host, on an operator's request. It reports whether there is such a
+// host. A nil Keeper, of a pair without keys, has none.
 func (k *Keeper) Admit(host string) bool {
 	if k == nil {
 		return false
@@ -95,7 +96,7 @@ func (k *Keeper) Admit(host string) bool {
 	return true
 }
 
-// Shown is the newest ring that was seen, nil when there is none or nobody keeps it, and what only people can put right about it.
+// Shown returns the newest ring that was seen, nil for none, and what only people can correct about it.
 func (k *Keeper) Shown() (r *Ring, problem string) {
 	if k == nil {
 		return nil, ""
@@ -109,7 +110,7 @@ func (k *Keeper) Shown() (r *Ring, problem string) {
 	return r, k.struck
 }
 
-// load reads the copy. One that can't be read is none: the witness has the ring.
+// load reads the copy. An unreadable copy counts as none: the witness has the ring.
 func (k *Keeper) load() {
 	data, err := os.ReadFile(k.config.Path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -120,7 +121,7 @@ func (k *Keeper) load() {
 		ring, err = Decode(data)
 	}
 	if err != nil {
-		k.config.Log.Warn("the copy of the witness's list of keys can't be read: it counts as none", "path", k.config.Path, "error", err)
+		k.config.Log.Warn("the copy of the witness's list of keys is unreadable and is ignored", "path", k.config.Path, "error", err)
 		return
 	}
 	k.mu.Lock()
@@ -128,7 +129,7 @@ func (k *Keeper) load() {
 	k.known = ring
 }
 
-// look compares the ring with what it should be, and replaces it. It reports whether nothing is left to do.
+// look compares the ring with its target, and replaces it. It reports whether nothing is left to do.
 func (k *Keeper) look(ctx context.Context, alone bool) (done bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
@@ -136,7 +137,7 @@ func (k *Keeper) look(ctx context.Context, alone bool) (done bool, err error) {
 	shown, err := k.config.Witness.Keys(ctx)
 	if err != nil {
 		if !waiting.IsZero() && k.config.Witness.Refused() {
-			k.config.Log.Info("the witness does not let the key in that this host has used; it goes on with the new one", "key", waiting.String())
+			k.config.Log.Info("the witness rejects the key that this host used; using the new one", "key", waiting.String())
 			k.config.Source.Pass(waiting)
 		}
 		return false, err
@@ -150,7 +151,7 @@ func (k *Keeper) look(ctx context.Context, alone bool) (done bool, err error) {
 		if err := k.config.Witness.ReplaceKeys(ctx, next, shown); err != nil {
 			return false, fmt.Errorf("change the witness's list of keys: %w", err)
 		}
-		k.config.Log.Info("the witness has a new list of keys", "why", why, "version", next.Version, "keys", next.Sentence())
+		k.config.Log.Info("the witness has stored a new list of keys", "why", why, "version", next.Version, "keys", next.Sentence())
 	}
 	k.keep(next)
 	if !waiting.IsZero() && next.Has(k.config.Host, waiting) {
@@ -168,7 +169,7 @@ func (k *Keeper) look(ctx context.Context, alone bool) (done bool, err error) {
 	return problem == nil && !next.None(), nil
 }
 
-// keep remembers a ring that was seen.
+// keep stores a ring that was seen.
 func (k *Keeper) keep(r Ring) {
 	k.mu.Lock()
 	same := r.Digest() == k.known.Digest()
@@ -181,12 +182,12 @@ func (k *Keeper) keep(r Ring) {
 	if err == nil {
 		err = durable.Write(k.config.Path, append(data, '\n'))
 	}
-	if err != nil { // it is a copy: what is lost is that a witness which goes back while this main is down is not noticed
-		k.config.Log.Warn("the copy of the witness's list of keys can't be written", "path", k.config.Path, "error", err)
+	if err != nil { // it is a copy: without it, a witness that goes back while this main is down is not noticed
+		k.config.Log.Warn("could not write the copy of the witness's list of keys", "path", k.config.Path, "error", err)
 	}
 }
 
-// tell says what is wrong, once.
+// tell logs a problem, once.
 func (k *Keeper) tell(err error) {
 	text := ""
 	if err != nil {
@@ -197,23 +198,23 @@ func (k *Keeper) tell(err error) {
 	k.strike = text
 	k.mu.Unlock()
 	if fresh && errors.Is(err, ErrUnlisted) {
-		k.config.Log.Error("a host is not let in by the witness", "error", err)
+		k.config.Log.Error("the witness rejects a host", "error", err)
 	} else if fresh && err != nil && !errors.Is(err, context.Canceled) {
-		k.config.Log.Info("the witness's list of keys can't be looked at", "error", err)
+		k.config.Log.Info("could not read the witness's list of keys", "error", err)
 	}
 }
 
-// facts are what a host goes by.
+// facts are the inputs for the target ring.
 type facts struct {
 	host          string
-	used, waiting identity.Fingerprint // own keys
+	used, waiting identity.Fingerprint // keys of this host
 	peers         []identity.Peer
-	alone         bool   // the other host of a new pair was waited for
-	admit         string // the host whose key an operator lets in, retired or not
+	alone         bool   // the wait for the other host of a new pair is over
+	admit         string // the host whose key an operator accepts, retired or not
 }
 
-// next is the ring that should be where one is shown and another was known, and why it is not the one that is shown; "" when it is. problem
-// is what only people can put right. It wraps ErrUnlisted.
+// next returns the target ring, given the ring of the witness and the known one, and why it differs from the
+// witness's; "" if it does not. problem is what only people can correct. It wraps ErrUnlisted.
 func (f facts) next(shown, known Ring) (next Ring, why string, problem error) {
 	next = shown
 	switch others := f.others(); {
@@ -222,9 +223,9 @@ func (f facts) next(shown, known Ring) (next Ring, why string, problem error) {
 	case shown.None() && known.None() && len(others) == 0 && !f.alone:
 		return next, "", nil
 	case shown.None() && known.None():
-		why = "it had none"
+		why = "it had no list"
 	case shown.Version <= known.Version && shown.Digest() != known.Digest():
-		next, why = known.After(shown), "it had lost the one that this host knows"
+		next, why = known.After(shown), "it had lost the list that this host knows"
 	default:
 		if next = shown.Mindful(f.host, known); next.Digest() != shown.Digest() {
 			why = "it had a key that was retired"
@@ -239,8 +240,8 @@ func (f facts) next(shown, known Ring) (next Ring, why string, problem error) {
 	switch {
 	case !ok:
 	case next.IsRetired(peer.Fingerprint) && f.admit != peer.Name.ID:
-		problem = fmt.Errorf("%w: %s comes with the key %s, which was replaced by another one: if that host is the right one, give it a new key and certificate, "+
-			"or let this one in with hotpair admit %s; if not, it is a machine that should be switched off", ErrUnlisted, peer.Name, peer.Fingerprint, peer.Name.ID)
+		problem = fmt.Errorf("%w: %s presents the key %s, which was replaced: if that host is the right one, give it a new key and certificate, "+
+			"or accept this key with hotpair admit %s; if not, switch that machine off", ErrUnlisted, peer.Name, peer.Fingerprint, peer.Name.ID)
 	default:
 		next, why = next.Replaced(f.host, peer.Name.ID, peer.Fingerprint), peer.Name.ID+" has another key"
 	}
@@ -250,12 +251,12 @@ func (f facts) next(shown, known Ring) (next Ring, why string, problem error) {
 	return next, why, problem
 }
 
-// others are the connections that the other host has proved itself on.
+// others are the connections on which the other host has authenticated itself.
 func (f facts) others() []identity.Peer {
 	return slices.DeleteFunc(slices.Clone(f.peers), func(p identity.Peer) bool { return p.Name.Role != identity.RoleHost || p.Name.ID == f.host })
 }
 
-// unlisted is the other host, when it has proved itself and with no key that is in the ring.
+// unlisted returns the other host if it has authenticated itself with a key that is not in the ring.
 func (f facts) unlisted(r Ring) (found identity.Peer, ok bool) {
 	for _, p := range f.others() {
 		if r.Has(p.Name.ID, p.Fingerprint) {

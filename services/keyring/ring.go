@@ -16,21 +16,21 @@ import (
 )
 
 var (
-	// ErrImpossible says that no host makes such a ring of the one that is there.
-	ErrImpossible = fault.New("keys-impossible", "no such list of keys can follow the one that the witness has")
-	// ErrChanged says that the witness has another ring than the one that was to be replaced; nothing was written.
+	// ErrImpossible says that no host makes this ring from the present one.
+	ErrImpossible = fault.New("keys-impossible", "this list of keys can't follow the list that the witness has")
+	// ErrChanged says that the witness has another ring than the expected one; nothing was written.
 	ErrChanged = fault.New("keys-changed", "the witness has another list of keys")
-	// ErrDamaged says that something is no ring of this version.
-	ErrDamaged = errors.New("no readable list of keys")
+	// ErrDamaged says that data are not a ring of this version.
+	ErrDamaged = errors.New("not a readable list of keys")
 	// ErrUnlisted says that a key is not in the ring.
-	ErrUnlisted = errors.New("the witness knows the pair's keys, and that is none of them")
+	ErrUnlisted = errors.New("the witness does not know this key")
 )
 
 const (
 	format = 1
 	// mostHosts and mostKeys bound a ring: a pair has two hosts, and each one key and its successor.
 	mostHosts, mostKeys = 2, 2
-	// mostRetired bounds the retired keys; the oldest go.
+	// mostRetired bounds the retired keys; the oldest are dropped.
 	mostRetired = 64
 )
 
@@ -40,7 +40,7 @@ type Host struct {
 	Keys []identity.Fingerprint `json:"keys"`
 }
 
-// Ring is the list of keys. It is a value: what changes it gives another. The zero Ring is none.
+// Ring is the list of keys. It is a value: changes return another one. The zero Ring is none.
 type Ring struct {
 	// Version rises with each change.
 	Version uint64 `json:"version"`
@@ -71,7 +71,8 @@ func (r Ring) Has(host string, key identity.Fingerprint) bool {
 // IsRetired reports whether a key was replaced.
 func (r Ring) IsRetired(key identity.Fingerprint) bool { return slices.Contains(r.Retired, key) }
 
-// Admits says why a host is not let in, whose certificate is well; nil when it is. Without a ring each is.
+// Admits returns why a host with a valid certificate is rejected; nil if it is not. Without a ring every host is
+// accepted.
 func (r Ring) Admits(host string, key identity.Fingerprint) error {
 	switch {
 	case r.None() || r.Has(host, key):
@@ -79,18 +80,18 @@ func (r Ring) Admits(host string, key identity.Fingerprint) error {
 	case r.IsRetired(key):
 		return fmt.Errorf("%w: it was replaced by another key of %s", ErrUnlisted, host)
 	case len(r.Of(host)) == 0:
-		return fmt.Errorf("%w: nor does it know a host %s", ErrUnlisted, host)
+		return fmt.Errorf("%w, nor a host %s", ErrUnlisted, host)
 	}
-	return fmt.Errorf("%w: %s has another", ErrUnlisted, host)
+	return fmt.Errorf("%w: %s has another key", ErrUnlisted, host)
 }
 
-// Renewed is the ring with a host's new key beside the one that it has.
+// Renewed returns the ring with a host's new key beside its present one.
 func (r Ring) Renewed(host string, key identity.Fingerprint) Ring {
 	return r.with(host, append([]identity.Fingerprint{key}, r.Of(host)...))
 }
 
-// Replaced is the ring with this key only of a host, as another one vouches for it. A third host takes the place of the one that does not
-// vouch.
+// Replaced returns the ring with only this key of a host, as another one vouches for it. A third host replaces the
+// one that does not vouch.
 func (r Ring) Replaced(by, host string, key identity.Fingerprint) Ring {
 	next := r.with(host, []identity.Fingerprint{key})
 	for _, h := range next.Hosts {
@@ -102,9 +103,9 @@ func (r Ring) Replaced(by, host string, key identity.Fingerprint) Ring {
 	return next.tidied()
 }
 
-// Mindful is the ring without what a host knows to be retired of the others: who writes first to a witness that was emptied may have an older
-// list, or be who should not be let in. Of a host that would have no key left it has those of the list known. Only an operator lets a retired
-// key in again, and the host that does that knows it.
+// Mindful returns the ring without the keys of others that a host knows to be retired: the first to write to an
+// emptied witness may have an older list, or be a machine that should be rejected. A host that would have no key left
+// keeps those of the known list. Only an operator accepts a retired key again, and the host that does so knows it.
 func (r Ring) Mindful(by string, known Ring) Ring {
 	next := r
 	for _, h := range r.Hosts {
@@ -127,8 +128,8 @@ func (r Ring) Mindful(by string, known Ring) Ring {
 	return next
 }
 
-// After is this ring as the successor of another one, which is older than it or as old and was written elsewhere: what either has
-// retired stays retired.
+// After returns this ring as the successor of another one, which is older, or of the same version but written
+// elsewhere: keys retired in either stay retired.
 func (r Ring) After(other Ring) Ring {
 	next := r.copied()
 	next.Version = max(r.Version, other.Version) + 1
@@ -140,7 +141,7 @@ func (r Ring) After(other Ring) Ring {
 	return next.tidied()
 }
 
-// with has these keys of a host, in the version that follows.
+// with returns the ring with these keys of a host, in the next version.
 func (r Ring) with(host string, keys []identity.Fingerprint) Ring {
 	next := r.copied()
 	next.Version++
@@ -158,7 +159,7 @@ func (r Ring) copied() Ring {
 	return r
 }
 
-// tidied sorts and bounds what it changes in place. A key that is listed is not retired, and is one host's.
+// tidied sorts and bounds its own changes in place. A listed key is not retired, and belongs to one host.
 func (r Ring) tidied() Ring {
 	slices.SortFunc(r.Hosts, func(a, b Host) int { return strings.Compare(a.Host, b.Host) })
 	seen := map[identity.Fingerprint]bool{}
@@ -171,8 +172,8 @@ func (r Ring) tidied() Ring {
 	return r
 }
 
-// Follows tells whether a host that is let in can have made r of was. The error is ErrImpossible. A version rises by more than one only
-// where the ring has gone back, so a leap is bounded, and not refused.
+// Follows reports whether an accepted host can have made r from was. The error is ErrImpossible. A version rises by
+// more than one only where the ring went back, so a leap is bounded but not refused.
 func (r Ring) Follows(was Ring) error {
 	impossible := func(text string, a ...any) error { return fmt.Errorf("%w: %s", ErrImpossible, fmt.Sprintf(text, a...)) }
 	if err := r.check(); err != nil {
@@ -182,21 +183,21 @@ func (r Ring) Follows(was Ring) error {
 	case r.Version <= was.Version:
 		return impossible("version %d after %d", r.Version, was.Version)
 	case !membership.Reachable(was.Version, r.Version):
-		return impossible("version %d after %d, which no pair comes to", r.Version, was.Version)
+		return impossible("version %d after %d is too far ahead", r.Version, was.Version)
 	case !was.None() && !r.keeps(was):
-		return impossible("none of the keys that are known is left, and who writes has one")
+		return impossible("it keeps none of the known keys, although the writer has one")
 	}
 	return nil
 }
 
-// keeps reports that a key of was is one of the same host still.
+// keeps reports that a key of was is still one of the same host.
 func (r Ring) keeps(was Ring) bool {
 	return slices.ContainsFunc(was.Hosts, func(h Host) bool {
 		return slices.ContainsFunc(h.Keys, func(f identity.Fingerprint) bool { return r.Has(h.Host, f) })
 	})
 }
 
-// check says what makes it no ring.
+// check says why it is not a valid ring.
 func (r Ring) check() error {
 	if r.Version == 0 || len(r.Hosts) == 0 || len(r.Hosts) > mostHosts || len(r.Retired) > mostRetired {
 		return fmt.Errorf("version %d with %d hosts and %d retired keys", r.Version, len(r.Hosts), len(r.Retired))
@@ -211,27 +212,27 @@ func (r Ring) check() error {
 		}
 		for _, key := range h.Keys {
 			if seen[key] {
-				return fmt.Errorf("a key of %s is empty or twice there", h.Host)
+				return fmt.Errorf("a key of %s is empty or listed twice", h.Host)
 			}
 			seen[key] = true
 		}
 	}
 	for _, key := range r.Retired {
 		if seen[key] {
-			return errors.New("a retired key is empty, valid or twice there")
+			return errors.New("a retired key is empty, still valid or listed twice")
 		}
 		seen[key] = true
 	}
 	return nil
 }
 
-// stored is a ring as it lies in a file and crosses the wire.
+// stored is a ring in a file and on the network.
 type stored struct {
 	Format int `json:"format"`
 	Ring
 }
 
-// Encode gives a ring as it lies in a file.
+// Encode encodes a ring for a file.
 func (r Ring) Encode() ([]byte, error) {
 	data, err := json.Marshal(stored{format, r})
 	if err != nil {
@@ -240,14 +241,14 @@ func (r Ring) Encode() ([]byte, error) {
 	return data, nil
 }
 
-// Decode reads what Encode wrote. The error is ErrDamaged.
+// Decode reads the result of Encode. The error is ErrDamaged.
 func Decode(data []byte) (Ring, error) {
 	var s stored
 	if err := strictjson.DecodeMessage(data, &s); err != nil {
 		return Ring{}, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if s.Format != format {
-		return Ring{}, fmt.Errorf("%w: format %d, this process knows %d", ErrDamaged, s.Format, format)
+		return Ring{}, fmt.Errorf("%w: format %d, but this process knows format %d", ErrDamaged, s.Format, format)
 	}
 	if err := s.check(); err != nil {
 		return Ring{}, fmt.Errorf("%w: %w", ErrDamaged, err)
@@ -255,12 +256,12 @@ func Decode(data []byte) (Ring, error) {
 	return s.Ring, nil
 }
 
-// Digest names a ring exactly; "" is none. It is what a compare-and-set expects.
+// Digest identifies a ring exactly; "" for none. A compare-and-set expects it.
 func (r Ring) Digest() string {
 	if r.None() {
 		return ""
 	}
-	data, _ := r.Encode() // of a struct that always encodes
+	data, _ := r.Encode() // encoding can't fail
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }

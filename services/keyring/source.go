@@ -6,9 +6,9 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 )
 
-// Source gives credentials of another source, but goes on with the key that it has when there is a new one, until the witness knows that
-// too (Pass). A new certificate for the same key is used at once, and so are other roots: whom to believe waits for nobody. It is an
-// identity.Source.
+// Source returns the credentials of another source, but keeps using its present key when there is a new one, until
+// the witness knows that too (Pass). A new certificate for the same key is used at once, and so are other roots. It
+// is an identity.Source.
 type Source struct {
 	from identity.Source
 
@@ -17,7 +17,7 @@ type Source struct {
 	pass identity.Fingerprint // of the key that may be used from now on
 }
 
-// NewSource makes one, which begins with what the other one has when it is asked first.
+// NewSource returns a Source that begins with the other one's credentials at the first request.
 func NewSource(from identity.Source) *Source { return &Source{from: from} }
 
 // Current implements identity.Source.
@@ -37,7 +37,7 @@ func (s *Source) Current() (*identity.Credentials, error) {
 	return s.used, nil
 }
 
-// Keys are that of the credentials in use and the one that waits, which is zero when none does.
+// Keys returns the keys in use and waiting, which is zero if none waits.
 func (s *Source) Keys() (used, waiting identity.Fingerprint) {
 	current, err := s.Current()
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *Source) Keys() (used, waiting identity.Fingerprint) {
 	return used, waiting
 }
 
-// Pass has a key used from now on.
+// Pass uses a key from now on.
 func (s *Source) Pass(key identity.Fingerprint) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

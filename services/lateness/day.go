@@ -62,15 +62,15 @@ func both(a, b Times) Times {
 // shorter, what to do.
 func (d Day) Advice(lease time.Duration) (text string, short bool, remedy string) {
 	if d.Borne == 0 {
-		return "nothing is measured yet", false, ""
+		return "no measurements yet", false, ""
 	}
-	text = fmt.Sprintf("the last %s would have borne a lease of %s; it is %s (replies came at most %s late, words %s, this main's own turns %s)",
+	text = fmt.Sprintf("the last %s would have allowed a lease of %s; it is %s (replies came at most %s late, messages %s, this main's own turns %s)",
 		spell(d.Measured), d.Borne, lease, rounded(d.Replies.Longest), rounded(d.Heard.Longest), rounded(d.Own.Longest))
 	switch {
 	case d.Borne > lease:
-		return text, true, fmt.Sprintf("with this one a host may be given up that only was slow: set HOTPAIR_LEASE to %s or more on both hosts, or find out what holds the machines or the line up", room(d.Borne))
+		return text, true, fmt.Sprintf("with this lease a host that is only slow may be replaced: set HOTPAIR_LEASE to %s or more on both hosts, or find out what stalls the machines or the network", room(d.Borne))
 	case room(d.Borne) < lease && d.Measured >= enough:
-		text += fmt.Sprintf("; one of %s would have done with room to spare, and replaces a silent host sooner (HOTPAIR_LEASE)", room(d.Borne))
+		text += fmt.Sprintf("; a lease of %s would have been ample, and would replace a silent host sooner (HOTPAIR_LEASE)", room(d.Borne))
 	}
 	return text, false, ""
 }

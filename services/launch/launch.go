@@ -1,6 +1,6 @@
-// Package launch is how a process of hotpair begins and ends, whichever it is, and a service of anybody's too: its secrets
-// are hidden first, its settings come from the environment, it makes sure of its parent, its log waits for nobody, and
-// what it fails of is said where operators see it.
+// Package launch starts and ends a process of hotpair, or of a service: it hides the secrets first, loads the
+// settings from the environment, checks the parent, logs without blocking, and reports a failure where operators see
+// it.
 package launch
 
 import (
@@ -18,35 +18,34 @@ import (
 const (
 	Done   = 0
 	Failed = 1
-	Usage  = 2 // arguments or environment: trying again is no use
+	Usage  = 2 // wrong arguments or environment: a retry is useless
 )
 
-// Settings is what every process reads: among other things, how it logs.
+// Settings are read by every process: among other things, how it logs.
 type Settings interface {
 	Logger(w io.Writer, host, process string) *slog.Logger
 }
 
-// Process is one process, which is set by its environment.
+// Process is one process, which is configured by its environment.
 type Process[T Settings, P config.Spec[T]] struct {
 	Name string
 	// Host gives the name of its host, for its log.
 	Host func(T) string
-	// Stderr gets its log.
+	// Stderr receives its log.
 	Stderr io.Writer
-	// Older lets the environment have what this program knows nothing of: whoever starts it may be of a later version.
+	// Older accepts settings that this program does not know: its parent may be of a later version.
 	Older bool
-	// Run is its work. lines takes lines of others, which go the way of its log.
+	// Run does its work. lines receives output of other programs, which goes to its log.
 	Run func(_ context.Context, _ T, log *slog.Logger, lines io.Writer) error
 }
 
-// Told is an error that the process's own log has told already.
+// Told is an error that the process has already logged.
 type Told struct{ error }
 
-// Unwrap gives the error.
+// Unwrap returns the error.
 func (t *Told) Unwrap() error { return t.error }
 
-// Do loads the settings, makes sure of the parent, and runs the process. Nothing that becomes of its log holds or ends
-// it.
+// Do loads the settings, checks the parent, and runs the process. Problems of its log neither block nor end it.
 func (p Process[T, P]) Do(ctx context.Context) error {
 	outlive()
 	environ, err := p.environ()
@@ -68,7 +67,7 @@ func (p Process[T, P]) Do(ctx context.Context) error {
 		err = p.Run(ctx, c, log, lines)
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		log.Info("told to end while it started", "error", err)
+		log.Info("stopped during startup", "error", err)
 		err = nil
 	}
 	if err != nil {
@@ -79,7 +78,7 @@ func (p Process[T, P]) Do(ctx context.Context) error {
 	return nil
 }
 
-// environ hides what this process knows, and gives its environment, with the secrets that its parent passed beside it.
+// environ protects this process and returns its environment, with the secrets that its parent passed separately.
 func (p Process[T, P]) environ() ([]string, error) {
 	environ, err := sealed()
 	if err == nil && p.Older {

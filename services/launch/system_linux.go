@@ -7,8 +7,8 @@ import (
 	"github.com/hotpair/hotpair/services/process"
 )
 
-// Context is how the main function of a program begins: its threads have the slack that they are to have, and the context that it gives ends
-// with the first signal that asks for it.
+// Context must be the first call of a program's main function: it sets the timer slack of the threads, and returns a
+// context that ends with the first signal to stop.
 func Context(parent context.Context) (context.Context, context.CancelFunc) {
 	process.SetSlack()
 	return process.Context(parent)
@@ -20,7 +20,7 @@ func logOutput() *os.File { return process.LogOutput() }
 
 func sayLastWords(reason error) { process.SayLastWords(os.Environ(), reason) }
 
-// sealed is the environment with the secrets that a parent has passed, once nobody can look at this process any more.
+// sealed returns the environment with the secrets of the parent, once this process is protected from others.
 func sealed() ([]string, error) {
 	if err := process.Seal(); err != nil { // before there is a secret
 		return nil, err

@@ -21,7 +21,7 @@ const oldest Level = 1
 var newest = "2"
 
 // ErrApart says that two programs, or a program and data, have no level in common.
-var ErrApart = fault.New("level", "no level in common")
+var ErrApart = fault.New("level", "no common level")
 
 // Range is the levels that a program knows.
 type Range struct {
@@ -82,7 +82,7 @@ func Meet(a, b Party) (Level, error) {
 	for _, pair := range [][2]Party{{a, b}, {b, a}} {
 		program, data := pair[0], pair[1]
 		if err := Knows(program, data.At); err != nil {
-			return 0, fmt.Errorf("%w (that is where the data of %s are)", err, data.Name)
+			return 0, fmt.Errorf("%w (the data of %s are at that level)", err, data.Name)
 		}
 	}
 	return common, nil
@@ -94,9 +94,9 @@ func Knows(program Party, at Level) error {
 	case program.Has(at):
 		return nil
 	case at > program.Newest:
-		return fmt.Errorf("%w: %s knows %v, not level %d: upgrade it", ErrApart, program.Name, program.Range, at)
+		return fmt.Errorf("%w: %s knows %v, but not level %d: upgrade it", ErrApart, program.Name, program.Range, at)
 	}
-	return fmt.Errorf("%w: %s knows %v, no longer level %d: run a version between first, and finish its upgrade (hotpair upgrade finish)",
+	return fmt.Errorf("%w: %s knows %v, but no longer level %d: first run an intermediate version and finish its upgrade (hotpair upgrade finish)",
 		ErrApart, program.Name, program.Range, at)
 }
 

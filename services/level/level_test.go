@@ -26,10 +26,10 @@ func TestMeet(t *testing.T) {
 		{"one has no data", Party{Name: "a", Range: r(1, 2), At: 2}, Party{Name: "b", Range: r(1, 2)}, 2, ""},
 		{"nothing in common", Party{Name: "a", Range: r(1, 1)}, Party{Name: "b", Range: r(2, 3)}, 0, "a knows 1, b knows 2 to 3: upgrade a"},
 		{"the other way", Party{Name: "a", Range: r(4, 5)}, Party{Name: "b", Range: r(2, 3)}, 0, "a knows 4 to 5, b knows 2 to 3: upgrade b"},
-		{"the pair has risen", Party{Name: "a", Range: r(1, 2), At: 2}, Party{Name: "b", Range: r(1, 1)}, 0, "b knows 1, not level 2: upgrade it (that is where the data of a are)"},
-		{"the pair lags", Party{Name: "a", Range: r(1, 2), At: 1}, Party{Name: "b", Range: r(2, 3)}, 0, "b knows 2 to 3, no longer level 1"},
+		{"the pair has risen", Party{Name: "a", Range: r(1, 2), At: 2}, Party{Name: "b", Range: r(1, 1)}, 0, "b knows 1, but not level 2: upgrade it (the data of a are at that level)"},
+		{"the pair lags", Party{Name: "a", Range: r(1, 2), At: 1}, Party{Name: "b", Range: r(2, 3)}, 0, "b knows 2 to 3, but no longer level 1"},
 		{"no range", Party{Name: "a", Range: r(1, 1)}, Party{Name: "b"}, 0, "b knows 0: upgrade b"},
-		{"a range turned round", Party{Name: "a", Range: r(1, 1)}, Party{Name: "b", Range: r(3, 1)}, 0, "no level in common"},
+		{"a range turned round", Party{Name: "a", Range: r(1, 1)}, Party{Name: "b", Range: r(3, 1)}, 0, "no common level"},
 	} {
 		got, err := Meet(c.a, c.b)
 		if got != c.want || (err == nil) != (c.says == "") || err != nil && (!errors.Is(err, ErrApart) || !strings.Contains(err.Error(), c.says)) {

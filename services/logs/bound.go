@@ -79,7 +79,7 @@ func (s *kinds) end() {
 	s.mu.Unlock()
 	for k, n := range lines {
 		if n > mostOfAKind {
-			r := slog.NewRecord(time.Now(), k.level, "more lines of a kind were left out", 0)
+			r := slog.NewRecord(time.Now(), k.level, "further lines of the same kind were dropped", 0)
 			r.Add("message", k.message, "left_out", n-mostOfAKind, "took", period)
 			_ = s.to.Handle(context.Background(), r) // it is the log: there is nobody else to tell
 		}

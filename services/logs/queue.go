@@ -140,7 +140,7 @@ func (q *Queue) write() {
 
 // told says how many lines were lost, in their place, and whether that got through.
 func (q *Queue) told(lost uint64) bool {
-	r := slog.NewRecord(time.Now(), slog.LevelWarn, "lines of the log were lost: nobody read what was written, or the disk did not take it", 0)
+	r := slog.NewRecord(time.Now(), slog.LevelWarn, "log lines were lost: the reader or the disk was too slow", 0)
 	r.Add("lost", lost)
 	return q.own.Handler().Handle(context.Background(), r) == nil
 }

@@ -87,7 +87,7 @@ func TestFault_B1_NobodyWaitsForTheLog(t *testing.T) {
 	got := g.lines()
 	end := got[len(got)-3:]
 	want := []string{fmt.Sprintf("level=INFO msg=\"line %d\" i=%d", (mostLines-1)/mostOfAKind, mostLines-1),
-		`level=WARN msg="lines of the log were lost: nobody read what was written, or the disk did not take it" lost=100`, "level=INFO msg=last"}
+		`level=WARN msg="log lines were lost: the reader or the disk was too slow" lost=100`, "level=INFO msg=last"}
 	if got[0] != "level=INFO msg=first" || len(got) != mostLines+3 || strings.Join(end, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%d lines, %q … %q", len(got), got[0], end)
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/hotpair/hotpair/services/process"
 )
 
-// AllAlarms are the pair's, this host's, and those that the other host tells of while it is heard.
+// AllAlarms returns the alarms of the pair and of this host, and those that the other host reports while it is heard.
 func (h *host) AllAlarms() []bus.Alarm {
 	var others []bus.Alarm
 	v := h.driver.View()
@@ -32,7 +32,7 @@ func (h *host) Facts() alarms.Facts {
 	}
 	f.Hold = h.run.hold.why(h.config.Host)
 	f.Issuing, f.Misused = h.operations.Authority()
-	if h.record.Own == nil && f.Hold == "" { // which asks no witness
+	if h.record.Own == nil && f.Hold == "" { // has no witness to ask
 		w := h.record.Status()
 		f.Witness = &alarms.WitnessFacts{Address: h.config.Witness, Reachable: w.Reachable, Problem: w.Problem}
 	}

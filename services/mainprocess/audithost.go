@@ -20,7 +20,7 @@ func (c auditCalls) LookUp(ctx context.Context, q bus.AuditReceipts) (bus.Audite
 	return bus.CallAudit.PostWait(ctx, c.h.orders, q, audit.Within)
 }
 
-// auditLate looks at terminals that attached after the audit of their term. It runs on the driver's goroutine.
+// auditLate audits terminals that attached after the audit of their term. It runs on the driver's goroutine.
 func (h *host) auditLate() {
 	if !h.driver.View().Serving {
 		return

@@ -12,22 +12,23 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// envelope is an input on its way to the machine, and what is to be done with the answer of that very step.
+// envelope is an input for the machine, with what to do with the result of its step.
 type envelope struct {
 	in role.Input
 	// after is called on the driver's goroutine with the actions of the step, for inputs that are answered at once.
 	after func(actions []role.Action, view role.View)
-	// do is run between two steps, in place of one.
+	// do, if set, runs between two steps, instead of a step.
 	do func()
 }
 
-// actor is what the machine moves. Both run on the driver's goroutine, in the order of the steps, and never wait.
+// actor performs what the machine orders. Its methods run on the driver's goroutine, in the order of the steps, and
+// never wait.
 type actor interface {
-	// stepped is told of each step, before what it orders.
+	// stepped is called after each step, before its actions begin.
 	stepped(role.View, lease.Right)
 	// perform begins an action.
 	perform(role.Action)
-	// ticked is told when the step of a tick is done: the loop turns. It comes once in each interval at least, while it does.
+	// ticked is called after the step of a tick: it shows that the loop turns, at least once per interval.
 	ticked()
 }
 
@@ -50,10 +51,10 @@ func newDriver(machine *role.Machine, clock lease.Clock, tick time.Duration, log
 	return d
 }
 
-// Give queues an input. The queue is long; when it is full something is badly wrong and waiting is right.
+// Give queues an input. The queue is long; if it is full, something is badly wrong and waiting is right.
 func (d *driver) Give(in role.Input) { d.inputs <- envelope{in: in} }
 
-// during has do run on the driver's goroutine, between two steps, unless ctx has ended by then. It does not wait for that.
+// during runs do on the driver's goroutine, between two steps, unless ctx has ended by then. It does not wait for it.
 func (d *driver) during(ctx context.Context, do func()) {
 	d.inputs <- envelope{do: func() {
 		if ctx.Err() == nil {
@@ -62,7 +63,7 @@ func (d *driver) during(ctx context.Context, do func()) {
 	}}
 }
 
-// During has do look at the machine between two steps, unless ctx has ended by then. It does not wait for that.
+// During lets do look at the machine between two steps, unless ctx has ended by then. It does not wait for it.
 func (d *driver) During(ctx context.Context, do func(*role.Machine)) {
 	d.during(ctx, func() { do(d.machine) })
 }
@@ -84,9 +85,9 @@ func (d *driver) Run(ctx context.Context, to actor) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		// First of all, so that nothing that came meanwhile is judged by what this main has missed.
+		// Before any input, so that the machine does not blame others for a silence that is this main's own stall.
 		if stalled := role.TickAfter(d.clock()-turned, d.tick); stalled.Stalled > 0 {
-			d.log.Debug("this main was not woken in time; it holds that against nobody", "took", stalled.Stalled)
+			d.log.Debug("main was stalled; silence during the stall does not count against other processes", "took", stalled.Stalled)
 			d.step(envelope{in: stalled}, to)
 		}
 		if e.do != nil {
@@ -100,7 +101,7 @@ func (d *driver) Run(ctx context.Context, to actor) error {
 	}
 }
 
-// step has the machine take an input, and begins what comes of it.
+// step gives the machine an input and begins the resulting actions.
 func (d *driver) step(e envelope, to actor) {
 	actions := d.machine.Step(d.clock(), e.in)
 	d.turns.Add(1)
@@ -116,8 +117,8 @@ func (d *driver) step(e envelope, to actor) {
 	}
 }
 
-// turned gives a question: has the loop turned since it was asked last? It proves to the supervisor that main does what
-// it is for, not only that its process runs.
+// turned returns a function that reports whether the loop has turned since the last call. It proves to the supervisor
+// that main does its work, not only that its process runs.
 func (d *driver) turned() func() bool {
 	var last uint64
 	return func() bool {
@@ -127,7 +128,7 @@ func (d *driver) turned() func() bool {
 	}
 }
 
-// Ask gives an input and waits for what the step made of it.
+// Ask gives an input and waits for the result of its step.
 func (d *driver) Ask(ctx context.Context, in role.Input) ([]role.Action, role.View, error) {
 	type result struct {
 		actions []role.Action

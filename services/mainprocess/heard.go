@@ -7,11 +7,11 @@ import (
 	"github.com/hotpair/hotpair/services/level"
 )
 
-// heard is what the host's processes said last.
+// heard holds what the host's processes last reported.
 type heard struct {
-	updater   atomic.Pointer[bus.UpdaterState]  // nil: it is down
+	updater   atomic.Pointer[bus.UpdaterState]  // nil: the updater is down
 	terminals atomic.Pointer[bus.TerminalState] // nil: not heard yet
-	empty     atomic.Bool                       // the host holds nothing and belongs to no pair
+	empty     atomic.Bool                       // the host holds no data and belongs to no pair
 }
 
 // level is the level that this host's data are at; 0 while it is not known.

@@ -47,9 +47,9 @@ func TestPeer_HelloRefusesV12AndStrangers(t *testing.T) {
 		{"another pair", func(b *bus.Beat) { b.PairID = "other" }, "pair other"},
 		{"a later program that knows this level", func(b *bus.Beat) { b.Levels.Newest++ }, ""},
 		{"a later program that knows no level of this one", func(b *bus.Beat) { b.Levels = level.Range{Oldest: 3, Newest: 4} }, "a knows 1 to 2, b knows 3 to 4: upgrade a"},
-		{"data that have risen above this program", func(b *bus.Beat) { b.Levels.Newest, b.Level = 3, 3 }, "a knows 1 to 2, not level 3: upgrade it (that is where the data of b are)"},
+		{"data that have risen above this program", func(b *bus.Beat) { b.Levels.Newest, b.Level = 3, 3 }, "a knows 1 to 2, but not level 3: upgrade it (the data of b are at that level)"},
 		{"a program that says no levels", func(b *bus.Beat) { b.Levels = level.Range{} }, "b knows 0: upgrade b"},
-		{"itself", func(b *bus.Beat) { b.Host, b.Incarnation = "a", 7 }, "HOTPAIR_PEER_LINK (10.0.0.1:7702) leads to this host itself"},
+		{"itself", func(b *bus.Beat) { b.Host, b.Incarnation = "a", 7 }, "HOTPAIR_PEER_LINK (10.0.0.1:7702) is the address of this host itself"},
 		{"no witness", func(b *bus.Beat) { b.WitnessID, b.Witnessless = "", true }, "HOTPAIR_WITNESS=none"},
 		{"the same name", func(b *bus.Beat) { b.Host = "a" }, "HOTPAIR_HOST"},
 	} {

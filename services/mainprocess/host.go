@@ -21,12 +21,12 @@ import (
 	"github.com/hotpair/hotpair/services/wires"
 )
 
-// host is one running main, put together of its parts.
+// host is one running main, assembled from its parts.
 type host struct {
 	config config.Host
 	log    *slog.Logger
 	clock  lease.Clock
-	ctx    context.Context // of what outlives the wish to stop, until the end is clean
+	ctx    context.Context // for what runs on after the stop begins, until the end is clean
 	run    run
 
 	driver     *driver
@@ -36,7 +36,7 @@ type host struct {
 	fitness    *processes.Fitness
 	processes  *processes.Processes
 	peer       *peer
-	operations *operations.Operations // what operators can ask for
+	operations *operations.Operations // requests of operators
 	traces     *flightrecorder.Recorder
 	measures   measures
 	began      struct{ own, peer beginning } // catch-ups
@@ -46,13 +46,13 @@ type host struct {
 	*performer
 }
 
-// hold is what keeps a main from all that is outward: data that were restored and not finished.
+// hold keeps a main from all outward work: its data were restored and the restore was not finished.
 type hold struct {
-	by    *bus.Restored      // nil: nothing does
-	found chan *bus.Restored // by the updater, although nothing held main at its start
+	by    *bus.Restored      // nil: main is not held
+	found chan *bus.Restored // found by the updater, although main was not held at its start
 }
 
-// why says what holds main back, "" for nothing.
+// why returns what holds main back, "" for nothing.
 func (h hold) why(host string) string {
 	if h.by == nil {
 		return ""
@@ -73,11 +73,11 @@ func (h hold) watch(ctx context.Context, host string) error {
 // run is this run of main.
 type run struct {
 	incarnation uint64
-	version     string // what this program says that it is
+	version     string // level that this program reports
 	pid         int
 	started     time.Time
-	wall        func() time.Time // the host's clock for people
-	built       time.Time        // when this program was; zero when it does not know
+	wall        func() time.Time // wall clock of the host
+	built       time.Time        // build time of this program; zero if unknown
 	hold        hold
 	network     bus.Network     // nil: TCP
 	keys        *keyring.Keeper // nil without certificates or witness
@@ -99,10 +99,10 @@ func (h *host) stepped(v role.View, right lease.Right) {
 	h.measures.stepped(v)
 }
 
-// ticked beats to the other main: it is what proves that this one decides.
+// ticked sends a beat to the other main: it proves that this main still decides.
 func (h *host) ticked() { h.peer.link.Now() }
 
-// ProcessUp is told of each process that can do its work.
+// ProcessUp is called when a process becomes ready for its work.
 func (h *host) ProcessUp(name string) {
 	switch name {
 	case bus.ProcessUpdater:
@@ -114,7 +114,7 @@ func (h *host) ProcessUp(name string) {
 		h.operations.TellTerminals() // before anything is attached
 		h.driver.during(h.ctx, func() {
 			h.publish(h.Right())
-			// It lost what it was told: within a term it attaches again, under a higher counter.
+			// It lost its orders: within a term it attaches again, under a higher counter.
 			if v := h.driver.View(); v.Serving {
 				h.attach(v.Epoch)
 			}
@@ -122,12 +122,12 @@ func (h *host) ProcessUp(name string) {
 	}
 }
 
-// askFacts asks a started updater what is on disk; until it has answered, this main says no hello, grants nothing and
-// submits nothing.
+// askFacts asks a started updater for the facts on disk. Until it has answered, this main sends no hello, grants
+// nothing and submits nothing.
 func (h *host) askFacts() {
 	bus.CallFacts.Post(h.orders, bus.FactsRequest{}, 5*time.Second, func(f bus.Facts, err error) {
 		if err != nil {
-			h.log.Warn("the updater does not tell what is on disk", "error", err)
+			h.log.Warn("the updater does not report what is on disk; asking again", "error", err)
 			time.AfterFunc(orderAgain, func() {
 				if h.ctx.Err() == nil && h.processes.IsUp(bus.ProcessUpdater) {
 					h.askFacts()
@@ -147,13 +147,13 @@ func (h *host) askFacts() {
 		}
 		if h.record.Own != nil {
 			if err := h.record.Own.Load(f.Record); err != nil {
-				h.log.Error("the facts on disk are damaged: this host waits for what the other one knows", "error", err)
+				h.log.Error("the state on disk is damaged; this host waits for the state of the other host", "error", err)
 			}
 		}
 		var last role.Record
 		if h.record.Own == nil && len(f.Record) > 0 {
 			if err := json.Unmarshal(f.Record, &last); err != nil {
-				h.log.Error("the pair record on disk can't be read: it counts as none", "error", err)
+				h.log.Error("the pair record on disk is unreadable and is ignored", "error", err)
 				last = role.Record{}
 			}
 		}
@@ -179,13 +179,13 @@ func (h *host) ProcessDown(name string) {
 	}
 }
 
-// ProcessState takes the state that a process sends with its beats.
+// ProcessState receives the state that a process sends with its beats.
 func (h *host) ProcessState(name string, raw json.RawMessage) {
 	switch name {
 	case bus.ProcessUpdater:
 		var s bus.UpdaterState
 		if err := bus.DecodeJSON(raw, &s); err != nil {
-			h.log.Warn("state of the updater", "error", err)
+			h.log.Warn("unreadable state of the updater", "error", err)
 			return
 		}
 		before := h.heard.updater.Swap(&s)
@@ -194,7 +194,7 @@ func (h *host) ProcessState(name string, raw json.RawMessage) {
 			h.operations.SystemChanged()
 		}
 		if before != nil && s.Divergent > before.Divergent {
-			h.tell(bus.Event{Kind: bus.EventRole, Epoch: h.driver.View().Known, Text: fmt.Sprintf("%d updates that only this host had are kept as divergent (%d of them had been acknowledged): hotpair history diverged", s.Divergent-before.Divergent, s.DivergentCommitted-before.DivergentCommitted)}, false)
+			h.tell(bus.Event{Kind: bus.EventRole, Epoch: h.driver.View().Known, Text: fmt.Sprintf("%d updates existed on this host only and are kept as divergent (%d of them were acknowledged); to list them: hotpair history diverged", s.Divergent-before.Divergent, s.DivergentCommitted-before.DivergentCommitted)}, false)
 		}
 		h.driver.Give(role.UpdaterState{
 			Position: s.Position, Committed: s.Committed, Peer: processes.Progress(s.Peer),
@@ -212,7 +212,7 @@ func (h *host) ProcessState(name string, raw json.RawMessage) {
 	case bus.ProcessTerminalInterface:
 		var s bus.TerminalState
 		if err := bus.DecodeJSON(raw, &s); err != nil {
-			h.log.Warn("state of terminal-if", "error", err)
+			h.log.Warn("unreadable state of terminal-if", "error", err)
 			return
 		}
 		if s.Unaudited > 0 {

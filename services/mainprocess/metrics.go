@@ -12,17 +12,17 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// measures are what main itself counts; the rest comes with the heartbeats of who does the work.
+// measures holds what main itself counts; all else comes with the heartbeats of the other processes.
 type measures struct {
 	takeovers atomic.Uint64
-	logins    *broker.Users // of the bus, which count whom they refuse
+	logins    *broker.Users // users of the bus, whose refused logins are counted
 	gap       histogram.Histogram
 	refused   refusals.Counter // by main itself
 	recorder  *metrics.Recorder
-	counted   uint64 // epoch of the last term that was counted; of the driver's goroutine
+	counted   uint64 // epoch of the last counted term; used by the driver's goroutine only
 }
 
-// stepped counts a term that this host begins as active. It runs on the driver's goroutine after each step.
+// stepped counts each term that this host begins as active. It runs on the driver's goroutine after each step.
 func (m *measures) stepped(v role.View) {
 	if v.Role == role.Active && v.Epoch > m.counted {
 		m.counted = v.Epoch
@@ -30,14 +30,14 @@ func (m *measures) stepped(v role.View) {
 	}
 }
 
-// Audited counts the gap of an attach, if any terminal felt one.
+// Audited counts the gap of an attach, if any terminal noticed one.
 func (m *measures) Audited(outcome *operator.Audit) {
 	if outcome.Felt > 0 {
 		m.gap.Observe(time.Duration(outcome.GapWorstMS * float64(time.Millisecond)))
 	}
 }
 
-// Measures gives what this host has counted until now, without asking anybody.
+// Measures returns the present counts of this host, without asking other processes.
 func (h *host) Measures() metrics.Measures {
 	m := metrics.Measures{Takeovers: h.measures.takeovers.Load(), Gap: h.measures.gap.Sample(), Lease: h.config.Lease, Lateness: h.peer.link.Lateness().Day()}
 	m.Heard, m.Replied = h.peer.link.Lateness().Samples()

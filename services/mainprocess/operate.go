@@ -17,7 +17,7 @@ import (
 func (h *host) newServer(answers *registry.Registry) *web.Server {
 	socket := operator.SocketIn(h.config.Data, h.config.HTTPSocket)
 	if h.run.network != nil {
-		socket = "" // this environment has no files that somebody connects to
+		socket = "" // no files in this environment
 	}
 	return web.NewServer(web.ServerConfig{
 		Listen: h.config.HTTP, Network: h.run.network, Operations: answers, Host: h, Backups: h.operations, Live: h.operations, Clock: h.clock, Log: h.log,
@@ -33,7 +33,7 @@ func (h *host) serveHTTP(ctx context.Context) error {
 		case <-h.run.web.Ready():
 			address := h.run.web.Address()
 			h.peer.own.Store(&address)
-			h.log.Info("operators are answered", "http", "http://"+address)
+			h.log.Info("listening for operators", "http", "http://"+address)
 		case <-ctx.Done():
 		}
 	}()
@@ -43,7 +43,7 @@ func (h *host) serveHTTP(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// names are those under which the operator interface may be asked.
+// names are the host names under which the operator interface accepts requests.
 func (h *host) names() []string {
 	name, _, _ := net.SplitHostPort(h.config.HTTP) // checked; none is no harm
 	return append([]string{name}, h.config.HTTPHosts...)

@@ -11,7 +11,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/registry"
 )
 
-// makeOperations makes what operators can ask for, here and over the link. Nothing runs yet.
+// makeOperations makes the operations for operators, on this host and over the link. Nothing runs yet.
 func (h *host) makeOperations(ctx context.Context, link *bus.Router, asked bus.Group, doubt func() string) *registry.Registry {
 	h.measures.recorder = metrics.NewRecorder(h)
 	book := &access.Book{}

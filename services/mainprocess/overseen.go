@@ -7,10 +7,10 @@ import (
 	"github.com/hotpair/hotpair/services/reread"
 )
 
-// says is what this main does, in a line.
+// says returns the state of this main as one line.
 func (h *host) says() string { return verdict.Line(h.Status(h.ctx)) }
 
-// reread reads again what can change while this main runs, and says what came of it.
+// reread reloads the files that can change while this main runs, and returns the outcome.
 func (h *host) reread() string {
 	var files []reread.File
 	if h.run.wires.Sealed() {

@@ -24,7 +24,7 @@ import (
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
-// peer is the other main: what it says on the link goes to the role machine, and this main says what it is itself.
+// peer is the other main: it passes the messages of the link to the role machine, and reports this main's own state.
 type peer struct {
 	config      config.Host
 	incarnation uint64
@@ -44,27 +44,28 @@ type peer struct {
 	giving sync.Mutex
 	seen   atomic.Int64 // evidence.State of its link port
 	alarms atomic.Pointer[[]bus.Alarm]
-	// unproved counts calls that nobody vouched for; toldUnproved is when that was last told, in Unix nanoseconds.
+	// unproved counts calls without proof of an operator; toldUnproved is when they were last reported, in Unix
+	// nanoseconds.
 	unproved     atomic.Uint64
 	toldUnproved atomic.Int64
 	says         atomic.Pointer[saying] // in its last beat, for operators
-	http         atomic.Pointer[string] // its operator address, as it says
-	own          atomic.Pointer[string] // this main's
+	http         atomic.Pointer[string] // address of its operator interface, as it reports
+	own          atomic.Pointer[string] // that of this main
 }
 
 // services are those of this host.
 type services interface {
-	// Down are those that are not ready.
+	// Down returns the services that are not ready.
 	Down() []string
 }
 
-// saying is what the other main says for operators.
+// saying is what the other main reports for operators.
 type saying struct {
-	down   []string // services that are not ready there
+	down   []string // its services that are not ready
 	unable string   // why it could not take over
 }
 
-// said is what the other main said last; nothing before it was heard.
+// said returns the last report of the other main; empty before the first one.
 func (p *peer) said() saying {
 	if s := p.says.Load(); s != nil {
 		return *s
@@ -81,7 +82,7 @@ func (p *peer) Peer() (bus.Asker, string) { return p.link.Bulk(), p.address() }
 // Runs implements registry.Main.
 func (p *peer) Runs() (own, other uint64) { return p.incarnation, p.driver.View().Peer.Incarnation }
 
-// unprovedEvery is how often it is told that calls came that nobody vouched for: who sends them decides how many there are.
+// unprovedEvery is the least time between two reports of unproved calls: their sender determines how many arrive.
 const unprovedEvery = time.Minute
 
 // Unproved implements registry.Main.
@@ -91,7 +92,7 @@ func (p *peer) Unproved(call, host string) {
 	if now-last < int64(unprovedEvery) && last != 0 || !p.toldUnproved.CompareAndSwap(last, now) {
 		return
 	}
-	text := fmt.Sprintf("refused %q over the link, as from %q: nothing proves that an operator asked (%d such calls so far)", call, host, n)
+	text := fmt.Sprintf("refused %q over the link from %q: the call carries no proof that an operator made it (%d such calls so far)", call, host, n)
 	p.reports.tell(bus.Event{Kind: bus.EventOperator, Epoch: p.driver.View().Known, Text: text, Details: map[string]string{events.DetailWhat: call}}, false)
 }
 
@@ -107,15 +108,15 @@ func (p *peer) Missing() string {
 	v := p.driver.View()
 	text := p.config.Host + " is standby"
 	if active := v.Record.Active.Host; active != "" && active != p.config.Host {
-		text += fmt.Sprintf(" and does not hear %s, which served last in epoch %d", active, v.Record.Epoch)
+		text += fmt.Sprintf(" and does not hear %s, the last active (epoch %d)", active, v.Record.Epoch)
 	}
 	if v.Waiting != "" {
 		text += ": " + v.Waiting
 	}
-	return text + "; try again when a host serves (hotpair explain says what comes next), or ask the one that does"
+	return text + "; try again once a host serves (hotpair explain says what happens next), or ask the host that serves"
 }
 
-// address is where the other main answers operators; empty while it is not known.
+// address returns the operator address of the other main; empty while it is unknown.
 func (p *peer) address() string {
 	if a := p.http.Load(); a != nil {
 		return link.Reachable(*a, p.config.PeerLink)
@@ -123,7 +124,7 @@ func (p *peer) address() string {
 	return ""
 }
 
-// ownHTTP is where this main answers operators; empty until it does.
+// ownHTTP returns the operator address of this main; empty until it listens.
 func (p *peer) ownHTTP() string {
 	if a := p.own.Load(); a != nil {
 		return *a
@@ -131,9 +132,9 @@ func (p *peer) ownHTTP() string {
 	return ""
 }
 
-// giveEvidence joins what main sees of the link port and what the updater sees of the replication port.
+// giveEvidence combines the evidence of the link port (main) and of the replication port (updater).
 func (p *peer) giveEvidence() {
-	p.giving.Lock() // what is found is told before anybody looks again: the machine hears the last word last
+	p.giving.Lock() // held until the machine has the result, so that the latest one arrives last
 	defer p.giving.Unlock()
 	e := role.PeerEvidence{Link: evidence.State(p.seen.Load())}
 	if s := p.heard.updater.Load(); s != nil {
@@ -152,7 +153,7 @@ func (p *peer) LinkSeen(e evidence.State) {
 	p.driver.inputs <- envelope{do: p.link.Now} // on a new connection at once, if the machine turns
 }
 
-// Beaten answers a beat of the other main with what the machine makes of it in that very step.
+// Beaten answers a beat of the other main with the state after that very step.
 func (p *peer) Beaten(b bus.Beat, answer func(bus.BeatReply, error)) {
 	if err := p.refuses(b); err != nil {
 		p.refused.Count(refusals.LinkHello)
@@ -161,7 +162,7 @@ func (p *peer) Beaten(b bus.Beat, answer func(bus.BeatReply, error)) {
 	}
 	p.http.Store(&b.HTTP)
 	if lost := p.schedule.Heard(b.Host, b.Incarnation, b.Scheduled, b.ScheduledBy); lost != nil {
-		text := fmt.Sprintf("the switchover scheduled for %s by %s was lost when main of %s ended", lost.At.UTC().Format(time.RFC3339), lost.By, lost.Host)
+		text := fmt.Sprintf("the switchover scheduled for %s by %s was lost when main on %s ended", lost.At.UTC().Format(time.RFC3339), lost.By, lost.Host)
 		p.reports.report(role.Report{Epoch: p.driver.View().Epoch, Text: text})
 	}
 	p.alarms.Store(&b.Alarms)
@@ -177,7 +178,8 @@ func (p *peer) Beaten(b bus.Beat, answer func(bus.BeatReply, error)) {
 	}}
 }
 
-// refuses a hello of another pair or witness, or of a program with no level in common: no lease, no add.
+// refuses returns why a hello is refused: another pair or witness, or no common level. Then there is no lease and no
+// add.
 func (p *peer) refuses(b bus.Beat) error {
 	v := p.driver.View()
 	_, err := level.Meet(level.Party{Name: p.config.Host, Range: level.Own(), At: p.heard.level()}, level.Party{Name: b.Host, Range: b.Levels, At: b.Level})
@@ -185,15 +187,15 @@ func (p *peer) refuses(b bus.Beat) error {
 	case err != nil:
 		return err
 	case b.Host == p.config.Host && b.Incarnation == p.incarnation:
-		return fmt.Errorf("%w: HOTPAIR_PEER_LINK (%s) leads to this host itself: write the address of the other one", errHello, p.config.PeerLink)
+		return fmt.Errorf("%w: HOTPAIR_PEER_LINK (%s) is the address of this host itself: set it to the address of the other host", errHello, p.config.PeerLink)
 	case b.Host == p.config.Host:
 		return fmt.Errorf("%w: both hosts are named %s: give one of them another HOTPAIR_HOST", errHello, b.Host)
 	case b.Witnessless != p.config.Witnessless():
-		return fmt.Errorf("%w: of %s and %s one has HOTPAIR_WITNESS=none and the other one a witness: set both alike", errHello, b.Host, p.config.Host)
+		return fmt.Errorf("%w: one of %s and %s has HOTPAIR_WITNESS=none and the other has a witness: set both alike", errHello, b.Host, p.config.Host)
 	case b.PairID != "" && v.PairID != "" && b.PairID != v.PairID:
 		return fmt.Errorf("%w: %s belongs to pair %s, %s to pair %s", errHello, b.Host, b.PairID, p.config.Host, v.PairID)
 	case b.WitnessID != "" && v.WitnessID != "" && b.WitnessID != v.WitnessID:
-		return fmt.Errorf("%w: %s uses witness %s, %s uses %s: HOTPAIR_WITNESS must name the same one", errHello, b.Host, b.WitnessID, p.config.Host, v.WitnessID)
+		return fmt.Errorf("%w: %s uses witness %s, %s uses %s: set HOTPAIR_WITNESS to the same witness on both", errHello, b.Host, b.WitnessID, p.config.Host, v.WitnessID)
 	}
 	return nil
 }
@@ -201,7 +203,7 @@ func (p *peer) refuses(b bus.Beat) error {
 // BeatAnswered implements link.Main.
 func (p *peer) BeatAnswered(sentAt time.Duration, r bus.BeatReply, refusal error) {
 	if r.Wall != 0 && p.clocks.Add(clocks.Compare(sentAt, clocks.Reading{Boot: p.clock(), Wall: p.wall().UnixNano()}, r.Wall)) {
-		p.tellClocks() // before the machine learns of the answer: it may have the first term prepared
+		p.tellClocks() // before the machine learns of the answer, which may make it prepare the first term
 	}
 	p.driver.Give(role.BeatAnswered{SentAt: sentAt, Grant: r.Grant && refusal == nil, Peer: p.view(r.Beat), Refusal: failure(refusal)})
 }
@@ -216,22 +218,22 @@ func (p *peer) tellClocks() {
 	}
 }
 
-// errHello says that a hello is of no host that this one makes a pair with.
+// errHello says that a hello comes from a host that can't be this one's partner.
 var errHello = errors.New("refused")
 
-// Sender is this main, as it says on the link.
+// Sender identifies this main on the link.
 func (p *peer) Sender() bus.LinkSender {
 	return bus.LinkSender{Levels: level.Own(), Host: p.config.Host, Identity: p.driver.View().Self.Identity}
 }
 
-// errCantTake says that this host can't take what is handed over.
+// errCantTake says that this host can't take over.
 var errCantTake = errors.New("it can't take over")
 
-// hear answers what the other main says beside beats; events go to takeEvents.
+// hear answers the other main's messages other than beats; events go to takeEvents.
 func (p *peer) hear(takeEvents func(bus.HandEvents, func(bus.RecordedEvents, error))) {
 	member := func(s bus.LinkSender) role.Member { return role.Member{Host: s.Host, Identity: s.Identity} }
 	link.Hear(p.link, bus.CallMakeReady, func(q bus.MakeReady, answer func(bus.Done, error)) {
-		p.log.Info("the other host is about to hand over", "cause", q.Cause, "step", role.B3)
+		p.log.Info("the other host is preparing to hand over", "cause", q.Cause, "step", role.B3)
 		answer(bus.Done{}, nil)
 	})
 	link.Hear(p.link, bus.CallHandOver, func(q bus.HandOver, answer func(bus.Done, error)) {
@@ -255,7 +257,7 @@ func (p *peer) hear(takeEvents func(bus.HandEvents, func(bus.RecordedEvents, err
 	link.Hear(p.link, bus.CallHandEvents, takeEvents)
 }
 
-// beat is what this main says of itself in each beat and reply.
+// beat returns this main's state for a beat or a reply.
 func (p *peer) beat(v role.View) bus.Beat {
 	b := bus.Beat{
 		Levels: level.Own(), Level: p.heard.level(), Host: p.config.Host, Identity: v.Self.Identity, Incarnation: p.incarnation, Steps: v.Steps,
@@ -283,8 +285,9 @@ func (p *peer) beat(v role.View) bus.Beat {
 	return b
 }
 
-// view is what the machine is told of the other main. It is not fit to be handed over to while a service is down there that works
-// here; one that is down on both hosts is an outage of that service, and keeps nothing from moving.
+// view returns the machine's view of the other main. The other host is not fit for a hand-over while one of its
+// services is down that works here. A service that is down on both hosts is an outage of that service, and does not
+// prevent a hand-over.
 func (p *peer) view(b bus.Beat) role.PeerView {
 	v := peerView(b)
 	if !v.Fit || len(b.Down) == 0 {
@@ -299,7 +302,7 @@ func (p *peer) view(b bus.Beat) role.PeerView {
 	return v
 }
 
-// peerView reads what the other main says of itself. A record that can't be read counts as none.
+// peerView reads the beat of the other main. An unreadable record counts as none.
 func peerView(b bus.Beat) role.PeerView {
 	p := role.PeerView{
 		Member: role.Member{Host: b.Host, Identity: b.Identity}, Incarnation: b.Incarnation, Steps: b.Steps, PairID: b.PairID,

@@ -20,7 +20,7 @@ func TestFault_E2_NothingIsPassedOnToWhoIsNotHeard(t *testing.T) {
 			t.Errorf("heard: %t; standby %t, passed on %t", lives, standby, elsewhere)
 		}
 	}
-	if got := p.Missing(); !strings.HasPrefix(got, "b is standby and does not hear a, which served last in epoch 7: waiting for a: 3 updates ahead; try again when") {
+	if got := p.Missing(); !strings.HasPrefix(got, "b is standby and does not hear a, the last active (epoch 7): waiting for a: 3 updates ahead; try again once") {
 		t.Error(got)
 	}
 }

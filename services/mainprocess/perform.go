@@ -26,14 +26,14 @@ const (
 	orderDeadline   = 5 * time.Second
 	serveDeadline   = 15 * time.Second // a resuming updater reads both journals
 	requireDeadline = 30 * time.Second // the last frames of a catch-up
-	// orderAgain is the pause before an order that was not carried out is given again.
+	// orderAgain is the pause before an order that failed is repeated.
 	orderAgain = 250 * time.Millisecond
 )
 
-// performer carries out what the role machine orders. Each action is begun on the driver's goroutine; what takes time runs
-// beside it and comes back as an input.
+// performer carries out the orders of the role machine. Each action begins on the driver's goroutine; an action that
+// takes time runs concurrently and returns as an input.
 type performer struct {
-	ctx     context.Context // of main's work
+	ctx     context.Context // ends with main's work
 	log     *slog.Logger
 	clock   lease.Clock
 	wall    func() time.Time
@@ -48,11 +48,11 @@ type performer struct {
 
 	tickets   bus.TicketKey                       // of this run of main
 	processes interface{ IsUp(name string) bool } // of this host
-	resumed   bool                                // the updater serves its term again, after a restart; of the driver's goroutine
+	resumed   bool                                // the updater resumes its term after a restart; used by the driver's goroutine only
 	attaches  atomic.Uint64
 	exit      chan struct{} // closed when the machine has ended this main's work
 	exitOnce  sync.Once
-	leaving   sync.WaitGroup // last words that the end waits for
+	leaving   sync.WaitGroup // last messages that the end waits for
 }
 
 // newPerformer makes the performer of a main whose other parts are there.
@@ -74,7 +74,7 @@ func (p *performer) perform(action role.Action) {
 	case role.AskTerminals:
 		asked := time.Now()
 		bus.CallAskTerminals.Post(p.orders, bus.AskTerminals{Within: a.Within, Look: a.Look}, a.Within+a.Within/2+20*time.Millisecond,
-			func(r bus.TerminalsAsked, _ error) { // one that failed has asked nobody
+			func(r bus.TerminalsAsked, _ error) { // a failed one has asked no terminal
 				answer := func() {
 					p.driver.Give(role.TerminalsAsked{Serial: a.Serial, Asked: r.Asked, Silent: r.Silent, Fresh: r.Fresh})
 				}
@@ -82,7 +82,7 @@ func (p *performer) perform(action role.Action) {
 					answer()
 					return
 				}
-				// A veto is told when the time to ask is over: the machine asks again then, and this is its pace.
+				// A veto is reported when the time to ask is over: the machine then asks again, at this pace.
 				time.AfterFunc(a.Within-time.Since(asked), answer)
 			})
 	case role.Prepare:
@@ -91,7 +91,8 @@ func (p *performer) perform(action role.Action) {
 				why := failure(err)
 				p.driver.Give(role.Prepared{Serial: a.Serial, Position: r.Position, Unfit: why, Damaged: errors.Is(err, bus.ErrDamagedJournal)})
 				if why == "" {
-					// Told after the machine, which waits for it: what is told is where a takeover's time goes.
+					// Reported after the machine, which waits for it: reporting first would add to the time of a
+					// takeover.
 					p.reports.report(role.Report{Step: role.B7, Epoch: a.Epoch, Text: fmt.Sprintf("the journal is fenced behind %v, the disk takes writes", r.Position)})
 				}
 			})
@@ -142,13 +143,13 @@ func (p *performer) perform(action role.Action) {
 	}
 }
 
-// encoded is a record as it is written down. It is ours: a struct that always encodes.
+// encoded returns a record as it is stored. Encoding can't fail.
 func encoded(r role.Record) json.RawMessage {
 	raw, _ := json.Marshal(r)
 	return raw
 }
 
-// failure is an error as the machine is told it; "" is none.
+// failure returns an error as text for the machine; "" for none.
 func failure(err error) string {
 	if err == nil {
 		return ""
@@ -156,15 +157,16 @@ func failure(err error) string {
 	return err.Error()
 }
 
-// insist gives an order whose only answer is that it was carried out, again until it is, as long as the host has the role it was
-// given for. A process that went down needs it no more: it starts without a term. It runs on the driver's goroutine.
+// insist repeats an order whose only answer is that it was carried out, until it is, as long as the host keeps the
+// role of the order. A process that went down needs it no more: it starts without a term. It runs on the driver's
+// goroutine.
 func (p *performer) insist(process, order string, give func(done func(error))) {
 	term := p.terms.current.ctx
 	give(func(err error) {
 		if err == nil || term.Err() != nil {
 			return
 		}
-		p.log.Warn("an order was not carried out", "process", process, "order", order, "error", err)
+		p.log.Warn("a process did not carry out an order; it is repeated", "process", process, "order", order, "error", err)
 		time.AfterFunc(orderAgain, func() {
 			p.driver.during(term, func() {
 				if p.processes.IsUp(process) {
@@ -192,8 +194,8 @@ func (p *performer) readRecord() {
 func (p *performer) writeRecord(a role.WriteRecord) {
 	note := bus.Note{Membership: &membership.Note{Version: a.Record.Version, Epoch: a.Record.Epoch}}
 	if a.Expected > 0 {
-		// The id in a first record is only a proposal until that is written: a host that noted it and died before would be
-		// empty no more, and the pair could never begin.
+		// The id in a first record is only a proposal until it is written: a host that noted the id and died before
+		// the write would not be empty any more, and the pair could never begin.
 		note.PairID = a.Record.PairID
 	}
 	write := func() {
@@ -208,7 +210,7 @@ func (p *performer) writeRecord(a role.WriteRecord) {
 	}
 	bus.CallNote.Post(p.orders, note, orderDeadline, func(_ bus.Done, err error) {
 		if err != nil {
-			p.log.Warn("the note of membership is not durable, so the pair record is left alone", "error", err)
+			p.log.Warn("the note of membership could not be stored, so the pair record is not changed", "error", err)
 			p.driver.Give(role.RecordWritten{Ticket: a.Ticket, Outcome: role.Unwritten})
 			return
 		}
@@ -242,8 +244,8 @@ func (p *performer) serve(a role.Serve) {
 
 func (p *performer) attach(epoch uint64) { p.attachAs(epoch, false) }
 
-// attachAs orders terminal-if to serve; the counter makes a later attach of the same epoch the newer one. It runs on the
-// driver's goroutine.
+// attachAs orders terminal-if to serve; the counter makes a later attach of the same epoch the newer one. It runs on
+// the driver's goroutine.
 func (p *performer) attachAs(epoch uint64, resumed bool) {
 	v, term := p.driver.View(), p.terms.current.ctx
 	order := bus.Attach{Epoch: epoch, Counter: p.attaches.Add(1), PairID: v.Record.PairID, Identity: v.Self.Identity, Resumed: resumed, TicketKey: p.tickets}
@@ -267,13 +269,13 @@ func (p *performer) detach(done func(error)) {
 	bus.CallDetach.Post(p.orders, bus.Detach{}, orderDeadline, func(_ bus.Done, err error) { done(err) })
 }
 
-// drain ends the term from within: requests in flight are finished, then no process of this host answers any more,
-// then the updater ends the term. Rights never overlap: a terminal-if that does not confirm is outlasted. A hand-over
-// that is taken back ends its term, and with it what the drain still had to do.
+// drain ends the term from within: first requests in flight finish, then the processes of this host stop answering,
+// then the updater ends the term. Rights never overlap: drain waits out the right of a terminal-if that does not
+// confirm. If the hand-over is withdrawn, its term ends, and with it the rest of the drain.
 func (p *performer) drain(a role.Drain, handover term) {
 	within := p.lease / 2
 	if _, err := bus.CallDrainRequests.PostWait(handover.ctx, p.orders, bus.DrainRequests{Within: within}, within+p.lease/4); err != nil && handover.ctx.Err() == nil {
-		p.log.Warn("requests in flight were not finished; terminals send them again", "error", err)
+		p.log.Warn("requests in flight did not finish in time; terminals send them again", "error", err)
 	}
 	var last lease.Right
 	stopped := make(chan error, 1)
@@ -284,7 +286,7 @@ func (p *performer) drain(a role.Drain, handover term) {
 	select {
 	case err := <-stopped:
 		if err != nil {
-			p.log.Warn("terminal-if does not confirm that it stopped; its right is waited out", "error", err)
+			p.log.Warn("terminal-if does not confirm that it stopped; waiting until its right to answer expires", "error", err)
 			if err := pace.Rest(handover.ctx, last.Until-p.clock()); err != nil {
 				return
 			}
@@ -304,18 +306,18 @@ func (p *performer) drain(a role.Drain, handover term) {
 	})
 }
 
-// resign notes durably that this host is out, then tells the other main.
+// resign stores durably that this host left the in-sync set, then tells the other main.
 func (p *performer) resign(a role.Resign) {
 	ctx, cancel := context.WithTimeout(p.ctx, orderDeadline)
 	defer cancel()
 	if _, err := bus.CallNote.PostWait(ctx, p.orders, bus.Note{Membership: &a.Note}, orderDeadline); err != nil {
-		p.log.Warn("leaving the in-sync set could not be noted; the other host will notice by itself", "error", err)
+		p.log.Warn("could not store that this host leaves the in-sync set; the other host will detect it", "error", err)
 		return
 	}
 	wait, cancelTell := context.WithTimeout(ctx, p.lease)
 	defer cancelTell()
 	if _, err := bus.CallResign.Ask(wait, p.peer.link.Roles(), bus.Resigned{LinkSender: p.peer.Sender()}); err != nil {
-		p.log.Info("the other host was not told of the resignation", "error", err)
+		p.log.Info("could not tell the other host that this host resigned", "error", err)
 	}
 }
 
@@ -335,10 +337,10 @@ func (p *performer) tellPeer(a role.TellPeer) {
 		if fault.Remote(err) {
 			p.driver.Give(role.HandOverRefused{Reason: "the other host refused: " + err.Error()})
 		}
-		// Any other failure leaves it open whether the other host heard: the machine's deadline decides.
+		// After any other failure it is unknown whether the other host received it: the machine's deadline decides.
 		return
 	}
 	if err != nil {
-		p.log.Info("the other host was not told", "cause", a.Cause, "error", err)
+		p.log.Info("could not tell the other host", "cause", a.Cause, "error", err)
 	}
 }

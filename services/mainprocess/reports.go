@@ -18,7 +18,7 @@ import (
 	"github.com/hotpair/hotpair/services/trail"
 )
 
-// reports are what a main tells: events, alarms, and what audits find.
+// reports are what a main reports: events, alarms, and the findings of audits.
 type reports struct {
 	host     string
 	log      *slog.Logger
@@ -31,10 +31,10 @@ type reports struct {
 	alarms   *alarms.Set
 	hooks    *alarms.Hooks
 	auditor  *audit.Auditor
-	at       destination // where events went at the last step; of the driver's goroutine
+	at       destination // destination of events at the last step; used by the driver's goroutine only
 }
 
-// newReports makes what deals with events and alarms. Nothing runs yet.
+// newReports makes the parts for events and alarms. Nothing runs yet.
 func newReports(h *host) *reports {
 	r := &reports{host: h.config.Host, log: h.log, ctx: h.ctx, driver: h.driver}
 	r.trail = trail.New(trail.Config{To: h.config.AuditTrail, Host: h.config.Host, Incarnation: h.run.incarnation, Log: h.log})
@@ -56,7 +56,8 @@ func (r *reports) start(ctx context.Context, group *errgroup.Group, facts alarms
 	r.tell(bus.Event{Kind: bus.EventProcess, Text: fmt.Sprintf("main started, pid %d", pid), Details: map[string]string{events.DetailProcess: bus.ProcessMain}}, false)
 }
 
-// stepped wakes the recorder when events go elsewhere from now on. It runs on the driver's goroutine after each step.
+// stepped wakes the recorder when the destination of events changes. It runs on the driver's goroutine after each
+// step.
 func (r *reports) stepped() {
 	if to := r.recordsAt(); to != r.at {
 		r.at = to
@@ -64,7 +65,7 @@ func (r *reports) stepped() {
 	}
 }
 
-// tell makes an event and a line of the log. opens: it is the first step of a procedure.
+// tell records an event and logs it. opens marks the first step of a procedure.
 func (r *reports) tell(e bus.Event, opens bool) {
 	e, told := r.events.Add(e, opens)
 	if !told {
@@ -81,19 +82,19 @@ func (r *reports) tell(e bus.Event, opens bool) {
 	r.log.Info(e.Text, attributes...)
 }
 
-// report makes an event of what the machine says. It runs on the driver's goroutine.
+// report records an event of the role machine. It runs on the driver's goroutine.
 func (r *reports) report(a role.Report) {
 	e := bus.Event{Kind: bus.EventRole, Step: string(a.Step), Epoch: a.Epoch, Text: a.Text}
 	switch {
 	case a.Step == role.B1 || a.Step == role.B2:
 		e.Kind = bus.EventProcess
 	case a.Step == "" && r.driver.View().Role == role.Active:
-		e.Kind = bus.EventPair // what an active tells beside the steps is about the other host
+		e.Kind = bus.EventPair // an active's reports besides the steps concern the other host
 	}
 	r.tell(e, a.Opens)
 }
 
-// ProcessEvent is a restart in place (B1) and what surrounds it.
+// ProcessEvent records a restart in place (B1) and related events.
 func (r *reports) ProcessEvent(name, text string) {
 	r.tell(bus.Event{Kind: bus.EventProcess, Step: string(role.B1), Epoch: r.driver.View().Epoch, Text: name + ": " + text,
 		Details: map[string]string{events.DetailProcess: name}}, false)
@@ -106,13 +107,13 @@ func (r *reports) Called(caller operator.Caller, what string, failure error) {
 	r.tell(e, false)
 }
 
-// destination says who takes events into the log now; the recorder is woken when it changes.
+// destination says which updater records events now; the recorder is woken when it changes.
 type destination struct {
-	epoch uint64 // of the term in which this host or the other one serves; 0: nobody does
+	epoch uint64 // epoch of the serving host; 0 while no host serves
 	peer  bool
 }
 
-// recordsAt gives the destination as this host sees it.
+// recordsAt returns the destination as this host sees it.
 func (r *reports) recordsAt() destination {
 	switch v := r.driver.View(); {
 	case v.Serving:
@@ -123,12 +124,12 @@ func (r *reports) recordsAt() destination {
 	return destination{}
 }
 
-// pairLog is the pair's event log, which the updaters keep: that of the host that serves takes events, either is asked for
-// them.
+// pairLog is the pair's event log, which the updaters keep: the active host's updater records events, and either
+// updater can be asked for them.
 type pairLog struct{ h *host }
 
-// Record implements events.Sender. It hands events to the updater that serves: this host's, or over the link the other
-// one's.
+// Record implements events.Sender. It sends events to the updater of the active host: this host's, or over the link
+// the other host's.
 func (l pairLog) Record(ctx context.Context, batch []bus.Event) (last uint64, err error) {
 	var r bus.RecordedEvents
 	switch to := l.h.reports.recordsAt(); {
@@ -142,7 +143,7 @@ func (l pairLog) Record(ctx context.Context, batch []bus.Event) (last uint64, er
 	return r.Last, err
 }
 
-// take takes events that the other main sends into the log, if this host serves.
+// take records events from the other main, if this host serves.
 func (l pairLog) take(q bus.HandEvents, answer func(bus.RecordedEvents, error)) {
 	for _, e := range q.Events {
 		if e.Host != q.Host {
@@ -157,7 +158,8 @@ func (l pairLog) take(q bus.HandEvents, answer func(bus.RecordedEvents, error)) 
 	bus.CallRecord.Post(l.h.orders, bus.RecordEvents{Events: q.Events}, events.HandWithin, answer)
 }
 
-// eventsWithin bounds a question for a page: much less than an operator's patience, as there is memory to answer from.
+// eventsWithin bounds a question for a page: much less than an operator's patience, because memory can answer
+// instead.
 const eventsWithin = 3 * time.Second
 
 // Events implements events.Log: it asks this host's updater.

@@ -39,8 +39,9 @@ import (
 // stopDeadline bounds a clean end: hand-over or resignation, then the processes.
 func stopDeadline(lease time.Duration) time.Duration { return 3*lease + 5*time.Second }
 
-// Run is `hotpair main`. It serves until ctx ends, then hands over or resigns, stops the processes, and closes the link
-// last. Errors: bus.ErrListen for a port in use, arbiter and process errors as they come.
+// Run is `hotpair main`. It serves until ctx ends, then hands over or resigns, stops the processes, and closes the
+// link last. The error is bus.ErrListen for a port in use; errors of the arbiter and of processes are returned as
+// they are.
 func Run(ctx context.Context, c config.Host, log *slog.Logger) error {
 	return RunOn(ctx, c, log, Environment{})
 }
@@ -65,7 +66,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, environment Env
 	if environment.Built.IsZero() {
 		environment.Built = clocks.Built()
 	}
-	// What is below outlives ctx until the end is clean.
+	// The contexts below outlive ctx until the end is clean.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	h := &host{config: c, log: log, clock: environment.Clock, ctx: work,
@@ -113,9 +114,9 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, environment Env
 	if c.Witnessless() {
 		own := notes.NewOwnRegister(notes.By(h.orders), log, h.fitness.Keep)
 		h.record = notes.NewRecord(own, own, h.clock, nil)
-		log.Warn("this pair has no witness: hosts that lose each other may both serve until they meet")
+		log.Warn("this pair has no witness: hosts that lose contact may both serve until they meet again")
 	} else {
-		source := sealed.Keys() // before a wire is made
+		source := sealed.Keys() // before the first connection
 		witness := arbiter.New(arbiter.Config{Address: c.Witness, Secret: c.PairSecret.Reveal(), Host: c.Host, Log: log, Network: sealed.ToWitness()})
 		h.record = notes.NewRecord(witness, nil, h.clock, func(took time.Duration) { h.peer.link.Lateness().Asked(took) })
 		if source != nil {
@@ -148,7 +149,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, environment Env
 	h.peer.hear(pairLog{h}.take)
 	h.performer = newPerformer(h)
 	h.run.wires = wires.NewSurvey(sealed, h.orders, h.peer)
-	var asked sync.WaitGroup // by the other main, for operators
+	var asked sync.WaitGroup // for operators, as the other main reports it
 	h.run.web = h.newServer(h.makeOperations(work, h.peer.link.Calls(), &asked, sealed.Doubt))
 	if h.run.hold.by == nil {
 		if err := h.peer.link.Start(work); err != nil {
@@ -207,7 +208,7 @@ func RunOn(ctx context.Context, c config.Host, log *slog.Logger, environment Env
 	return err
 }
 
-// leave lets the machine end this host's part: by hand-over, or by resigning.
+// leave lets the machine end this host's part, by hand-over or by resigning.
 func (h *host) leave() {
 	h.log.Info("stopping")
 	if h.run.hold.by != nil {
@@ -219,13 +220,13 @@ func (h *host) leave() {
 	select {
 	case <-h.exit:
 	case <-deadline.C:
-		h.log.Warn("a clean hand-over did not come about in time; stopping all the same")
+		h.log.Warn("no clean hand-over in time; stopping without one")
 	}
 }
 
-// listening says which setting names a port that can't be had, and what to do.
+// listening names the setting of a port that can't be used, and says what to do.
 func listening(variable string, err error) error {
-	return fmt.Errorf("%s: %w: stop what uses the port, or set another", variable, err)
+	return fmt.Errorf("%s: %w: stop the program that uses the port, or set another port", variable, err)
 }
 
 func random64() uint64 {

@@ -15,10 +15,11 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// shownEvents is how many of the last events a status carries.
+// shownEvents is how many of the last events a status contains.
 const shownEvents = 20
 
-// Status gives what this main knows and what it means, without asking anybody: it answers whatever else is down.
+// Status returns what this main knows and what it means, without asking other processes: it works whatever else is
+// down.
 func (h *host) Status(context.Context) operator.Status {
 	v, now, wall := h.driver.View(), h.clock(), h.run.wall()
 	s := operator.Status{
@@ -92,7 +93,7 @@ func (h *host) addProcesses(s *operator.Status) {
 	for _, status := range h.processes.States() {
 		p := operator.Process{PID: status.PID, Restarts: status.Restarts, State: string(status.State), HeardMS: status.SilentMS}
 		switch {
-		case status.GaveUp && status.State != process.StateReady: // one that is ready serves, though it is not trusted yet
+		case status.GaveUp && status.State != process.StateReady: // a ready process serves, though it is not trusted yet
 			p.State = "failed"
 		case status.State == process.StateWaiting, status.State == process.StateFrozen:
 			p.State = "restarting"
@@ -103,7 +104,8 @@ func (h *host) addProcesses(s *operator.Status) {
 	s.Processes[bus.ProcessMain] = operator.Process{PID: h.run.pid, State: "ready", HeardMS: -1}
 }
 
-// beginning remembers where a catch-up began, so that its progress is a share of the way and not of the whole history.
+// beginning remembers where a catch-up began, so that its progress is a share of the catch-up and not of the whole
+// history.
 type beginning struct {
 	mu       sync.Mutex
 	state    string
@@ -111,7 +113,8 @@ type beginning struct {
 	last     uint64
 }
 
-// from gives the sequence at which the present catch-up was first seen; another state or a step back begins another.
+// from returns the sequence at which the present catch-up was first seen; another state or a step back starts a new
+// one.
 func (b *beginning) from(state string, at uint64) uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -124,5 +127,5 @@ func (b *beginning) from(state string, at uint64) uint64 {
 
 // replacedWitness says that another witness answers than the one that keeps the pair record.
 func replacedWitness(v role.View) string {
-	return fmt.Sprintf("witness %s answers, which is new; %s keeps the pair record: hotpair admit witness", v.WitnessID, v.Record.WitnessID)
+	return fmt.Sprintf("a new witness, %s, answers; %s keeps the pair record: hotpair admit witness", v.WitnessID, v.Record.WitnessID)
 }

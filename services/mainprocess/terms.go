@@ -10,21 +10,21 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// term is one role in one epoch, as a context. What was begun for it and comes late finds it ended: a drain whose
-// hand-over was taken back, an audit, a process that is ready again. Terms begin and end on the driver's goroutine, and
-// driver.during runs there too, so nothing done during a term can follow anything of a later one; orders keep their order,
-// so the host's processes see the same.
+// term is one role in one epoch, as a context. Late work of an earlier term finds its context ended: a drain whose
+// hand-over was withdrawn, an audit, a process that becomes ready again. Terms begin and end on the driver's
+// goroutine, and driver.during runs there too, so nothing done during a term follows anything of a later one. Orders
+// keep their sequence, so the host's processes see the same.
 type term struct {
 	role  role.Role
 	epoch uint64
 	ctx   context.Context
 	end   context.CancelFunc
-	// muted: the host has stopped answering and gives no right any more, although the machine has not heard so yet.
+	// muted: the host has stopped answering and grants no more rights, although the machine does not know it yet.
 	muted bool
 }
 
-// terms are a main's, one after the other, and the right to answer that terminal-if has. All of it but Right is of
-// the driver's goroutine.
+// terms are the successive terms of a main, and the right to answer that terminal-if has. All of it except Right
+// belongs to the driver's goroutine.
 type terms struct {
 	ctx     context.Context // of main's work
 	log     *slog.Logger
@@ -33,7 +33,7 @@ type terms struct {
 	right   atomic.Pointer[lease.Right]
 }
 
-// Right to answer, as last given to terminal-if.
+// Right to answer, as last granted to terminal-if.
 func (t *terms) Right() lease.Right {
 	if r := t.right.Load(); r != nil {
 		return *r
@@ -41,7 +41,7 @@ func (t *terms) Right() lease.Right {
 	return lease.Right{}
 }
 
-// follow ends the term that is over, and reports whether another one has begun.
+// follow ends the previous term if it is over, and reports whether another one has begun.
 func (t *terms) follow(v role.View) (another bool) {
 	was := t.current
 	if was.ctx != nil && v.Role == was.role && v.Epoch == was.epoch {
@@ -56,7 +56,8 @@ func (t *terms) follow(v role.View) (another bool) {
 	return true
 }
 
-// mute ends the right of this term before the machine hears that the host has stopped answering, and gives the last one.
+// mute ends the right of this term before the machine learns that the host has stopped answering, and returns the
+// last right.
 func (t *terms) mute() (last lease.Right) {
 	last = t.Right()
 	t.current.muted = true
@@ -64,7 +65,7 @@ func (t *terms) mute() (last lease.Right) {
 	return last
 }
 
-// renew gives terminal-if a right to answer unless it has that one.
+// renew grants terminal-if a right to answer unless it has that one.
 func (t *terms) renew(right lease.Right) {
 	if t.current.muted {
 		right = lease.Right{}
@@ -75,7 +76,7 @@ func (t *terms) renew(right lease.Right) {
 }
 
 func (t *terms) publish(right lease.Right) {
-	// The bus is this process's own: a publish fails only when it is being closed, and then no right is the right thing.
+	// The bus is this process's own: a publish fails only while it closes, and then no right is correct.
 	_ = t.bus.Publish(bus.SubjectRight, bus.EncodeJSON(right))
 }
 

@@ -68,7 +68,7 @@ func (o *Operations) makeTokens(ctx context.Context, caller operator.Caller, q c
 	case errors.Is(err, issuing.ErrNone):
 		return answer, fmt.Errorf("%w: HOTPAIR_AUTHORITY_KEY is not set; terminals are given their certificates by whoever issues them", certificates.ErrNoAuthority)
 	case err != nil:
-		return answer, fmt.Errorf("%w: no token would be of use, because no certificate can be issued here: %w", operator.ErrRefused, err)
+		return answer, fmt.Errorf("%w: no token would be of use, because this host can't issue certificates: %w", operator.ErrRefused, err)
 	}
 	life := enrolment.DefaultLife
 	if q.For != "" {

@@ -62,9 +62,9 @@ func TestFault_D9_SaysWhatAScriptLacks(t *testing.T) {
 		mode    os.FileMode
 		want    string
 	}{
-		"no interpreter":  {"#!/opt/python4/bin/python\nprint()\n", 0o755, "its interpreter /opt/python4/bin/python"},
+		"no interpreter":  {"#!/opt/python4/bin/python\nprint()\n", 0o755, "the interpreter /opt/python4/bin/python"},
 		"carriage return": {"#!/bin/sh\r\ntrue\r\n", 0o755, "carriage return"},
-		"no first line":   {"true\n", 0o755, "no script whose first line"},
+		"no first line":   {"true\n", 0o755, "nor a script with a #! line"},
 		"not executable":  {"#!/bin/sh\ntrue\n", 0o644, "chmod +x"},
 	} {
 		path := filepath.Join(dir, strings.ReplaceAll(name, " ", "-"))

@@ -2,10 +2,10 @@ package process
 
 import "time"
 
-// Event is something that happened to a kept process. Its types are the whole list.
+// Event is something that happened to a kept process: one of the types below.
 type Event interface{ event() }
 
-// Started means that a process was created; Restarts counts how often before.
+// Started means that a process was created; Restarts counts the earlier starts.
 type Started struct {
 	PID      int
 	Restarts int
@@ -23,22 +23,22 @@ type Frozen struct {
 	Silent time.Duration
 }
 
-// Exited means that the process is gone. Ordered tells that the keeper was told to end it.
+// Exited means that the process has ended. Ordered means that the keeper ended it.
 type Exited struct {
 	Exit    Exit
 	Ordered bool
 }
 
-// String is a reason for a log line: that of the exit, and that it was one of the process's own will where that is not seen. A program
-// that has nothing left to do ends well, and whoever looks for a failure finds none.
+// String returns the reason for a log line: that of the exit, and whether the process ended on its own where that is
+// not evident. A program that has nothing left to do exits cleanly, so nothing else would show the failure.
 func (e Exited) String() string {
 	if e.Exit.Clean() && !e.Ordered {
-		return e.Exit.String() + " by itself, though it is to run until it is told to end"
+		return e.Exit.String() + " on its own, but it must run until it is told to end"
 	}
 	return e.Exit.String()
 }
 
-// NotStarted means that no process came to be. It counts as a failure like an exit.
+// NotStarted means that no process could be created. It counts as a failure, like an exit.
 type NotStarted struct{ Err error }
 
 // Restarting means that the next start comes in In; Failures is the decayed count.
@@ -47,12 +47,12 @@ type Restarting struct {
 	Failures float64
 }
 
-// GaveUp means that the policy holds further restarts for useless. The keeper keeps trying until it is stopped: who
-// has somebody to hand over to does that, who has nobody is still better served by a process that comes back at last.
-// It is said once, until Recovered.
+// GaveUp means that the policy considers further restarts useless. The keeper keeps trying until it is stopped: a
+// host with a partner hands over; one without is still better served by a process that comes back at last. It is sent
+// once, until Recovered.
 type GaveUp struct{ Failures float64 }
 
-// Renewing means that another run was wanted, and begins now: an Exited that was ordered came before, if there was a run.
+// Renewing means that another run was requested, and begins now; if there was a run, an ordered Exited came before.
 type Renewing struct{}
 
 // Recovered means that after GaveUp the process has been ready for long enough to be trusted again.
@@ -77,7 +77,7 @@ const (
 	StateStarting State = "starting" // started, not yet ready
 	StateReady    State = "ready"
 	StateFrozen   State = "frozen"  // being killed
-	StateWaiting  State = "waiting" // for the next start
+	StateWaiting  State = "waiting" // waiting for the next start
 	StateStopping State = "stopping"
 )
 
@@ -85,7 +85,7 @@ const (
 type Status struct {
 	PID      int // 0 when there is none
 	State    State
-	Restarts int // starts after the first, but for those by Renew
+	Restarts int // starts after the first, except those by Renew
 	GaveUp   bool
-	Trouble  string // how the run before ended, or why there was none; empty while there was no end
+	Trouble  string // how the previous run ended, or why it could not start; empty if there was none
 }

@@ -14,18 +14,19 @@ type Exit struct {
 	Code   int            // exit code; -1 when a signal ended it
 	Signal syscall.Signal // 0 when it exited by itself
 	Ran    time.Duration
-	Words  string // why, as the process itself said; empty when it said nothing
+	Words  string // the reason that the process gave; empty for none
 }
 
-// Clean tells that the process ended by itself and without complaint.
+// Clean reports whether the process exited on its own and without an error.
 func (e Exit) Clean() bool { return e.Signal == 0 && e.Code == 0 }
 
-// Crashed tells that the process ended by a signal that its own fault raised, and may have said why.
+// Crashed reports whether a signal of its own fault ended the process; it may have said why.
 func (e Exit) Crashed() bool {
 	return slices.Contains([]syscall.Signal{syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGILL, syscall.SIGSYS, syscall.SIGTRAP}, e.Signal)
 }
 
-// String is a reason for a log line, as "exited with code 2: no space left on device" or "ended by signal: killed".
+// String returns the reason for a log line, as "exited with code 2: no space left on device" or "ended by signal:
+// killed".
 func (e Exit) String() string {
 	text := fmt.Sprintf("exited with code %d", e.Code)
 	if e.Signal != 0 {

@@ -12,11 +12,12 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 )
 
-// expendable is the name that the kernel knows such a process by, also after its end.
+// expendable is the name of such a process in the kernel, also after its end.
 const expendable = "hotpair-spare"
 
-// Expendable has nobody wait for this process once it was killed. A call into a share that hangs is not ended by SIGKILL, and a host must
-// not wait with it. It is for a process that keeps nothing of the host's and does nothing outward: killed, it can do no harm.
+// Expendable declares that nothing waits for this process after it was killed. SIGKILL does not end a call into a
+// share that hangs, and a host must not wait for it. It is for a process that keeps nothing of the host's data and
+// does nothing outward: killed, it can do no harm.
 func Expendable(environ []string) error {
 	told, err := config.Load[config.Inherited](environ)
 	if err == nil && told.LifelineFD >= firstFD {
@@ -26,12 +27,12 @@ func Expendable(environ []string) error {
 		err = rename()
 	}
 	if err != nil {
-		return fmt.Errorf("let nobody wait: %w", err)
+		return fmt.Errorf("release the parent's pipe: %w", err)
 	}
 	return nil
 }
 
-// rename gives the whole process that name: it is the first thread's, which stands for it after its end.
+// rename gives the whole process that name: that of its first thread, which remains after its end.
 func rename() error {
 	fd, err := unix.Open("/proc/self/comm", unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -41,7 +42,8 @@ func rename() error {
 	return errors.Join(err, unix.Close(fd))
 }
 
-// Stuck reports whether a process of this user's that was killed is one of those, and hangs in the kernel: nothing of its program runs again.
+// Stuck reports whether a killed process of this user is expendable and hangs in the kernel: nothing of its program
+// runs any more.
 func Stuck(pid int) bool {
 	directory := fmt.Sprintf("/proc/%d", pid)
 	stat, err := os.ReadFile(directory + "/stat")
@@ -57,7 +59,7 @@ func Stuck(pid int) bool {
 	return known && int(owner.Uid) == os.Geteuid() && (state == 'D' || state == 'Z')
 }
 
-// nameAndState are in the text of /proc/PID/stat; the name is in parentheses, and may hold anything.
+// nameAndState parses /proc/PID/stat; the name is in parentheses, and may contain anything.
 func nameAndState(stat []byte) (name string, state byte, found bool) {
 	from, to := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
 	if from < 0 || to < from || len(stat) < to+3 {

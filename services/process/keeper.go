@@ -12,14 +12,14 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 )
 
-// ErrUnclean is Run's error when the process, told to stop, had to be killed or complained.
+// ErrUnclean is Run's error if the process, told to stop, had to be killed or exited with an error.
 var ErrUnclean = errors.New("process did not stop cleanly")
 
-// Keeper keeps one process running until its context ends. Fill the fields, call Run once. Beat, Ready, Kill and
-// Status may be called at any time and from anywhere.
+// Keeper keeps one process running until its context ends. Fill the fields and call Run once. Beat, Ready, Kill and
+// Status may be called at any time and from any goroutine.
 type Keeper struct {
-	// Spec gives the next run: it is called before each start, so that each has fresh credentials. It may wait for
-	// what must be true before (and end with ctx). Its error counts as a failure of the process.
+	// Spec returns the next run: it is called before each start, so that each has fresh credentials. It may wait for
+	// preconditions (and ends with ctx). Its error counts as a failure of the process.
 	Spec func(ctx context.Context) (Spec, error)
 	// Start starts a run; nil is the package's Start.
 	Start Starter
@@ -33,9 +33,9 @@ type Keeper struct {
 	StartPatience time.Duration
 	// Grace is how long the process may take to stop before it is killed.
 	Grace time.Duration
-	// Events is told what happens, in order, on Run's goroutine: it must not wait for the process. May be nil.
+	// Events is called with each event, in order, on Run's goroutine: it must not wait for the process. May be nil.
 	Events func(Event)
-	// Turned is told each time that Run has looked at the process, which it does every sixteenth of Patience. May be nil.
+	// Turned is called each time that Run has checked the process, every sixteenth of Patience. May be nil.
 	Turned func()
 
 	mu       sync.Mutex
@@ -45,7 +45,7 @@ type Keeper struct {
 	child    Process
 	watch    *Watch
 	readied  chan struct{} // capacity 1: Ready was called for the current run
-	renew    chan struct{} // capacity 1: another run is wanted
+	renew    chan struct{} // capacity 1: another run is requested
 	draining sync.WaitGroup
 }
 
@@ -68,7 +68,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 		case stopped:
 			return err
 		case renewed:
-			k.starts-- // the next one is no restart
+			k.starts-- // the next one does not count as a restart
 			anew()
 			continue
 		}
@@ -96,7 +96,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 type ending int
 
 const (
-	failed  ending = iota // by itself, or it did not begin
+	failed  ending = iota // on its own, or it did not begin
 	stopped               // ordered by ctx
 	renewed               // ordered by Renew
 )
@@ -113,7 +113,7 @@ func (k *Keeper) once(ctx context.Context, restarts *Restarts, renew <-chan stru
 		return failed, nil
 	}
 	began := time.Now()
-	// What it wrote last is logged while the next one starts already.
+	// Its last output is logged while the next run already starts.
 	k.draining.Go(child.Close)
 	k.emit(Started{PID: child.PID(), Restarts: k.Status().Restarts})
 
@@ -142,7 +142,7 @@ func (k *Keeper) once(ctx context.Context, restarts *Restarts, renew <-chan stru
 			k.set(func(s *Status) { s.State = StateStopping })
 			exit, err := child.Stop(k.Grace)
 			k.gone(exit, true)
-			// SIGTERM's default action is obedience too: programs that have nothing to tidy up don't catch it.
+			// Programs that do not handle SIGTERM end by its default action.
 			if !exit.Clean() && exit.Signal != syscall.SIGTERM || err != nil {
 				err = errors.Join(fmt.Errorf("%s: %w: %s", k.name, ErrUnclean, exit), err)
 			}
@@ -155,7 +155,7 @@ func (k *Keeper) once(ctx context.Context, restarts *Restarts, renew <-chan stru
 			if silent, frozen := k.look(time.Now()); frozen {
 				looks = nil
 				k.set(func(s *Status) { s.State = StateFrozen })
-				_ = child.Kill() // of a child of ours it can fail only because it is gone; told afterwards, telling might be slow
+				_ = child.Kill() // it fails only if the child has gone; report after that, because reporting may be slow
 				k.emit(Frozen{PID: child.PID(), Silent: silent})
 			}
 		case <-k.readied:
@@ -212,7 +212,7 @@ func (k *Keeper) look(now time.Time) (time.Duration, bool) {
 	return k.watch.Silent(), frozen
 }
 
-// Beat tells that the process with this id showed life. One of an earlier run is of no account.
+// Beat says that the process with this id showed life. A beat of an earlier run is ignored.
 func (k *Keeper) Beat(pid int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -221,7 +221,7 @@ func (k *Keeper) Beat(pid int) {
 	}
 }
 
-// Ready tells that the process with this id is ready for its work; it counts as a beat. Once is enough.
+// Ready says that the process with this id is ready for its work; it counts as a beat. One call is enough.
 func (k *Keeper) Ready(pid int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -233,16 +233,17 @@ func (k *Keeper) Ready(pid int) {
 	k.readied <- struct{}{} // never blocks: once for each run
 }
 
-// Renew ends the run that there is, as Run's end would, and begins another one at once. That is no failure, and those of before
-// are forgotten: what begins may be another program. It does not wait; [Renewing] tells when it comes to it.
+// Renew ends the present run, as Run's end would, and begins another one at once. This does not count as a failure,
+// and earlier failures are forgotten, since the next run may be of another program. It does not wait; [Renewing]
+// reports when it happens.
 func (k *Keeper) Renew() {
 	select {
 	case k.wanted() <- struct{}{}:
-	default: // one is wanted already
+	default: // another run is requested already
 	}
 }
 
-// wanted is where Renew says so.
+// wanted receives a request of Renew.
 func (k *Keeper) wanted() chan struct{} {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -252,7 +253,7 @@ func (k *Keeper) wanted() chan struct{} {
 	return k.renew
 }
 
-// Kill kills the process that runs now, if one does; it counts as a failure, and the next one starts by the policy.
+// Kill kills the running process, if there is one. It counts as a failure, and the policy decides on the next start.
 func (k *Keeper) Kill() error {
 	k.mu.Lock()
 	child := k.child
@@ -263,7 +264,7 @@ func (k *Keeper) Kill() error {
 	return child.Kill()
 }
 
-// Status tells what the process is doing.
+// Status returns the present state of the process.
 func (k *Keeper) Status() Status {
 	k.mu.Lock()
 	defer k.mu.Unlock()

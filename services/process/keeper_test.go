@@ -285,7 +285,7 @@ func TestFault_D9_SaysWhyThereIsNoProcess(t *testing.T) {
 
 // TestExited_SaysThatNobodyHadToldIt: "exited with code 0" is no reason for who looks for a failure.
 func TestExited_SaysThatNobodyHadToldIt(t *testing.T) {
-	byItself := "exited with code 0 by itself, though it is to run until it is told to end"
+	byItself := "exited with code 0 on its own, but it must run until it is told to end"
 	for want, e := range map[string]Exited{
 		byItself:                     {},
 		"exited with code 0":         {Ordered: true},

@@ -18,11 +18,12 @@ import (
 // ErrAlive means that processes still hold the lifeline.
 var ErrAlive = errors.New("descendants are still alive")
 
-// Lifeline is a pipe that tells when the last descendant of a child is gone: all of them hold its writing end, and
-// the reading end meets its end when the kernel has closed the last. It needs no list of processes, so it can't miss one.
+// Lifeline is a pipe that tells when the last descendant of a child has ended: all of them hold its writing end, and
+// the reading end reports end of file when the kernel has closed the last one. It needs no list of processes, so it
+// can't miss one.
 type Lifeline struct {
 	read, write *os.File
-	link        string // as the links in /proc/PID/fd name this pipe
+	link        string // as /proc/PID/fd shows this pipe
 }
 
 // NewLifeline makes a lifeline. Hand FD to the child, call Release after its start.
@@ -43,7 +44,7 @@ func NewLifeline() (*Lifeline, error) {
 // FD is the descriptor for Spec.LifelineFD; it is valid until Release.
 func (l *Lifeline) FD() int { return int(l.write.Fd()) }
 
-// Release gives up this process's own hold, once the child has one.
+// Release closes this process's own writing end, once the child has one.
 func (l *Lifeline) Release() error {
 	if err := l.write.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 		return fmt.Errorf("lifeline: %w", err)
@@ -51,7 +52,7 @@ func (l *Lifeline) Release() error {
 	return nil
 }
 
-// Wait waits until nobody holds the lifeline. When ctx ends before, the error is ErrAlive; Wait may be called again.
+// Wait waits until no process holds the lifeline. If ctx ends first, the error is ErrAlive; Wait may be called again.
 func (l *Lifeline) Wait(ctx context.Context) error {
 	if err := l.read.SetReadDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("lifeline: %w", err)
@@ -68,7 +69,7 @@ func (l *Lifeline) Wait(ctx context.Context) error {
 	}()
 	buffer := make([]byte, 512)
 	for {
-		_, err := l.read.Read(buffer) // whatever a confused program wrote
+		_, err := l.read.Read(buffer) // ignores what a faulty program wrote
 		switch {
 		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -81,9 +82,9 @@ func (l *Lifeline) Wait(ctx context.Context) error {
 	}
 }
 
-// Kill kills every process that holds the lifeline, and tells which. It finds them by the pipe itself, never by name
-// or by a remembered id, so it can't hit a stranger. Descriptors of a process that has called Seal can't be seen; one that
-// descends from this process is one of ours and holds the lifeline. This process is spared.
+// Kill kills every process that holds the lifeline, and returns them. It finds them by the pipe itself, never by name
+// or by a remembered id, so it can't hit an unrelated process. The descriptors of a process that has called Seal are
+// hidden; if that process descends from this one, it is one of ours and holds the lifeline. This process is spared.
 func (l *Lifeline) Kill() ([]int, error) {
 	directories, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -95,7 +96,7 @@ func (l *Lifeline) Kill() ([]int, error) {
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		// The handle comes first: from here on it is this process or none, whoever gets the id afterwards.
+		// The handle comes first: from here on it means this process or none, even if the id is used again.
 		process, err := os.FindProcess(pid)
 		if err != nil {
 			continue
@@ -108,7 +109,7 @@ func (l *Lifeline) Kill() ([]int, error) {
 	return killed, nil
 }
 
-// heldBy looks for the pipe among a process's descriptors; hidden: they can't be seen.
+// heldBy looks for the pipe among a process's descriptors; hidden: they are inaccessible.
 func (l *Lifeline) heldBy(directory string) (held, hidden bool) {
 	descriptors, err := os.ReadDir(filepath.Join(directory, "fd"))
 	if err != nil {
@@ -137,7 +138,7 @@ func descends(pid int) bool {
 }
 
 // ParentIn finds the parent in the text of /proc/PID/stat: the second field after the name, which is in parentheses
-// and may hold anything. It is 0 when there is none.
+// and may contain anything. It is 0 if there is none.
 func ParentIn(stat []byte) int {
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 2 {
@@ -150,7 +151,7 @@ func ParentIn(stat []byte) int {
 	return parent
 }
 
-// Close gives up the lifeline. It may be called again.
+// Close closes the lifeline. It may be called again.
 func (l *Lifeline) Close() error {
 	if err := l.read.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 		return errors.Join(fmt.Errorf("lifeline: %w", err), l.Release())

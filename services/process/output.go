@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	// longestLine cuts lines of programs that write without end; the rest follows as lines of their own.
+	// longestLine splits the lines of programs that write without line ends.
 	longestLine = 16 << 10
-	// lastWords is how long output is read after the process is gone: what is in the pipe comes at once, and a
-	// descendant that holds the pipe open must not hold the reader.
+	// lastWords is how long output is read after the process has ended: the content of the pipe comes at once, and a
+	// descendant that holds the pipe open must not block the reader.
 	lastWords = 250 * time.Millisecond
 )
 
@@ -25,12 +25,12 @@ type output struct {
 	readers []*os.File // standard output, standard error
 	writers []*os.File // the child's ends
 	reading sync.WaitGroup
-	begun   chan struct{} // closed when the reading has begun, or never will
+	begun   chan struct{} // closed when reading has begun, or never will
 
 	mu    sync.Mutex
 	words []byte // the end of standard error
-	crash []byte // where a crash is told whose trace follows
-	more  bool   // the line after that belongs to it
+	crash []byte // line with the reason of a crash whose trace follows
+	more  bool   // the next line belongs to it
 }
 
 // capture connects a command that has not started to a new output.
@@ -48,7 +48,7 @@ func capture(cmd *exec.Cmd, logger *slog.Logger) (*output, error) {
 	return o, nil
 }
 
-// begin reads when the child has started, and gives everything up when it has not.
+// begin reads once the child has started, and releases everything if it has not.
 func (o *output) begin(started bool) {
 	defer close(o.begun)
 	for _, w := range o.writers {
@@ -81,7 +81,7 @@ func (o *output) forward(r *os.File, level slog.Level, complaints bool) {
 	}
 }
 
-// keep keeps the end of what is complained of: a program that knows nothing of last words says there why it ends.
+// keep keeps the end of standard error: a program without last words writes the reason for its end there.
 func (o *output) keep(line []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -97,19 +97,20 @@ func (o *output) keep(line []byte) {
 	}
 }
 
-// lastWords are what was complained of last, as one line, once all of it has been read.
+// lastWords returns the end of standard error as one line, once all of it has been read.
 func (o *output) lastWords() string {
 	<-o.begun
 	o.wait()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.crash) > 0 {
-		return oneLine(o.crash) // what follows says where, and not why
+		return oneLine(o.crash) // what follows is where it happened, not why
 	}
 	return oneLine(o.words)
 }
 
-// tellsACrash reports whether a line is how a runtime says why a program crashes, before a trace that is longer than what is kept.
+// tellsACrash reports whether a line is a runtime's reason for a crash, which precedes a trace longer than what is
+// kept.
 func tellsACrash(line []byte) bool {
 	for _, begin := range []string{"panic: ", "fatal error: ", "runtime: out of memory", "Exception in thread ", "terminate called "} {
 		if bytes.HasPrefix(line, []byte(begin)) {
@@ -119,10 +120,10 @@ func tellsACrash(line []byte) bool {
 	return bytes.HasPrefix(line, []byte("thread '")) && bytes.Contains(line, []byte("panicked at"))
 }
 
-// end is called when the process is gone.
+// end is called when the process has ended.
 func (o *output) end() {
 	for _, r := range o.readers {
-		// Fails only when the reader has closed it already.
+		// Fails only if the reader has closed it already.
 		_ = r.SetReadDeadline(time.Now().Add(lastWords))
 	}
 }

@@ -1,17 +1,18 @@
-// Package process starts child processes, watches them, keeps them running, and sees that none outlives its parent.
+// Package process starts child processes, watches them, keeps them running, and ensures that none outlives its
+// parent.
 //
-// A host is a tree: supervisor, main, and main's children. What may never happen is that a process of an earlier main
-// still works beside a later one: two updaters on one directory, an old terminal-if that still answers. Process ids and
-// names can't exclude that (ids are used again, parents die before they can clean up), so three things of the kernel do:
+// A host is a tree: supervisor, main, and main's children. A process of an earlier main must never work beside a
+// later one: two updaters on one directory, or an old terminal-if that still answers. Process ids and names can't
+// exclude that (ids are used again, parents die before they can clean up), so three kernel features do:
 //
 //   - the parent-death signal kills a child when its parent dies, however it dies. The signal fires when the *thread*
 //     that created the child ends, so [Start] creates and awaits each child on a goroutine that keeps its thread.
-//   - the lifeline, one pipe that every descendant holds and nobody writes to. Its end of file tells the supervisor
-//     that the last of them is gone ([Lifeline]). It reaches even children of programs that know nothing of it.
+//   - the lifeline, one pipe that every descendant holds and no process writes to. Its end of file tells the supervisor
+//     that the last of them has ended ([Lifeline]). It includes children of programs that do not know of it.
 //   - a child compares its parent with the one it was told of ([Inherit]), for the moment before the signal was armed.
 //
 // [Child] is one run of a program. [Keeper] keeps a program running: start, readiness, beats, restart by [Restarts],
-// stop. What it decides it decides in two pure types, [Watch] and [Restarts]; what happens it reports as an [Event].
+// stop. Its decisions are in two pure types, [Watch] and [Restarts]; it reports what happens as an [Event].
 //
 //	keeper := &process.Keeper{Spec: spec, Policy: process.DefaultPolicy(), Patience: 2 * lease, Grace: 5 * time.Second, Events: report}
 //	err := keeper.Run(ctx) // until ctx ends and the child is gone
@@ -36,20 +37,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrStart is what Start's errors are: no process came to be.
+// ErrStart is the error of Start: no process was created.
 var ErrStart = errors.New("start process")
 
 // Spec says how to start a child.
 type Spec struct {
-	Name       string        // in logs and events, as "updater"
-	Path       string        // program; "" is the binary that is running
+	Name       string        // name in logs and events, as "updater"
+	Path       string        // program; "" for the running binary
 	Args       []string      // without the program itself
 	Environ    []string      // the child's whole environment; Start adds what [config.Inherited] names, and passes secrets apart ([Environ])
-	LifelineFD int           // descriptor of the lifeline to hand on, from Inheritance or Lifeline; 0 for none
-	Files      []File        // further descriptors to hand over
-	Slack      time.Duration // timer slack, as Patient, unless this process has one of its operator's choice; 0: as this process
-	Priority   Priority      // beside other programs
-	User       *Identity     // as whom it runs; nil: as this process
+	LifelineFD int           // descriptor of the lifeline to pass on, from Inheritance or Lifeline; 0 for none
+	Files      []File        // further descriptors to pass on
+	Slack      time.Duration // timer slack, as Patient, unless the operator set one for this process; 0: that of this process
+	Priority   Priority      // scheduling priority
+	User       *Identity     // user to run as; nil: that of this process
 	Group      bool          // make the child leader of a process group of its own; only supervisors are
 	Logger     *slog.Logger  // gets the child's output line by line; nil: the child writes to Output
 	Output     *os.File      // nil: where this process writes
@@ -87,7 +88,7 @@ type Process interface {
 	Close()
 }
 
-// Starter starts one run of a program. Its error means that none came to be.
+// Starter starts one run of a program. Its error means that no process was created.
 type Starter func(Spec) (Process, error)
 
 // startChild is the Starter of real processes.
@@ -99,8 +100,8 @@ func startChild(spec Spec) (Process, error) {
 	return child, nil
 }
 
-// Start starts a child that dies with this process. The goroutine that awaits it and those that read its output are
-// the child's own; they end with it.
+// Start starts a child that dies with this process. The goroutines that await it and read its output belong to the
+// child and end with it.
 func Start(spec Spec) (*Child, error) {
 	words, err := lastWordsFile()
 	if err != nil {
@@ -120,7 +121,7 @@ func start(spec Spec, words *os.File) (*Child, error) {
 		return nil, fmt.Errorf("%w %s: %w", ErrStart, spec.Name, err)
 	}
 	for _, file := range cmd.ExtraFiles[:len(cmd.ExtraFiles)-len(spec.Files)] {
-		defer file.Close() // of this start alone: the lifeline's duplicate, what the secrets are read from
+		defer file.Close() // for this start only: the lifeline's duplicate, the source of the secrets
 	}
 	child := &Child{name: spec.Name, cmd: cmd, slack: slackAtStart(spec.Slack, spec.Path == ""), prio: spec.Priority, done: make(chan struct{}), words: words}
 	if spec.Logger != nil {
@@ -146,7 +147,7 @@ func command(spec Spec) (*exec.Cmd, error) {
 	path := spec.Path
 	switch {
 	case path == "" && spec.User.credential() != nil:
-		path = running // that user may not be allowed to look where the file is
+		path = running // that user may not have access to the path
 	case path == "":
 		path = self()
 	}
@@ -159,7 +160,7 @@ func command(spec Spec) (*exec.Cmd, error) {
 		cmd.Stdout, cmd.Stderr = spec.Output, spec.Output
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: spec.Group, Credential: spec.User.credential()}
-	// What this process inherited itself means nothing in a child, whose environment may be copied from ours.
+	// What this process inherited has no meaning in a child, whose environment may be a copy of ours.
 	cmd.Env = slices.DeleteFunc(slices.Clone(spec.Environ), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
 		return slices.Contains(inheritedVariables, name)
@@ -177,7 +178,7 @@ func command(spec Spec) (*exec.Cmd, error) {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, os.NewFile(uintptr(duplicate), "lifeline"))
 		give(lifelineVariable, firstFD)
 	}
-	if spec.Path == "" { // another program would not know where to look
+	if spec.Path == "" { // another program would not know the path
 		open, secrets, err := apart(cmd.Env)
 		if err != nil {
 			for _, file := range cmd.ExtraFiles {
@@ -197,7 +198,7 @@ func command(spec Spec) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// running is the binary that is running, as the kernel knows it.
+// running is the running binary, as the kernel knows it.
 const running = "/proc/self/exe"
 
 // self is the binary that is running, under its name, or by the kernel's link when the file has been replaced or removed.
@@ -216,7 +217,7 @@ func self() string {
 	return path
 }
 
-// await runs the child on one thread from its start to its end, because the parent-death signal belongs to the thread.
+// await runs the child on one thread from start to end, because the parent-death signal belongs to the thread.
 func (c *Child) await(began chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -235,7 +236,7 @@ func (c *Child) await(began chan<- error) {
 		c.exit.Words = readLastWords(c.words)
 	}
 	if c.exit.Words == "" && (c.exit.Code > 0 || c.exit.Crashed()) && c.output != nil {
-		c.exit.Words = c.output.lastWords() // all of it is in the pipe; a descendant that holds that delays this for a moment
+		c.exit.Words = c.output.lastWords() // all of it is in the pipe; a descendant that holds the pipe delays this briefly
 	}
 	c.words.Close()
 	close(c.done)
@@ -247,13 +248,13 @@ func (c *Child) PID() int { return c.cmd.Process.Pid }
 // Done is closed when the process is gone.
 func (c *Child) Done() <-chan struct{} { return c.done }
 
-// Wait waits until the process is gone and tells how it ended. It does not wait for the rest of its output, see Close.
+// Wait waits until the process has ended and returns how. It does not wait for the rest of its output, see Close.
 func (c *Child) Wait() Exit {
 	<-c.done
 	return c.exit
 }
 
-// Signal sends a signal; a process that is gone already is no error.
+// Signal sends a signal; a process that has ended already is not an error.
 func (c *Child) Signal(signal os.Signal) error {
 	if err := c.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("signal %s: %w", c.name, err)
@@ -264,8 +265,8 @@ func (c *Child) Signal(signal os.Signal) error {
 // Kill sends SIGKILL, which ends a frozen process too.
 func (c *Child) Kill() error { return c.Signal(syscall.SIGKILL) }
 
-// Stop asks the process to end, kills it when it has not within grace, and waits until it is gone. A frozen process
-// is continued, so that it can obey.
+// Stop asks the process to end, kills it if it does not within grace, and waits for its end. It continues a frozen
+// process, so that it can end.
 func (c *Child) Stop(grace time.Duration) (Exit, error) {
 	err := errors.Join(c.Signal(syscall.SIGTERM), c.Signal(syscall.SIGCONT))
 	timer := time.NewTimer(grace)

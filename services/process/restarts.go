@@ -5,30 +5,30 @@ import (
 	"time"
 )
 
-// Policy is when and how often a process that ended is started again.
+// Policy says when and how often an ended process is started again.
 type Policy struct {
 	// Base is the delay before the second restart in a row; it doubles with each further failure. The first restart
 	// is immediate: most crashes are single, and terminals wait.
 	Base time.Duration
 	// Longest bounds the delay.
 	Longest time.Duration
-	// Jitter is the part of a delay that is drawn by lot, 0 to 1, so that processes that fell together don't rise and
-	// fall together again.
+	// Jitter is the random share of a delay, 0 to 1, so that processes that failed together do not restart and fail
+	// together again.
 	Jitter float64
-	// Enough failures, as counted with decay: more than these are the time to give up.
+	// Enough is the number of failures, with decay, above which the policy gives up.
 	Enough float64
 	// HalfLife is the time in which the count of failures falls to half.
 	HalfLife time.Duration
 }
 
-// DefaultPolicy restarts within 100 ms while it believes in restarts, gives up at the sixth crash in a row, or when a
-// process crashes every few seconds for half a minute, and settles at one attempt in some seconds afterwards.
+// DefaultPolicy restarts within 100 ms at first, gives up at the sixth crash in a row, or if a process crashes every
+// few seconds for half a minute, and then makes one attempt every few seconds.
 func DefaultPolicy() Policy {
 	return Policy{Base: 5 * time.Millisecond, Longest: 5 * time.Second, Jitter: 0.5, Enough: 5, HalfLife: 30 * time.Second}
 }
 
-// Restarts decides by a Policy. Its count of failures decays, so that a process that crashes once a day is never given
-// up and one that crashes at each start soon is. It is pure: time and lot come from the caller.
+// Restarts applies a Policy. Its count of failures decays, so that a process that crashes once a day is never given
+// up, but one that crashes at each start soon is. It is pure: the caller provides time and randomness.
 type Restarts struct {
 	Policy Policy
 	Rand   func() float64 // in [0, 1)
@@ -37,8 +37,8 @@ type Restarts struct {
 	at       time.Time
 }
 
-// Decide counts a failure at the time given and answers how long to wait before the next start, and whether to give
-// up. Giving up is advice: who has nobody to hand over to keeps trying, with the delay.
+// Decide counts a failure at the given time and returns how long to wait before the next start, and whether to give
+// up. Giving up is advice: a host without a partner keeps trying, with the delay.
 func (r *Restarts) Decide(now time.Time) (delay time.Duration, giveUp bool) {
 	r.failures, r.at = r.Failures(now)+1, now
 	return r.delay(), r.failures > r.Policy.Enough
@@ -53,7 +53,7 @@ func (r *Restarts) delay() time.Duration {
 	return time.Duration(delay * (1 - r.Policy.Jitter*r.Rand()))
 }
 
-// Failures is the decayed count of failures at the time given.
+// Failures is the decayed count of failures at the given time.
 func (r *Restarts) Failures(now time.Time) float64 {
 	if r.at.IsZero() {
 		return 0
@@ -64,8 +64,8 @@ func (r *Restarts) Failures(now time.Time) float64 {
 // Forget forgets all failures.
 func (r *Restarts) Forget() { r.failures, r.at = 0, time.Time{} }
 
-// SettledIn is how long the process must run from the time given until it counts as recovered: until half of what
-// is enough to give up is forgotten.
+// SettledIn is how long the process must run from the given time until it counts as recovered: until the count has
+// fallen to half of Enough.
 func (r *Restarts) SettledIn(now time.Time) time.Duration {
 	excess := r.Failures(now) / (r.Policy.Enough / 2)
 	if excess <= 1 {

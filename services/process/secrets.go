@@ -16,26 +16,27 @@ import (
 // secretsVariable names the descriptor from which a child reads its secrets.
 const secretsVariable = "HOTPAIR_SECRETS_FD"
 
-// maxSecrets bounds them, in bytes. They lie in the buffer of a socket until the child reads them.
+// maxSecrets bounds the secrets, in bytes. They are in the buffer of a socket until the child reads them.
 const maxSecrets = 64 << 10
 
-// Seal hides what this process knows from other programs of its user: its memory, its environment and its descriptors can't be read, it
-// can't be traced, and no core is dumped. Root can still do all of that. Between a program's start and this call there are some
-// milliseconds; only another user for business processes (HOTPAIR_BUSINESS_USER) closes those.
+// Seal protects this process from other programs of its user: its memory, its environment and its descriptors are
+// unreadable, it can't be traced, and dumps no core. Root can still do all of that. Between a program's start and
+// this call there are some milliseconds; only a separate user for business processes (HOTPAIR_BUSINESS_USER) closes
+// that gap.
 func Seal() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("hide from other programs: %w", err)
+		return fmt.Errorf("protect memory from other programs: %w", err)
 	}
 	return nil
 }
 
-// Environ is this process's environment with the secrets that its parent has passed beside it. An environment is inherited, copied and
-// shown; secrets of one parent's child are in neither. It can be called once.
+// Environ returns this process's environment with the secrets that its parent passed separately. An environment is
+// inherited, copied and shown; secrets for one child are in neither environment. Call it once.
 func Environ() ([]string, error) {
 	environ := os.Environ()
 	told, err := config.Load[config.Inherited](environ)
 	if err != nil || told.SecretsFD == 0 {
-		return environ, nil // a fault that whoever loads the settings tells
+		return environ, nil // a fault that loading the settings reports
 	}
 	if kind, err := unix.GetsockoptInt(told.SecretsFD, unix.SOL_SOCKET, unix.SO_DOMAIN); err != nil || told.SecretsFD < firstFD || kind != unix.AF_UNIX {
 		return nil, fmt.Errorf("%s=%d: %w", secretsVariable, told.SecretsFD, ErrDescriptor)
@@ -54,8 +55,8 @@ func Environ() ([]string, error) {
 	return environ, nil
 }
 
-// apart takes the secrets out of a child's environment and gives the file from which it reads them; nil when there are none. It is a
-// socket, and not a pipe: that could be opened anew through /proc as long as the child has not called Seal.
+// apart takes the secrets out of a child's environment and returns the file from which it reads them; nil if there
+// are none. It is a socket, not a pipe: a pipe could be reopened through /proc until the child calls Seal.
 func apart(environ []string) (open []string, passed *os.File, err error) {
 	open, secret := config.Apart(environ)
 	if len(secret) == 0 {
@@ -63,7 +64,7 @@ func apart(environ []string) (open []string, passed *os.File, err error) {
 	}
 	text := strings.Join(secret, "\x00")
 	if len(text) > maxSecrets {
-		return nil, nil, fmt.Errorf("secrets of %d bytes, at most %d", len(text), maxSecrets)
+		return nil, nil, fmt.Errorf("%d bytes of secrets, at most %d allowed", len(text), maxSecrets)
 	}
 	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Patient is the timer slack for everything that works on a host or at a terminal: the kernel ends a sleep with other work, or
-// half a millisecond late. Nothing here is timed more finely; what is to be noticed at once is noticed by its event, not by a
-// timer.
+// Patient is the timer slack of all processes on a host or at a terminal: the kernel ends a sleep together with other
+// work, or half a millisecond late. No timer here needs more precision: events, not timers, wake what must react at
+// once.
 const Patient = 500 * time.Microsecond
 
 // monitorSlack is that of the monitor thread of Go's runtime, in our own programs.
@@ -21,7 +21,7 @@ const Patient = 500 * time.Microsecond
 // milliseconds.
 const monitorSlack = 5 * time.Millisecond
 
-// kernelSlack is the kernel's default: who has another one got it from its operator, whose word counts.
+// kernelSlack is the kernel's default: any other value was set by the operator, and is kept.
 const kernelSlack = 50 * time.Microsecond
 
 // slackAtStart is the slack with which a child begins that is to have slack. One of this binary begins with that of its monitor
@@ -33,8 +33,8 @@ func slackAtStart(slack time.Duration, own bool) time.Duration {
 	return slack
 }
 
-// withSlack gives what start starts a timer slack; its own children inherit it. It must be called on a locked thread.
-// A kernel that refuses costs speed alone, so it is not asked why.
+// withSlack gives the process that start starts a timer slack; its own children inherit it. Call it on a locked
+// thread. An error costs only speed, so it is ignored.
 func withSlack(slack time.Duration, start func() error) error {
 	if slack > 0 {
 		own := threadSlack()
@@ -53,7 +53,7 @@ func withSlack(slack time.Duration, start func() error) error {
 // milliseconds late, which costs little.
 func SetSlack() {
 	if threadSlack() != monitorSlack {
-		return // it was started by somebody else
+		return // started by hand
 	}
 	const threads = 16
 	// A goroutine that has locked its thread shares it with no other.

@@ -8,7 +8,7 @@ import (
 
 const (
 	standardError = 2
-	// panicWithin is how long a socket that nobody reads holds the words of a panic.
+	// panicWithin is how long a socket without a reader may block the text of a panic.
 	panicWithin = 1 // second
 )
 

@@ -10,11 +10,11 @@ import (
 	"syscall"
 )
 
-// longestInterpreter is as far as the kernel reads a script's first line.
+// longestInterpreter is how much of a script's first line the kernel reads.
 const longestInterpreter = 256
 
-// explained says of an error of exec what the kernel leaves out: of a script whose interpreter does not exist it says that the script,
-// which is there, does not.
+// explained adds to an error of exec what the kernel leaves out: for a script whose interpreter is missing, it
+// reports that the script, which exists, does not.
 func explained(err error, path string) error {
 	switch {
 	case errors.Is(err, syscall.ENOENT):
@@ -24,20 +24,20 @@ func explained(err error, path string) error {
 		interpreter, script := interpreterOf(path)
 		switch {
 		case !script:
-			return fmt.Errorf("%w: the file is there; what is missing is the loader that it was built for, so it is of another system", err)
+			return fmt.Errorf("%w: the file exists, but its loader does not: it was built for another system", err)
 		case strings.HasSuffix(interpreter, "\r"):
-			return fmt.Errorf("%w: the file is there, but its first line, which names its interpreter, ends with a carriage return: write it with line ends of Unix", err)
+			return fmt.Errorf("%w: the file exists, but its #! line ends with a carriage return: save it with Unix line endings", err)
 		}
-		return fmt.Errorf("%w: the file is there; its interpreter %s, which its first line names, is not", err, interpreter)
+		return fmt.Errorf("%w: the file exists, but the interpreter %s in its #! line does not", err, interpreter)
 	case errors.Is(err, syscall.ENOEXEC):
-		return fmt.Errorf("%w: %s is no program of this machine, and no script whose first line names its interpreter (#!)", err, path)
+		return fmt.Errorf("%w: %s is neither a program for this machine nor a script with a #! line", err, path)
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("%w: this user may not execute %s: chmod +x, and look at its directories and whether the file system is mounted noexec", err, path)
+		return fmt.Errorf("%w: this user may not execute %s: check chmod +x, its directories and a noexec mount", err, path)
 	}
 	return err
 }
 
-// interpreterOf gives what the first line of a script names.
+// interpreterOf returns the interpreter in the first line of a script.
 func interpreterOf(path string) (interpreter string, script bool) {
 	file, err := os.Open(path)
 	if err != nil {

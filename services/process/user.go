@@ -12,13 +12,14 @@ import (
 // ErrUser says that a child can't run as a user; the text says why.
 var ErrUser = errors.New("cannot run as this user")
 
-// Identity is the user and group that a child runs as. Nil is as this process.
+// Identity is the user and group that a child runs as. Nil means those of this process.
 type Identity struct {
 	name, home string
 	uid, gid   uint32
 }
 
-// LookUp finds a user of this machine; nil for no name. Only root can start a child as somebody else. The error is ErrUser.
+// LookUp finds a user of this machine; nil for an empty name. Only root can start a child as another user. The error
+// is ErrUser.
 func LookUp(name string) (*Identity, error) {
 	if name == "" {
 		return nil, nil
@@ -38,14 +39,14 @@ func LookUp(name string) (*Identity, error) {
 	i := &Identity{name: name, home: found.HomeDir, uid: uint32(uid), gid: uint32(gid)}
 	switch {
 	case uid == 0:
-		return nil, fmt.Errorf("%w: %q is root, who may everything", ErrUser, name)
+		return nil, fmt.Errorf("%w: %q is root: give a user without privileges", ErrUser, name)
 	case os.Geteuid() != 0 && uint32(os.Geteuid()) != i.uid:
-		return nil, fmt.Errorf("%w: %q, for this host was not started as root", ErrUser, name)
+		return nil, fmt.Errorf("%w: %q: only a host started as root can run processes as another user", ErrUser, name)
 	}
 	return i, nil
 }
 
-// credential is what exec needs; nil for as this process. Of this process's groups the child keeps none.
+// credential returns what exec needs; nil for this process's own user. The child keeps none of this process's groups.
 func (i *Identity) credential() *syscall.Credential {
 	if i == nil || os.Geteuid() != 0 {
 		return nil
@@ -53,7 +54,7 @@ func (i *Identity) credential() *syscall.Credential {
 	return &syscall.Credential{Uid: i.uid, Gid: i.gid}
 }
 
-// environ gives what an environment says of its user.
+// environ returns the variables of an environment that depend on the user.
 func (i *Identity) environ() []string {
 	if i.credential() == nil {
 		return nil

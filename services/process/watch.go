@@ -2,7 +2,7 @@ package process
 
 import "time"
 
-// Watch judges by its beats whether a process is frozen. It is pure: the owner tells it of beats and looks at it every
+// Watch decides by its beats whether a process is frozen. It is pure: the owner reports beats and calls it every
 // Interval.
 //
 // Only time in which the watcher itself ran counts as silence. A machine at full load starves watcher and watched
@@ -27,13 +27,13 @@ const (
 // Interval is how often to look.
 func (w *Watch) Interval() time.Duration { return max(w.Patience/looksInPatience, time.Millisecond) }
 
-// Beat tells of a beat.
+// Beat records a beat.
 func (w *Watch) Beat() { w.silent, w.beaten = 0, true }
 
 // Silent is the silence counted so far.
 func (w *Watch) Silent() time.Duration { return w.silent }
 
-// Frozen counts the time since the last look, and tells whether the silence is longer than it may be.
+// Frozen counts the time since the last look, and reports whether the silence is too long.
 func (w *Watch) Frozen(now time.Time) bool {
 	if !w.looked.IsZero() {
 		w.silent += min(now.Sub(w.looked), lateLook*w.Interval())

@@ -11,12 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// longestWords bounds what a child may say about its end, in bytes.
+// longestWords bounds a child's reason for its end, in bytes.
 const longestWords = 1 << 10
 
-// lastWordsFile makes the file in memory in which a child says why it ends: an exit code tells an operator nothing, and
-// the reason stands in a log on another machine. It needs no reader while the child runs, and a child that says
-// nothing, or is killed, leaves it empty.
+// lastWordsFile makes a file in memory in which a child writes why it ends: an exit code tells an operator nothing,
+// and the full reason is in a log on another machine. It needs no reader while the child runs. A child that gives no
+// reason, or is killed, leaves it empty.
 func lastWordsFile() (*os.File, error) {
 	fd, err := unix.MemfdCreate("hotpair-last-words", unix.MFD_CLOEXEC)
 	if err != nil {
@@ -25,7 +25,7 @@ func lastWordsFile() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "last words"), nil
 }
 
-// readLastWords gives what the child wrote as one line: the child may be anybody's program.
+// readLastWords returns the child's text as one line: the child may be any program.
 func readLastWords(file *os.File) string {
 	text := make([]byte, longestWords)
 	n, err := file.ReadAt(text, 0)
@@ -35,7 +35,7 @@ func readLastWords(file *os.File) string {
 	return oneLine(text[:n])
 }
 
-// oneLine makes a line that is fit for a screen of what somebody's program wrote.
+// oneLine makes the text of a program one line that is safe for a screen.
 func oneLine(text []byte) string {
 	return strings.Join(strings.FieldsFunc(string(text), func(r rune) bool {
 		return unicode.IsSpace(r) || !unicode.IsPrint(r) || r == unicode.ReplacementChar
@@ -52,10 +52,10 @@ func SayLastWords(environ []string, reason error) {
 		fd, err := strconv.Atoi(value)
 		var stat unix.Stat_t
 		if err != nil || fd < 3 || unix.Fstat(fd, &stat) != nil || stat.Mode&unix.S_IFMT != unix.S_IFREG {
-			return // somebody copied the environment of a child
+			return // the environment of a child was copied
 		}
 		text := reason.Error()
-		// The process ends and its log has said the same: an error here is nobody's.
+		// The process ends and its log says the same, so an error here is ignored.
 		_, _ = unix.Pwrite(fd, []byte(text[:min(len(text), longestWords)]), 0)
 		return
 	}

@@ -15,16 +15,17 @@ import (
 	"github.com/hotpair/hotpair/services/processes/said"
 )
 
-// aboutWithin bounds the question what a service says of itself.
+// aboutWithin bounds the question for the description of a service.
 const aboutWithin = time.Second
 
-// mostOperations bounds what is shown of one, longestVersion what it says of its version.
+// mostOperations bounds the operations that are shown of a service, longestVersion the length of its version.
 const (
 	mostOperations = 256
 	longestVersion = 64
 )
 
-// describe asks services what they are. One that says nothing has said nothing: its state stands beside it.
+// describe asks services for their descriptions. A service that does not answer has none; its state is shown beside
+// it.
 func (p *Processes) describe(ctx context.Context, list []programs.Service) {
 	ctx, cancel := context.WithTimeout(ctx, aboutWithin)
 	defer cancel()
@@ -42,7 +43,7 @@ func (p *Processes) describe(ctx context.Context, list []programs.Service) {
 	asked.Wait()
 }
 
-// about asks one.
+// about asks one service.
 func about(ctx context.Context, conn bus.Asker, service string) (version string, operations []string) {
 	reply, err := conn.Request(ctx, micro.APIPrefix+"."+micro.InfoVerb.String()+"."+service, nil)
 	if err != nil {
@@ -66,12 +67,12 @@ func about(ctx context.Context, conn bus.Asker, service string) (version string,
 	return strings.ToValidUTF8(info.Version[:min(len(info.Version), longestVersion)], ""), operations
 }
 
-// Said are the last lines of a service behind a number, at most so many, and the number to go on behind. apart: it is part of
-// this binary, and writes to the log of the host, not here. The error is bus.ErrRefused.
+// Said returns at most limit lines of a service after a number, and the number to continue after. apart: the service
+// is part of this binary, and writes to the log of the host instead. The error is bus.ErrRefused.
 func (p *Processes) Said(service string, after uint64, limit int) (lines []said.Line, next uint64, apart bool, err error) {
 	k := p.find(bus.ProcessBusiness + "." + service)
 	if k == nil || k.service == "" {
-		return nil, 0, false, fmt.Errorf("%w: %s has no service %q: HOTPAIR_BUSINESS names those there are", bus.ErrRefused, p.config.Host.Host, service)
+		return nil, 0, false, fmt.Errorf("%w: %s has no service %q: HOTPAIR_BUSINESS lists its services", bus.ErrRefused, p.config.Host.Host, service)
 	}
 	lines, next = k.said.After(after, min(limit, said.MostLines))
 	return lines, next, !k.foreign, nil

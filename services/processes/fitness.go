@@ -6,8 +6,9 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// Fitness joins what the host's processes are able to do with what could not be made durable here: a host whose disk takes nothing, or whose own copy
-// of the pair record can't be written, can't take the role, so it is not fit, and says so before it must.
+// Fitness combines whether the host's processes can serve with what could not be made durable here. A host whose disk
+// accepts no writes, or that can't write its own copy of the pair record, can't take over, so it is not fit, and
+// reports that in advance.
 type Fitness struct {
 	machine Machine
 
@@ -15,10 +16,10 @@ type Fitness struct {
 	processes role.Fitness
 	unkept    string
 	disk      string
-	told      bool // by the processes
+	told      bool // as the processes report
 }
 
-// NewFitness makes it.
+// NewFitness returns a Fitness that reports to a machine.
 func NewFitness(machine Machine) *Fitness { return &Fitness{machine: machine} }
 
 // Give implements Machine.
@@ -34,7 +35,7 @@ func (f *Fitness) Give(in role.Input) {
 	f.tell()
 }
 
-// Write takes why the updater's disk would not take what a term writes; "" when it would.
+// Write sets why the updater's disk can't store the writes of a term; "" if it can.
 func (f *Fitness) Write(problem string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -47,7 +48,7 @@ func (f *Fitness) Write(problem string) {
 	}
 }
 
-// Keep takes why the own copy of the record can't be written; "" when it can.
+// Keep sets why the own copy of the record can't be written; "" if it can.
 func (f *Fitness) Keep(problem string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -57,7 +58,7 @@ func (f *Fitness) Keep(problem string) {
 	}
 }
 
-// tell tells the machine. It holds the lock, so that the machine hears the last word last.
+// tell reports to the machine. It holds the lock, so that the latest report arrives last.
 func (f *Fitness) tell() {
 	fit := f.processes
 	if fit.Fit && f.unkept != "" {

@@ -1,7 +1,7 @@
-// Package processes starts the processes of a host, hears their beats, restarts them, and tells who is up.
+// Package processes starts the processes of a host, receives their beats, restarts them, and reports which are up.
 //
-// Each start of a process is another incarnation. The other processes are told when one comes up or goes down, because what
-// was sent to an incarnation that is down must be asked again.
+// Each start of a process is a new incarnation. The other processes are told when one comes up or goes down, because
+// requests to an incarnation that went down must be sent again.
 package processes
 
 import (
@@ -31,37 +31,38 @@ import (
 type kept struct {
 	name     string
 	args     []string
-	foreign  bool   // a business process that is a program of its own; else it is this binary
+	foreign  bool   // a business process with its own program; otherwise it is this binary
 	service  string // of a business process
-	set      string // the program that the settings name for it
+	set      string // its program in the settings
 	said     said.Lines
-	beats    bool // it says by itself that it is ready; who does not is asked
-	optional bool // nobody who is served needs it
+	beats    bool // it reports itself that it is ready; other processes are asked
+	optional bool // terminals are served without it
 	user     *process.Identity
 	password string
 	environ  func(config.Bus) []string
 	keeper   *process.Keeper
 
-	order   sync.Mutex // held while the watcher is told of it, so that it hears the last word last
+	order   sync.Mutex // held while the watcher is called, so that the latest event arrives last
 	telling sync.Mutex // likewise for the other processes
 
 	mu          sync.Mutex
-	path        string    // of a foreign one: what runs, or is about to
-	renewal     *renewal  // not nil while it is restarted on purpose
-	since       time.Time // as it is, up or not
+	path        string    // of a foreign process: the program that runs, or is about to
+	renewal     *renewal  // not nil during a restart on purpose
+	since       time.Time // current process, up or not
 	incarnation uint64
 	pid         int
 	up          bool
-	settled     bool            // it has been up, or has ended or not been started: whether it works is known
+	settled     bool            // it has been up, has ended, or could not start: whether it works is known
 	frozen      bool            // it was killed because it was silent
-	killed      bool            // its last run was, by somebody else
+	killed      bool            // its last run was killed by the machine or an operator
 	heard       time.Time       // its last heartbeat
 	run         context.Context // of the keeper
 	stop        context.CancelFunc
 	done        chan struct{} // closed when the keeper has ended
 }
 
-// priority: what a program of others makes of a request is its own affair, and must not hold up those who hand on all.
+// priority is lower for programs of others: the time they spend on a request must not delay the processes that relay
+// all requests.
 func (k *kept) priority() process.Priority {
 	if k.optional || k.foreign {
 		return process.Ordinary
@@ -69,12 +70,13 @@ func (k *kept) priority() process.Priority {
 	return process.Prompt
 }
 
-// optionalPatience is how long a process may be silent that nobody needs: it goes behind all others, and waits while those have much to do.
+// optionalPatience is how long an optional process may be silent: it has the lowest priority, and waits while the
+// others are busy.
 const optionalPatience = time.Minute
 
-// Watcher is told of the host's processes, in the order in which things happen to each.
+// Watcher is notified of the host's processes, in order for each process.
 type Watcher interface {
-	ProcessUp(name string) // it can do its work
+	ProcessUp(name string) // it is ready for its work
 	ProcessDown(name string)
 	ProcessState(name string, raw json.RawMessage) // sent with a beat
 	ProcessEvent(name, text string)
@@ -85,9 +87,9 @@ type Machine interface {
 	Give(in role.Input)
 }
 
-// Elsewhere is what is known of the other host's services.
+// Elsewhere knows the services of the other host.
 type Elsewhere interface {
-	// Lacks reports whether the other host says that a service is not ready there.
+	// Lacks reports whether the other host says that one of its services is not ready.
 	Lacks(service string) bool
 }
 
@@ -95,7 +97,7 @@ type Elsewhere interface {
 type Config struct {
 	Host    config.Host
 	Environ []string
-	Users   *broker.Users  // of the host's bus: each process gets a password of its own
+	Users   *broker.Users  // users of the host's bus: each process gets its own password
 	Server  *broker.Server // the host's bus
 	Conn    *bus.Conn      // main's, for control
 	Traffic *traffic.Plan
@@ -104,21 +106,21 @@ type Config struct {
 	Begin   process.Starter // nil: real processes
 	Watcher Watcher
 	Calls   *bus.Poster // orders to the host's processes; nil: none can be given
-	Machine Machine     // is told who is fit, and who was given up
-	// Elsewhere is what the other host has.
+	Machine Machine     // receives which processes failed, and whether the host is fit
+	// Elsewhere knows the services of the other host.
 	Elsewhere Elsewhere
 	Log       *slog.Logger
-	// BusinessUser is as whom business processes run; nil: as main.
+	// BusinessUser is the user that business processes run as; nil: the user of main.
 	BusinessUser *process.Identity
-	// UpdaterOnly: nobody is to be served, so nobody else is started.
+	// UpdaterOnly starts only the updater, because the host serves no terminals.
 	UpdaterOnly bool
 }
 
-// State is one process as it is now.
+// State is the present state of one process.
 type State struct {
 	Name string
 	process.Status
-	// SilentMS is how long ago it was heard, in milliseconds; -1 is never, as for one in another language.
+	// SilentMS is the time since its last beat, in milliseconds; -1 for never, as for a process in another language.
 	SilentMS int64
 }
 
@@ -127,15 +129,15 @@ type Processes struct {
 	config   Config
 	children []*kept
 	noting   sync.Mutex    // held while the file of replaced programs is written
-	patience time.Duration // with a service that neither gets ready nor ends
+	patience time.Duration // with a service that neither becomes ready nor ends
 
-	judging sync.Mutex // held while the machine is told, so that it hears the last word last
+	judging sync.Mutex // held while the machine is called, so that the latest report arrives last
 	judged  *role.Fitness
 
 	wait sync.WaitGroup
 }
 
-// New makes them. Nothing is started before Start.
+// New returns the processes of a host. Nothing is started before Start.
 func New(c Config) *Processes {
 	p := &Processes{config: c, patience: unreadyFor}
 	add := func(k *kept) {
@@ -161,7 +163,7 @@ func New(c Config) *Processes {
 		if s.Path != "" {
 			k.set, k.foreign = s.Path, true
 			if k.path = paths.Of(replaced, s.Name, s.Path); k.path != k.set {
-				c.Log.Warn("a service runs another program than HOTPAIR_BUSINESS names, as an operator wanted", "service", s.Name, "runs", k.path, "named", k.set)
+				c.Log.Warn("a service runs a program other than the one in HOTPAIR_BUSINESS, as an operator requested", "service", s.Name, "runs", k.path, "named", k.set)
 			}
 		} else {
 			k.args = []string{"business", s.Name}
@@ -177,14 +179,14 @@ func New(c Config) *Processes {
 	return p
 }
 
-// Prepare makes the keepers of all processes. It comes before anybody may ask for the status, which tells of them.
+// Prepare makes the keepers of all processes. Call it before anything asks for States.
 func (p *Processes) Prepare(ctx context.Context) {
 	for _, k := range p.children {
 		p.makeKeeper(ctx, k)
 	}
 }
 
-// Start begins all processes. They stop in reverse order by Stop.
+// Start starts all processes. Stop stops them in reverse order.
 func (p *Processes) Start() error {
 	if _, err := p.config.Conn.Subscribe("heartbeat.>", p.beaten); err != nil {
 		return fmt.Errorf("heartbeats: %w", err)
@@ -203,7 +205,7 @@ func (p *Processes) makeKeeper(ctx context.Context, k *kept) {
 		Spec: func(context.Context) (process.Spec, error) {
 			var log *slog.Logger
 			if k.foreign {
-				log = k.said.Logger(p.config.Log.With("name", k.name)) // and its last words are kept
+				log = k.said.Logger(p.config.Log.With("name", k.name)) // and its last output is kept
 			}
 			return process.Spec{
 				Priority: k.priority(), Slack: process.Patient,
@@ -241,7 +243,7 @@ func (p *Processes) happened(ctx context.Context, k *kept, e process.Event) {
 		k.mu.Unlock()
 		k.said.Add(said.Host, fmt.Sprintf("started, pid %d", e.PID))
 		if e.Restarts > 0 {
-			p.config.Watcher.ProcessEvent(k.name, fmt.Sprintf("started again, pid %d", e.PID))
+			p.config.Watcher.ProcessEvent(k.name, fmt.Sprintf("restarted, pid %d", e.PID))
 		}
 		if !k.beats {
 			p.wait.Go(func() { p.awaitForeign(ctx, k, e.PID) })
@@ -260,7 +262,7 @@ func (p *Processes) happened(ctx context.Context, k *kept, e process.Event) {
 		k.mu.Lock()
 		k.frozen = true
 		k.mu.Unlock()
-		p.config.Watcher.ProcessEvent(k.name, fmt.Sprintf("frozen for %s, is killed", e.Silent.Round(time.Millisecond)))
+		p.config.Watcher.ProcessEvent(k.name, fmt.Sprintf("frozen for %s, killed", e.Silent.Round(time.Millisecond)))
 	case process.Exited:
 		p.wentDown(k, e.Exit)
 		if k.said.Add(said.Host, e.String()); !e.Ordered {
@@ -284,11 +286,11 @@ func (p *Processes) happened(ctx context.Context, k *kept, e process.Event) {
 	p.judge()
 }
 
-// beaten hears a process: its first ready beat is when it is up.
+// beaten receives a beat: the process is up from its first beat that says ready.
 func (p *Processes) beaten(m *nats.Msg) {
 	var h bus.Heartbeat
 	if err := bus.DecodeJSON(m.Data, &h); err != nil || m.Subject != bus.HeartbeatSubject(h.Process) {
-		p.config.Log.Warn("a heartbeat could not be read", "subject", m.Subject)
+		p.config.Log.Warn("unreadable heartbeat", "subject", m.Subject)
 		return
 	}
 	k := p.find(h.Process)
@@ -304,8 +306,8 @@ func (p *Processes) beaten(m *nats.Msg) {
 	p.judge() // what the other host lacks may have changed
 }
 
-// heard takes a beat, unless it is of an earlier run. What is said in it is passed on before it can be told that the process is
-// down: else the state of a dead one came after the word of its end, and stood.
+// heard records a beat, unless it is of an earlier run. It passes the state on before the process can be reported
+// down: otherwise the state of a dead process could arrive after the report of its end, and remain.
 func (p *Processes) heard(k *kept, h bus.Heartbeat) bool {
 	k.order.Lock()
 	defer k.order.Unlock()
@@ -325,21 +327,22 @@ func (p *Processes) heard(k *kept, h bus.Heartbeat) bool {
 	return true
 }
 
-// Pace of asking whether a foreign process serves: a restart must not wait for it, and one that starts slowly should not
-// be asked all the time.
+// Pace of asking whether a foreign process serves: a restart must not wait for it, but a process that starts slowly
+// should not be asked all the time.
 const (
 	foreignFirst = 5 * time.Millisecond
 	foreignLast  = 250 * time.Millisecond
 )
 
-// awaitForeign finds out when a program in another language serves: it answers a ping of its micro service, where it gets requests.
+// awaitForeign waits until a program in another language serves: until it answers a ping of its micro service, on the
+// connection for its requests.
 func (p *Processes) awaitForeign(ctx context.Context, k *kept, pid int) {
 	for again := foreignFirst; ctx.Err() == nil && k.keeper.Status().PID == pid; again = min(2*again, foreignLast) {
 		if err := p.ping(ctx, k.service); err == nil {
 			p.cameUp(k, pid)
 			return
 		}
-		// Nobody serves yet: NATS says so at once.
+		// Not serving yet: NATS reports that at once.
 		_ = pace.Rest(ctx, again)
 	}
 }
@@ -384,7 +387,8 @@ func (p *Processes) wentDown(k *kept, exit process.Exit) {
 	}
 }
 
-// announce tells the other processes how it is with one now: what was sent to an incarnation that is down must be asked again.
+// announce tells the other processes the state of one process: requests to an incarnation that is down must be sent
+// again.
 func (p *Processes) announce(k *kept) {
 	k.telling.Lock()
 	defer k.telling.Unlock()
@@ -395,14 +399,14 @@ func (p *Processes) announce(k *kept) {
 	_ = p.config.Conn.Publish(bus.SubjectProcesses+"."+state.Process, bus.EncodeJSON(state))
 }
 
-// AnnounceAll repeats who is up, for a process that has just come up itself.
+// AnnounceAll repeats which processes are up, for a process that has just come up.
 func (p *Processes) AnnounceAll() {
 	for _, k := range p.children {
 		p.announce(k)
 	}
 }
 
-// IsUp reports whether a process can do its work.
+// IsUp reports whether a process is ready for its work.
 func (p *Processes) IsUp(name string) bool {
 	k := p.find(name)
 	if k == nil {
@@ -413,7 +417,7 @@ func (p *Processes) IsUp(name string) bool {
 	return k.up
 }
 
-// States are all processes, in the order in which they start.
+// States returns all processes, in the order in which they start.
 func (p *Processes) States() []State {
 	states := make([]State, len(p.children))
 	for i, k := range p.children {
@@ -422,7 +426,7 @@ func (p *Processes) States() []State {
 	return states
 }
 
-// silence is how long ago the process was heard, in milliseconds; -1 is never, as for one in another language.
+// silence is the time since the last beat, in milliseconds; -1 for never, as for a process in another language.
 func (k *kept) silence() int64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// Progress is how far the other host's journal is, in the words of the role machine, from those of the updater.
+// Progress converts the position of the other host's journal from the updater's message to the role machine's form.
 func Progress(peer string) role.Progress {
 	switch peer {
 	case bus.PeerClose:

@@ -6,25 +6,25 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// unreadyFor is how long a service may take to get ready before it counts as one that does not work: what neither answers nor
-// ends must not keep the others from being served.
+// unreadyFor is how long a service may take to become ready before it counts as not working: a service that neither
+// answers nor ends must not keep the others from being served.
 const unreadyFor = 10 * time.Second
 
-// failed tells that a process can't be restarted. A service that the other host lacks too is an outage of that service: to hand
-// over would fix nothing, and stop all the others for a moment.
+// failed reports that a process can't be restarted. A service that the other host lacks too is an outage of that
+// service: a hand-over would repair nothing and interrupt all other services.
 func (p *Processes) failed(k *kept) {
 	if k.optional || k.isRenewed() {
-		return // the alarm says it, or who restarts it on purpose
+		return // the alarm reports it, or the caller who restarts it on purpose
 	}
 	if k.service != "" && p.config.Elsewhere.Lacks(k.service) {
-		p.config.Log.Warn("a service is down on both hosts; the others go on", "name", k.name)
+		p.config.Log.Warn("a service is down on both hosts; the other services continue", "name", k.name)
 		return
 	}
 	p.config.Machine.Give(role.ProcessFailed{Process: k.name})
 }
 
-// stillFailed tells it again of a process that was given up before: by now there may be a standby that can take over, or that
-// has the service. The machine hands over once for each cause in a while.
+// stillFailed reports again a process that was given up before: meanwhile a standby may be able to take over, or have
+// the service. The machine hands over only once per cause within some time.
 func (p *Processes) stillFailed(k *kept) {
 	if k.keeper.Status().GaveUp {
 		p.failed(k)
@@ -38,16 +38,17 @@ func (k *kept) settle() {
 	k.settled = true
 }
 
-// missed reports whether the host can't serve for want of the process. A service is waited for while it starts for the first
-// time; one that is known not to work is missed only where an operator has said that a takeover needs it and the other host,
-// as far as is known, has it. One that is restarted on purpose is not missed: it is back soon, or the one before it is.
+// missed reports whether the host can't serve because the process is missing. A service is waited for while it starts
+// for the first time. A service known not to work is missed only if the settings say that a takeover needs it and, as
+// far as is known, the other host has it. A service that is restarted on purpose is not missed: it is back soon, or
+// its previous program is.
 func (p *Processes) missed(k *kept) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return !k.up && !k.optional && k.renewal == nil && (k.service == "" || !k.settled || p.config.Host.TakeoverNeeds.Has(k.service) && !p.config.Elsewhere.Lacks(k.service))
 }
 
-// Down are the services that are not ready.
+// Down returns the services that are not ready.
 func (p *Processes) Down() (services []string) {
 	for _, k := range p.children {
 		if k.service != "" && !p.IsUp(k.name) {
@@ -57,8 +58,9 @@ func (p *Processes) Down() (services []string) {
 	return services
 }
 
-// judge tells whether this host could serve: all that serving needs is up. Several goroutines judge; what each found is told
-// before the next one looks. An older "not ready" that came after "fit" would stand until something happened to a process.
+// judge reports whether this host could serve: whether all that serving needs is up. Several goroutines call it; the
+// result of one is reported before the next one looks. Otherwise an outdated "not ready" could follow "fit" and
+// remain until the next event of a process.
 func (p *Processes) judge() {
 	p.judging.Lock()
 	defer p.judging.Unlock()

@@ -15,40 +15,41 @@ import (
 	"github.com/hotpair/hotpair/services/processes/programs"
 )
 
-// A restart on purpose takes nothing from those who are served: requests of the service wait in terminal-if, those that it has
-// are finished, and the next run gets what waited. It counts as no failure, and nobody hands over for it. A program that does not
-// get ready is replaced by the one before.
+// A restart on purpose loses no requests: new requests of the service wait in terminal-if, the running ones finish,
+// and the next run gets those that waited. It does not count as a failure, so it causes no hand-over. A program that
+// does not become ready is replaced by the previous one.
 
 const (
-	// drainWithin is how long a service may take to finish what it has, while its other requests wait; drainMore is for the order itself.
+	// drainWithin is how long a service may take to finish its requests while new ones wait; drainMore is for the
+	// order itself.
 	drainWithin = 5 * time.Second
 	drainMore   = time.Second
-	// endWithin bounds the end of a run: twice what its keeper gives it.
+	// endWithin bounds the end of a run: twice the time that its keeper allows.
 	endWithin = 2 * endGrace
 	endGrace  = 5 * time.Second
 )
 
 var (
-	// errNotKept says that which program runs can't be written down.
-	errNotKept = errors.New("HOTPAIR_DATA does not take which program runs")
-	// errSilent says that a program runs and does not say that it is ready.
-	errSilent = errors.New("it started, and did not answer")
-	// errStops says that the host ends.
+	// errNotKept says that the choice of the program can't be stored.
+	errNotKept = errors.New("can't store in HOTPAIR_DATA which program runs")
+	// errSilent says that a program runs but does not report that it is ready.
+	errSilent = errors.New("it started but did not become ready")
+	// errStops says that the host stops.
 	errStops = errors.New("the host stops")
 )
 
-// renewal is a restart on purpose that is under way.
+// renewal is a restart on purpose in progress.
 type renewal struct {
-	begun  chan struct{} // closed when the run before is over
+	begun  chan struct{} // closed when the previous run is over
 	ended  bool          // begun is closed
-	result chan error    // of the run that began: nil when it is ready
+	result chan error    // of the new run: nil when it is ready
 }
 
 func newRenewal() *renewal {
 	return &renewal{begun: make(chan struct{}), result: make(chan error, 1)}
 }
 
-// begin notes that the run before is over.
+// begin notes that the previous run is over.
 func (k *kept) begin() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -58,7 +59,7 @@ func (k *kept) begin() {
 	}
 }
 
-// outcome notes what became of a run: nil when it is ready. Only of one that began since does it count.
+// outcome notes the result of a run: nil when it is ready. Only a run that began since counts.
 func (k *kept) outcome(err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -76,28 +77,28 @@ func (k *kept) isRenewed() bool {
 	return k.renewal != nil
 }
 
-// program is what the next run is of.
+// program is the program of the next run.
 func (k *kept) program() string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.path
 }
 
-// replaced reads what operators have put in the place of what the settings name. What can't be read holds nothing back: the
-// settings do then.
+// replaced reads the replacements that operators made for programs of the settings. An unreadable file has no effect:
+// then the settings count.
 func (p *Processes) replaced() []paths.Replaced {
 	if p.config.Host.Data == "" {
 		return nil
 	}
 	list, err := paths.Read(p.config.Host.Data)
 	if err != nil {
-		p.config.Log.Error("which programs operators have put in the place of others can't be read: those that HOTPAIR_BUSINESS names run", "error", err)
+		p.config.Log.Error("the list of programs that operators replaced is unreadable; the programs in HOTPAIR_BUSINESS run instead", "error", err)
 	}
 	return list
 }
 
-// CheckRestart refuses what can't be restarted, or by no such program. path is empty for the program that it has. The error is
-// bus.ErrRefused.
+// CheckRestart refuses a restart that is not possible, or not with this program. path is empty for the present
+// program. The error is bus.ErrRefused.
 func (p *Processes) CheckRestart(service, path string) error {
 	_, err := p.restartable(service, path)
 	return err
@@ -107,11 +108,11 @@ func (p *Processes) restartable(service, path string) (*kept, error) {
 	k := p.find(bus.ProcessBusiness + "." + service)
 	switch {
 	case k == nil || k.service == "":
-		return nil, fmt.Errorf("%w: %s has no service %q: HOTPAIR_BUSINESS names those there are", bus.ErrRefused, p.config.Host.Host, service)
+		return nil, fmt.Errorf("%w: %s has no service %q: HOTPAIR_BUSINESS lists its services", bus.ErrRefused, p.config.Host.Host, service)
 	case path == "":
 		return k, nil
 	case !k.foreign:
-		return nil, fmt.Errorf("%w: %s is part of hotpair itself on %s: it has no program of its own that another one could replace", bus.ErrRefused, service, p.config.Host.Host)
+		return nil, fmt.Errorf("%w: %s is built into hotpair on %s: it has no program to replace", bus.ErrRefused, service, p.config.Host.Host)
 	}
 	if why := unfit(path); why != "" {
 		return nil, fmt.Errorf("%w: on %s, %s", bus.ErrRefused, p.config.Host.Host, why)
@@ -119,11 +120,11 @@ func (p *Processes) restartable(service, path string) (*kept, error) {
 	return k, nil
 }
 
-// unfit says why a program can't be one of this host's; "" is nothing. Whoever can write to a program, or beside it, decides what
-// the host runs.
+// unfit says why a program can't run on this host; "" for no reason. Anyone who can write to a program, or beside it,
+// decides what the host runs.
 func unfit(path string) string {
 	if !filepath.IsAbs(path) || filepath.Clean(path) != path {
-		return fmt.Sprintf("%q is not an absolute path in its shortest form", path)
+		return fmt.Sprintf("%q is not an absolute path without . or ..", path)
 	}
 	info, err := os.Stat(path)
 	switch {
@@ -132,18 +133,18 @@ func unfit(path string) string {
 	case err != nil:
 		return err.Error()
 	case !info.Mode().IsRegular():
-		return path + " is no file"
+		return path + " is not a regular file"
 	case info.Mode().Perm()&0o111 == 0:
-		return path + " may not be executed: chmod +x"
+		return path + " is not executable: chmod +x"
 	case info.Mode().Perm()&0o002 != 0:
-		return path + " may be written by everybody: chmod o-w"
+		return path + " is writable by everybody: chmod o-w"
 	}
 	return ""
 }
 
-// Restart restarts a service on purpose, by another program if a path is given. When that is not ready in time the one before is
-// put back, and the error is programs.ErrNotReady with its last words; bus.ErrRefused when nothing was done. It does not end
-// early: half a restart is none.
+// Restart restarts a service on purpose, with another program if a path is given. If that one is not ready in time,
+// the previous one is restored, and the error is programs.ErrNotReady with its last output; bus.ErrRefused if nothing
+// was done. It does not stop halfway.
 func (p *Processes) Restart(service, path string) error {
 	k, err := p.restartable(service, path)
 	if err != nil {
@@ -156,7 +157,7 @@ func (p *Processes) Restart(service, path string) error {
 	}
 	k.mu.Unlock()
 	if busy {
-		return fmt.Errorf("%w: %s is being restarted on %s already", bus.ErrRefused, service, p.config.Host.Host)
+		return fmt.Errorf("%w: %s is already being restarted on %s", bus.ErrRefused, service, p.config.Host.Host)
 	}
 	defer p.renewed(k)
 	if path == "" {
@@ -164,9 +165,9 @@ func (p *Processes) Restart(service, path string) error {
 	}
 	before := k.said.Last()
 	why := p.again(k, path)
-	if errors.Is(why, errSilent) { // one that ended has said its own
+	if errors.Is(why, errSilent) { // a program that ended has given its reason
 		if words := k.said.Words(before); words != "" {
-			why = fmt.Errorf("%w; its last words: %s", why, words)
+			why = fmt.Errorf("%w; its last output: %s", why, words)
 		}
 	}
 	if why == nil && path != was {
@@ -179,9 +180,9 @@ func (p *Processes) Restart(service, path string) error {
 		return fmt.Errorf("%w: on %s, %s: %w", programs.ErrNotReady, p.config.Host.Host, service, why)
 	}
 	if back := p.again(k, was); back != nil {
-		return fmt.Errorf("%w: on %s, %s: %w. %s was put back, and is not ready either: %w", programs.ErrNotReady, p.config.Host.Host, path, why, was, back)
+		return fmt.Errorf("%w: on %s, %s: %w. %s was restored, but is not ready either: %w", programs.ErrNotReady, p.config.Host.Host, path, why, was, back)
 	}
-	return fmt.Errorf("%w: on %s, %s: %w. %s is back and serves", programs.ErrNotReady, p.config.Host.Host, path, why, was)
+	return fmt.Errorf("%w: on %s, %s: %w. %s was restored and serves", programs.ErrNotReady, p.config.Host.Host, path, why, was)
 }
 
 // renewed ends a restart on purpose.
@@ -193,7 +194,7 @@ func (p *Processes) renewed(k *kept) {
 	p.stillFailed(k)
 }
 
-// again has the next run begin, of a program, once the present one has finished what it has, and waits until that is ready.
+// again lets the present run finish its requests, starts the next run with a program, and waits until it is ready.
 func (p *Processes) again(k *kept, path string) error {
 	p.drain(k)
 	r := newRenewal()
@@ -206,7 +207,7 @@ func (p *Processes) again(k *kept, path string) error {
 	select {
 	case <-r.begun:
 	case <-patience.C:
-		return errors.New("the run before does not end")
+		return errors.New("the previous process does not end")
 	case <-k.run.Done():
 		return errStops
 	}
@@ -221,18 +222,19 @@ func (p *Processes) again(k *kept, path string) error {
 	}
 }
 
-// drain has a service finish what it has, while terminal-if keeps what comes. What it does not finish in time is sent to the next run.
+// drain lets a service finish its requests while terminal-if keeps new ones. What it does not finish in time is sent
+// to the next run.
 func (p *Processes) drain(k *kept) {
 	if p.config.Calls == nil || !p.IsUp(k.name) || !p.IsUp(bus.ProcessTerminalInterface) {
 		return
 	}
 	order := bus.DrainService{Service: k.service, Within: drainWithin}
 	if _, err := bus.CallDrainService.PostWait(k.run, p.config.Calls, order, drainWithin+drainMore); err != nil {
-		p.config.Log.Warn("a service that is restarted did not finish what it had; it is sent again", "service", k.service, "error", err)
+		p.config.Log.Warn("a service did not finish its requests before its restart; they are sent again", "service", k.service, "error", err)
 	}
 }
 
-// note writes down which program runs, so that the next main starts it too.
+// note stores which program runs, so that the next main starts it too.
 func (p *Processes) note(r paths.Replaced) error {
 	if p.config.Host.Data == "" {
 		return nil
@@ -245,7 +247,7 @@ func (p *Processes) note(r paths.Replaced) error {
 	return nil
 }
 
-// Services are those of the host, in the order of the settings, with what each says of itself.
+// Services returns the services of the host, in the order of the settings, with their descriptions.
 func (p *Processes) Services(ctx context.Context) []programs.Service {
 	list := []programs.Service{}
 	for _, k := range p.children {
@@ -269,7 +271,7 @@ func (p *Processes) Services(ctx context.Context) []programs.Service {
 	return list
 }
 
-// stateOf is what a process does, in the words of services.
+// stateOf returns the state of a process as that of a service.
 func stateOf(s process.Status) string {
 	switch {
 	case s.State == process.StateReady: // also one that was given up before: it serves
@@ -284,7 +286,7 @@ func stateOf(s process.Status) string {
 	return programs.Restarting
 }
 
-// Differing are the services that run another program than the settings name.
+// Differing returns the services that run a program other than the one in the settings.
 func (p *Processes) Differing() (list []programs.Service) {
 	for _, k := range p.children {
 		if path := k.program(); path != k.set {

@@ -174,7 +174,7 @@ func TestRestart_OnPurpose(t *testing.T) {
 		{name: "another one", to: "good-2", runs: "good-2", starts: "good-1 good-2"},
 		{name: "one that ends", to: "ends", runs: "good-1", err: programs.ErrNotReady, says: "exited with code 7: no fares. ", starts: "good-1 ends"},
 		{name: "one that can't be started", to: "none", runs: "good-1", err: programs.ErrNotReady, says: "no such program", starts: "good-1 none"},
-		{name: "one that never answers", to: "silent", runs: "good-1", err: programs.ErrNotReady, says: "within 10s (is it the program of another service?); its last words: waiting for a printer", starts: "good-1 silent good-1"},
+		{name: "one that never answers", to: "silent", runs: "good-1", err: programs.ErrNotReady, says: "within 10s (is it the program of another service?); its last output: waiting for a printer", starts: "good-1 silent good-1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir, data := programsOf(t, "good-1", "good-2", "ends", "none", "silent"), t.TempDir()
@@ -242,11 +242,11 @@ func TestRestart_RefusesAndDoesNothing(t *testing.T) {
 		for _, c := range []struct{ service, path, says string }{
 			{"nobody", "", "has no service"},
 			{"", "", "has no service"},
-			{"kv", filepath.Join(dir, "good-1"), "part of hotpair itself"},
+			{"kv", filepath.Join(dir, "good-1"), "built into hotpair"},
 			{"tickets", "good-1", "absolute path"},
-			{"tickets", dir + "/../good-1", "shortest form"},
+			{"tickets", dir + "/../good-1", "without . or .."},
 			{"tickets", filepath.Join(dir, "missing"), "there is no"},
-			{"tickets", filepath.Join(dir, "folder"), "is no file"},
+			{"tickets", filepath.Join(dir, "folder"), "is not a regular file"},
 			{"tickets", filepath.Join(dir, "plain"), "chmod +x"},
 			{"tickets", filepath.Join(dir, "open"), "chmod o-w"},
 			{"tickets", "/\x00", "invalid argument"},

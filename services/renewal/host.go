@@ -18,31 +18,33 @@ import (
 )
 
 const (
-	// lookEvery is how often a host looks whose certificate is due: as often as main asks what is seen of the wires.
+	// lookEvery is how often a host checks which certificates are due: as often as main collects the state of
+	// connections.
 	lookEvery = 5 * time.Second
 	// askedAtOnce bounds how many terminals are asked at a time, askWithin each question, changeWithin the update that follows.
 	askedAtOnce  = 4
 	askWithin    = 5 * time.Second
 	changeWithin = 10 * time.Second
-	// again is the pause before a terminal is asked again that has its next certificate or could not be given it, soon that at a host which
-	// waits for the other one to give it. Half of each is random.
+	// again is the pause before a terminal is asked again that has its next certificate or could not get it, soon the
+	// pause on a host that waits for the other one to renew it. Half of each is random.
 	again = time.Hour
 	soon  = 20 * time.Second
 )
 
-// Wires are those of terminal-if. *wires.Wires is one.
+// Wires are the connections of terminal-if. *wires.Wires is one.
 type Wires interface {
-	// Peers are who is at the other ends.
+	// Peers are the connected peers.
 	Peers() []identity.Peer
-	// Learn takes the certificate that a terminal has for its next connection, and gives who that is; its error says why it is none.
+	// Learn records the certificate that a terminal will present next, and returns its peer; its error says why it is
+	// invalid.
 	Learn(terminal string, chain []*x509.Certificate) (identity.Peer, error)
 	// Doubt says why the wall clock is in doubt: then nothing is issued.
 	Doubt() string
 }
 
-// Sessions are the terminals as the host has them.
+// Sessions are the host's sessions with terminals.
 type Sessions interface {
-	// Serving reports whether this host serves: it is the one that issues.
+	// Serving reports whether this host is active: the active host issues.
 	Serving() bool
 	// Ask asks the agent of a terminal over its session.
 	Ask(ctx context.Context, id string, o Offer) (Answer, error)
@@ -50,9 +52,9 @@ type Sessions interface {
 
 // Register is what the pair knows of the certificates of terminals.
 type Register interface {
-	// Withdrawn reports whether a certificate is worth nothing any more.
+	// Withdrawn reports whether a certificate was withdrawn.
 	Withdrawn(identity.Peer) bool
-	// Renewed notes until when the certificate of a terminal's key holds.
+	// Renewed records until when the certificate of a terminal's key is valid.
 	Renewed(ctx context.Context, id string, key identity.Fingerprint, until time.Time) error
 }
 
@@ -61,13 +63,13 @@ type Config struct {
 	Wires    Wires
 	Sessions Sessions
 	Register Register
-	// Issuer gives the key that issues certificates; nil: they come from elsewhere, and are taken note of only.
+	// Issuer returns the issuing key; nil: certificates come from elsewhere, and are only recorded.
 	Issuer func() (*authority.Issuer, error)
 	Now    func() time.Time // the wall clock
 	Log    *slog.Logger
 }
 
-// Host is the side of a host.
+// Host is the host's side.
 type Host struct {
 	config Config
 
@@ -75,11 +77,11 @@ type Host struct {
 	asked map[identity.Fingerprint]attempt
 }
 
-// attempt is what came of asking a terminal.
+// attempt is the result of asking a terminal.
 type attempt struct {
-	again  time.Time // when it is asked again, whatever the wall clock does
-	waited bool      // it was the other host's to renew
-	said   string    // why it was not renewed; the same is not told again
+	again  time.Time // when it is asked again, independent of the wall clock
+	waited bool      // the other host has to renew it
+	said   string    // why it was not renewed; not logged again if unchanged
 }
 
 // NewHost makes one.
@@ -95,7 +97,7 @@ func (h *Host) Run(ctx context.Context) error {
 	}
 }
 
-// Look looks once at all terminals, and returns when those that are due have been asked.
+// Look checks all terminals once, and returns when those that are due have been asked.
 func (h *Host) Look(ctx context.Context) {
 	var asking sync.WaitGroup
 	defer asking.Wait()
@@ -113,7 +115,7 @@ func (h *Host) Look(ctx context.Context) {
 	}
 }
 
-// due gives the terminals whose certificates two thirds of their life have passed, and that were not asked lately.
+// due returns the terminals whose certificates are due, and that were not asked lately.
 func (h *Host) due() (list []identity.Peer) {
 	now, serving := h.config.Now(), h.config.Sessions.Serving()
 	there := map[identity.Fingerprint]bool{}
@@ -132,10 +134,10 @@ func (h *Host) due() (list []identity.Peer) {
 	return list
 }
 
-// errOther says that the certificate is due, and that it is the other host's to renew.
-var errOther = errors.New("the host that serves renews it")
+// errOther says that the certificate is due, but the other host has to renew it.
+var errOther = errors.New("the active host renews it")
 
-// renew asks one terminal, and gives it the next certificate if this host is to.
+// renew asks one terminal, and gives it the next certificate if this host issues.
 func (h *Host) renew(ctx context.Context, p identity.Peer) error {
 	has, chain, err := h.ask(ctx, p, nil)
 	if err != nil {
@@ -153,7 +155,7 @@ func (h *Host) renew(ctx context.Context, p identity.Peer) error {
 	}
 	issuer, err := h.config.Issuer()
 	if err != nil {
-		return fmt.Errorf("no certificate can be issued here: %w", err)
+		return fmt.Errorf("this host can't issue certificates: %w", err)
 	}
 	if last := chain[len(chain)-1]; last.CheckSignatureFrom(issuer.Root()) != nil && !last.Equal(issuer.Root()) {
 		return nil // it comes from another authority, which renews it
@@ -166,13 +168,14 @@ func (h *Host) renew(ctx context.Context, p identity.Peer) error {
 	if err != nil {
 		return err
 	}
-	h.config.Log.Info("the certificate of a terminal is renewed", "terminal", p.Name.ID, "until", has.NotAfter)
+	h.config.Log.Info("renewed the certificate of a terminal", "terminal", p.Name.ID, "until", has.NotAfter)
 	within, cancel := context.WithTimeout(ctx, changeWithin)
 	defer cancel()
 	return h.config.Register.Renewed(within, p.Name.ID, p.Fingerprint, next[0].NotAfter)
 }
 
-// ask has the agent say what it has, or take what it is offered, and gives who that is; the same key as p has, or an error.
+// ask asks the agent for its certificate, or to accept an offered one, and returns its peer; with the same key as p,
+// or an error.
 func (h *Host) ask(ctx context.Context, p identity.Peer, offered [][]byte) (identity.Peer, []*x509.Certificate, error) {
 	within, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
@@ -181,23 +184,23 @@ func (h *Host) ask(ctx context.Context, p identity.Peer, offered [][]byte) (iden
 	case err != nil:
 		return identity.Peer{}, nil, fmt.Errorf("its agent does not answer: %w", err)
 	case answer.Text != "" || answer.Code != "":
-		return identity.Peer{}, nil, fmt.Errorf("its agent says: %w", fault.From([]string{answer.Code}, answer.Text))
+		return identity.Peer{}, nil, fmt.Errorf("its agent reports: %w", fault.From([]string{answer.Code}, answer.Text))
 	}
 	chain, err := identity.ParseDER(answer.Chain)
 	if err != nil {
-		return identity.Peer{}, nil, fmt.Errorf("what its agent shows can't be read: %w", err)
+		return identity.Peer{}, nil, fmt.Errorf("its agent sent an unreadable certificate: %w", err)
 	}
 	if identity.FingerprintOf(chain[0]) != p.Fingerprint {
-		return identity.Peer{}, nil, fmt.Errorf("its agent has a certificate of another key than the one of this session, %s, and shows it from its next connection on", p.Fingerprint.String()[:16])
+		return identity.Peer{}, nil, fmt.Errorf("its agent has a certificate with a key other than this session's, %s; it presents it from its next connection on", p.Fingerprint.String()[:16])
 	}
 	has, err := h.config.Wires.Learn(p.Name.ID, chain)
 	if err != nil {
-		return identity.Peer{}, nil, fmt.Errorf("what its agent shows is none of this pair's: %w", err)
+		return identity.Peer{}, nil, fmt.Errorf("its agent sent a certificate that does not belong to this pair: %w", err)
 	}
 	return has, chain, nil
 }
 
-// ended notes when the terminal is looked at again.
+// ended records when the terminal is checked again.
 func (h *Host) ended(ctx context.Context, p identity.Peer, err error) {
 	if ctx.Err() != nil {
 		return
@@ -210,7 +213,7 @@ func (h *Host) ended(ctx context.Context, p identity.Peer, err error) {
 		now.waited, now.again = true, time.Now().Add(soon/2+rand.N(soon/2))
 	case err != nil:
 		if now.said = err.Error(); now.said != h.asked[p.Fingerprint].said {
-			h.config.Log.Warn("the certificate of a terminal is not renewed", "terminal", p.Name.ID, "until", p.NotAfter, "error", err)
+			h.config.Log.Warn("could not renew the certificate of a terminal", "terminal", p.Name.ID, "until", p.NotAfter, "error", err)
 		}
 	}
 	h.asked[p.Fingerprint] = now

@@ -223,7 +223,7 @@ func TestAgent_TakesOnlyWhatIsItsOwn(t *testing.T) {
 	}{
 		"another terminal's":      {issue(s.issuer, own, identity.Terminal("shop", "till-8"), 90*day), ErrOffer},
 		"a host's":                {issue(s.issuer, own, identity.Host("shop", "a"), 90*day), ErrOffer},
-		"of another key":          {issue(s.issuer, identitytest.Key(t).Public(), name, 90*day), ErrOffer},
+		"with a key other than":   {issue(s.issuer, identitytest.Key(t).Public(), name, 90*day), ErrOffer},
 		"of another root":         {issue(authoritytest.Issuer(t, "shop", time.Now()), own, name, 90*day), ErrOffer},
 		"one that ends no later":  {issue(s.issuer, own, name, 29*day), ErrOffer},
 		"without what is between": {Offer{Chain: good.Chain[:1]}, ErrOffer},
@@ -256,7 +256,7 @@ func TestAgent_TheDiskTakesNothing(t *testing.T) {
 	s.must(durable.Rename(s.paths.Certificate, long))
 	s.agent.paths.Certificate = long
 	s.host.Look(t.Context())
-	if said := s.host.asked[s.session.Fingerprint].said; !strings.Contains(said, "can't be written") || !strings.Contains(said, "renew it by hand") {
+	if said := s.host.asked[s.session.Fingerprint].said; !strings.Contains(said, "can't store") || !strings.Contains(said, "renew it by hand") {
 		t.Errorf("the host is told %q", said)
 	}
 	if !s.certificate().Equal(before) || len(s.noted) > 0 {

@@ -1,6 +1,7 @@
-// Package reread reads the files of a process again when somebody says so, and says in a sentence what came of it.
+// Package reread reloads the files of a process on request, and reports the outcome as a sentence.
 //
-// Most files of hotpair are looked at again by themselves: this is for whoever has just replaced one and wants to know at once.
+// Most files of hotpair are checked regularly: this is for an operator who has just replaced one and wants to know at
+// once.
 package reread
 
 import (
@@ -8,19 +9,19 @@ import (
 	"strings"
 )
 
-// File is what can be read again while a process runs.
+// File is a file that can be reloaded while a process runs.
 type File struct {
 	Name string
-	// Read reads it. The error says why it can't be used; then what was read before goes on.
+	// Read reads it. The error says why it is unusable; then the previous content stays in use.
 	Read func(context.Context) error
 }
 
-// All reads files again, and says of each whether it can be used. stale is what only a restart takes.
+// All reloads files, and says of each whether it is usable. stale lists what only a restart reads.
 func All(ctx context.Context, files []File, stale []string) string {
 	var well, told []string
 	for _, f := range files {
 		if err := f.Read(ctx); err != nil {
-			told = append(told, f.Name+" can't be used, what was read before goes on: "+err.Error())
+			told = append(told, f.Name+" is unusable, the previous content stays in use: "+err.Error())
 			continue
 		}
 		well = append(well, f.Name)
@@ -29,7 +30,7 @@ func All(ctx context.Context, files []File, stale []string) string {
 		told = append(told, strings.Join(well, ", ")+": well")
 	}
 	if len(files) == 0 {
-		told = append(told, "there are none that are read while it runs")
+		told = append(told, "no files to reload")
 	}
 	return strings.Join(append(stale, told...), "; ")
 }

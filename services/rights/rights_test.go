@@ -31,7 +31,7 @@ func TestOthers_AreWhoCouldComeToASecret(t *testing.T) {
 		"denied":                {[]entry{{sid: users, known: true, mask: fileRead, here: true}}, nil},
 		"a service of its own":  {[]entry{of("S-1-5-80-1-2-3-4-5", 0x1f01ff)}, nil},
 		"all services":          {[]entry{of(sidAllServices, fileRead)}, []string{sidAllServices}},
-		"what can't be read":    {[]entry{{here: true}}, []string{"an entry that can't be read"}},
+		"what can't be read":    {[]entry{{here: true}}, []string{"an unreadable entry"}},
 	} {
 		if got := others(c.list, owner, self); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)

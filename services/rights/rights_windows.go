@@ -9,17 +9,17 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// group is nothing here: a group has what the list says of it.
+// group is unused here: the list contains the access of groups.
 func beyond(file *os.File, _ bool) (string, error) { return beyondHandle(windows.Handle(file.Fd())) }
 
 func beyondHandle(h windows.Handle) (string, error) {
 	d, err := windows.GetSecurityInfo(h, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION)
 	if err != nil {
-		return "", fmt.Errorf("read its list of access: %w", err)
+		return "", fmt.Errorf("read its access control list: %w", err)
 	}
 	list, _, err := d.DACL()
 	if err != nil || list == nil {
-		return "has no list of access, so that it is everybody's", nil
+		return "has no access control list, so everybody has access", nil
 	}
 	owner, _, err := d.Owner()
 	if err != nil {
@@ -33,7 +33,7 @@ func beyondHandle(h windows.Handle) (string, error) {
 	for i := range uint32(list.AceCount) {
 		var ace *windows.ACCESS_ALLOWED_ACE
 		if err := windows.GetAce(list, i, &ace); err != nil {
-			return "", fmt.Errorf("read its list of access: %w", err)
+			return "", fmt.Errorf("read its access control list: %w", err)
 		}
 		e := entry{allow: ace.Header.AceType == windows.ACCESS_ALLOWED_ACE_TYPE, mask: uint32(ace.Mask), here: ace.Header.AceFlags&windows.INHERIT_ONLY_ACE == 0}
 		if e.known = e.allow || ace.Header.AceType == windows.ACCESS_DENIED_ACE_TYPE; e.known {
@@ -51,7 +51,7 @@ func beyondHandle(h windows.Handle) (string, error) {
 	return "gives access to " + strings.Join(found, ", "), nil
 }
 
-// named is an account as people know it.
+// named returns an account's name for people.
 func named(text string) string {
 	sid, err := windows.StringToSid(text)
 	if err != nil {
@@ -67,11 +67,11 @@ func named(text string) string {
 	return domain + `\` + account
 }
 
-// user is who this process runs as.
+// user is the account of this process.
 func user() (*windows.SID, error) {
 	of, err := windows.GetCurrentProcessToken().GetTokenUser()
 	if err != nil {
-		return nil, fmt.Errorf("look up the own account: %w", err)
+		return nil, fmt.Errorf("look up this process's account: %w", err)
 	}
 	return of.User.Sid, nil
 }
@@ -80,8 +80,8 @@ func remedy(path string) string {
 	return fmt.Sprintf(`icacls "%s" /inheritance:r /grant:r *%s:F *%s:F`, path, sidSystem, sidAdministrators)
 }
 
-// OwnerOnly is the list of access of a directory for this user, the system and administrators, which hands it down and takes nothing over. more
-// are further accounts, by their security identifiers.
+// OwnerOnly is the access control list of a directory for this user, the system and administrators, which is
+// inherited below and inherits nothing. more are further accounts, by security identifier.
 func OwnerOnly(more ...string) (*windows.SECURITY_DESCRIPTOR, error) {
 	self, err := user()
 	if err != nil {
@@ -94,7 +94,7 @@ func OwnerOnly(more ...string) (*windows.SECURITY_DESCRIPTOR, error) {
 	return windows.SecurityDescriptorFromString(text)
 }
 
-// ClosedDir reports whether nobody else may look into a directory.
+// ClosedDir reports whether no other account may look into a directory.
 func ClosedDir(dir string) (bool, error) {
 	name, err := windows.UTF16PtrFromString(dir)
 	if err != nil {

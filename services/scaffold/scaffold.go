@@ -18,7 +18,7 @@ var (
 	// ErrOption says that a folder can't be made as it was asked for.
 	ErrOption = errors.New("wrong option")
 	// ErrTaken says that there is something already where the folder is to be.
-	ErrTaken = errors.New("there is something already")
+	ErrTaken = errors.New("already exists")
 )
 
 // Options say which folder is made.

@@ -1,4 +1,4 @@
-// Package sealing protects what stands in a file with a passphrase or a key file. What it seals the age command opens.
+// Package sealing encrypts the content of a file with a passphrase or a key file. The age command can open it.
 package sealing
 
 import (
@@ -13,22 +13,23 @@ import (
 	"filippo.io/age/armor"
 )
 
-// Work is the cost of a passphrase, as a power of two: about a second and 128 MiB. What costs more than mostWork is no file of ours.
+// Work is the cost of a passphrase, as a power of two: about a second and 128 MiB. A file that costs more than
+// mostWork is not ours.
 const Work, mostWork = 17, 19
 
-// What is wrong, for a sentence that names the file or what opens it.
+// Errors, for a sentence that names the file or the key.
 var (
 	// ErrOther: it was sealed for another key, or with another passphrase.
-	ErrOther = errors.New("it was sealed for another one")
-	// ErrSeal: what Open was given is nothing that is sealed.
-	ErrSeal = errors.New("the seal can't be read")
+	ErrOther = errors.New("it was sealed for another key or passphrase")
+	// ErrSeal: the input of Open is not sealed.
+	ErrSeal = errors.New("the seal is unreadable")
 	// ErrPart: a part is missing or was changed.
-	ErrPart = errors.New("what is sealed in it is not whole")
+	ErrPart = errors.New("the sealed content is incomplete or was changed")
 	// ErrNoPassphrase: no passphrase was given.
-	ErrNoPassphrase = errors.New("it has one, and none was given")
+	ErrNoPassphrase = errors.New("the file has a passphrase, but none was given")
 )
 
-// Seal gives a text that only these can open.
+// Seal encrypts a text for these recipients.
 func Seal(body []byte, recipients ...age.Recipient) ([]byte, error) {
 	var out bytes.Buffer
 	text := armor.NewWriter(&out)
@@ -45,14 +46,14 @@ func Seal(body []byte, recipients ...age.Recipient) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// Open gives what Seal was given, of at most so many bytes. The error is ErrOther, ErrSeal or ErrPart.
+// Open returns the input of Seal, of at most so many bytes. The error is ErrOther, ErrSeal or ErrPart.
 func Open(text []byte, most int64, identities ...age.Identity) ([]byte, error) {
 	from, err := age.Decrypt(armor.NewReader(bytes.NewReader(text)), identities...)
 	var other *age.NoIdentityMatchError
 	switch {
 	case errors.As(err, &other):
 		return nil, ErrOther
-	case err != nil: // what the library says could quote a key
+	case err != nil: // the library's error could quote a key
 		return nil, ErrSeal
 	}
 	body, err := io.ReadAll(io.LimitReader(from, most+1))
@@ -62,7 +63,7 @@ func Open(text []byte, most int64, identities ...age.Identity) ([]byte, error) {
 	return body, nil
 }
 
-// To is for whom to seal what a passphrase opens, at a cost: Work, and less in tests.
+// To is the recipient for a passphrase, at a cost: Work, or less in tests.
 func To(words string, work int) (age.Recipient, error) {
 	to, err := age.NewScryptRecipient(words)
 	if err != nil {
@@ -72,7 +73,7 @@ func To(words string, work int) (age.Recipient, error) {
 	return to, nil
 }
 
-// By is what a passphrase opens things by. The error is ErrNoPassphrase.
+// By is the identity of a passphrase. The error is ErrNoPassphrase.
 func By(words string) (age.Identity, error) {
 	if strings.TrimSpace(words) == "" {
 		return nil, ErrNoPassphrase
@@ -85,7 +86,7 @@ func By(words string) (age.Identity, error) {
 	return by, nil
 }
 
-// Sum names bytes by their SHA-256: damage that it finds is not taken for a wrong passphrase.
+// Sum returns the SHA-256 of bytes: so that damage is not mistaken for a wrong passphrase.
 func Sum(body []byte) string {
 	digest := sha256.Sum256(body)
 	return hex.EncodeToString(digest[:])

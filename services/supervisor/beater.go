@@ -14,24 +14,24 @@ import (
 	"github.com/hotpair/hotpair/services/process"
 )
 
-// ErrNoSupervisor means that nobody reads the beats any more: the supervisor is gone, and main must go too.
+// ErrNoSupervisor means that the supervisor has ended, so nothing reads the beats: main must end too.
 var ErrNoSupervisor = errors.New("the supervisor is gone")
 
 const (
 	// beatsInLease is how many beats main makes in a lease. The supervisor's patience of two leases holds sixteen.
 	beatsInLease = 8
-	// statusEvery is how often main is asked what it does, and statusAgain how often that is said although nothing has changed.
+	// statusEvery is how often main is asked for its status, statusAgain how often an unchanged status is repeated.
 	statusEvery = time.Second
 	statusAgain = 20
 )
 
 // Watched is a main as its supervisor watches it.
 type Watched struct {
-	// Alive should prove what main is for, as that its event loop has turned since it was asked last: a beat that a goroutine of
-	// its own makes unconditionally proves only that the process has not been stopped.
+	// Alive should prove that main works, for example that its event loop has turned since the last call: a beat that
+	// a separate goroutine makes unconditionally proves only that the process has not been stopped.
 	Alive func() bool
-	// Says is what main does, in a line, and Reread has it read its files again and says what came of it. Either may take its time: beats
-	// don't wait for them. nil: it says nothing.
+	// Says returns main's status as one line, Reread reloads its files and returns the outcome. Both may take time:
+	// beats do not wait for them. nil: no status.
 	Says   func() string
 	Reread func() string
 }
@@ -41,10 +41,11 @@ type Beater struct {
 	fd int
 }
 
-// NewBeater makes the beater of this process. A main that was started by hand has no supervisor; its beats go nowhere.
+// NewBeater returns the beater of this process. A main that was started by hand has no supervisor; its beats are
+// dropped.
 func NewBeater(inherited process.Inheritance) (*Beater, error) {
 	if inherited.SupervisorFD != 0 {
-		// A supervisor that is frozen must not freeze main: what is full refuses a beat instead of holding it.
+		// A frozen supervisor must not freeze main: a full socket refuses a beat instead of blocking.
 		if err := unix.SetNonblock(inherited.SupervisorFD, true); err != nil {
 			return nil, fmt.Errorf("socket to the supervisor: %w", err)
 		}
@@ -70,8 +71,8 @@ func (b *Beater) say(kind byte, text string) error {
 	return fmt.Errorf("beat: %w", err)
 }
 
-// Run beats every lease/8 while main is alive, until ctx ends (nil) or a beat fails. Beside that it says what main does, and
-// has it read its files again when the supervisor says so.
+// Run beats every lease/8 while main is alive, until ctx ends (nil) or a beat fails. It also sends main's status, and
+// reloads main's files when the supervisor asks for it.
 func (b *Beater) Run(ctx context.Context, lease time.Duration, main Watched) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var beside sync.WaitGroup
@@ -101,13 +102,13 @@ func (b *Beater) Run(ctx context.Context, lease time.Duration, main Watched) err
 	}
 }
 
-// tell says what main does, when that has changed, until ctx ends.
+// tell sends main's status when it has changed, until ctx ends.
 func (b *Beater) tell(ctx context.Context, says func() string) {
 	last := ""
 	for n := 0; ; n++ {
 		if text := says(); text != last || n%statusAgain == 0 {
 			last = text
-			_ = b.say(status, text) // beats notice that nobody is there
+			_ = b.say(status, text) // beats detect a missing supervisor
 		}
 		if pace.Rest(ctx, pace.Next(statusEvery)) != nil {
 			return
@@ -115,9 +116,9 @@ func (b *Beater) tell(ctx context.Context, says func() string) {
 	}
 }
 
-// hear takes what the supervisor says, until ctx ends or there is no supervisor.
+// hear receives the supervisor's messages, until ctx ends or there is no supervisor.
 func (b *Beater) hear(ctx context.Context, read func() string) {
-	// A descriptor of its own, which can be closed while it is read from.
+	// A duplicate descriptor, which can be closed during a read.
 	fd, err := unix.FcntlInt(uintptr(b.fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return

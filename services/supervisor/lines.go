@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// longestLine cuts lines of programs that write without end; the rest follows as a line of its own.
+// longestLine splits the lines of programs that write without line ends.
 const (
 	longestLine = 64 << 10
-	// lastLines is how long is read on when all are gone: what is in the pipe comes at once.
+	// lastLines is how long reading continues after all writers have ended: the content of the pipe comes at once.
 	lastLines = 250 * time.Millisecond
 )
 
-// passOn makes the pipe that main and everything below it writes to, and passes on what comes. stop ends that, once all
-// are gone.
+// passOn makes the pipe that main and everything below it write to, and passes on its content. stop ends it, once all
+// writers have ended.
 func (s *Supervisor) passOn() (stop func(), err error) {
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -33,16 +33,16 @@ func (s *Supervisor) passOn() (stop func(), err error) {
 				if line[len(line)-1] != '\n' {
 					line = append(line[:len(line):len(line)], '\n')
 				}
-				_, _ = s.Lines.Write(line) // never fails, and counts what is lost
+				_, _ = s.Lines.Write(line) // never fails; the log counts lost lines
 			}
 			if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-				return // end of file, or the end of what this process waits for
+				return // end of file, or the end of the wait
 			}
 		}
 	})
 	return func() {
 		_ = write.Close()
-		_ = read.SetReadDeadline(time.Now().Add(lastLines)) // somebody who escaped may hold the other end
+		_ = read.SetReadDeadline(time.Now().Add(lastLines)) // an escaped process may hold the other end
 		passing.Wait()
 	}, nil
 }

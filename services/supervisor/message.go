@@ -1,19 +1,20 @@
 package supervisor
 
-// What main and its supervisor say to each other, by the first byte: a message is a datagram, so none is torn and none waits for another.
+// Messages between main and its supervisor, by first byte. Each is a datagram, so none is split and none blocks
+// another.
 const (
-	// beat: main does what it is for.
+	// beat: main works.
 	beat = 'b'
-	// status is what main does, in a line. It is no beat: what makes it is not what decides.
+	// status is main's status, one line. It is not a beat: it comes from another goroutine than main's decisions.
 	status = 's'
-	// reread: main is to read its files again; from main, what came of it.
+	// reread asks main to reload its files; from main it is the outcome.
 	reread = 'r'
 )
 
-// longestMessage bounds one, in bytes.
+// longestMessage bounds a message, in bytes.
 const longestMessage = 4096
 
-// message is a text as it is said.
+// message encodes a text for the socket.
 func message(kind byte, text string) []byte {
 	all := append([]byte{kind}, text...)
 	return all[:min(len(all), longestMessage)]

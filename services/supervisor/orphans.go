@@ -17,9 +17,9 @@ import (
 	"github.com/hotpair/hotpair/services/process"
 )
 
-// reap waits until this process has no child at all, but for what process.Expendable says that nobody has to wait for. It is called while no main runs, so every child is an orphan that
-// the kernel handed over. Those that do not end by themselves are killed; a child's id can't become another's before
-// it is reaped, so they can't be missed.
+// reap waits until this process has no children, except those that process.Expendable exempts. It is called while no
+// main runs, so every child is an orphan from the kernel. Those that do not end are killed; the kernel does not reuse
+// a child's id before it is reaped, so the right ones are killed.
 func (s *Supervisor) reap(ctx context.Context) error {
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGCHLD)
@@ -42,23 +42,23 @@ func (s *Supervisor) reap(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-ended:
 		case <-patience.C:
-			s.Unit.Alive() // it waits for the kernel, and watches
+			s.Unit.Alive() // it waits for the kernel, and keeps watching
 			orphans := children()
 			if !slices.ContainsFunc(orphans, func(orphan int) bool { return !killed[orphan] || !process.Stuck(orphan) }) {
-				s.Logger.Error("what was killed hangs in the kernel, is of no more use to anybody, and is not waited for", "pids", orphans)
-				return nil // swept up when it ends
+				s.Logger.Error("killed processes hang in the kernel; not waiting for them", "pids", orphans)
+				return nil // swept when it ends
 			}
 			for _, orphan := range orphans {
 				killed[orphan] = true
 				_ = unix.Kill(orphan, unix.SIGKILL) // it may have ended this moment, which is as good
 			}
-			s.Logger.Error("orphans of main survived it and are killed", "pids", orphans)
+			s.Logger.Error("killing orphaned processes that survived main", "pids", orphans)
 		}
 	}
 }
 
-// sweep reaps orphans that end while main runs, until ctx ends: a business process that crashes may leave some each
-// time, and nobody else waits for them. Main itself is left to the keeper.
+// sweep reaps orphans that end while main runs, until ctx ends: a crashing business process may leave some each time,
+// and no other process reaps them. Main itself is left to the keeper.
 func (s *Supervisor) sweep(ctx context.Context) {
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGCHLD)
@@ -70,7 +70,7 @@ func (s *Supervisor) sweep(ctx context.Context) {
 		case <-ended:
 		}
 		orphans := children()
-		// Asked after the list was made: the keeper names a main before it can be in a list.
+		// Asked after the list was made: the keeper knows a main before it can be in a list.
 		main := s.keeper.Status().PID
 		for _, orphan := range orphans {
 			if orphan != main {
@@ -80,7 +80,7 @@ func (s *Supervisor) sweep(ctx context.Context) {
 	}
 }
 
-// children lists the processes whose parent is this one, ended ones that nobody has reaped included.
+// children lists the child processes of this process, including zombies.
 func children() []int { return childrenOf(os.Getpid()) }
 
 func childrenOf(parent int) []int {

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// rereadWithin is how long main may take to read its files again.
+// rereadWithin is how long main may take to reload its files.
 const rereadWithin = 10 * time.Second
 
-// reload has the host read its files again each time that it is told to, until ctx ends.
+// reload reloads the host's files on each request, until ctx ends.
 func (s *Supervisor) reload(ctx context.Context) {
 	for {
 		select {
@@ -24,28 +24,28 @@ func (s *Supervisor) reload(ctx context.Context) {
 	}
 }
 
-// askMain has main read its files again, and gives what it says of it.
+// askMain asks main to reload its files, and returns the outcome.
 func (s *Supervisor) askMain(ctx context.Context) string {
 	r := s.running.Load()
 	if r == nil {
-		return "no main runs; the next one reads everything"
+		return "main does not run; it reads all files when it starts"
 	}
 	ctx, cancel := context.WithTimeout(ctx, rereadWithin)
 	defer cancel()
 	select {
-	case <-r.reread: // of a question that was given up
+	case <-r.reread: // of an abandoned question
 	default:
 	}
 	_ = r.socket.SetWriteDeadline(time.Now().Add(rereadWithin)) // of an open socket
 	if _, err := r.socket.Write([]byte{reread}); err != nil {
-		return "main can't be told: " + err.Error()
+		return "could not tell main: " + err.Error()
 	}
 	select {
 	case outcome := <-r.reread:
 		return outcome
 	case <-r.over:
-		return "main ended meanwhile; the next one reads everything"
+		return "main ended before it answered; it reads all files when it restarts"
 	case <-ctx.Done():
-		return "main has not answered within " + rereadWithin.String()
+		return "main did not answer within " + rereadWithin.String()
 	}
 }

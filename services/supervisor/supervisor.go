@@ -1,23 +1,26 @@
-// Package supervisor is the process that keeps main alive: it starts main, kills it when it is frozen, and starts
-// it again, for ever. It does nothing else: what has no other work has no other way to fail. It does not talk on the
-// bus, holds no data, and knows nothing of roles.
+// Package supervisor is the process that keeps main alive: it starts main, kills it when it is frozen, and starts it
+// again, without end. It does nothing else, so nothing else can make it fail. It does not use the bus, holds no data,
+// and does not know roles.
 //
-// What it guarantees: a new main starts only when every descendant of the one before is gone. Three things are awaited,
-// in this order: the end of main itself, the end of file of the lifeline (package process), and the end of every
-// orphan, which the kernel hands to the supervisor as their subreaper. The lifeline is the rule and takes milliseconds; the
-// orphans are the proof, since a process closes its files a moment before it is gone and a daemon may have closed them
-// long ago. What is left after a deadline is killed: the holders of the lifeline and the supervisor's own children,
-// never a name or a number from a list. One thing is not awaited, once it was killed and hangs in the kernel: what
-// process.Expendable has declared to keep nothing of the host's, as that which writes backups to a share.
+// Guarantee: a new main starts only after every descendant of the previous one has ended. The supervisor awaits three
+// things, in this order: the end of main itself, the end of file of the lifeline (package process), and the end of
+// every orphan, which the kernel hands to the supervisor as their subreaper. The lifeline is the normal case and
+// takes milliseconds. The orphans are the proof, since a process closes its files a moment before it ends, and a
+// daemon may have closed them long ago. Processes left after a deadline are killed: the holders of the lifeline and
+// the supervisor's own children, never a name or a number from a list. One exception is not awaited once it was
+// killed and hangs in the kernel: a process that process.Expendable has declared to keep no data of the host, such as
+// the one that writes backups to a share.
 //
-// What main and everything below it logs comes through a pipe that the supervisor always reads: on a disk that hangs, whoever
-// writes can't even be killed until it goes on, and of a host that may befall nobody but the one goroutine here that writes.
+// The log of main and everything below it goes through a pipe that the supervisor always reads. On a disk that hangs,
+// a writer can't even be killed until the disk continues, and that may happen to one goroutine of the supervisor
+// only, not to the other processes of the host.
 //
-// A host is stopped by SIGTERM to the supervisor, which hands it on to main alone; a second signal ends everything at
-// once, because all die with their parent. SIGHUP has main read its files again, and ends nobody: what main starts is deaf to it.
+// SIGTERM to the supervisor stops a host; the supervisor passes it to main only. A second signal ends everything at
+// once, because all processes die with their parent. SIGHUP makes main reload its files and ends no process: whatever
+// main starts ignores it.
 //
-// What systemd is told comes from main, beside its beats, as long as one runs (package systemd). The supervisor's own watch over main proves
-// that the supervisor lives, and nothing here waits for who is told.
+// While a main runs, the status for systemd comes from main, with its beats (package systemd). The supervisor's watch
+// over main proves that the supervisor lives, and nothing here waits for systemd.
 //
 //	ctx, stop := process.Context(context.Background())
 //	defer stop()
@@ -43,13 +46,14 @@ import (
 )
 
 const (
-	// leastPatience bounds from below the silence after which main counts as frozen: with a very short lease, two of
-	// them are less than a loaded machine may keep a healthy process waiting (T11).
+	// leastPatience is the least silence after which main counts as frozen: with a very short lease, a loaded machine
+	// may keep a healthy process waiting longer than two leases (T11).
 	leastPatience = 500 * time.Millisecond
-	// startPatience is the silence allowed to a main that has just started, on a machine that starts everything at once.
+	// startPatience is the silence allowed to a main that has just started, on a machine that starts everything at
+	// once.
 	startPatience = 10 * time.Second
-	// leftoverPatience is how long descendants of a dead main may take to die by themselves. The kernel kills them
-	// within milliseconds; only a program that escaped its death signal is left after that.
+	// leftoverPatience is how long descendants of a dead main may take to end. The kernel kills them within
+	// milliseconds; only a program that escaped its death signal remains after that.
 	leftoverPatience = 500 * time.Millisecond
 	// stopGrace is how long a clean stop may take: a planned switchover and the ends of main's children.
 	stopGrace = 15 * time.Second
@@ -65,9 +69,9 @@ type Supervisor struct {
 	Path    string   // main's program; "" is the running binary
 	Args    []string // main's arguments; nil is "main"
 	Logger  *slog.Logger
-	Lines   io.Writer     // takes what main and everything below it writes, and never waits; nil: they write where this process does
+	Lines   io.Writer     // receives the output of main and everything below it, and never waits; nil: they write where this process does
 	Grace   time.Duration // for a clean stop; 0 is 15 s
-	Unit    *systemd.Unit // is told how the host does; nil: nobody is
+	Unit    *systemd.Unit // reports the state of the host to systemd; nil: no reports
 
 	keeper  *process.Keeper
 	run     *run                // of the main that was started last
@@ -77,19 +81,19 @@ type Supervisor struct {
 	telling telling
 }
 
-// run is what belongs to one run of main.
+// run is the state of one run of main.
 type run struct {
 	lifeline *process.Lifeline
 	socket   *os.File // to main
-	mains    *os.File // its other end, closed here once main has it
+	mains    *os.File // main's end, closed here once main has it
 	reading  sync.WaitGroup
-	reread   chan string   // what came of reading files again
-	over     chan struct{} // closed when main says nothing any more
+	reread   chan string   // outcomes of reloading files
+	over     chan struct{} // closed after main's last message
 }
 
 // Run supervises until ctx ends, then stops main and everything below it. The error is nil after a clean stop, and
-// process.ErrUnclean when main had to be killed or did not exit with 0. The process becomes leader of its process
-// group and subreaper of its descendants; Run must be the only owner of children in it.
+// process.ErrUnclean if main had to be killed or exited with a code other than 0. The process becomes leader of its
+// process group and subreaper of its descendants; Run must be the only owner of children in it.
 func (s *Supervisor) Run(ctx context.Context) error {
 	if err := lead(); err != nil {
 		return err
@@ -123,7 +127,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	err := s.keeper.Run(ctx)
 	stop()
 	sweeper.Wait()
-	// ctx has ended; that nobody is left is awaited all the same, but not for ever.
+	// ctx has ended; the end of all descendants is still awaited, but with a bound.
 	last, cancel := context.WithTimeout(context.Background(), s.keeper.Grace)
 	defer cancel()
 	return errors.Join(err, s.settle(last))
@@ -142,7 +146,7 @@ func lead() error {
 	return nil
 }
 
-// next prepares the next run of main, once nothing is left of the one before.
+// next prepares the next run of main, once no process of the previous one is left.
 func (s *Supervisor) next(ctx context.Context) (process.Spec, error) {
 	if err := s.settle(ctx); err != nil {
 		return process.Spec{}, err
@@ -174,7 +178,7 @@ func (s *Supervisor) next(ctx context.Context) (process.Spec, error) {
 	}, nil
 }
 
-// start starts main deaf to SIGHUP, as everything below it is then.
+// start starts main ignoring SIGHUP, which everything below it inherits.
 func (s *Supervisor) start(spec process.Spec) (started process.Process, err error) {
 	process.Deaf(s.hangups, func() {
 		child, failure := process.Start(spec)
@@ -185,7 +189,7 @@ func (s *Supervisor) start(spec process.Spec) (started process.Process, err erro
 	return started, err
 }
 
-// observe does what belongs to each event of main, and logs it.
+// observe handles and logs each event of main.
 func (s *Supervisor) observe(event process.Event) {
 	logger := s.Logger
 	s.telling.of(event)
@@ -196,7 +200,7 @@ func (s *Supervisor) observe(event process.Event) {
 	case process.Ready:
 		logger.Info("main beats", "pid", e.PID, "took", e.Took)
 	case process.Frozen:
-		logger.Error("main is frozen and is killed", "pid", e.PID, "silent", e.Silent)
+		logger.Error("main is frozen; killing it", "pid", e.PID, "silent", e.Silent)
 	case process.Exited:
 		level := slog.LevelError
 		if e.Ordered && e.Exit.Clean() {
@@ -204,19 +208,19 @@ func (s *Supervisor) observe(event process.Event) {
 		}
 		logger.Log(context.Background(), level, "main ended", "pid", e.Exit.PID, "reason", e.Exit.String(), "took", e.Exit.Ran)
 	case process.NotStarted:
-		logger.Error("main can't be started", "error", e.Err)
+		logger.Error("could not start main", "error", e.Err)
 	case process.Restarting:
 		if e.In > 0 {
-			logger.Warn("main is started again after a delay", "in", e.In)
+			logger.Warn("restarting main after a delay", "in", e.In)
 		}
 	case process.GaveUp:
-		logger.Error("main fails again and again; it is tried for ever, something must be fixed", "failures", e.Failures)
+		logger.Error("main keeps failing; it is restarted again and again, but the cause must be fixed", "failures", e.Failures)
 	case process.Recovered:
 		logger.Info("main has recovered", "pid", e.PID)
 	}
 }
 
-// begin lets go of main's ends of pipe and socket, and listens to it.
+// begin closes main's ends of pipe and socket here, and listens to main.
 func (s *Supervisor) begin(r *run, pid int) {
 	r.release()
 	s.running.Store(r)
@@ -226,7 +230,7 @@ func (s *Supervisor) begin(r *run, pid int) {
 		for first := true; ; {
 			n, err := r.socket.Read(buffer)
 			if err != nil {
-				return // main is gone, or the run is over
+				return // main has ended, or the run is over
 			}
 			switch text := string(buffer[1:max(n, 1)]); {
 			case n == 0:
@@ -235,7 +239,7 @@ func (s *Supervisor) begin(r *run, pid int) {
 			case buffer[0] == reread:
 				select {
 				case r.reread <- text:
-				default: // nobody has asked
+				default: // no question is open
 				}
 			default:
 				if first {
@@ -248,15 +252,15 @@ func (s *Supervisor) begin(r *run, pid int) {
 	})
 }
 
-// release closes this process's copies of what main holds.
+// release closes this process's copies of main's descriptors.
 func (r *run) release() {
 	// Both can fail only because they are closed already.
 	_ = r.lifeline.Release()
 	_ = r.mains.Close()
 }
 
-// settle waits until nothing is left of the last run, and kills what does not leave by itself. It ends early only
-// with ctx.
+// settle waits until no process of the last run is left, and kills those that do not end. It returns early only with
+// ctx.
 func (s *Supervisor) settle(ctx context.Context) error {
 	if s.run == nil {
 		return nil
@@ -273,12 +277,12 @@ func (s *Supervisor) settle(ctx context.Context) error {
 			return err
 		}
 		killed, err := s.run.lifeline.Kill()
-		s.Logger.Error("descendants of main survived it and are killed", "pids", killed, "error", err)
+		s.Logger.Error("killing descendants of main that survived it", "pids", killed, "error", err)
 	}
 	if err := s.reap(ctx); err != nil {
 		return err
 	}
-	// What main says ends with it; closing wakes the reader in case that a descendant held the other end.
+	// Main's messages end with it; closing wakes the reader in case a descendant held the other end.
 	_ = s.run.socket.Close()
 	s.run.reading.Wait()
 	err := s.run.lifeline.Close()

@@ -83,7 +83,7 @@ func TestSystemd_WhatBecameOfMain(t *testing.T) {
 			socket.Await(t, "READY=1")
 			syscall.Kill(first, signal)
 			s.awaitNotes(t, 2, "main")
-			socket.Await(t, "STATUS=main is starting; the one before "+want)
+			socket.Await(t, "STATUS=main is starting; the previous one "+want)
 		})
 	}
 }
@@ -93,7 +93,7 @@ func TestSystemd_AMainThatCanNotRun(t *testing.T) {
 	socket := systemdtest.Listen(t)
 	s := told(t, "main-crash", 250*time.Millisecond, socket, time.Hour)
 	s.awaitNotes(t, 3, "main")
-	socket.Await(t, "STATUS=main is starting; the one before exited with code 7")
+	socket.Await(t, "STATUS=main is starting; the previous one exited with code 7")
 	if socket.Count("READY=1") != 0 {
 		t.Errorf("%q", socket.Lines())
 	}
@@ -181,7 +181,7 @@ func TestSystemd_HangUpSaysWhatTakesARestart(t *testing.T) {
 	for content, want := range map[string]string{
 		"t1=nats://127.0.0.1:4224": "holds other terminals",
 		"t1=nats://127.0.0.1:4223": ": main ",
-		"nonsense":                 "the next start would fail",
+		"nonsense":                 "the next start will fail",
 	} {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)

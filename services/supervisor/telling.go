@@ -8,17 +8,17 @@ import (
 	"github.com/hotpair/hotpair/services/systemd"
 )
 
-// telling is what the service manager is told: while a main runs, what that says of itself, and else what has become of it.
+// telling is the status for the service manager: main's own status while a main runs, otherwise what became of it.
 type telling struct {
-	unit *systemd.Unit // nil: nobody is told
+	unit *systemd.Unit // nil: no service manager
 
 	mu       sync.Mutex
-	pid      int    // of the main that speaks; 0: none does
-	before   string // what became of the last one, until the next one speaks
+	pid      int    // of the main that reports; 0: none does
+	before   string // what became of the last main, until the next one reports
 	stopping bool
 }
 
-// main takes what a main says of itself. One that is gone says nothing any more, whatever of it comes late.
+// main records the status of a main. A late status of an ended main is ignored.
 func (t *telling) main(pid int, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -27,21 +27,21 @@ func (t *telling) main(pid int, text string) {
 	}
 }
 
-// of tells what has happened to main.
+// of records an event of main.
 func (t *telling) of(event process.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch e := event.(type) {
 	case process.Started:
 		t.pid = e.PID
-		t.say("main is starting" + t.after("; the one before "))
+		t.say("main is starting" + t.after("; the previous one "))
 		t.before = ""
 	case process.Ready:
-		// A main that waits for the other host beats too: what it waits for is in its status.
+		// A main that waits for the other host beats too: its status says what it waits for.
 		t.unit.Ready()
 	case process.Frozen:
 		t.pid, t.before = 0, fmt.Sprintf("was frozen for %s and killed", e.Silent)
-		t.say("main is killed: it is frozen")
+		t.say("killing main: it is frozen")
 	case process.Exited:
 		t.pid = 0
 		if e.Ordered {
@@ -51,24 +51,24 @@ func (t *telling) of(event process.Event) {
 		if t.before == "" {
 			t.before = e.Exit.String()
 		}
-		t.say("main is started again" + t.after(": the one before "))
+		t.say("restarting main" + t.after(": the previous one "))
 	case process.NotStarted:
 		t.pid = 0
 		t.say(fmt.Sprintf("main can't be started: %v", e.Err))
 	case process.GaveUp:
-		t.say("main fails again and again, see the log; it is tried for ever, something must be fixed")
+		t.say("main keeps failing and is restarted; see the log for the cause")
 	}
 }
 
-// end says that the host ends.
+// end says that the host stops.
 func (t *telling) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.stopping = true
-	t.unit.Stopping("stopping: the other host takes over if it is in sync")
+	t.unit.Stopping("stopping; the other host takes over if it is in sync")
 }
 
-// after is what became of the last main, as the end of a status.
+// after appends what became of the last main to a status.
 func (t *telling) after(link string) string {
 	if t.before == "" {
 		return ""

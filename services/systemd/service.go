@@ -12,14 +12,14 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 )
 
-// Service is a process without children, as its unit follows it.
+// Service is a process without children, as its unit sees it.
 type Service struct {
-	// Up is closed when it does what it is for.
+	// Up is closed when the process works.
 	Up <-chan struct{}
-	// Says is what it does, in a line. Lives proves that it does what it is for; it may take its time.
+	// Says returns its status as one line. Lives proves that it works; it may take time.
 	Says  func() string
 	Lives func() bool
-	// Reread reads its files again, and says what came of it. SIGHUP asks for it, and from then on ends nobody.
+	// Reread reloads its files, and returns the outcome. SIGHUP asks for it, and no longer ends the process.
 	Reread func() string
 	Log    *slog.Logger
 }
@@ -27,7 +27,7 @@ type Service struct {
 // every is how often a service is asked.
 const every = time.Second
 
-// During runs a service, and tells systemd of it. Without systemd, what is left of that is that files are read again.
+// During runs a service and reports it to systemd. Without systemd it only reloads files on SIGHUP.
 func (u *Unit) During(ctx context.Context, run func(context.Context) error, s Service) error {
 	following, cancel := context.WithCancel(ctx)
 	var telling sync.WaitGroup
@@ -36,17 +36,17 @@ func (u *Unit) During(ctx context.Context, run func(context.Context) error, s Se
 	telling.Go(func() { u.follow(following, s, hangups) })
 	defer telling.Wait()
 	defer cancel()
-	return run(ctx) // the signal is never given back: what it does by default is to end a process
+	return run(ctx) // the handler is never removed: the signal's default action ends the process
 }
 
-// follow tells systemd of a service until ctx ends.
+// follow reports a service to systemd until ctx ends.
 func (u *Unit) follow(ctx context.Context, s Service, hangups <-chan os.Signal) {
 	select {
 	case <-s.Up:
 		u.Status(s.Says())
 		u.Ready()
 	case <-ctx.Done():
-		u.Stopping("ended while it started")
+		u.Stopping("stopped during startup")
 		return
 	}
 	tick := time.NewTimer(pace.Next(every))
@@ -57,7 +57,7 @@ func (u *Unit) follow(ctx context.Context, s Service, hangups <-chan os.Signal) 
 		case <-tick.C:
 			tick.Reset(pace.Next(every))
 			if u == nil {
-				tick.Stop() // nobody to tell
+				tick.Stop() // no service manager
 				continue
 			}
 			if u.watchdog > 0 && time.Since(proved) >= u.watchdog/signs && s.Lives() {

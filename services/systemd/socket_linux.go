@@ -8,12 +8,12 @@ import (
 )
 
 var (
-	errName = errors.New("the socket has no name that can be")
-	// errFull says that nobody has read what was said before.
+	errName = errors.New("invalid socket name")
+	// errFull says that earlier messages are still unread.
 	errFull = unix.EAGAIN
 )
 
-// socket is where systemd reads.
+// socket is the socket that systemd reads.
 type socket struct {
 	to unix.Sockaddr
 	fd int
@@ -27,18 +27,18 @@ func dial(name string) (socket, error) {
 	return socket{&unix.SockaddrUnix{Name: name}, fd}, err
 }
 
-// send says something and waits for nobody.
+// send sends a message without waiting.
 func (s socket) send(text string) error {
 	return unix.Sendto(s.fd, []byte(text), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, s.to)
 }
 
 func (s socket) close() { _ = unix.Close(s.fd) } // it is of ours
 
-// monotonic is the clock that systemd compares with.
+// monotonic is the clock that systemd uses.
 func monotonic() time.Duration {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
-		return 0 // a clock that every kernel has
+		return 0 // every kernel has this clock
 	}
 	return time.Duration(now.Nano())
 }

@@ -9,7 +9,7 @@ import (
 
 var errFull = errors.New("nobody reads")
 
-// socket is none: there is no systemd here.
+// socket does nothing: there is no systemd here.
 type socket struct{}
 
 func dial(string) (socket, error) { return socket{}, errors.ErrUnsupported }

@@ -1,17 +1,17 @@
-// Package systemd tells systemd how a process does, in the words of sd_notify(3): that it is up, what it does in one line,
-// that its own loop turns, that it reads its files again, that it ends.
+// Package systemd reports the state of a process to systemd, by sd_notify(3): that it is up, its status as one line,
+// that its loop turns, that it reloads its files, that it ends.
 //
 //	unit := systemd.Open(os.Getenv, log) // nil where no systemd asked
 //	defer unit.Close()
 //	unit.Status("a is starting")
 //	unit.Ready()
 //
-// What it guarantees: nobody waits for systemd. What is to be said is noted, and one goroutine says it; of the status only the latest is
-// kept, and of everything else each thing once. A socket that nobody reads is tried again each second, and so is one that is gone: systemd
-// may be starting anew. Why not a library: what is said fits into a datagram, and the one call that all of them offer waits until it is
-// taken.
+// Guarantee: no caller waits for systemd. Messages are noted, and one goroutine sends them; of the status only the
+// latest is kept, and of everything else each message once. A send to a full or missing socket is repeated each
+// second, since systemd may be restarting. It is not a library, because a message fits into a datagram, and the one
+// call that all libraries offer waits until it is received.
 //
-// Where there is no Linux there is no systemd, and nothing is said.
+// Outside Linux there is no systemd, and nothing is sent.
 package systemd
 
 import (
@@ -28,7 +28,8 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 )
 
-// The variables by which systemd tells a process where to tell it, and how often that it lives. They are of this process alone.
+// The variables by which systemd tells a process its socket, and how often to report a sign of life. They are for
+// this process alone.
 const (
 	socketVariable      = "NOTIFY_SOCKET"
 	watchdogVariable    = "WATCHDOG_USEC"
@@ -36,18 +37,19 @@ const (
 )
 
 const (
-	// again is when what was not taken is said again.
+	// again is the pause before a message that was not received is sent again.
 	again = time.Second
 	// longest bounds a status, in bytes: systemctl shows one line.
 	longest = 512
-	// closeWithin is how long the end of a process waits for its last word.
+	// closeWithin is how long the end of a process waits for its last message.
 	closeWithin = 250 * time.Millisecond
 )
 
-// Unit is this process as systemd sees it. Its methods may be called from anywhere, and never wait. A nil Unit says nothing.
+// Unit reports this process to systemd. Its methods may be called from any goroutine, and never wait. A nil Unit does
+// nothing.
 type Unit struct {
 	to       socket
-	watchdog time.Duration // between two signs of life at most; 0: nobody waits for one
+	watchdog time.Duration // longest time between two signs of life; 0: not expected
 	log      *slog.Logger
 	wake     chan struct{}
 	end      chan struct{}
@@ -56,31 +58,31 @@ type Unit struct {
 	mu      sync.Mutex
 	pending pending
 	said    said
-	lived   time.Duration // when the last sign of life was asked for
+	lived   time.Duration // when the last sign of life was requested
 	reread  reread
-	failed  bool // the last thing could not be said
+	failed  bool // the last message could not be sent
 }
 
-// pending is what there is to say.
+// pending are the messages to send.
 type pending struct {
 	ready, stopping bool
 	status          string
 	reloads         int  // begun
-	reloading       bool // the last of them goes on
+	reloading       bool // the last reload is in progress
 	since           time.Duration
 	alive           bool
 }
 
-// said is what systemd has been told.
+// said are the messages that systemd has received.
 type said struct {
 	ready, stopping bool
 	status          string
 	reloads         int
-	reloading       bool // the end of the last reload has not been told
+	reloading       bool // the end of the last reload was not reported yet
 }
 
-// Open gives the unit that this process is the main process of, nil when no systemd waits to be told. getenv is os.Getenv. What says so is
-// taken out of the environment, so that nothing that is started from here takes it for its own.
+// Open returns the unit of which this process is the main process, nil if no systemd expects reports. getenv is
+// os.Getenv. It removes the variables from the environment, so that no child takes them for its own.
 func Open(getenv func(string) string, log *slog.Logger) *Unit {
 	name, usec, pid := getenv(socketVariable), getenv(watchdogVariable), getenv(watchdogPIDVariable)
 	for _, variable := range []string{socketVariable, watchdogVariable, watchdogPIDVariable} {
@@ -91,7 +93,7 @@ func Open(getenv func(string) string, log *slog.Logger) *Unit {
 	}
 	to, err := dial(name)
 	if err != nil {
-		log.Warn("systemd is not told how this process does", "socket", name, "error", err)
+		log.Warn("systemd gets no status of this process", "socket", name, "error", err)
 		return nil
 	}
 	u := &Unit{to: to, log: log, wake: make(chan struct{}, 1), end: make(chan struct{}), done: make(chan struct{})}
@@ -102,10 +104,10 @@ func Open(getenv func(string) string, log *slog.Logger) *Unit {
 	return u
 }
 
-// Ready says that the process does what it is for. Once is enough.
+// Ready says that the process works. One call is enough.
 func (u *Unit) Ready() { u.note(func(p *pending) { p.ready = true }) }
 
-// Status says in a line what the process does.
+// Status sets the status, one line.
 func (u *Unit) Status(text string) {
 	u.note(func(p *pending) { p.status = line(text + u.reread.after(lease.BootClock())) })
 }
@@ -116,7 +118,7 @@ func (u *Unit) Stopping(text string) {
 	u.note(func(p *pending) { p.stopping, p.status = true, text })
 }
 
-// Reloading says that the process reads its files again.
+// Reloading says that the process reloads its files.
 func (u *Unit) Reloading() {
 	u.note(func(p *pending) {
 		if !p.reloading {
@@ -125,7 +127,7 @@ func (u *Unit) Reloading() {
 	})
 }
 
-// Reloaded says that it has, and what came of it, which every status has for a minute.
+// Reloaded says that it has reloaded them, with the outcome, which every status contains for a minute.
 func (u *Unit) Reloaded(outcome string) {
 	u.note(func(p *pending) {
 		before, _, _ := strings.Cut(p.status, rereadAt)
@@ -139,14 +141,14 @@ const (
 	rereadShown = time.Minute
 )
 
-// reread is what came of reading the files again.
+// reread is the outcome of reloading files.
 type reread struct {
 	outcome string
 	at      time.Time
 	until   time.Duration // it is shown
 }
 
-// after is the end of a status.
+// after returns the suffix of a status.
 func (r reread) after(now time.Duration) string {
 	if now >= r.until {
 		return ""
@@ -154,8 +156,8 @@ func (r reread) after(now time.Duration) string {
 	return rereadAt + r.at.Format(time.TimeOnly) + ": " + r.outcome
 }
 
-// Alive is a sign of life. Whoever calls it should prove by that what the process is for: its own loop has turned. It is passed on as often
-// as systemd wants it.
+// Alive is a sign of life. Its caller should prove that the process works: that its loop has turned. It is passed on
+// as often as systemd expects it.
 func (u *Unit) Alive() {
 	if u == nil || u.watchdog == 0 {
 		return
@@ -172,10 +174,10 @@ func (u *Unit) Alive() {
 	}
 }
 
-// signs of life are passed on in the time in which systemd waits for one.
+// signs of life are passed on within the time that systemd allows.
 const signs = 4
 
-// Close says what is left to say, if that is taken at once, and ends.
+// Close sends the remaining messages, if systemd receives them at once, and ends.
 func (u *Unit) Close() {
 	if u == nil {
 		return
@@ -197,7 +199,7 @@ func (u *Unit) note(change func(*pending)) {
 	}
 }
 
-// run says what there is to say until Close.
+// run sends messages until Close.
 func (u *Unit) run() {
 	defer close(u.done)
 	defer u.to.close()
@@ -227,7 +229,7 @@ func (u *Unit) run() {
 	}
 }
 
-// sayAll says one thing after the other while they are taken. False: something is left.
+// sayAll sends messages one after the other while they are received. False: some are left.
 func (u *Unit) sayAll() bool {
 	for {
 		u.mu.Lock()
@@ -247,7 +249,7 @@ func (u *Unit) sayAll() bool {
 		}
 		u.mu.Unlock()
 		if first && !errors.Is(err, errFull) {
-			u.log.Warn("systemd can't be told how this process does; it is tried again", "error", err)
+			u.log.Warn("could not report the status to systemd; trying again", "error", err)
 		}
 		if err != nil {
 			return false
@@ -257,8 +259,8 @@ func (u *Unit) sayAll() bool {
 
 const signOfLife = "WATCHDOG=1"
 
-// next is the next datagram, and what is said when it has been taken; "" when all is said. It is pure. What begins and ends is told one
-// after the other: systemd reads a datagram as a set.
+// next returns the next datagram, and what systemd knows once it has received it; "" when nothing is left. It is
+// pure. Beginnings and ends are sent one after the other: systemd reads a datagram as a set.
 func next(p pending, s said) (text string, then said) {
 	var parts []string
 	then = s
@@ -267,7 +269,7 @@ func next(p pending, s said) (text string, then said) {
 		parts, then.stopping = append(parts, "STOPPING=1"), true
 	case s.stopping:
 	case p.ready && !s.ready:
-		// Nobody waits to be told of what was read again before.
+		// An earlier reload needs no report any more.
 		parts, then.ready, then.reloads = append(parts, "READY=1"), true, p.reloads
 	case s.ready && p.reloads > s.reloads && !s.reloading:
 		parts, then.reloads, then.reloading = append(parts, "RELOADING=1", fmt.Sprintf("MONOTONIC_USEC=%d", p.since.Microseconds())), p.reloads, true
@@ -283,7 +285,7 @@ func next(p pending, s said) (text string, then said) {
 	return strings.Join(parts, "\n"), then
 }
 
-// line is a text as a status has it: one line, bounded, nothing that a terminal obeys.
+// line makes a text a status: one line, bounded, without control characters.
 func line(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -135,13 +135,13 @@ func TestWires_EachWireSaysWhatIsWrong(t *testing.T) {
 		}
 		dialling := map[string]fault{
 			"expired": {shown: shown{issuer: pair, name: b, change: ended}}, "not yet valid": {shown: shown{issuer: pair, name: b, change: early}},
-			"wrong pair":   {shown: shown{issuer: other, name: identity.Host("bank", "b")}, judged: `spiffe://bank/host/b came, which is of pair`},
-			"wrong name":   {shown: shown{issuer: pair, name: wrong}, judged: "and spiffe://shop/terminal/elsewhere came"},
+			"wrong pair":   {shown: shown{issuer: other, name: identity.Host("bank", "b")}, judged: `got spiffe://bank/host/b of pair`},
+			"wrong name":   {shown: shown{issuer: pair, name: wrong}, judged: "got spiffe://shop/terminal/elsewhere"},
 			"wrong usage":  {shown: shown{issuer: pair, name: b, change: only(x509.ExtKeyUsageServerAuth)}, judged: "it is not for TLS client authentication"},
 			"self-signed":  {shown: shown{issuer: pair, name: b, self: true}, judged: "none of the 1 roots here has signed"},
 			"another root": {shown: shown{issuer: forged, name: b}, judged: "none of the 1 roots here has signed"},
 			"two names":    {shown: shown{issuer: pair, name: b, change: func(c *x509.Certificate) { c.URIs = []*url.URL{b.URL(), b.URL()} }}, judged: "2 URI names"},
-			"withdrawn":    {shown: shown{issuer: pair, name: b}, judged: "is on the list of those that were withdrawn", withdrawn: true},
+			"withdrawn":    {shown: shown{issuer: pair, name: b}, judged: "was withdrawn", withdrawn: true},
 		}
 		for what, c := range dialling {
 			t.Run(wire+"/who dials/"+what, func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestWires_EachWireSaysWhatIsWrong(t *testing.T) {
 					t.Fatal(err)
 				}
 				said, _ := greeted(t, c.shown.end(t, pair, w.protocol, role, quiet), listening)
-				if want := "it does not take the certificate of this side, " + c.shown.name.String(); (said == "") != (c.judged == "") || said != "" && !strings.Contains(said, want) {
+				if want := "it rejects the certificate of this side, " + c.shown.name.String(); (said == "") != (c.judged == "") || said != "" && !strings.Contains(said, want) {
 					t.Errorf("who dials says %q", said)
 				}
 				awaitText(t, &heard, c.judged)
@@ -167,12 +167,12 @@ func TestWires_EachWireSaysWhatIsWrong(t *testing.T) {
 		}
 		listening := map[string]fault{
 			"expired": {shown: shown{issuer: pair, name: w.listener, change: ended}, judged: time}, "not yet valid": {shown: shown{issuer: pair, name: w.listener, change: early}, judged: time},
-			"wrong pair":   {shown: shown{issuer: other, name: foreign}, judged: "which is of pair \"bank\""},
-			"wrong name":   {shown: shown{issuer: pair, name: wrong}, judged: "and spiffe://shop/terminal/elsewhere came"},
+			"wrong pair":   {shown: shown{issuer: other, name: foreign}, judged: "got spiffe://bank/"},
+			"wrong name":   {shown: shown{issuer: pair, name: wrong}, judged: "got spiffe://shop/terminal/elsewhere"},
 			"wrong usage":  {shown: shown{issuer: pair, name: w.listener, change: only(x509.ExtKeyUsageClientAuth)}, judged: "it is not for TLS server authentication"},
 			"self-signed":  {shown: shown{issuer: pair, name: w.listener, self: true}, judged: "none of the 1 roots here has signed"},
 			"another root": {shown: shown{issuer: forged, name: w.listener}, judged: "none of the 1 roots here has signed"},
-			"withdrawn":    {shown: shown{issuer: pair, name: w.listener}, judged: "is on the list of those that were withdrawn", withdrawn: true},
+			"withdrawn":    {shown: shown{issuer: pair, name: w.listener}, judged: "was withdrawn", withdrawn: true},
 		}
 		for what, c := range listening {
 			t.Run(wire+"/who listens/"+what, func(t *testing.T) {
@@ -189,7 +189,7 @@ func TestWires_EachWireSaysWhatIsWrong(t *testing.T) {
 					t.Errorf("known of the other side is %s", door.After(evidence.Ended, err))
 				}
 				if c.judged != "" {
-					awaitText(t, &heard, "it does not take the certificate of this side, "+c.shown.name.String())
+					awaitText(t, &heard, "it rejects the certificate of this side, "+c.shown.name.String())
 				}
 			})
 		}
@@ -199,7 +199,7 @@ func TestWires_EachWireSaysWhatIsWrong(t *testing.T) {
 		}{
 			"plain text":          {raw{says: "CONNECT {\"verbose\":false}\r\n"}, `it began with \"CONNE\", which is plain text`},
 			"truncated handshake": {raw{says: "\x16\x03\x01\x02", closes: true}, "the other side closed without a reason"},
-			"closed at once":      {raw{closes: true}, "closed before it said anything"},
+			"closed at once":      {raw{closes: true}, "closed before sending anything"},
 		} {
 			t.Run(wire+"/"+what, func(t *testing.T) {
 				var heard processtest.Output
@@ -223,7 +223,7 @@ func TestWires_EachWireSaysWhatIsWrong(t *testing.T) {
 			if !strings.Contains(said, "is HOTPAIR_INSECURE set there") || door.After(evidence.Ended, err) != evidence.Silent {
 				t.Errorf("who dials says %q, and known is %s", said, door.After(evidence.Ended, err))
 			}
-			awaitText(t, &heard, "TLS came to a port that speaks plain text")
+			awaitText(t, &heard, "TLS received on a plain-text port")
 		})
 	}
 }

@@ -76,8 +76,8 @@ func TestWires_BothSidesSayWhatIsWrong(t *testing.T) {
 			Policy: identity.Policy{Expect: identity.Any("shop", identity.RoleHost)}}}}}
 	}
 	// Who dials judges first: then who listens hears the refusal only.
-	const notTaken = "it does not take the certificate of this side, spiffe://shop/host/a"
-	const refused = "it does not take the certificate of this side, spiffe://shop/host/b"
+	const notTaken = "it rejects the certificate of this side, spiffe://shop/host/a"
+	const refused = "it rejects the certificate of this side, spiffe://shop/host/b"
 	for what, c := range map[string]struct {
 		from    bus.Network
 		listens string // in the log of who listens; "": it lets in
@@ -85,17 +85,17 @@ func TestWires_BothSidesSayWhatIsWrong(t *testing.T) {
 	}{
 		"expired":             {host(pair, b, ended), "", ""},
 		"not yet valid":       {host(pair, b, early), "", ""},
-		"wrong pair":          {host(other, b), notTaken, `expected the other host of spiffe://bank/host/b of pair "bank", and spiffe://shop/host/a came`},
-		"wrong name":          {host(pair, a), notTaken, "expected the other host of spiffe://shop/host/a, and spiffe://shop/host/a came"},
+		"wrong pair":          {host(other, b), notTaken, `expected the other host of spiffe://bank/host/b of pair "bank", got spiffe://shop/host/a`},
+		"wrong name":          {host(pair, a), notTaken, "expected the other host of spiffe://shop/host/a, got spiffe://shop/host/a"},
 		"another root":        {host(forged, b), notTaken, "none of the 1 roots here has signed"},
 		"self-signed":         {bad(forged, func(*x509.Certificate) {}), "none of the 1 roots here has signed", refused},
 		"wrong usage":         {bad(pair, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }), "it is not for TLS client authentication", refused},
-		"a terminal":          {bad(pair, func(c *x509.Certificate) { c.URIs = []*url.URL{identity.Terminal("shop", "t1").URL()} }), "and spiffe://shop/terminal/t1 came", refused},
+		"a terminal":          {bad(pair, func(c *x509.Certificate) { c.URIs = []*url.URL{identity.Terminal("shop", "t1").URL()} }), "got spiffe://shop/terminal/t1", refused},
 		"two names":           {bad(pair, func(c *x509.Certificate) { c.URIs = append(c.URIs, c.URIs[0]) }), "2 URI names", refused},
-		"withdrawn":           {host(pair, b), "is on the list of those that were withdrawn", refused},
+		"withdrawn":           {host(pair, b), "was withdrawn", refused},
 		"plain text":          {raw{says: "CONNECT {\"verbose\":false}\r\n"}, `it began with \"CONNE\", which is plain text`, "EOF"},
 		"truncated handshake": {raw{says: "\x16\x03\x01\x02", closes: true}, "the other side closed without a reason", errClosed.Error()},
-		"closed at once":      {raw{closes: true}, "closed before it said anything", errClosed.Error()},
+		"closed at once":      {raw{closes: true}, "closed before sending anything", errClosed.Error()},
 	} {
 		t.Run(what, func(t *testing.T) {
 			var heard processtest.Output
@@ -168,7 +168,7 @@ func TestWires_PlainMeetsTLS(t *testing.T) {
 	if !errors.Is(err, identity.ErrNotTLS) || !strings.Contains(err.Error(), "is HOTPAIR_INSECURE set there") || door.After(evidence.Ended, err) != evidence.Silent {
 		t.Errorf("who dialled with TLS: %v", err)
 	}
-	awaitText(t, &heard, "TLS came to a port that speaks plain text")
+	awaitText(t, &heard, "TLS received on a plain-text port")
 	if err := meet(t, plain.Link(), plain.Link()); err != nil {
 		t.Errorf("plain to plain: %v", err)
 	}

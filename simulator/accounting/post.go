@@ -33,7 +33,7 @@ func parseOrder(text string) (n emissions.Number, ok bool) {
 func (f *Office) serve(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostBody))
 	if err != nil {
-		http.Error(w, "it did not arrive", http.StatusRequestTimeout)
+		http.Error(w, "incomplete request", http.StatusRequestTimeout)
 		return
 	}
 	p, err := f.read(r.Header, body)
@@ -41,7 +41,7 @@ func (f *Office) serve(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		f.note("%v", err)
 		f.mu.Unlock()
-		http.Error(w, "it is not what accounting takes", http.StatusUnauthorized)
+		http.Error(w, "not an emission for accounting", http.StatusUnauthorized)
 		return
 	}
 	f.answer(w, p)
@@ -55,13 +55,13 @@ func (f *Office) read(h http.Header, body []byte) (p post, err error) {
 	p.emission, p.sum = h.Get(signature.Emission), maphash.Bytes(f.seed, body)
 	var ok bool
 	if p.order, ok = parseOrder(h.Get(signature.Order)); !ok {
-		return p, fmt.Errorf("%s has the order %.80q, which is none", p.emission, h.Get(signature.Order))
+		return p, fmt.Errorf("%s has the invalid order %.80q", p.emission, h.Get(signature.Order))
 	}
 	if h.Get(signature.Target) != Target || h.Get(signature.Service) != tickets.Name {
-		return p, fmt.Errorf("%s is for %.80q, of service %.80q", p.emission, h.Get(signature.Target), h.Get(signature.Service))
+		return p, fmt.Errorf("%s is for %.80q of service %.80q", p.emission, h.Get(signature.Target), h.Get(signature.Service))
 	}
 	if err := json.Unmarshal(body, &p.entry); err != nil {
-		return p, fmt.Errorf("%s is no entry: %w", p.emission, err)
+		return p, fmt.Errorf("%s is not an entry: %w", p.emission, err)
 	}
 	return p, nil
 }
@@ -98,7 +98,7 @@ func (f *Office) take(p post) {
 	l := f.lanes[seat]
 	if l == nil {
 		if len(f.lanes) >= mostLanes {
-			f.note("more than %d seats: %s is not looked at", mostLanes, seat)
+			f.note("more than %d seats: %s is ignored", mostLanes, seat)
 			return
 		}
 		l = &lane{}

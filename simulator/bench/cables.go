@@ -28,7 +28,7 @@ func (t *takeoverBench) onCables(ctx context.Context, r *run, terminals int, kin
 		return fmt.Errorf("directory of the lab: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	r.say("a lab with %d terminals starts", terminals)
+	r.say("starting a lab with %d terminals", terminals)
 	l, err := lab.Start(ctx, lab.Options{Binary: r.binary, Dir: dir, Terminals: terminals, Lease: t.lease})
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ func kindsOfResults() []string {
 func compare(ctx context.Context, args []string, out io.Writer) error {
 	f := newOptions("compare")
 	folder := f.String("results", "simulator/bench/results", "folder of the results")
-	threshold := f.Float64("threshold", 0.1, "share of the median by which a series must be worse to count")
+	threshold := f.Float64("threshold", 0.1, "fraction of the median by which a series must be worse to count")
 	if err := f.parse(args); err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func compare(ctx context.Context, args []string, out io.Writer) error {
 	}
 	switch {
 	case compared == 0:
-		return fmt.Errorf("%w: no kind has a newest result and a committed one before it in %s: measure with -keep first", result.ErrNone, *folder)
+		return fmt.Errorf("%w: no kind has both a newest and an earlier committed result in %s: measure with -keep first", result.ErrNone, *folder)
 	case worse > 0:
 		return fmt.Errorf("%w: %d series by more than %.0f %%", errWorse, worse, *threshold*100)
 	}

@@ -43,10 +43,10 @@ func (g *growthBench) options(f *options) {
 	g.of = names{"keys", "history", "terminals"}
 	g.keys, g.terminals = numbers{1_000, 10_000, 100_000, 1_000_000, 10_000_000}, numbers{1, 50, 1000, 5000}
 	f.Var(&g.of, "of", "what grows")
-	f.Var(&g.keys, "keys", "numbers of keys, rising")
-	f.DurationVar(&g.filling, "filling", 5*time.Minute, "longest time in which keys are brought from one number to the next; what would take longer is left out")
-	f.IntVar(&g.history, "history", 40_000, "HOTPAIR_HISTORY_MAX_UPDATES while the history grows to it and beyond")
-	f.Var(&g.terminals, "terminals", "numbers of terminals, a cluster for each")
+	f.Var(&g.keys, "keys", "numbers of keys, ascending")
+	f.DurationVar(&g.filling, "filling", 5*time.Minute, "longest time to grow from one number of keys to the next; larger numbers are skipped")
+	f.IntVar(&g.history, "history", 40_000, "HOTPAIR_HISTORY_MAX_UPDATES while the history grows beyond it")
+	f.Var(&g.terminals, "terminals", "numbers of terminals, one cluster for each")
 	f.IntVar(&g.clients, "clients", 64, "closed-loop clients")
 	f.IntVar(&g.rounds, "rounds", 3, "measurements of each size")
 	f.DurationVar(&g.duration, "duration", 2*time.Second, "length of each measurement")
@@ -150,7 +150,7 @@ func (g *growthBench) ofKeys(ctx context.Context, r *run) (err error) {
 		}
 		// What was needed for each key of the last step is less than what a key of a larger one needs.
 		if expected := each * time.Duration(keys-there); expected > g.filling {
-			r.result.Note("%s keys are left out: writing %s more would take %s and longer, at the rate of the last ones", result.Number(float64(keys)),
+			r.result.Note("%s keys are skipped: writing %s more would take at least %s at the present rate", result.Number(float64(keys)),
 				result.Number(float64(keys-there)), expected.Round(time.Second))
 			return nil
 		}
@@ -160,7 +160,7 @@ func (g *growthBench) ofKeys(ctx context.Context, r *run) (err error) {
 		}
 		each = time.Since(began) / time.Duration(keys-there)
 		row := result.Number(float64(keys)) + " keys"
-		r.say("%s are there, %d more in %s", row, keys-there, time.Since(began).Round(time.Millisecond))
+		r.say("%s exist, %d more in %s", row, keys-there, time.Since(began).Round(time.Millisecond))
 		there = keys
 		for range g.rounds {
 			if err := g.one(ctx, r, c, row, load.Among(keys), load.GetAmong(keys)); err != nil {

@@ -27,7 +27,7 @@ const calm = 5 * time.Second
 
 func (b *idleBench) options(f *options) {
 	f.IntVar(&b.terminals, "terminals", 5, "terminals")
-	f.IntVar(&b.rounds, "rounds", 5, "stretches that are measured")
+	f.IntVar(&b.rounds, "rounds", 5, "number of measured intervals")
 	f.DurationVar(&b.duration, "duration", 8*time.Second, "length of each")
 	f.inShort("rounds", "2")
 	f.inShort("duration", "4s")

@@ -85,7 +85,7 @@ func interrupted() (context.Context, context.CancelFunc) {
 
 func command(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 {
-		return fmt.Errorf("%w: say what to do: path, parts, takeover, standins, peers, growth, idle, steady, shapes, sides, compare or report", errUsage)
+		return fmt.Errorf("%w: give a command: path, parts, takeover, standins, peers, growth, idle, steady, shapes, sides, compare or report", errUsage)
 	}
 	switch args[0] {
 	case "compare":
@@ -107,7 +107,7 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 func measure(ctx context.Context, what string, m measurement, args []string, out io.Writer) error {
 	f := newOptions(what)
 	binary := f.String("binary", "./hotpair", "the hotpair binary to measure")
-	keep := f.String("keep", "", "folder in which the result is kept as JSON")
+	keep := f.String("keep", "", "folder in which to keep the result as JSON")
 	m.options(f)
 	if err := f.parse(args); err != nil {
 		return err
@@ -117,7 +117,7 @@ func measure(ctx context.Context, what string, m measurement, args []string, out
 		return fmt.Errorf("binary: %w", err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("%w: -binary: %w: build one with task build", errUsage, err)
+		return fmt.Errorf("%w: -binary: %w: build it with task build", errUsage, err)
 	}
 	version, err := subject.VersionOf(ctx, path)
 	if err != nil {
@@ -156,7 +156,7 @@ type options struct {
 
 func newOptions(what string) *options {
 	f := &options{FlagSet: flag.NewFlagSet("bench "+what, flag.ContinueOnError), quick: map[string]string{}, chosen: map[string]bool{}}
-	f.short = f.Bool("short", false, "a quick form with few rounds: it shows that all works, its numbers are worth little")
+	f.short = f.Bool("short", false, "a quick run with few rounds: it shows that everything works, but its numbers mean little")
 	return f
 }
 
@@ -171,7 +171,7 @@ func (f *options) parse(args []string) error {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 	if f.NArg() > 0 {
-		return fmt.Errorf("%w: %q is no flag", errUsage, f.Arg(0))
+		return fmt.Errorf("%w: unknown flag %q", errUsage, f.Arg(0))
 	}
 	f.Visit(func(g *flag.Flag) { f.chosen[g.Name] = true })
 	if !*f.short {
@@ -211,7 +211,7 @@ func (n *numbers) Set(text string) error {
 	for field := range strings.SplitSeq(text, ",") {
 		var v int
 		if _, err := fmt.Sscanf(strings.TrimSpace(field), "%d", &v); err != nil || v < 1 {
-			return fmt.Errorf("%q is no number above 0", field)
+			return fmt.Errorf("%q is not a number above 0", field)
 		}
 		*n = append(*n, v)
 	}

@@ -21,8 +21,8 @@ type partsBench struct {
 }
 
 func (p *partsBench) options(f *options) {
-	f.IntVar(&p.rounds, "rounds", 5, "runs of each benchmark")
-	f.StringVar(&p.benchtime, "benchtime", "300ms", "length of each run, as go test takes it")
+	f.IntVar(&p.rounds, "rounds", 5, "runs per benchmark")
+	f.StringVar(&p.benchtime, "benchtime", "300ms", "length of each run, as for go test")
 	f.inShort("rounds", "2")
 	f.inShort("benchtime", "50ms")
 }

@@ -46,14 +46,14 @@ func (p *pathBench) options(f *options) {
 		p.operations = append(p.operations, o.Name)
 	}
 	f.Var(&p.clients, "clients", "numbers of closed-loop clients")
-	f.Var(&p.operations, "operations", "requests that are measured")
-	f.IntVar(&p.rounds, "rounds", 5, "rounds, in each of which everything is measured once")
+	f.Var(&p.operations, "operations", "requests to measure")
+	f.IntVar(&p.rounds, "rounds", 5, "rounds; each measures everything once")
 	f.DurationVar(&p.duration, "duration", 2*time.Second, "length of each measurement")
-	f.IntVar(&p.terminals, "terminals", 64, "terminals over which the clients are spread")
+	f.IntVar(&p.terminals, "terminals", 64, "terminals among which the clients are spread")
 	p.shared = numbers{8}
-	f.Var(&p.shared, "shared", "numbers of connections, each at a terminal of its own, that more clients than that share; kv.put only")
-	f.BoolVar(&p.standins, "standins", true, "measure kv.put with stand-ins for the terminals too, which cost next to nothing: what the hosts alone do")
-	f.BoolVar(&p.bare, "bare", true, "measure the bare chain too: the same processes and connections without what is done in them")
+	f.Var(&p.shared, "shared", "numbers of connections, each at its own terminal, that more clients than that share; kv.put only")
+	f.BoolVar(&p.standins, "standins", true, "also measure kv.put with stand-ins for the terminals, which cost almost nothing: this shows the cost of the hosts alone")
+	f.BoolVar(&p.bare, "bare", true, "also measure the bare chain: the same processes and connections without their work")
 	f.inShort("rounds", "2")
 	f.inShort("duration", "1s")
 }
@@ -63,7 +63,7 @@ func (p *pathBench) measure(ctx context.Context, r *run) error {
 	for _, name := range p.operations {
 		i := slices.IndexFunc(operations(), func(o load.Operation) bool { return o.Name == name })
 		if i < 0 {
-			return fmt.Errorf("%w: no request %q", errUsage, name)
+			return fmt.Errorf("%w: unknown request %q", errUsage, name)
 		}
 		chosen = append(chosen, operations()[i])
 	}

@@ -33,15 +33,15 @@ func (p *peersBench) options(f *options) {
 	p.systems = names{comparison.Pair, comparison.StandIns, comparison.Etcd, comparison.Leader, comparison.Redis}
 	p.writers, p.readers = numbers{1, 8, 64, 256}, numbers{1, 64}
 	f.StringVar(&p.source, "source", "simulator/bench/peers", "folder of the module with the clients of etcd and Redis")
-	f.Var(&p.systems, "systems", "what is measured")
+	f.Var(&p.systems, "systems", "systems to measure")
 	f.Var(&p.writers, "clients", "numbers of closed-loop writers")
 	f.Var(&p.readers, "readers", "numbers of closed-loop readers")
-	f.IntVar(&p.rounds, "rounds", 3, "rounds, in each of which the rate of everything is measured once")
-	f.DurationVar(&p.duration, "duration", 1200*time.Millisecond, "length of each measurement of a rate")
-	f.IntVar(&p.trials, "trials", 9, "kills of the leader, each of a system of its own: hotpair as shipped, etcd tuned")
-	f.IntVar(&p.freezes, "freezes", 5, "freezes of the leader, of the same")
+	f.IntVar(&p.rounds, "rounds", 3, "rounds; each measures every rate once")
+	f.DurationVar(&p.duration, "duration", 1200*time.Millisecond, "length of each rate measurement")
+	f.IntVar(&p.trials, "trials", 9, "kills of the leader, each in a new system: hotpair as shipped, etcd tuned")
+	f.IntVar(&p.freezes, "freezes", 5, "freezes of the leader of the same systems")
 	f.IntVar(&p.masters, "redis-trials", 1, "kills of the master of Redis, tuned")
-	f.IntVar(&p.shipped, "shipped-trials", 1, "kills of the leader of the others with their shipped settings; Redis needs 40 s for each")
+	f.IntVar(&p.shipped, "shipped-trials", 1, "kills of the leader of the other systems with their shipped settings; Redis needs 40 s for each")
 	f.inShort("rounds", "1")
 	f.inShort("duration", "500ms")
 	f.inShort("trials", "1")
@@ -95,7 +95,7 @@ func (p *peersBench) usable(r *run, built error) (list []string, err error) {
 				problem = built
 			}
 		default:
-			return nil, fmt.Errorf("%w: no system %q", errUsage, name)
+			return nil, fmt.Errorf("%w: unknown system %q", errUsage, name)
 		}
 		if problem != nil {
 			r.say("SKIPPED, NOTHING OF %s WAS MEASURED: %v", name, problem)

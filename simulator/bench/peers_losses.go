@@ -86,7 +86,7 @@ func (p *peersBench) lose(ctx context.Context, r *run, t target, trial int) (err
 		return err
 	}
 	if s.Longest >= t.watch {
-		r.result.Note("%s, trial %d: not all writers were answered within the %s that are watched; the gap is at least that", t.row(), trial+1, t.watch)
+		r.result.Note("%s, trial %d: not all writers were answered within %s; the gap is at least that long", t.row(), trial+1, t.watch)
 	}
 	r.result.Add(t.row(), comparison.Gap, "ms", direction, ms(s.Longest))
 	r.result.Add(t.row(), "failed tries", "", direction, float64(s.Failed))

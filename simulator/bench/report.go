@@ -18,7 +18,7 @@ import (
 func report(args []string, out io.Writer) error {
 	f := newOptions("report")
 	folder := f.String("results", "simulator/bench/results", "folder of the results")
-	to := f.String("to", "", "file to write; those of each kind go to the folder results beside it. Without it the first is printed")
+	to := f.String("to", "", "file to write; the document of each kind goes to the folder results beside it. Without it the first is printed")
 	if err := f.parse(args); err != nil {
 		return err
 	}

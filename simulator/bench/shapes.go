@@ -22,9 +22,9 @@ func (s *shapesBench) options(f *options) {
 	s.shapes = names{string(chain.Apart), string(chain.InKeeper), string(chain.InBoth)}
 	f.Var(&s.clients, "clients", "numbers of closed-loop clients")
 	f.Var(&s.shapes, "shapes", "shapes of the chain")
-	f.IntVar(&s.rounds, "rounds", 7, "rounds, in each of which everything is measured once")
+	f.IntVar(&s.rounds, "rounds", 7, "rounds; each measures everything once")
 	f.DurationVar(&s.duration, "duration", 2*time.Second, "length of each measurement")
-	f.IntVar(&s.agents, "terminals", 8, "terminals, each with a connection that the clients share")
+	f.IntVar(&s.agents, "terminals", 8, "terminals, each with one connection that the clients share")
 	f.inShort("rounds", "2")
 	f.inShort("duration", "1s")
 }

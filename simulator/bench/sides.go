@@ -28,13 +28,13 @@ const cuts = 8
 
 func (b *sidesBench) options(f *options) {
 	b.clients = numbers{1, 8, 64, 256}
-	f.StringVar(&b.other, "other", "", "another hotpair binary; empty is the same")
+	f.StringVar(&b.other, "other", "", "other hotpair binary; empty for the same one")
 	f.Var(&b.settings, "set", "settings of the other side, as GOMAXPROCS=1,HOTPAIR_LEASE=1s")
 	f.Var(&b.clients, "clients", "numbers of closed-loop clients")
-	f.IntVar(&b.rounds, "rounds", 8, "rounds, in each of which everything is measured once")
+	f.IntVar(&b.rounds, "rounds", 8, "rounds; each measures everything once")
 	f.DurationVar(&b.duration, "duration", 2*time.Second, "length of each measurement")
 	f.IntVar(&b.terminals, "terminals", 8, "stand-ins for terminals")
-	f.BoolVar(&b.sealed, "tls", true, "with TLS on all wires, as shipped")
+	f.BoolVar(&b.sealed, "tls", true, "with TLS on all connections, as shipped")
 	f.inShort("rounds", "2")
 	f.inShort("duration", "1s")
 }

@@ -32,10 +32,10 @@ type steadyBench struct {
 
 func (b *steadyBench) options(f *options) {
 	b.leases = names{"1s", "250ms"}
-	f.DurationVar(&b.duration, "duration", 10*time.Minute, "how long each lease is tried")
+	f.DurationVar(&b.duration, "duration", 10*time.Minute, "how long each lease is tested")
 	f.Var(&b.leases, "leases", "values of HOTPAIR_LEASE")
-	f.IntVar(&b.burners, "burners", 2*runtime.NumCPU(), "processes that do nothing but burn processor time")
-	f.IntVar(&b.disks, "disks", 2, "processes that do nothing but write: each second one large and sequential, the others flush each write")
+	f.IntVar(&b.burners, "burners", 2*runtime.NumCPU(), "processes that only burn processor time")
+	f.IntVar(&b.disks, "disks", 2, "processes that only write: every second one large and sequentially, the others flush each write")
 	f.IntVar(&b.clients, "clients", 4, "closed-loop writers")
 	f.IntVar(&b.terminals, "terminals", 8, "terminals of the pair")
 	f.inShort("duration", "20s")

@@ -40,13 +40,13 @@ func (t *takeoverBench) options(f *options) {
 	}
 	if !t.standins { // which have no wires of their own
 		t.kinds = append(t.kinds, kindLinkCut, kindIsolated)
-		f.IntVar(&t.cables, "cables", 10, "terminals, each with a network of its own, for the kinds that cut wires")
+		f.IntVar(&t.cables, "cables", 10, "terminals, each in its own network, for the kinds that cut connections")
 		f.inShort("cables", "3")
 	}
-	f.Var(&t.terminals, "terminals", "numbers of terminals, a cluster for each")
+	f.Var(&t.terminals, "terminals", "numbers of terminals, one cluster for each")
 	f.Var(&t.kinds, "kinds", "kinds of loss")
 	f.IntVar(&t.clients, "clients", 8, "closed-loop writers")
-	f.IntVar(&t.trials, "trials", 20, "trials of each kind")
+	f.IntVar(&t.trials, "trials", 20, "trials per kind")
 	f.DurationVar(&t.lease, "lease", time.Second, "HOTPAIR_LEASE")
 	f.inShort("trials", "2")
 	f.inShort("terminals", "5")
@@ -75,7 +75,7 @@ func (t *takeoverBench) measure(ctx context.Context, r *run) error {
 		case slices.ContainsFunc(losses(), func(l loss) bool { return l.kind == kind }):
 			plain = append(plain, kind)
 		default:
-			return fmt.Errorf("%w: no kind of loss is named %q", errUsage, kind)
+			return fmt.Errorf("%w: unknown kind of loss %q", errUsage, kind)
 		}
 	}
 	for _, terminals := range t.terminals {
@@ -150,7 +150,7 @@ func (w *workers) close() {
 
 // onCluster plays kinds in turn against one cluster, so that the machine's moods meet all of them.
 func (t *takeoverBench) onCluster(ctx context.Context, r *run, terminals int, kinds []string) (err error) {
-	r.say("a cluster with %d %s starts", terminals, t.served())
+	r.say("starting a cluster with %d %s", terminals, t.served())
 	w, lease := &workers{}, "HOTPAIR_LEASE="+t.lease.String()
 	var c *subject.Cluster
 	var stop func() error
@@ -256,7 +256,7 @@ func (t *takeoverBench) trial(ctx context.Context, r *run, c *subject.Cluster, w
 }
 
 // errOtherwise says that a trial did not do what it was meant to.
-var errOtherwise = errors.New("the loss had another effect than it is meant to have")
+var errOtherwise = errors.New("the loss did not have the intended effect")
 
 func (t *takeoverBench) window(silent bool, terminals int) time.Duration {
 	window := settle + time.Duration(terminals)*eachKnock

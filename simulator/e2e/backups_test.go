@@ -78,7 +78,7 @@ func (c *cluster) backupNow(flags ...string) (out string, err error) {
 	c.Helper()
 	c.Await(healWithin, "a moment without a backup", func() bool {
 		out, err = c.hotpair(append([]string{"backup", "now", "--dir", c.Dir}, flags...)...)
-		return !strings.Contains(out, "a backup is being made already")
+		return !strings.Contains(out, "a backup is already being made")
 	})
 	return out, err
 }
@@ -177,7 +177,7 @@ func TestBackups_OfAPairByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Await(healWithin, "alarms that no backup is made", func() bool { return c.alarmed("backup-failed") && c.alarmed("backups-old") })
-	if out, err := c.backupNow(); err == nil || !strings.Contains(out, "is not there: mount it") {
+	if out, err := c.backupNow(); err == nil || !strings.Contains(out, "does not exist: mount it") {
 		t.Errorf("backup now: %v\n%s", err, out)
 	}
 	if out, err := c.hotpair("doctor", "--dir", c.Dir); !strings.Contains(out, "TOO OLD") {

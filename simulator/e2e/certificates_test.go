@@ -226,9 +226,9 @@ func TestCertificates_WrongOnesAreExplained(t *testing.T) {
 	out, err := c.hotpairWith([]string{"HOTPAIR_TLS_CERT=" + b.TLSCert, "HOTPAIR_TLS_KEY=" + b.TLSKey, "HOTPAIR_TLS_CA=" + b.TLSCa}, env, "main")
 	mustSay(t, out, err, "holds that of spiffe://", "by its settings this is")
 	out, err = c.hotpairWith([]string{"HOTPAIR_TLS_KEY=" + b.TLSKey}, env, "main")
-	mustSay(t, out, err, "the key is not that of the certificate")
+	mustSay(t, out, err, "the key does not belong to the certificate")
 	out, err = c.hotpairWith([]string{"HOTPAIR_TLS_CERT=", "HOTPAIR_TLS_KEY=", "HOTPAIR_TLS_CA=", "HOTPAIR_LINK=0.0.0.0:1"}, env, "main")
-	mustSay(t, out, err, "HOTPAIR_LINK=0.0.0.0:1 is met by other machines", "HOTPAIR_INSECURE=true")
+	mustSay(t, out, err, "HOTPAIR_LINK=0.0.0.0:1 is reachable from other machines", "HOTPAIR_INSECURE=true")
 }
 
 // hotpairWith runs a process with the environment of another one and some changes, in a data directory of its own.

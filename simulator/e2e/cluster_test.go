@@ -178,7 +178,7 @@ func (w *work) finish() simulator.Report {
 	w.cluster.Logf("%s", text.String())
 	w.cluster.Logf("measured: %s", w.report.Verdict)
 	if !w.report.Verdict.OK {
-		w.cluster.Error("the verdict is bad")
+		w.cluster.Error("the verdict is FAILED")
 	}
 	return w.report
 }

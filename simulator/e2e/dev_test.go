@@ -45,17 +45,17 @@ func TestDev_SaysWhatIsWrongAndKeepsTheOldOne(t *testing.T) {
 	r.awaitShown("ready: the pair, but not till yet: ")
 
 	save(good)
-	r.awaitShown("service.py has changed: till is started again on both hosts")
+	r.awaitShown("service.py has changed: restarted till on both hosts")
 	r.session("> add {\"name\":\"a\"}\n{\"count\":1}\n> status\nhost a is … till ready\nhost b is … till ready\n> nothing {}\n404 … nothing\n> add {\n" +
 		"the body is no JSON: line 1, column 1\n> list\ntill.add\ntill.look\n")
 
 	// What has changed is shown at once.
 	save(strings.Replace(good, "if __name__", "@service.query\ndef more(tx, q):\n    return {}\n\n\nif __name__", 1))
-	r.awaitShown("service.py has changed: till is started again on both hosts")
+	r.awaitShown("service.py has changed: restarted till on both hosts")
 	r.session("> list\ntill.add\ntill.look\ntill.more\n")
 
 	save(good + "\ndef half(\n")
-	r.awaitShown("service.py has changed, but the old program goes on: build failed")
+	r.awaitShown("service.py has changed, but the old program keeps running: build failed")
 	r.awaitShown("SyntaxError")
 	r.session("> add {\"name\":\"a\"}\n{\"count\":2}\n")
 
@@ -63,7 +63,7 @@ func TestDev_SaysWhatIsWrongAndKeepsTheOldOne(t *testing.T) {
 	before := restarts(t, filepath.Join(filepath.Dir(r.folder), "pairtill"), "business.till")
 	for n := range 3 {
 		save(good + "# " + strconv.Itoa(n) + "\n")
-		r.awaitShown("service.py has changed: till is started again on both hosts")
+		r.awaitShown("service.py has changed: restarted till on both hosts")
 	}
 	r.session("> status\nhost a is active, paired; till ready\nhost b is standby, paired; till ready\n")
 	if after := restarts(t, filepath.Join(filepath.Dir(r.folder), "pairtill"), "business.till"); after != before {
@@ -81,19 +81,19 @@ func TestDev_SaysWhatIsWrongAndKeepsTheOldOne(t *testing.T) {
 		save(strings.Replace(good, "service.run()", wrong.with, 1))
 		r.awaitShown(wrong.said)
 		save(good)
-		r.awaitShown("service.py has changed: till is started again on both hosts")
+		r.awaitShown("service.py has changed: restarted till on both hosts")
 	}
 	save("import time\nopen('building', 'w').close()\ntime.sleep(1000)\n") // a build that does not end
 	r.commands("$ until [ -e building ]; do sleep 0.05; done\n")
 	save(good)
-	r.awaitShown("service.py has changed: till is started again on both hosts")
+	r.awaitShown("service.py has changed: restarted till on both hosts")
 
 	// Another one on its ports is refused before anything is started.
 	second := exec.Command(binary, "dev", "--port", strconv.Itoa(r.port))
 	second.Dir, second.Env = r.folder, r.environ
 	save(good)
-	r.awaitShown("service.py has changed: till is started again on both hosts")
-	if said, err := second.CombinedOutput(); err == nil || !strings.Contains(string(said), "a cluster runs already on port "+strconv.Itoa(r.port)) {
+	r.awaitShown("service.py has changed: restarted till on both hosts")
+	if said, err := second.CombinedOutput(); err == nil || !strings.Contains(string(said), "a cluster already runs on port "+strconv.Itoa(r.port)) {
 		t.Errorf("%v %s", err, said)
 	}
 	if err := r.dev.Process.Signal(syscall.SIGINT); err != nil {

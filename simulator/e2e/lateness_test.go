@@ -50,7 +50,7 @@ func TestLateness_IsMeasuredAndShown(t *testing.T) {
 	found := false
 	for _, f := range d.Findings {
 		if f.Check == "lateness" {
-			found = strings.Contains(f.Value, "would have borne a lease of ")
+			found = strings.Contains(f.Value, "would have allowed a lease of ")
 		}
 	}
 	if !found {

@@ -219,8 +219,8 @@ func TestServices_RestartedDuringTraffic(t *testing.T) {
 	works("2.0.0", "clerk-2")
 
 	for _, broken := range []struct{ path, says string }{
-		{program("ends"), "exited with code 7: the list of fares is missing. " + program("clerk-2") + " is back and serves"},
-		{program("other"), "(is it the program of another service?); its last words: nats: permissions violation"},
+		{program("ends"), "exited with code 7: the list of fares is missing. " + program("clerk-2") + " was restored and serves"},
+		{program("other"), "(is it the program of another service?); its last output: nats: permissions violation"},
 		{program("missing"), "put the program on both hosts first"},
 		{program("plain"), "chmod +x"},
 	} {

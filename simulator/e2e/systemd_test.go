@@ -123,7 +123,7 @@ func TestSystemd_AsTheUnitsRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.reload(t, -b.Process.Pid) // to all of them
-	b.awaitStatus(t, "certificate files can't be used, what was read before goes on")
+	b.awaitStatus(t, "certificate files is unusable, the previous content stays in use")
 	if err := os.WriteFile(certificate, good, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -113,13 +113,13 @@ func TestUpgrade_OneHostAfterTheOther(t *testing.T) {
 	install(t, binary, place)
 	c.order("stop", active)
 	c.order("start", active)
-	c.says(active, "this program knows 1 to 2, not level 3: upgrade it")
+	c.says(active, "this program knows 1 to 2, but not level 3: upgrade it")
 	c.order("kill", active)
 	if err := os.Rename(filepath.Join(c.Dir, active), filepath.Join(c.Dir, active+".aside")); err != nil {
 		t.Fatal(err)
 	}
 	c.order("start", active)
-	c.says(active, fmt.Sprintf("%s knows 1 to 2, not level 3: upgrade it (that is where the data of %s are)", active, standby))
+	c.says(active, fmt.Sprintf("%s knows 1 to 2, but not level 3: upgrade it (the data of %s are at that level)", active, standby))
 	c.order("kill", active)
 	if err := os.RemoveAll(filepath.Join(c.Dir, active)); err != nil {
 		t.Fatal(err)

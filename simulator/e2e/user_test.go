@@ -100,7 +100,7 @@ func TestFault_C7_BusinessProcessesHaveTheirOwnUser(t *testing.T) {
 // A user that there is not, or that may everything, is refused in a sentence, and nothing runs as root instead.
 func TestBusinessUser_BadOnesAreExplained(t *testing.T) {
 	sideBySide(t)
-	for name, want := range map[string]string{"nobody-of-that-name": "unknown user", "root": "may everything"} {
+	for name, want := range map[string]string{"nobody-of-that-name": "unknown user", "root": "without privileges"} {
 		cmd := exec.Command(binary, "main")
 		cmd.Env = append(os.Environ(), "HOTPAIR_HOST=a", "HOTPAIR_DATA="+t.TempDir(), "HOTPAIR_BUS_PORT=0", "HOTPAIR_LINK="+processtest.Address(t),
 			"HOTPAIR_REPLICATION="+processtest.Address(t), "HOTPAIR_PEER_LINK=127.0.0.1:1", "HOTPAIR_PEER_REPLICATION=127.0.0.1:2", "HOTPAIR_WITNESS=127.0.0.1:3",

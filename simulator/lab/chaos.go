@@ -24,7 +24,7 @@ type ChaosOptions struct {
 	Lab  Options
 	Seed uint64
 	For  time.Duration // rounds begin until then; the last one ends in order
-	// Round is how long faults are injected before everything is healed and checked. Default 15 s.
+	// Round is how long faults are injected before all is healed and checked. Default 15 s.
 	Round time.Duration
 	// Finally is called at the end when nothing was found, with the pair healed and nothing being written. Nil: nothing.
 	Finally func(context.Context, *Lab) error
@@ -90,7 +90,7 @@ func (t *Tally) add(v Verdict) {
 	t.Totals += v.Totals
 	t.Findings.Add(v.Findings)
 	if v.Undecided {
-		t.Wrong = append(t.Wrong, "porcupine did not come to an end")
+		t.Wrong = append(t.Wrong, "porcupine did not finish")
 	}
 }
 

@@ -177,7 +177,7 @@ func TestEnrolment_OfALab(t *testing.T) {
 	cancel()
 	<-stuck
 	active, _ = f.mustActive()
-	if said, err := f.enrol(id, second, token); err == nil || !strings.Contains(said, "used by another key") {
+	if said, err := f.enrol(id, second, token); err == nil || !strings.Contains(said, "used with another key") {
 		t.Errorf("another machine with the same token: %v, %s", err, said)
 	}
 	f.awaitAlarm(active, alarms.TokenMisused, true)
@@ -216,7 +216,7 @@ func TestEnrolment_OfALab(t *testing.T) {
 		}
 		return ""
 	}
-	if found := doctor(); !strings.Contains(found, "the key file of the seal is lost") {
+	if found := doctor(); !strings.Contains(found, "the seal's key file is missing") {
 		t.Errorf("doctor says %q", found)
 	}
 	f.awaitAlarm(active, alarms.IssuingKey, true)

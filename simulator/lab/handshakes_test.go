@@ -184,7 +184,7 @@ func TestLab_HandshakesThatNeverEnd(t *testing.T) {
 	}
 	for what, d := range doors {
 		if d.port != pair.PortHTTP {
-			f.says(what, d.node, "door="+d.protocol, "it began and did not go on")
+			f.says(what, d.node, "door="+d.protocol, "it began and did not continue")
 		}
 	}
 	for _, one := range floods {
@@ -239,7 +239,7 @@ func TestLab_HandshakesThatNeverEnd(t *testing.T) {
 		if d.port == pair.PortHTTP {
 			continue
 		}
-		f.says(what, d.node, "door="+d.protocol, "the oldest has to go")
+		f.says(what, d.node, "door="+d.protocol, "the oldest is closed")
 	}
 	f.finish()
 }

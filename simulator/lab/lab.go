@@ -36,7 +36,7 @@ type Options struct {
 	Disks     map[string]*Disk // of hosts whose data is on a disk that can be made faulty
 	Log       io.Writer        // what was done, a line each; nil: nobody wants to know
 	HTTPS     bool             // operators ask over HTTPS at the address of a host, else in clear at its loopback
-	Plain     bool             // without certificates, everything in clear on the wires
+	Plain     bool             // without certificates, all connections in plain text
 	Issued    time.Duration    // how long ago by the clocks certificates were issued; below 0 it is yet to come
 	Elsewhere bool             // certificates come from elsewhere: no host issues or renews any
 }

@@ -141,7 +141,7 @@ func (f *fixture) finish() Verdict {
 		f.Error(text)
 	}
 	if v.Undecided {
-		f.Error("porcupine did not come to an end")
+		f.Error("porcupine did not finish")
 	}
 	f.Logf("measured: %d operations checked (%d open, %d on keys of several epochs), %d keys, %d accounts, %d reservations and %d notices read back, %d totals; both hosts at %s",
 		v.Operations, v.Open, v.Crossed, v.Uniques, v.Balances, v.Reserved, v.Notices, v.Totals, at)

@@ -16,7 +16,7 @@ import (
 )
 
 // ErrUnavailable says that this machine can't run a lab; the text says what it lacks.
-var ErrUnavailable = errors.New("no lab on this machine")
+var ErrUnavailable = errors.New("the lab can't run on this machine")
 
 // Available tells whether a lab can run here. The error is ErrUnavailable.
 func Available() error {

@@ -17,7 +17,7 @@ import (
 )
 
 // ErrNotGone says that processes still live that were killed or told to end.
-var ErrNotGone = errors.New("processes have not ended")
+var ErrNotGone = errors.New("processes did not end")
 
 // tree is a process group in a node's namespace: a host, the witness or an agent. Its leader dies with this process, the
 // others with the leader. All that is done to it may be done in any state and again.

@@ -31,7 +31,7 @@ func (w *Load) readBoard(ctx context.Context, i int, c *client) (notices int, ok
 			w.wrong("what terminal %d was told: %v", i, err)
 			return 0, false
 		case err != nil && ctx.Err() != nil:
-			w.wrong("what terminal %d was told can't be read: %v", i, err)
+			w.wrong("unreadable notices of terminal %d: %v", i, err)
 			return 0, false
 		}
 		if err == nil {

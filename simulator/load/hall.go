@@ -94,7 +94,7 @@ func (w *Load) readHall(ctx context.Context, c *client) int {
 				return len(w.reservations)
 			}
 			if s.Released > r.ends {
-				w.findings.Doubled = append(w.findings.Doubled, fmt.Sprintf("the reservation of seat %s ended %d times by itself instead of %d", r.seat, s.Released, r.ends))
+				w.findings.Doubled = append(w.findings.Doubled, fmt.Sprintf("the reservation of seat %s expired %d times instead of %d", r.seat, s.Released, r.ends))
 				break
 			}
 			if r.released = s.Released; r.sold && s.State == "sold" || !r.sold && s.State == "free" && s.Released == r.ends {
@@ -105,7 +105,7 @@ func (w *Load) readHall(ctx context.Context, c *client) int {
 				continue
 			case <-ctx.Done():
 			}
-			w.findings.Lost = append(w.findings.Lost, fmt.Sprintf("the reservation of seat %s, made at %s, has not ended: it is %s, released %d times",
+			w.findings.Lost = append(w.findings.Lost, fmt.Sprintf("the reservation of seat %s, made at %s, did not expire: it is %s, released %d times",
 				r.seat, r.made.UTC().Format(time.RFC3339Nano), s.State, s.Released))
 			return len(w.reservations)
 		}

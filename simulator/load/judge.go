@@ -26,7 +26,7 @@ type Verdict struct {
 	Notices    int   // that all terminals were told
 	Entries    int   // that accounting was told, each once
 	Posts      int   // in which it was
-	Undecided  bool  // porcupine did not come to an end
+	Undecided  bool  // porcupine did not finish
 	Picture    string
 	Findings
 }
@@ -129,7 +129,7 @@ func (w *Load) readBalances(ctx context.Context, c *client) int {
 		case a.outcome != definite || a.code != bus.CodeOK || json.Unmarshal(a.body, &body) != nil || body.Balance == nil:
 			w.wrong("balance of %s can't be read back: %d %s", account, a.code, a.message)
 		case *body.Balance != balance:
-			w.wrong("balance of %s is %d, acknowledged transfers make it %d", account, *body.Balance, balance)
+			w.wrong("balance of %s is %d, acknowledged transfers make %d", account, *body.Balance, balance)
 		}
 	}
 	return len(w.balances)

@@ -102,7 +102,7 @@ func mutated(t testing.TB, root string, mutants [][]Edit, declared string) map[s
 			text[path.Join(dir, "mutant.go")] = "package " + path.Base(dir) + "\n\n" + declared
 		}
 		if found := strings.Count(text[e.File], e.Old); found != 1 {
-			t.Fatalf("this text of a mutant stands %d times in %s; bring it up to the code\n%s", found, e.File, e.Old)
+			t.Fatalf("the text of this mutant occurs %d times in %s; adapt it to the code\n%s", found, e.File, e.Old)
 		}
 		text[e.File] = strings.Replace(text[e.File], e.Old, strings.ReplaceAll(e.New, "BROKEN", "("+strings.Join(broken[e], " || ")+")"), 1)
 	}

@@ -27,7 +27,7 @@ import (
 
 var (
 	// ErrUnavailable says that clocks can't be moved on this machine.
-	ErrUnavailable = errors.New("wall clocks of processes can't be moved here")
+	ErrUnavailable = errors.New("can't move wall clocks of processes on this machine")
 	// ErrGone says that the process has ended, or is about to become another program.
 	ErrGone = errors.New("no such process")
 )
@@ -141,7 +141,7 @@ func outside(pid int, from, to uint64, do func() error) error {
 			return err
 		}
 		if time.Now().After(late) {
-			return fmt.Errorf("%w: threads of %d are never outside of the function", ErrUnavailable, pid)
+			return fmt.Errorf("%w: threads of process %d stay in the function", ErrUnavailable, pid)
 		}
 	}
 }
@@ -171,7 +171,7 @@ func still(pid int, from, to uint64, late time.Time) (clear bool, err error) {
 			}
 			counter, err := strconv.ParseUint(strings.TrimPrefix(fields[len(fields)-1], "0x"), 16, 64)
 			if err != nil {
-				return false, fmt.Errorf("%w: %q says no address", ErrUnavailable, text)
+				return false, fmt.Errorf("%w: no address in %q", ErrUnavailable, text)
 			}
 			clear = clear && (counter < from || counter >= to)
 		}
@@ -179,7 +179,7 @@ func still(pid int, from, to uint64, late time.Time) (clear bool, err error) {
 			return clear, nil
 		}
 		if time.Now().After(late) {
-			return false, fmt.Errorf("%w: process %d does not stand still", ErrUnavailable, pid)
+			return false, fmt.Errorf("%w: process %d does not stop", ErrUnavailable, pid)
 		}
 		time.Sleep(100 * time.Microsecond)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // errDropped: what only a returning host has is kept as divergent (R10).
-var errDropped = errors.New("dropped an update: a journal had it, and it is neither in the history nor among the divergent ones")
+var errDropped = errors.New("dropped an update: a journal had it, but it is neither in the history nor among the divergent updates")
 
 // ends are the furthest positions at which the journals of the hosts were seen to end, by host and epoch.
 type ends map[string]map[uint64]position.Position

@@ -64,7 +64,7 @@ func Play(s Schedule, dir string, log *slog.Logger) (result Result, err error) {
 	ctx := context.Background()
 	w.Start()
 	if err := w.AwaitPaired(ctx); err != nil {
-		return result, fmt.Errorf("at the beginning: %w", err)
+		return result, fmt.Errorf("at the start: %w", err)
 	}
 	l, err := load.Start(ctx, load.Config{Name: "w", Seed: s.Seed, Terminals: terminals, Dir: dir, Thinking: thinking, Connect: w.application})
 	if err != nil {

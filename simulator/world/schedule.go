@@ -86,7 +86,7 @@ var (
 	errForm    = errors.New("want TIME VERB ARGUMENTS, or a setting")
 	errVerb    = errors.New("no such verb")
 	errMachine = errors.New("no such machine")
-	errOrder   = errors.New("an earlier time than the line before")
+	errOrder   = errors.New("the time is earlier than that of the previous line")
 )
 
 func (s *Schedule) take(words []string) (err error) {

@@ -308,7 +308,7 @@ func (r *reader) finish() (Summary, error) {
 		return Summary{}, fmt.Errorf("%w: its checksum does not fit", ErrDamaged)
 	}
 	if _, err := r.in.ReadByte(); !errors.Is(err, io.EOF) {
-		return Summary{}, fmt.Errorf("%w: something follows its end", ErrDamaged)
+		return Summary{}, fmt.Errorf("%w: data after the end", ErrDamaged)
 	}
 	proved, err := r.proof.holds(r.header, want, tail[sha256.Size:])
 	if err != nil {

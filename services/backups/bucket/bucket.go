@@ -1,8 +1,7 @@
-// Package bucket keeps backups in a bucket of a service that speaks S3.
+// Package bucket keeps backups in a bucket of an S3 service.
 //
-// A backup is an object once the service has all of it; an upload that was cut off is none, and Tidy has the service forget it. A service that
-// redirects is not followed: what it would be asked again for is signed for one place. The certificates to believe are read again when they
-// change.
+// A backup exists once the service has all of it; Tidy makes the service discard interrupted uploads. Redirects are
+// not followed: a request is signed for one place. The trusted certificates are reloaded when they change.
 package bucket
 
 import (
@@ -28,16 +27,16 @@ import (
 )
 
 const (
-	// leastPart is the size of a part of an upload, which lies in memory while it is sent; mostParts is how many a service takes, with some to
-	// spare.
+	// leastPart is the size of a part of an upload, which is in memory while it is sent; mostParts is how many parts
+	// a service accepts, with some reserve.
 	leastPart = 16 << 20
 	mostParts = 9000
-	// mostPart is the largest part that a service takes.
+	// mostPart is the largest part that a service accepts.
 	mostPart = 5 << 30
-	// dialWithin bounds connection and handshake, answerWithin how long the service may think once it has all of a request.
+	// dialWithin bounds connection and handshake, answerWithin the service's answer once it has the whole request.
 	dialWithin   = 15 * time.Second
 	answerWithin = time.Minute
-	// tries is how often one request is sent; a whole backup is tried again by who wanted it.
+	// tries is how often one request is sent; the caller repeats a whole backup.
 	tries = 3
 	// mostRoots bounds a file of certificates, in bytes.
 	mostRoots = 4 << 20
@@ -51,7 +50,7 @@ type Config struct {
 	Endpoint       string // http or https, host and port
 	Region         string
 	Access, Secret string
-	Roots          string // file with the certificates to believe; empty: the system's
+	Roots          string // file with the root certificates to trust; empty: the system's
 	PathStyle      bool
 	Bucket, Prefix string
 }
@@ -63,10 +62,10 @@ type Bucket struct {
 
 	mu     sync.Mutex
 	client *minio.Client
-	roots  []byte // that the client believes
+	roots  []byte // that the client trusts
 }
 
-// New gives the place. The service is not asked.
+// New returns the place. It does not contact the service.
 func New(c Config) (*Bucket, error) {
 	endpoint, err := url.Parse(c.Endpoint)
 	if err != nil {
@@ -80,10 +79,10 @@ func (b *Bucket) String() string {
 	return "s3://" + path.Join(b.config.Bucket, b.config.Prefix)
 }
 
-// key is what an object is called.
+// key is the name of an object.
 func (b *Bucket) key(name string) string { return path.Join(b.config.Prefix, name) }
 
-// connect gives the client, made anew when the certificates to believe have changed.
+// connect returns the client, renewed when the trusted certificates have changed.
 func (b *Bucket) connect() (*minio.Client, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -120,7 +119,7 @@ func (b *Bucket) connect() (*minio.Client, error) {
 	return client, nil
 }
 
-// Put keeps what r gives under a name, whole or not at all.
+// Put stores the content of r under a name, completely or not at all.
 func (b *Bucket) Put(ctx context.Context, name string, about int64, r io.Reader) error {
 	client, err := b.connect()
 	if err != nil {
@@ -134,7 +133,7 @@ func (b *Bucket) Put(ctx context.Context, name string, about int64, r io.Reader)
 	return b.told(ctx, err)
 }
 
-// Open reads one.
+// Open reads a backup.
 func (b *Bucket) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	client, err := b.connect()
 	if err != nil {
@@ -147,7 +146,7 @@ func (b *Bucket) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	return &reading{object, b, ctx}, nil
 }
 
-// reading tells the errors of an object that is read.
+// reading translates the errors of reading an object.
 type reading struct {
 	*minio.Object
 	bucket *Bucket
@@ -162,14 +161,14 @@ func (r *reading) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// List gives the names that begin so, with their sizes.
+// List calls tell with the names that begin with a prefix, and their sizes.
 func (b *Bucket) List(ctx context.Context, begin string, found func(name string, bytes int64)) error {
 	client, err := b.connect()
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // else what lists would wait for ever for who does not read on
+	defer cancel() // otherwise the lister would wait without end for its reader
 	for o := range client.ListObjects(ctx, b.config.Bucket, minio.ListObjectsOptions{Prefix: b.key(begin), Recursive: true}) {
 		if o.Err != nil {
 			return b.told(ctx, o.Err)
@@ -181,7 +180,7 @@ func (b *Bucket) List(ctx context.Context, begin string, found func(name string,
 	return b.told(ctx, context.Cause(ctx))
 }
 
-// Remove removes one.
+// Remove removes a backup.
 func (b *Bucket) Remove(ctx context.Context, name string) error {
 	client, err := b.connect()
 	if err != nil {
@@ -190,7 +189,7 @@ func (b *Bucket) Remove(ctx context.Context, name string) error {
 	return b.told(ctx, client.RemoveObject(ctx, b.config.Bucket, b.key(name), minio.RemoveObjectOptions{}))
 }
 
-// Tidy has the service forget uploads that were begun and not finished, of names that are ours.
+// Tidy discards interrupted uploads with names of this pair.
 func (b *Bucket) Tidy(ctx context.Context, ours func(name string) bool) error {
 	client, err := b.connect()
 	if err != nil {
@@ -215,20 +214,20 @@ func (b *Bucket) Tidy(ctx context.Context, ours func(name string) bool) error {
 	return b.told(ctx, context.Cause(ctx))
 }
 
-// remedies say what to do about what a service answers, by its codes.
+// remedies say what to do about an answer of the service, by its codes.
 var remedies = map[string]string{
-	"AccessDenied":                 "the access key may not do that: it needs to list, put, get and delete objects, and to list and abort uploads",
-	"InvalidAccessKeyId":           "it does not know the access key: see HOTPAIR_BACKUP_S3_ACCESS",
-	"XAdminUserNotFound":           "it does not know the access key: see HOTPAIR_BACKUP_S3_ACCESS",
-	"SignatureDoesNotMatch":        "the secret access key is another, or a proxy changes what is sent: see HOTPAIR_BACKUP_S3_SECRET_FILE",
-	"NoSuchBucket":                 "there is no such bucket: make it, or fix HOTPAIR_BACKUP_TO",
-	"RequestTimeTooSkewed":         "its clock and that of this host differ: set the one that is wrong",
-	"PermanentRedirect":            "the bucket is elsewhere: see HOTPAIR_BACKUP_S3_ENDPOINT and HOTPAIR_BACKUP_S3_REGION",
-	"TemporaryRedirect":            "the bucket is elsewhere: see HOTPAIR_BACKUP_S3_ENDPOINT and HOTPAIR_BACKUP_S3_REGION",
-	"AuthorizationHeaderMalformed": "the region is another: see HOTPAIR_BACKUP_S3_REGION",
+	"AccessDenied":                 "the access key lacks permissions: it must be allowed to list, put, get and delete objects, and to list and abort uploads",
+	"InvalidAccessKeyId":           "the service does not know the access key: check HOTPAIR_BACKUP_S3_ACCESS",
+	"XAdminUserNotFound":           "the service does not know the access key: check HOTPAIR_BACKUP_S3_ACCESS",
+	"SignatureDoesNotMatch":        "the secret access key is wrong, or a proxy changes requests: check HOTPAIR_BACKUP_S3_SECRET_FILE",
+	"NoSuchBucket":                 "the bucket does not exist: create it, or correct HOTPAIR_BACKUP_TO",
+	"RequestTimeTooSkewed":         "the clocks of the service and of this host differ: correct the wrong one",
+	"PermanentRedirect":            "the bucket is elsewhere: check HOTPAIR_BACKUP_S3_ENDPOINT and HOTPAIR_BACKUP_S3_REGION",
+	"TemporaryRedirect":            "the bucket is elsewhere: check HOTPAIR_BACKUP_S3_ENDPOINT and HOTPAIR_BACKUP_S3_REGION",
+	"AuthorizationHeaderMalformed": "wrong region: check HOTPAIR_BACKUP_S3_REGION",
 }
 
-// told says what a service answered, in one sentence. Nothing of a secret is in it.
+// told returns a service's answer as one sentence, without secrets.
 func (b *Bucket) told(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -238,13 +237,13 @@ func (b *Bucket) told(ctx context.Context, err error) error {
 	}
 	answer := minio.ToErrorResponse(err)
 	if answer.StatusCode == 0 && answer.Code == "" || answer.Code == "InternalError" && answer.StatusCode == 0 {
-		return fmt.Errorf("%s does not answer as it should: %w", b.endpoint.Host, err)
+		return fmt.Errorf("unexpected answer of %s: %w", b.endpoint.Host, err)
 	}
 	remedy := remedies[answer.Code]
 	if remedy == "" && answer.StatusCode >= 300 && answer.StatusCode < 400 {
 		remedy = remedies["PermanentRedirect"]
 	}
-	text := fmt.Sprintf("%s answers %d %s", b.endpoint.Host, answer.StatusCode, strings.TrimSpace(answer.Code+" "+answer.Message))
+	text := fmt.Sprintf("%s answered %d %s", b.endpoint.Host, answer.StatusCode, strings.TrimSpace(answer.Code+" "+answer.Message))
 	if remedy != "" {
 		text += ": " + remedy
 	}
@@ -252,9 +251,9 @@ func (b *Bucket) told(ctx context.Context, err error) error {
 }
 
 // ErrService says that the service refused, or failed.
-var ErrService = errors.New("the service refuses")
+var ErrService = errors.New("the service refused the request")
 
-// printable keeps what a service says to one line of bounded length: it may say anything.
+// printable makes a service's text one line of bounded length: it may contain anything.
 func printable(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {

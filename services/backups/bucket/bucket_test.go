@@ -144,8 +144,8 @@ func TestBucket_SaysWhatIsWrong(t *testing.T) {
 	}{
 		"key":    {func(c *bucket.Config) { c.Access = "nobody" }, "HOTPAIR_BACKUP_S3_ACCESS"},
 		"secret": {func(c *bucket.Config) { c.Secret = "a wrong secret!!" }, "HOTPAIR_BACKUP_S3_SECRET_FILE"},
-		"bucket": {func(c *bucket.Config) { c.Bucket = "nothing" }, "no such bucket"},
-		"tls":    {func(c *bucket.Config) { c.Endpoint = "https://" + s.Address }, "does not answer as it should"},
+		"bucket": {func(c *bucket.Config) { c.Bucket = "nothing" }, "bucket does not exist"},
+		"tls":    {func(c *bucket.Config) { c.Endpoint = "https://" + s.Address }, "unexpected answer"},
 		"roots":  {func(c *bucket.Config) { c.Roots = "/etc/hostname" }, "holds no certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -172,8 +172,8 @@ func TestBucket_ServersThatMisbehave(t *testing.T) {
 		"403": {func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = io.WriteString(w, `<Error><Code>AccessDenied</Code><Message>no&#10;entry</Message></Error>`)
-		}, "answers 403 AccessDenied no entry: the access key may not do that"},
-		"500": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, "answers 500"},
+		}, "answered 403 AccessDenied no entry: the access key lacks permissions"},
+		"500": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, "answered 500"},
 		"redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
 		}, "HOTPAIR_BACKUP_S3_ENDPOINT"},
@@ -182,7 +182,7 @@ func TestBucket_ServersThatMisbehave(t *testing.T) {
 			if err == nil {
 				_ = conn.Close()
 			}
-		}, "does not answer as it should"},
+		}, "unexpected answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

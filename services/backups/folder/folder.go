@@ -1,7 +1,7 @@
-// Package folder keeps backups in a folder of this machine: another disk, or a share that is mounted.
+// Package folder keeps backups in a folder of this machine: on another disk, or on a mounted share.
 //
-// A backup has its name only once it is whole and on the disk; what a crash leaves of one has another name, which Tidy takes away. A failed
-// write or fsync is told, never tried again on that file: the next try begins another one.
+// A backup has its name only once it is complete and on the disk; an interrupted one has another name, which Tidy
+// removes. A failed write or fsync is reported and never repeated on that file: the next try starts another one.
 package folder
 
 import (
@@ -20,10 +20,11 @@ import (
 	"github.com/hotpair/hotpair/services/regular"
 )
 
-// Folder is a place of backups. The folder must be there: what is to be a mounted disk must not be made on the disk below it.
+// Folder is a place of backups. The folder must exist: it could otherwise be created on the disk below a missing
+// mount.
 type Folder struct{ path string }
 
-// New gives the place. Nothing is looked at.
+// New returns the place. It checks nothing.
 func New(path string) *Folder { return &Folder{path: path} }
 
 // String names it for people.
@@ -33,7 +34,7 @@ func (f *Folder) there() error {
 	info, err := os.Stat(f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s is not there: mount it, or make it, for the user that hotpair runs as", f.path)
+		return fmt.Errorf("%s does not exist: mount it, or create it with access for the user that hotpair runs as", f.path)
 	case err != nil:
 		return err
 	case !info.IsDir():
@@ -42,7 +43,7 @@ func (f *Folder) there() error {
 	return nil
 }
 
-// Put keeps what r gives under a name, whole or not at all.
+// Put stores the content of r under a name, completely or not at all.
 func (f *Folder) Put(ctx context.Context, name string, _ int64, r io.Reader) error {
 	if err := f.there(); err != nil {
 		return err
@@ -60,20 +61,21 @@ func (f *Folder) Put(ctx context.Context, name string, _ int64, r io.Reader) err
 	return file.Replace()
 }
 
-// onlyWriter hides that a file could read by itself: what is read is counted.
+// onlyWriter hides ReadFrom of the file, so that the read bytes are counted.
 type onlyWriter struct{ io.Writer }
 
-// Open reads one, from the disk as far as the system lets us say so: what was written a moment ago would come out of memory.
+// Open reads a backup, from the disk as far as the system allows: otherwise recently written data would come from
+// memory.
 func (f *Folder) Open(_ context.Context, name string) (io.ReadCloser, error) {
 	file, err := regular.Open(filepath.Join(f.path, name))
 	if err != nil {
 		return nil, err
 	}
-	_ = unix.Fadvise(int(file.Fd()), 0, 0, unix.FADV_DONTNEED) // a share may not know it: then it is read as it comes
+	_ = unix.Fadvise(int(file.Fd()), 0, 0, unix.FADV_DONTNEED) // a share may not support it: then it is read in the normal way
 	return file, nil
 }
 
-// List gives the names that begin so, with their sizes.
+// List calls tell with the names that begin with a prefix, and their sizes.
 func (f *Folder) List(_ context.Context, begin string, found func(name string, bytes int64)) error {
 	if err := f.there(); err != nil {
 		return err
@@ -106,7 +108,7 @@ func (f *Folder) Remove(_ context.Context, name string) error {
 	return durable.SyncDir(f.path)
 }
 
-// Tidy takes away what was begun and not finished, of names that are ours to take away.
+// Tidy removes interrupted backups with names of this pair.
 func (f *Folder) Tidy(_ context.Context, ours func(name string) bool) error {
 	if err := f.there(); err != nil {
 		return err

@@ -1,9 +1,9 @@
-// Package maker is the process that makes a host's backups: it has the updater give the database piece by piece, proves what came, keeps it
-// in its place, reads it back from there, and removes what nobody wants to keep any more.
+// Package maker is the process that makes a host's backups: it gets the database from the updater piece by piece,
+// checks it, stores it in its place, reads it back from there, and removes old backups.
 //
-// It is a process of its own because a place of backups may hang, be slow or fill up, and may need libraries that nothing else does. It
-// serves nobody: no takeover waits for it, and when it ends it is started again and a backup is begun anew. It decides nothing either: main
-// says when (package operations).
+// It is a separate process because a place of backups may hang, be slow or fill up, and may need libraries that
+// nothing else does. It serves no terminals: no takeover waits for it, and if it ends it is restarted and the backup
+// starts over. It makes no decisions: main says when (package operations).
 //
 // One run of it, from its environment:
 //

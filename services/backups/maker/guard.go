@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// ErrStalled says that nothing has moved for longer than can be.
+// ErrStalled says that nothing has moved for too long.
 var ErrStalled = errors.New("nothing moved")
 
-// guard ends a context when nothing has moved for a while.
+// guard ends a context if nothing has moved for a while.
 type guard struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
@@ -20,10 +20,10 @@ type guard struct {
 	timer    *time.Timer
 
 	mu   sync.Mutex
-	what string // that is done
+	what string // the current step
 }
 
-// watch begins to guard.
+// watch starts a guard.
 func watch(ctx context.Context, patience time.Duration) (*guard, context.Context) {
 	g := &guard{patience: patience}
 	g.ctx, g.cancel = context.WithCancelCause(ctx)
@@ -35,10 +35,10 @@ func watch(ctx context.Context, patience time.Duration) (*guard, context.Context
 	return g, g.ctx
 }
 
-// context is that of what moves by itself on this machine; each look of it at the context is a movement.
+// context is for work on this machine: each of its looks at the context counts as a movement.
 func (g *guard) context() context.Context { return moving{g.ctx, g} }
 
-// moving is a context that takes being asked for a sign of life.
+// moving is a context that counts each look at it as a sign of life.
 type moving struct {
 	context.Context
 	guard *guard
@@ -50,7 +50,7 @@ func (m moving) Err() error {
 	return m.Context.Err()
 }
 
-// step says what is done from now on.
+// step sets the current step.
 func (g *guard) step(what string) {
 	g.mu.Lock()
 	g.what = what
@@ -58,14 +58,14 @@ func (g *guard) step(what string) {
 	g.moved()
 }
 
-// moved is told whenever something has.
+// moved records a movement.
 func (g *guard) moved() {
 	if g.ctx.Err() == nil {
 		g.timer.Reset(g.patience)
 	}
 }
 
-// reason says why something failed: what was told to end because nothing moved says that, and not how it was told.
+// reason returns why something failed: after a stall, that is the reason, not the resulting error.
 func (g *guard) reason(err error) error {
 	if cause := context.Cause(g.ctx); cause != nil && errors.Is(err, context.Canceled) {
 		return cause
@@ -79,7 +79,7 @@ func (g *guard) end() {
 	g.cancel(nil)
 }
 
-// reader reads until the context ends; what is read has moved.
+// reader reads until the context ends; each read counts as a movement.
 func (g *guard) reader(in io.Reader) io.Reader { return guarded{in, g} }
 
 type guarded struct {

@@ -24,67 +24,68 @@ import (
 )
 
 const (
-	// patience is how long nothing may move while a backup is made: a disk or a service that hangs for longer has failed.
+	// patience is how long nothing may move while a backup is made: a disk or a service that hangs for longer has
+	// failed.
 	patience = 2 * time.Minute
 	// mostListed bounds a list, which has to fit into a message.
 	mostListed = 2000
 )
 
-// Place is where backups are kept. What it has begun and not finished is no backup: List does not give it.
+// Place is where backups are kept. Interrupted backups do not count: List omits them.
 type Place interface {
 	fmt.Stringer
-	// Put keeps what r gives under a name, whole or not at all; about is its size, as far as that is known.
+	// Put stores the content of r under a name, completely or not at all; about is its approximate size.
 	Put(ctx context.Context, name string, about int64, r io.Reader) error
 	Open(ctx context.Context, name string) (io.ReadCloser, error)
-	// List tells of all whose names begin so.
+	// List calls tell for all names that begin with a prefix.
 	List(ctx context.Context, begin string, found func(name string, bytes int64)) error
 	Remove(ctx context.Context, name string) error
-	// Tidy takes away what was begun and never finished, of names that are ours.
+	// Tidy removes interrupted backups with names of this pair.
 	Tidy(ctx context.Context, ours func(name string) bool) error
 }
 
-// Source gives the database of this host.
+// Source returns the database of this host.
 type Source interface {
 	Piece(ctx context.Context, q bus.BackupOrder) (bus.BackupPage, error)
 }
 
-// Contents is what an archive holds.
+// Contents describes an archive.
 type Contents struct {
 	PairID   string
 	Position position.Position
 	Keys     int64
 }
 
-// Archive knows the form of the files, and what a database is.
+// Archive knows the format of archives and databases.
 type Archive interface {
-	// Check reads a whole file, which the key must prove.
+	// Check reads and verifies a whole file, whose signature the key must prove.
 	Check(ctx context.Context, path, key string) (Contents, error)
-	// Try restores it into a folder, which is made for that and removed, and reads all that came of it.
+	// Try restores it into a temporary folder and reads the whole result.
 	Try(ctx context.Context, path, key, folder string) error
 }
 
-// Config is what a Maker works with.
+// Config configures a Maker.
 type Config struct {
 	Host, Data string
 	Work       string // folder of its own, for what is made
-	Key        string // proves backups
-	Recipient  string // of age; empty: nothing is encrypted
+	Key        string // signs backups
+	Recipient  string // of age; empty: no encryption
 	Keep       backups.Rule
 	Place      Place
 	Source     Source
 	Archive    Archive
 	Log        *slog.Logger
-	Patience   time.Duration    // with what does not move; 0 is two minutes
+	Patience   time.Duration    // without movement; 0 for two minutes
 	Now        func() time.Time // wall clock; nil is the machine's
 }
 
 // Maker makes backups, one at a time.
 type Maker struct {
 	Config
-	making sync.Mutex // until what was begun has ended, also after nobody waits for it any more
+	making sync.Mutex // locked until the work has ended, also after the caller has stopped waiting
 }
 
-// New makes it. Nothing is looked at.
+// New returns a Maker. It checks nothing.
 func New(c Config) *Maker {
 	if c.Patience == 0 {
 		c.Patience = patience
@@ -95,11 +96,11 @@ func New(c Config) *Maker {
 	return &Maker{Config: c}
 }
 
-// Make makes a backup. The error says at which step it failed and why; then there is no new one, and nothing of it is left where that could be
-// seen to. backups.ErrInProgress: one is being made, or what it waits for hangs.
+// Make makes a backup. The error says which step failed and why; then there is no new backup, and its remains are
+// removed where possible. backups.ErrInProgress: one is being made, or its work hangs.
 func (m *Maker) Make(ctx context.Context, q backups.Make) (backups.Made, error) {
 	if !m.making.TryLock() {
-		return backups.Made{}, fmt.Errorf("%w on %s, or still hangs at %s", backups.ErrInProgress, m.Host, m.Place)
+		return backups.Made{}, fmt.Errorf("%w on %s, or hangs at %s", backups.ErrInProgress, m.Host, m.Place)
 	}
 	guard, watched := watch(ctx, m.Patience)
 	made, err := detached(watched, func() (backups.Made, error) {
@@ -108,12 +109,12 @@ func (m *Maker) Make(ctx context.Context, q backups.Make) (backups.Made, error) 
 		return m.make(watched, guard, q)
 	})
 	if err != nil {
-		m.Log.Warn("No backup was made", "error", err)
+		m.Log.Warn("Could not make a backup", "error", err)
 	}
 	return made, err
 }
 
-// detached has do done beside: a call into a file system that hangs can't be ended, only be left alone.
+// detached runs do in a goroutine: a call into a file system that hangs can't be ended, only abandoned.
 func detached[A any](ctx context.Context, do func() (A, error)) (A, error) {
 	type result struct {
 		answer A
@@ -129,7 +130,7 @@ func detached[A any](ctx context.Context, do func() (A, error)) (A, error) {
 		return r.answer, r.err
 	case <-ctx.Done():
 	}
-	select { // what ends with ctx says more
+	select { // an error from ctx says more
 	case r := <-done:
 		return r.answer, r.err
 	case <-time.After(afterEnd):
@@ -138,7 +139,7 @@ func detached[A any](ctx context.Context, do func() (A, error)) (A, error) {
 	}
 }
 
-// afterEnd is how long what was told to end may take to say why.
+// afterEnd is how long ended work may take to return its error.
 const afterEnd = 2 * time.Second
 
 func (m *Maker) make(ctx context.Context, g *guard, q backups.Make) (made backups.Made, err error) {
@@ -157,10 +158,10 @@ func (m *Maker) make(ctx context.Context, g *guard, q backups.Make) (made backup
 	}
 	plain := filepath.Join(m.Work, "archive")
 	defer func() { err = errors.Join(err, m.clear()) }()
-	step("clear up what was left unfinished in "+m.Place.String(), func() error {
+	step("remove unfinished backups in "+m.Place.String(), func() error {
 		return m.Place.Tidy(ctx, func(text string) bool { n, ours := backups.Parse(q.PairID, text); return ours && n.Host == m.Host })
 	})
-	// Nothing above it is made: what is to be a mounted disk would come to be on the disk below it.
+	// No parent folder is created: it could be on the disk below a missing mount.
 	step("begin in "+m.Work, func() error {
 		if _, err := os.Stat(filepath.Dir(m.Work)); err != nil {
 			return err
@@ -169,14 +170,14 @@ func (m *Maker) make(ctx context.Context, g *guard, q backups.Make) (made backup
 	})
 	var contents Contents
 	step("read the database", func() error { return m.read(ctx, g, plain, q.Try) })
-	step("check what was read", func() (err error) { contents, err = m.Archive.Check(g.context(), plain, m.Key); return err })
+	step("check the archive", func() (err error) { contents, err = m.Archive.Check(g.context(), plain, m.Key); return err })
 	if q.Try {
-		step("restore it on trial in "+m.Work, func() error { return m.Archive.Try(g.context(), plain, m.Key, filepath.Join(m.Work, "trial")) })
+		step("restore the backup on trial in "+m.Work, func() error { return m.Archive.Try(g.context(), plain, m.Key, filepath.Join(m.Work, "trial")) })
 	}
 	var size int64
 	var sum string
-	step("keep it in "+m.Place.String(), func() (err error) { size, sum, err = m.put(ctx, g, plain, name.String()); return err })
-	step("read it back from "+m.Place.String(), func() error { return m.readBack(ctx, g, name.String(), size, sum) })
+	step("store the backup in "+m.Place.String(), func() (err error) { size, sum, err = m.put(ctx, g, plain, name.String()); return err })
+	step("read the backup back from "+m.Place.String(), func() error { return m.readBack(ctx, g, name.String(), size, sum) })
 	if err != nil {
 		return backups.Made{}, err
 	}
@@ -184,11 +185,11 @@ func (m *Maker) make(ctx context.Context, g *guard, q backups.Make) (made backup
 		Name: name.String(), Place: m.Place.String(), Host: m.Host, At: began.UTC().Truncate(time.Millisecond), Position: contents.Position, Bytes: size, SHA256: sum,
 		Keys: contents.Keys, Took: m.Now().Sub(began), Sealed: m.Recipient, Tried: q.Try,
 	}
-	g.step("remove old ones from " + m.Place.String())
-	// The new one is good whatever becomes of the old ones.
+	g.step("remove old backups from " + m.Place.String())
+	// The new backup is good whatever happens to the old ones.
 	if made.Removed, err = m.remove(ctx, g, q, name.String()); err != nil {
 		made.Unremoved = g.reason(err).Error()
-		m.Log.Warn("Old backups were not removed", "place", m.Place.String(), "error", err)
+		m.Log.Warn("Could not remove old backups", "place", m.Place.String(), "error", err)
 	}
 	m.Log.Info("Backup made", "name", made.Name, "place", made.Place, "position", made.Position, "bytes", made.Bytes, "took", made.Took, "tried", made.Tried, "removed", made.Removed)
 	return made, nil
@@ -204,7 +205,7 @@ func (m *Maker) clear() error {
 	return nil
 }
 
-// put keeps the archive, encrypted if it is to be, and gives what was kept.
+// put stores the archive, encrypted if configured, and returns the size and sum of the stored file.
 func (m *Maker) put(ctx context.Context, g *guard, plain, name string) (size int64, sum string, err error) {
 	file, err := os.Open(plain)
 	if err != nil {
@@ -223,7 +224,7 @@ func (m *Maker) put(ctx context.Context, g *guard, plain, name string) (size int
 	counted := &counter{in: io.TeeReader(g.reader(in), hashed)}
 	err = m.Place.Put(ctx, name, info.Size()+info.Size()/1000+4096, counted)
 	if closer, is := in.(io.Closer); is {
-		_ = closer.Close() // ends who encrypts
+		_ = closer.Close() // ends the encrypting goroutine
 	}
 	if err != nil {
 		return 0, "", err
@@ -231,7 +232,7 @@ func (m *Maker) put(ctx context.Context, g *guard, plain, name string) (size int
 	return counted.n, hex.EncodeToString(hashed.Sum(nil)), nil
 }
 
-// sealed gives what is kept of an archive.
+// sealed returns the stored form of an archive.
 func (m *Maker) sealed(plain io.Reader) (io.Reader, error) {
 	if m.Recipient == "" {
 		return onlyReader{plain}, nil
@@ -253,7 +254,7 @@ func (m *Maker) sealed(plain io.Reader) (io.Reader, error) {
 	return r, nil
 }
 
-// readBack compares what is in the place with what was given to it.
+// readBack compares the stored file with what was written.
 func (m *Maker) readBack(ctx context.Context, g *guard, name string, size int64, sum string) (err error) {
 	in, err := m.Place.Open(ctx, name)
 	if err != nil {
@@ -263,13 +264,13 @@ func (m *Maker) readBack(ctx context.Context, g *guard, name string, size int64,
 	hashed := sha256.New()
 	n, err := io.CopyBuffer(hashed, onlyReader{g.reader(in)}, make([]byte, 1<<20))
 	if err == nil && (n != size || hex.EncodeToString(hashed.Sum(nil)) != sum) {
-		err = fmt.Errorf("%d bytes with another checksum than the %d that were written: they are removed, for they are no backup", n, size)
+		err = fmt.Errorf("read back %d bytes that differ from the %d bytes written; the damaged backup is removed", n, size)
 		err = errors.Join(err, m.Place.Remove(ctx, name))
 	}
 	return err
 }
 
-// remove removes those that no rule keeps.
+// remove removes the backups that no rule keeps.
 func (m *Maker) remove(ctx context.Context, g *guard, q backups.Make, made string) (removed int, err error) {
 	names, _, err := m.list(ctx, q.PairID)
 	if err != nil {
@@ -285,7 +286,7 @@ func (m *Maker) remove(ctx context.Context, g *guard, q backups.Make, made strin
 	return removed, nil
 }
 
-// list gives the backups of a pair in the place, and how large each is.
+// list returns the backups of a pair in the place, with their sizes.
 func (m *Maker) list(ctx context.Context, pair string) (names []backups.Name, sizes map[string]int64, err error) {
 	sizes = map[string]int64{}
 	err = m.Place.List(ctx, "hotpair-"+pair+"-", func(text string, bytes int64) {
@@ -297,7 +298,7 @@ func (m *Maker) list(ctx context.Context, pair string) (names []backups.Name, si
 	return names, sizes, err
 }
 
-// List gives what there is in the place.
+// List returns the content of the place.
 func (m *Maker) List(ctx context.Context, q backups.ListQuestion) (backups.Shelf, error) {
 	ctx, cancel := context.WithTimeout(ctx, m.Patience)
 	defer cancel()
@@ -328,5 +329,5 @@ func (c *counter) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// onlyReader hides what else a reader can do.
+// onlyReader hides all other methods of a reader.
 type onlyReader struct{ io.Reader }

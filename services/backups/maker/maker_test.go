@@ -273,20 +273,20 @@ func TestMake_WhatIsNoBackupIsNone(t *testing.T) {
 		says   string
 	}{
 		"the updater breaks off":  {func(s *setting) { s.source.fails = full }, "read the database: updater: no space"},
-		"the archive is damaged":  {func(s *setting) { s.source.archive[5000] ^= 1 }, "check what was read: "},
+		"the archive is damaged":  {func(s *setting) { s.source.archive[5000] ^= 1 }, "check the archive: "},
 		"another pair's key":      {func(s *setting) { s.Key = "another" }, "not proved"},
 		"no room":                 {func(s *setting) { s.source.size = 1 << 50 }, "too little room"},
-		"no folder":               {func(s *setting) { s.Place = folder.New(filepath.Join(s.place, "none")) }, "is not there: mount it"},
+		"no folder":               {func(s *setting) { s.Place = folder.New(filepath.Join(s.place, "none")) }, "does not exist: mount it"},
 		"a file for a folder":     {func(s *setting) { s.Place = folder.New("/etc/passwd") }, "is no folder"},
-		"a read-only file system": {func(s *setting) { s.Place = folder.New("/proc/self") }, "keep it in /proc/self"},
+		"a read-only file system": {func(s *setting) { s.Place = folder.New("/proc/self") }, "store the backup in /proc/self"},
 		"nowhere to make it":      {func(s *setting) { s.Work = "/proc/self/nothing" }, "begin in /proc/self/nothing"},
 		"the place is full": {func(s *setting) {
 			s.Place = broken{Place: folder.New(s.place), put: func(_ string, r io.Reader) error { _, _ = io.CopyN(io.Discard, r, 1000); return full }}
 		}, "no space left"},
 		"it comes back changed": {func(s *setting) {
 			s.Place = broken{Place: folder.New(s.place), open: func(string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("something else")), nil }}
-		}, "read it back from"},
-		"no name": {func(s *setting) { s.Host = "a b" }, "make no name"},
+		}, "read the backup back from"},
+		"no name": {func(s *setting) { s.Host = "a b" }, "in the name of a backup"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSetting(t)
@@ -327,7 +327,7 @@ func TestMake_APlaceThatHangs(t *testing.T) {
 		if !errors.Is(err, maker.ErrStalled) && !errors.Is(err, backups.ErrInProgress) {
 			t.Fatalf("a place that hangs: %v", err)
 		}
-		if strings.Contains(err.Error(), "keep it in "+s.place) {
+		if strings.Contains(err.Error(), "store the backup in "+s.place) {
 			break
 		}
 	}

@@ -16,10 +16,10 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 )
 
-// subscribeWithin bounds the round trip after which all subscriptions stand.
+// subscribeWithin bounds the round trip after which all subscriptions are active.
 const subscribeWithin = 5 * time.Second
 
-// Run is the process. It returns nil when ctx has ended, and an error when the bus of main is gone.
+// Run runs the process. It returns nil when ctx has ended, and an error when the bus of main has gone.
 func Run(ctx context.Context, c config.Backup, archive Archive, log *slog.Logger) error {
 	place, err := placeOf(c)
 	if err != nil {
@@ -83,7 +83,7 @@ func Run(ctx context.Context, c config.Backup, archive Archive, log *slog.Logger
 	return err
 }
 
-// placeOf gives the place that the settings name.
+// placeOf returns the place in the settings.
 func placeOf(c config.Backup) (Place, error) {
 	name, prefix, is := c.Bucket()
 	if !is {
@@ -103,7 +103,7 @@ func (s source) Piece(ctx context.Context, q bus.BackupOrder) (bus.BackupPage, e
 	return bus.CallBackup.Ask(ctx, s.conn, q)
 }
 
-// calls are questions being answered (bus.Group).
+// calls are questions in progress (bus.Group).
 type calls struct {
 	mu    sync.Mutex
 	ended bool
@@ -119,7 +119,7 @@ func (c *calls) Go(f func()) {
 	}
 }
 
-// end takes no more, and waits for those that are answered already: each ends with ctx, whatever hangs behind it.
+// end accepts no more, and waits for those in progress: each ends with ctx, even if its work hangs.
 func (c *calls) end() {
 	c.mu.Lock()
 	c.ended = true

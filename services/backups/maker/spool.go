@@ -17,20 +17,21 @@ import (
 const (
 	// pieceWithin bounds one piece: the updater reads it in milliseconds.
 	pieceWithin = 30 * time.Second
-	// share is how long is rested after a piece, as a multiple of the time that it took: the terminals come first.
+	// share is the pause after a piece, as a multiple of its time: terminals take precedence.
 	share = 1
-	// stretch is how much is written before it is brought to the disk: a heap of it at once would make everybody's fsync wait.
+	// stretch is how much is written before it is flushed to the disk: a large amount at once would delay every
+	// fsync.
 	stretch = 8 << 20
 
-	// What a host needs free on the disk of its data, so that no backup is why it can't take over: where disk-nearly-full begins, and a quarter
-	// more.
+	// Space that a host needs free on the disk of its data, so that a backup never prevents a takeover: the bound of
+	// disk-nearly-full, and a quarter more.
 	leastFree = 256 << 20
 	mostFree  = 4 << 30
 	freePart  = 20 // of the disk
-	smallPart = 4  // of a disk so small that leastFree would be most of it
+	smallPart = 4  // on a disk so small that leastFree would be most of it
 )
 
-// ErrRoom says that there is no room to make a backup in.
+// ErrRoom says that there is no room to make a backup.
 var ErrRoom = errors.New("too little room")
 
 // read writes the database into a file, piece by piece.
@@ -52,7 +53,7 @@ func (m *Maker) read(ctx context.Context, g *guard, path string, try bool) (err 
 			_, _ = m.Source.Piece(last, bus.BackupOrder{Session: session, Abandon: true})
 		}
 	}()
-	// Restored it is larger: pages are half full, and history is there once more.
+	// Restored it is larger: pages are half full, and the history is there a second time.
 	wanted := page.Size + page.Size/4
 	if try {
 		wanted += 3 * page.Size
@@ -62,7 +63,7 @@ func (m *Maker) read(ctx context.Context, g *guard, path string, try bool) (err 
 		return err
 	}
 	if room < wanted {
-		return fmt.Errorf("%w in %s: about %d MiB are needed, and %d MiB can be used: make room, or set HOTPAIR_BACKUP_WORK to a folder on another disk", ErrRoom, m.Work, wanted>>20+1, max(room, 0)>>20)
+		return fmt.Errorf("%w in %s: about %d MiB are needed, but %d MiB are free: make room, or set HOTPAIR_BACKUP_WORK to a folder on another disk", ErrRoom, m.Work, wanted>>20+1, max(room, 0)>>20)
 	}
 	out := &stretches{file: file}
 	for piece := uint64(1); ; piece++ {
@@ -76,7 +77,7 @@ func (m *Maker) read(ctx context.Context, g *guard, path string, try bool) (err 
 		}
 		if out.far() {
 			if room, err = m.room(); err == nil && room <= 0 {
-				err = fmt.Errorf("%w in %s: the disk of the host's data has become full meanwhile", ErrRoom, m.Work)
+				err = fmt.Errorf("%w in %s: the disk of the host's data became full", ErrRoom, m.Work)
 			}
 			if err != nil {
 				return err
@@ -117,12 +118,12 @@ func (m *Maker) room() (int64, error) {
 	return free - least - least/4, nil
 }
 
-// stretches writes a file and brings it to the disk bit by bit.
+// stretches writes a file and flushes it to the disk bit by bit.
 type stretches struct {
 	file    *os.File
 	written int64
-	sent    int64 // is on its way to the disk
-	seen    int64 // where the room was looked at
+	sent    int64 // being flushed
+	seen    int64 // position of the last check of the room
 }
 
 func (s *stretches) write(b []byte) error {
@@ -134,8 +135,8 @@ func (s *stretches) write(b []byte) error {
 	return err
 }
 
-// settle waits until what was written is on the disk, and has memory forget it. It is no fsync: the file is thrown away. Where a file system
-// does not know it, it goes on without.
+// settle waits until the data are on the disk, and drops them from memory. It is not an fsync: the file is temporary.
+// Where a file system does not support it, it does nothing.
 func (s *stretches) settle() error {
 	fd, n := int(s.file.Fd()), s.written-s.sent
 	err := unix.SyncFileRange(fd, s.sent, n, unix.SYNC_FILE_RANGE_WAIT_BEFORE|unix.SYNC_FILE_RANGE_WRITE|unix.SYNC_FILE_RANGE_WAIT_AFTER)
@@ -149,7 +150,7 @@ func (s *stretches) settle() error {
 	return fmt.Errorf("write %s: %w", s.file.Name(), err)
 }
 
-// far reports whether so much was written since the room was looked at that it has to be again.
+// far reports whether the room has to be checked again.
 func (s *stretches) far() bool {
 	if s.written-s.seen < 8*stretch {
 		return false

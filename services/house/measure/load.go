@@ -66,7 +66,7 @@ func load(root string) (*loader, []*loaded, error) {
 	}
 	l.others = importer.ForCompiler(l.fset, "gc", func(path string) (io.ReadCloser, error) {
 		if l.exports[path] == "" {
-			return nil, fmt.Errorf("no export data of %s", path)
+			return nil, fmt.Errorf("no export data for %s", path)
 		}
 		return os.Open(l.exports[path])
 	})

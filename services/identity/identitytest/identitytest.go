@@ -1,4 +1,4 @@
-// Package identitytest makes authorities, certificates and files for tests of whoever uses package identity.
+// Package identitytest makes authorities, certificates and files for tests of users of package identity.
 package identitytest
 
 import (
@@ -29,7 +29,7 @@ type Pair struct {
 	Key  crypto.Signer
 }
 
-// NewPair makes one; its root holds for 20 years.
+// NewPair returns one; its root is valid for 20 years.
 func NewPair(t testing.TB, id string) *Pair {
 	t.Helper()
 	p := &Pair{t: t, ID: id, Key: Key(t)}
@@ -52,13 +52,13 @@ func Key(t testing.TB) crypto.Signer {
 	return key
 }
 
-// Change is what is otherwise in a certificate than a host's has it, which holds from an hour ago for a month.
+// Change changes a certificate from the default: a host's, valid from an hour ago for a month.
 type Change func(*x509.Certificate)
 
-// For gives it the name.
+// For sets the name.
 func For(n identity.Name) Change { return func(c *x509.Certificate) { c.URIs = []*url.URL{n.URL()} } }
 
-// Between makes it hold from and to a time.
+// Between sets the validity.
 func Between(from, until time.Time) Change {
 	return func(c *x509.Certificate) { c.NotBefore, c.NotAfter = from, until }
 }

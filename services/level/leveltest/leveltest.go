@@ -23,7 +23,7 @@ import (
 )
 
 // Rewrite is the flag of a test binary that writes golden files.
-func Rewrite() *bool { return flag.Bool("rewrite", false, "write golden files anew") }
+func Rewrite() *bool { return flag.Bool("rewrite", false, "rewrite golden files") }
 
 // Form is one form of something that leaves the program or stays on its disk.
 type Form[T any] struct {
@@ -73,11 +73,11 @@ func Check[T any](t *testing.T, rewrite bool, f Form[T], sample T) {
 	}
 	kept, err := os.ReadFile(path)
 	if err != nil {
-		t.Errorf("%v: each form has a golden file (go test -rewrite)", err)
+		t.Errorf("%v: each format has a golden file (go test -rewrite)", err)
 		return
 	}
 	if !bytes.Equal(raw, kept) {
-		t.Errorf("%s: this program writes another form than its level:\n%q\nnot\n%q", f.Name, raw, kept)
+		t.Errorf("%s: this program writes a format other than that of its level:\n%q\nnot\n%q", f.Name, raw, kept)
 	}
 	read(t, f, kept, sample)
 	if f.Skips {
@@ -106,7 +106,7 @@ func read[T any](t *testing.T, f Form[T], raw []byte, sample T) {
 		return
 	}
 	if d := cmp.Diff(sample, got, cmp.Exporter(func(reflect.Type) bool { return true })); d != "" {
-		t.Errorf("%s is read otherwise than it was written (-sample +read):\n%s", f.Name, d)
+		t.Errorf("%s differs after reading (-sample +read):\n%s", f.Name, d)
 	}
 }
 

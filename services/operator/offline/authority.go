@@ -267,7 +267,7 @@ func (p *passphrase) open(c *cobra.Command, path string) (*authority.Root, error
 	}
 	root, err := authority.OpenRoot(path, words)
 	if errors.Is(err, authority.ErrPassphrase) && words == "" {
-		err = fmt.Errorf("%w; say it with --passphrase-file", err)
+		err = fmt.Errorf("%w; give it with --passphrase-file", err)
 	}
 	return root, err
 }

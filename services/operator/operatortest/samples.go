@@ -242,12 +242,12 @@ func Samples() map[string]operator.Status {
 	})
 	add("active-witness-keys", Paired(), func(s *operator.Status) {
 		s.Witness.Keys = &keyring.Ring{Version: 7, Hosts: []keyring.Host{{Host: "a", Keys: []identity.Fingerprint{{0xa1}, {0xa2}}}, {Host: "b", Keys: []identity.Fingerprint{{0xb2}}}}, Retired: []identity.Fingerprint{{0xb1}}}
-		s.Witness.KeysProblem = "the witness knows the pair's keys, and that is none of them: spiffe://p1/host/b comes with the key b100, which was replaced by another one"
+		s.Witness.KeysProblem = "the witness does not know this key: spiffe://p1/host/b presents the key b100, which was replaced"
 	})
 	add("active-on-one-machine", Paired(), func(s *operator.Status) { s.Wires = wires.Seen{} })
 	add("active-certificate-over", Paired(), func(s *operator.Status) {
 		s.Wires.Certificate.NotAfter, s.Wires.Certificate.Age = Noon().AddDate(0, 0, -1), identity.Over
-		s.Wires.Certificate.Fault, s.Wires.Doubt = "own certificate can't be used: HOTPAIR_TLS_KEY: others can read the private key", "it jumped by 26280h0m0s, and the kernel says that nothing keeps it right"
+		s.Wires.Certificate.Fault, s.Wires.Doubt = "own certificate is unusable: HOTPAIR_TLS_KEY: the private key is accessible to others", "it jumped by 26280h0m0s, and the kernel reports that it is not synchronised"
 		s.Wires.Peers = append(slices.Clone(s.Wires.Peers), wires.OtherEnd{Name: "spiffe://p1/terminal/t3", NotAfter: Noon().AddDate(0, 0, 2), Age: identity.Ending})
 		s.Events = nil
 		s.Wires.Doors = []door.Stats{{Door: "hotpair-link", Refused: map[string]uint64{"identity-pair": 3, "door-crowded": 1}}}

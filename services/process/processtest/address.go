@@ -29,7 +29,7 @@ func Address(t testing.TB) string {
 // Ports gives the first of so many ports in a row, each as that of Address is.
 func Ports(t testing.TB, count uint32) (first int) {
 	t.Helper()
-	err := errors.New("they are more than there are")
+	err := errors.New("more ports requested than exist")
 	for range 100 {
 		at := (given.Add(count) - count) % (highest - lowest)
 		if at+count > highest-lowest {

@@ -13,7 +13,7 @@ func Await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for late := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {
 		if time.Now().After(late) {
-			t.Fatalf("waited in vain: %s", what)
+			t.Fatalf("timed out waiting for %s", what)
 		}
 	}
 }

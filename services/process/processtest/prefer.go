@@ -19,7 +19,7 @@ func Prefer(t testing.TB) {
 		err = renice(preferred)
 	}
 	if err != nil {
-		t.Logf("not preferred: %v", err)
+		t.Logf("could not raise the priority: %v", err)
 		return
 	}
 	t.Cleanup(func() {

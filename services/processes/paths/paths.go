@@ -1,8 +1,7 @@
-// Package paths keeps which program an operator has put in the place of one that the settings name.
+// Package paths stores which programs an operator has put in place of those in the settings.
 //
-// It is a file beside the data of a host, for that host: it outlives main and machine. What stands there holds only while the
-// settings name the program that was replaced, so that a later change of the settings wins, and nobody runs what was put there
-// for another time.
+// The file is beside the data of a host and outlives main and machine. An entry holds only while the settings name
+// the program that was replaced: so a later change of the settings wins, and no outdated replacement runs.
 package paths
 
 import (
@@ -21,24 +20,24 @@ import (
 	"github.com/hotpair/hotpair/services/durable"
 )
 
-// File is its name in HOTPAIR_DATA.
+// File is the name of the file in HOTPAIR_DATA.
 const File = "services.json"
 
 const (
-	// longest and most bound what is read.
+	// longest and most bound the file.
 	longest     = 1 << 20
 	most        = 1024
 	longestPath = 4096
 )
 
-// ErrDamaged says that the file is not one that was written here.
+// ErrDamaged says that the file is not one that Note wrote.
 var ErrDamaged = errors.New("damaged")
 
-// Replaced is a program in the place of another one.
+// Replaced is a program that runs in place of another one.
 type Replaced struct {
 	Service string `json:"service"`
-	Path    string `json:"path"`     // what runs
-	InPlace string `json:"in_place"` // of what the settings name
+	Path    string `json:"path"`     // the program that runs
+	InPlace string `json:"in_place"` // the program in the settings
 }
 
 // content is the file.
@@ -55,28 +54,28 @@ func Decode(raw []byte) ([]Replaced, error) {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: something follows its end", ErrDamaged)
+		return nil, fmt.Errorf("%w: data after the end", ErrDamaged)
 	}
 	if len(c.Services) > most {
 		return nil, fmt.Errorf("%w: %d services", ErrDamaged, len(c.Services))
 	}
 	for i, r := range c.Services {
 		if !bus.ValidName(r.Service) || !valid(r.Path) || !valid(r.InPlace) {
-			return nil, fmt.Errorf("%w: entry %d names no service and two programs", ErrDamaged, i+1)
+			return nil, fmt.Errorf("%w: entry %d lacks a service or one of its two programs", ErrDamaged, i+1)
 		}
 		if slices.ContainsFunc(c.Services[:i], func(other Replaced) bool { return other.Service == r.Service }) {
-			return nil, fmt.Errorf("%w: service %s stands there twice", ErrDamaged, r.Service)
+			return nil, fmt.Errorf("%w: service %s is listed twice", ErrDamaged, r.Service)
 		}
 	}
 	return c.Services, nil
 }
 
-// valid is a path that settings could name too.
+// valid reports whether settings could contain the path.
 func valid(path string) bool {
 	return filepath.IsAbs(path) && len(path) <= longestPath && !bytes.ContainsRune([]byte(path), 0)
 }
 
-// Read reads the file of a host; none is no replacement.
+// Read reads the file of a host; without a file there are no replacements.
 func Read(data string) ([]Replaced, error) {
 	path := filepath.Join(data, File)
 	f, err := os.Open(path)
@@ -101,12 +100,12 @@ func Read(data string) ([]Replaced, error) {
 	return list, nil
 }
 
-// Note has a replacement in the file of a host, on the disk, instead of what stood there of the service. With the settings' own
-// program none does.
+// Note stores a replacement durably in the file of a host, instead of an earlier one of the same service. If the
+// replacement is the settings' own program, the service has none.
 func Note(data string, r Replaced) error {
 	list, err := Read(data)
 	if errors.Is(err, ErrDamaged) {
-		list, err = nil, nil // nothing of it held when this host began
+		list, err = nil, nil // no entry of it was valid when this host began
 	}
 	if err != nil {
 		return err
@@ -123,7 +122,8 @@ func Note(data string, r Replaced) error {
 	return durable.Write(filepath.Join(data, File), append(raw, '\n'))
 }
 
-// Of gives what runs for a service whose program the settings name: that, or what stands in its place.
+// Of returns the program that runs for a service: its replacement, if there is one, or else the program in the
+// settings.
 func Of(list []Replaced, service, set string) string {
 	for _, r := range list {
 		if r.Service == service && r.InPlace == set {

@@ -12,41 +12,41 @@ import (
 // longestPath bounds the path of a program.
 const longestPath = 4096
 
-var errName = errors.New("name the service as HOTPAIR_BUSINESS does")
+var errName = errors.New("give the service by its name in HOTPAIR_BUSINESS")
 
-// ServiceList is the services of the pair.
+// ServiceList lists the services of the pair.
 type ServiceList struct {
-	Hosts    []ServicesHost `json:"hosts"` // who was asked
+	Hosts    []ServicesHost `json:"hosts"` // hosts that were asked
 	Services []Service      `json:"services"`
 }
 
 // ServicesHost is a host that was asked about services.
 type ServicesHost struct {
 	Host    string `json:"host"`
-	Problem string `json:"problem,omitempty"` // why it says nothing
-	Note    string `json:"note,omitempty"`    // what else is to be known of what it says
-	Next    uint64 `json:"next,omitempty"`    // of a log: the number to go on behind
+	Problem string `json:"problem,omitempty"` // why it did not answer
+	Note    string `json:"note,omitempty"`    // a remark on its answer
+	Next    uint64 `json:"next,omitempty"`    // for a log: the number to continue after
 }
 
-// RestartService names a service to restart.
+// RestartService asks to restart a service.
 type RestartService struct {
 	Service string `json:"service"`
-	Path    string `json:"path,omitempty"` // the program that is to run from now on, on the host; none is the one that runs
-	Host    string `json:"host,omitempty"` // only there; none is both
+	Path    string `json:"path,omitempty"` // program to run from now on, on the host; empty for the present one
+	Host    string `json:"host,omitempty"` // only on this host; empty for both
 }
 
-// Check refuses what no service can be restarted by.
+// Check validates the request.
 func (q *RestartService) Check() error {
 	switch {
 	case !bus.ValidName(q.Service):
 		return errName
 	case q.Path != "" && (!filepath.IsAbs(q.Path) || filepath.Clean(q.Path) != q.Path || len(q.Path) > longestPath):
-		return errors.New("name the program by its absolute path on the hosts, in the shortest form")
+		return errors.New("give the program by its absolute path on the hosts, without . or ..")
 	}
 	return nil
 }
 
-// Detail is what is asked, in a line.
+// Detail describes the request in one line.
 func (q RestartService) Detail() string {
 	text := q.Service
 	if q.Path != "" {
@@ -58,13 +58,13 @@ func (q RestartService) Detail() string {
 	return text
 }
 
-// RestartOwn has a host restart a service of its own, or say only whether it would.
+// RestartOwn asks a host to restart one of its own services, or only to check whether it would.
 type RestartOwn struct {
 	RestartService
 	Try bool `json:"try,omitempty"`
 }
 
-// ServiceRestarted says what runs now, in the order in which it was restarted.
+// ServiceRestarted lists what runs now, in the order of the restarts.
 type ServiceRestarted struct {
 	ID       string    `json:"id"` // of the call
 	Services []Service `json:"services"`
@@ -73,31 +73,31 @@ type ServiceRestarted struct {
 // ServiceLogRequest asks for the last lines of a service.
 type ServiceLogRequest struct {
 	Service string `json:"service,omitempty"`
-	Host    string `json:"host,omitempty"`  // only there; none is both
-	After   uint64 `json:"after,omitempty"` // number to begin behind, of one host
-	Limit   int    `json:"limit,omitempty"` // how many of each host
+	Host    string `json:"host,omitempty"`  // only on this host; empty for both
+	After   uint64 `json:"after,omitempty"` // number to continue after, of one host
+	Limit   int    `json:"limit,omitempty"` // most lines per host
 }
 
-// Check refuses what names no lines.
+// Check validates the request.
 func (q *ServiceLogRequest) Check() error {
 	switch {
 	case !bus.ValidName(q.Service):
 		return errName
 	case q.After > 0 && q.Host == "":
-		return errors.New("each host counts its own lines: name the host with after")
+		return errors.New("each host numbers its own lines: give a host together with after")
 	case q.Limit < 1 || q.Limit > said.MostLines:
-		return fmt.Errorf("limit is 1 to %d", said.MostLines)
+		return fmt.Errorf("limit must be 1 to %d", said.MostLines)
 	}
 	return nil
 }
 
-// ServiceLog is what a service wrote last, by host and in the order in which it did.
+// ServiceLog contains the last lines of a service, by host and in order.
 type ServiceLog struct {
-	Hosts []ServicesHost `json:"hosts"` // who was asked
+	Hosts []ServicesHost `json:"hosts"` // hosts that were asked
 	Lines []ServiceLine  `json:"lines"`
 }
 
-// ServiceLine is one line.
+// ServiceLine is one line of output.
 type ServiceLine struct {
 	Host string `json:"host"`
 	said.Line

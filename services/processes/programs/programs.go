@@ -1,4 +1,4 @@
-// Package programs has the words in which a host tells of the services that it runs.
+// Package programs defines the messages by which a host reports the services that it runs.
 package programs
 
 import (
@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ErrNotReady says that a service was restarted and its program does not serve; the text says why, and what runs now.
+// ErrNotReady says that a service was restarted but its program does not serve; the text says why, and what runs now.
 var ErrNotReady = errors.New("not ready")
 
 // The states of a service.
@@ -14,7 +14,7 @@ const (
 	Ready      = "ready"
 	Starting   = "starting"
 	Restarting = "restarting"
-	Failed     = "failed" // it was given up; it is tried again all the same
+	Failed     = "failed" // the keeper gave it up, but keeps trying
 	Stopped    = "stopped"
 )
 
@@ -23,12 +23,12 @@ type Service struct {
 	Host       string    `json:"host"`
 	Service    string    `json:"service"`
 	State      string    `json:"state"`                // ready, starting, restarting, failed or stopped
-	Since      time.Time `json:"since,omitzero"`       // it was started, came up or went down
-	Version    string    `json:"version,omitempty"`    // as it says
-	Operations []string  `json:"operations,omitempty"` // likewise
+	Since      time.Time `json:"since,omitzero"`       // last time it was started, came up or went down
+	Version    string    `json:"version,omitempty"`    // as the service reports
+	Operations []string  `json:"operations,omitempty"` // as the service reports
 	PID        int       `json:"pid,omitempty"`
 	Restarts   int       `json:"restarts"`       // since main began
-	Path       string    `json:"path,omitempty"` // of the program that runs; none is part of hotpair itself
-	Set        string    `json:"set,omitempty"`  // of the one that HOTPAIR_BUSINESS names there, when that is another one
-	Why        string    `json:"why,omitempty"`  // how the run before ended
+	Path       string    `json:"path,omitempty"` // program that runs; empty if it is part of hotpair itself
+	Set        string    `json:"set,omitempty"`  // program in HOTPAIR_BUSINESS, if another one runs
+	Why        string    `json:"why,omitempty"`  // how the previous run ended
 }

@@ -1,4 +1,4 @@
-// Package said keeps what a program wrote last, for whoever asks the host and has no access to its log.
+// Package said keeps the last output of a program, for those who can ask the host but have no access to its log.
 package said
 
 import (
@@ -9,17 +9,17 @@ import (
 )
 
 const (
-	// MostLines and mostBytes bound what is kept of a program, longestLine a line of it.
+	// MostLines and mostBytes bound the output that is kept of a program, longestLine a line of it.
 	MostLines   = 2000
 	mostBytes   = 512 << 10
 	longestLine = 4096
 )
 
-// Line is one of a program's.
+// Line is one line of a program's output.
 type Line struct {
-	Number uint64    `json:"number"` // rises, also over a restart of main
+	Number uint64    `json:"number"` // ascending, also across restarts of main
 	Time   time.Time `json:"time"`
-	Kind   string    `json:"kind"` // out, error, or host: what its host says of it
+	Kind   string    `json:"kind"` // out, error, or host: a remark of its host
 	Text   string    `json:"text"`
 }
 
@@ -30,7 +30,7 @@ const (
 	Host  = "host"
 )
 
-// Lines are what one program wrote last. The zero value is ready for use, by several goroutines.
+// Lines are the last lines of one program. The zero value is ready for use by several goroutines.
 type Lines struct {
 	mu    sync.Mutex
 	lines []Line
@@ -38,12 +38,13 @@ type Lines struct {
 	last  uint64
 }
 
-// Add keeps a line, and lets go of the oldest ones that there is no room for.
+// Add keeps a line, and drops the oldest ones for which there is no room.
 func (l *Lines) Add(kind, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	// The clock has them rise over a restart of main; a clock that is set back does not have them fall.
+	// Based on the clock, so that numbers ascend across restarts of main; a clock that is set back does not lower
+	// them.
 	l.last = max(l.last+1, uint64(max(now.UnixMicro(), 0)))
 	if len(text) > longestLine {
 		text = text[:longestLine]
@@ -55,12 +56,12 @@ func (l *Lines) Add(kind, text string) {
 		l.bytes -= len(l.lines[drop].Text)
 	}
 	if drop > 0 {
-		clear(l.lines[:drop]) // what is let go of keeps no text
+		clear(l.lines[:drop]) // a dropped line keeps no memory
 		l.lines = l.lines[drop:]
 	}
 }
 
-// After gives the last lines behind a number, at most so many, and the number to go on behind.
+// After returns the last lines after a number, at most limit, and the number to continue after.
 func (l *Lines) After(number uint64, limit int) (lines []Line, next uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,14 +73,14 @@ func (l *Lines) After(number uint64, limit int) (lines []Line, next uint64) {
 	return lines, max(l.last, number)
 }
 
-// Last is the number of the last line; 0 is none.
+// Last is the number of the last line; 0 for none.
 func (l *Lines) Last() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.last
 }
 
-// Words are what the program said last behind a number, rather of what it complained about; "" is nothing.
+// Words returns the last output of the program after a number, preferably from standard error; "" for none.
 func (l *Lines) Words(number uint64) (words string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -94,16 +95,16 @@ func (l *Lines) Words(number uint64) (words string) {
 	return words
 }
 
-// Logger gives a logger that keeps all it is given, and passes it on to another one.
+// Logger returns a logger that keeps all its records, and passes them on to another one.
 func (l *Lines) Logger(to *slog.Logger) *slog.Logger { return slog.New(keeper{to.Handler(), l}) }
 
-// keeper is the handler.
+// keeper is its handler.
 type keeper struct {
 	slog.Handler
 	lines *Lines
 }
 
-// Enabled implements slog.Handler: what the log leaves out is kept all the same.
+// Enabled implements slog.Handler: it keeps also what the log omits.
 func (k keeper) Enabled(context.Context, slog.Level) bool { return true }
 
 // Handle implements slog.Handler.

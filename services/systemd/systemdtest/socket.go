@@ -1,4 +1,4 @@
-// Package systemdtest is systemd as a process sees it: a socket that it tells how it does. For tests only.
+// Package systemdtest plays systemd for a process: a socket that receives its status. For tests only.
 package systemdtest
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
-// Socket is where a process tells how it does.
+// Socket receives the status of a process.
 type Socket struct {
 	Path string
 
@@ -22,7 +22,7 @@ type Socket struct {
 	all  []string // lines, in the order in which they came
 }
 
-// Listen makes one, and reads it from then on.
+// Listen makes a socket, and reads it from then on.
 func Listen(t testing.TB) *Socket {
 	t.Helper()
 	s := Deaf(t)
@@ -30,7 +30,7 @@ func Listen(t testing.TB) *Socket {
 	return s
 }
 
-// Deaf makes one that nobody reads before Read.
+// Deaf makes a socket that is not read before Read.
 func Deaf(t testing.TB) *Socket {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "notify") // a socket's name is short
@@ -41,7 +41,7 @@ func Deaf(t testing.TB) *Socket {
 	return At(t, filepath.Join(dir, "socket"))
 }
 
-// At makes one of a name that nobody reads before Read.
+// At makes a socket with a name that is not read before Read.
 func At(t testing.TB, name string) *Socket {
 	t.Helper()
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
@@ -52,7 +52,7 @@ func At(t testing.TB, name string) *Socket {
 	return &Socket{Path: name, conn: conn}
 }
 
-// Read takes what comes until the socket is closed.
+// Read reads until the socket is closed.
 func (s *Socket) Read() {
 	for buffer := make([]byte, 64<<10); ; {
 		n, err := s.conn.Read(buffer)
@@ -65,17 +65,17 @@ func (s *Socket) Read() {
 	}
 }
 
-// Close takes it away, as a systemd does that ends.
+// Close removes the socket, like a systemd that ends.
 func (s *Socket) Close() { _ = s.conn.Close() }
 
-// Lines are all that came, in order.
+// Lines returns all received lines, in order.
 func (s *Socket) Lines() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.all...)
 }
 
-// Count is how often a line came.
+// Count returns how often a line was received.
 func (s *Socket) Count(line string) (n int) {
 	for _, l := range s.Lines() {
 		if l == line {
@@ -85,7 +85,7 @@ func (s *Socket) Count(line string) (n int) {
 	return n
 }
 
-// Status is the one that came last.
+// Status returns the last status.
 func (s *Socket) Status() (last string) {
 	for _, l := range s.Lines() {
 		if text, is := strings.CutPrefix(l, "STATUS="); is {
@@ -95,13 +95,13 @@ func (s *Socket) Status() (last string) {
 	return last
 }
 
-// Await waits for a line, or for one that begins so.
+// Await waits for a line, or for one that begins with it.
 func (s *Socket) Await(t testing.TB, begins string) {
 	t.Helper()
 	s.AwaitAfter(t, 0, begins)
 }
 
-// AwaitAfter waits for a line that begins so, after the first n; it gives how many there were with it.
+// AwaitAfter waits for a line that begins with a text, after the first n; it returns the number of lines up to it.
 func (s *Socket) AwaitAfter(t testing.TB, n int, begins string) (at int) {
 	t.Helper()
 	processtest.Await(t, begins, func() bool {
@@ -117,11 +117,11 @@ func (s *Socket) AwaitAfter(t testing.TB, n int, begins string) (at int) {
 	return at
 }
 
-// Quiet fails the test if a line that begins so comes within a time.
+// Quiet fails the test if a line that begins with a text comes within a time.
 func (s *Socket) Quiet(t testing.TB, begins string, within time.Duration) {
 	t.Helper()
 	n := len(s.Lines())
-	time.Sleep(within) // not a condition: the time in which it would come
+	time.Sleep(within) // not a condition: the time in which the line would come
 	for _, l := range s.Lines()[n:] {
 		if strings.HasPrefix(l, begins) {
 			t.Errorf("%s came", l)

@@ -27,20 +27,20 @@ const (
 )
 
 var (
-	errWorse   = errors.New("worse than before by more than the bound allows")
-	errNoOther = errors.New("name the build of before with -other")
+	errWorse   = errors.New("worse than before by more than the bound")
+	errNoOther = errors.New("give the earlier build with -other")
 )
 
 func main() {
 	o := turns.Options{}
 	var other string
 	var bound float64
-	flag.StringVar(&other, "other", "", "hotpair of before")
-	flag.IntVar(&o.Rounds, "rounds", 9, "rounds, each with both builds in turns and a takeover of each")
-	flag.DurationVar(&o.Each, "each", 2*time.Second, "how long updates of a number of clients are counted in a round")
-	flag.IntVar(&o.Clients, "clients", 8, "closed-loop writers; one, and eight times as many, are measured too")
+	flag.StringVar(&other, "other", "", "earlier hotpair binary")
+	flag.IntVar(&o.Rounds, "rounds", 9, "rounds, each with both builds in turn and a takeover of each")
+	flag.DurationVar(&o.Each, "each", 2*time.Second, "how long updates are counted in a round for each number of clients")
+	flag.IntVar(&o.Clients, "clients", 8, "closed-loop writers; one writer and eight times as many are measured too")
 	flag.IntVar(&o.Terminals, "terminals", 50, "stand-ins for terminals of each pair")
-	flag.Float64Var(&bound, "bound", 0, "by how much the median of the rounds may be worse than before; 0 judges nothing")
+	flag.Float64Var(&bound, "bound", 0, "by how much the median of the rounds may be worse than before; 0 disables the check")
 	subject.Measure("before", func() map[string]string {
 		return map[string]string{"rounds": strconv.Itoa(o.Rounds), "each": o.Each.String(), "clients": strconv.Itoa(o.Clients), "terminals": strconv.Itoa(o.Terminals), "other": other}
 	}, func(ctx context.Context, binary string, r *result.Result) error {

@@ -73,7 +73,7 @@ func refusal(ctx context.Context, c *subject.Cluster, host string) (time.Duratio
 	for _, name := range []string{"LINK", "REPLICATION"} {
 		address := c.File.Hosts[host].Env[config.Prefix+"_"+name]
 		if address == "" {
-			return 0, fmt.Errorf("host %s does not say %s_%s", host, config.Prefix, name)
+			return 0, fmt.Errorf("host %s does not report %s_%s", host, config.Prefix, name)
 		}
 		ports = append(ports, address)
 	}
@@ -92,7 +92,7 @@ func refusal(ctx context.Context, c *subject.Cluster, host string) (time.Duratio
 				_ = conn.Close() // it says nothing
 			}
 			if time.Since(began) > subject.ReadyWithin {
-				return 0, fmt.Errorf("%s of host %s, which was killed, is still there", address, host)
+				return 0, fmt.Errorf("%s of host %s still exists, although the host was killed", address, host)
 			}
 			if err := pace.Rest(ctx, dialEach); err != nil {
 				return 0, err

@@ -37,12 +37,12 @@ type options struct {
 
 func main() {
 	var o options
-	flag.IntVar(&o.notices, "notices", 1000, "seats that are sold one after the other, each told to another terminal; 0 leaves that out")
-	flag.IntVar(&o.many, "terminals", 1000, "terminals that are told at once; 0 leaves that out")
-	flag.IntVar(&o.each, "trials", 20, "how often they are")
-	flag.DurationVar(&o.within, "within", time.Minute, "how long that may take: trials that would begin later are left out")
-	flag.IntVar(&o.timers, "timers", 10_000, "timers that are due at once; 0 leaves that out")
-	flag.IntVar(&o.clients, "clients", 8, "closed-loop writers beside them")
+	flag.IntVar(&o.notices, "notices", 1000, "seats sold one after the other, each with a notice to another terminal; 0 skips this")
+	flag.IntVar(&o.many, "terminals", 1000, "terminals that get a notice at once; 0 skips this")
+	flag.IntVar(&o.each, "trials", 20, "how often they get one")
+	flag.DurationVar(&o.within, "within", time.Minute, "time limit: trials that would begin later are skipped")
+	flag.IntVar(&o.timers, "timers", 10_000, "timers that are due at once; 0 skips this")
+	flag.IntVar(&o.clients, "clients", 8, "closed-loop writers meanwhile")
 	subject.Measure("left", func() map[string]string {
 		return map[string]string{"notices": strconv.Itoa(o.notices), "terminals": strconv.Itoa(o.many), "trials": strconv.Itoa(o.each), "within": o.within.String(),
 			"timers": strconv.Itoa(o.timers), "clients": strconv.Itoa(o.clients)}
@@ -164,7 +164,7 @@ func (h *hall) sell(ctx context.Context, seat string) (asked, answered time.Time
 			slices.SortFunc(heard, time.Time.Compare)
 			return asked, answered, heard, nil
 		case <-ctx.Done():
-			err = fmt.Errorf("not all were told of seat %s within a minute", seat)
+			err = fmt.Errorf("not all terminals were told of seat %s within a minute", seat)
 			return
 		}
 	}
@@ -255,7 +255,7 @@ func timers(ctx context.Context, r *result.Result, o *options, h *hall) error {
 		return err
 	}
 	if left := time.Until(due); left < window+time.Second {
-		return fmt.Errorf("setting %d timers took so long that only %v are left", o.timers, left)
+		return fmt.Errorf("setting %d timers took too long: only %v are left", o.timers, left)
 	}
 	began := time.Now()
 	if err := pace.Rest(ctx, window); err != nil {

@@ -68,7 +68,7 @@ func run(in io.Reader, out io.Writer) error {
 		return fmt.Errorf("%w: %w", errJob, err)
 	}
 	if j.Clients < 1 || j.Connections < 1 || j.Try <= 0 || j.Duration <= 0 || len(j.Endpoints) == 0 {
-		return fmt.Errorf("%w: clients, connections, try_ns, duration_ns and endpoints are needed", errJob)
+		return fmt.Errorf("%w: clients, connections, try_ns, duration_ns and endpoints are required", errJob)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), j.Duration)
 	defer cancel()
@@ -90,7 +90,7 @@ func open(j job) (store, error) {
 	case "redis":
 		return newRedis(j)
 	}
-	return nil, fmt.Errorf("%w: system %q: etcd or redis", errJob, j.System)
+	return nil, fmt.Errorf("%w: unknown system %q: use etcd or redis", errJob, j.System)
 }
 
 // value is of the size that the pair's own clients write.

@@ -33,7 +33,7 @@ const mostTogether = 256
 
 func newRedis(j job) (*sentinel, error) {
 	if j.Master == "" {
-		return nil, fmt.Errorf("%w: master is needed", errJob)
+		return nil, fmt.Errorf("%w: master is required", errJob)
 	}
 	redis.SetLogger(silence{}) // errors are told with the answers
 	client := redis.NewFailoverClient(&redis.FailoverOptions{

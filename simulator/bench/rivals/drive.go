@@ -101,7 +101,7 @@ func exchange(ctx context.Context, in io.WriteCloser, out io.Reader, job []byte,
 			}
 			return meanwhile()
 		case <-wait.Done():
-			return errors.New("it did not come to work")
+			return errors.New("the clients did not start to work")
 		}
 	}
 	err = errors.Join(work(), in.Close())
@@ -114,7 +114,7 @@ func exchange(ctx context.Context, in io.WriteCloser, out io.Reader, job []byte,
 		return o, err
 	}
 	if err := json.Unmarshal(last, &o); err != nil {
-		return o, fmt.Errorf("what clients were answered: %w", err)
+		return o, fmt.Errorf("read the answers of the clients: %w", err)
 	}
 	return o, nil
 }

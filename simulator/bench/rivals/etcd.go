@@ -58,7 +58,7 @@ func StartEtcd(ctx context.Context, setting Setting) (s *System, err error) {
 				return err
 			}
 			if status.Leader == "" || status.Leader == "0" {
-				return errors.New("no leader is known at " + endpoint)
+				return errors.New("no leader known at " + endpoint)
 			}
 		}
 		return nil
@@ -106,5 +106,5 @@ func etcdLeader(ctx context.Context, endpoints []string) (string, error) {
 			return "n" + strconv.Itoa(i), nil
 		}
 	}
-	return "", fmt.Errorf("etcd: %w: no node says that it leads", ErrNotReady)
+	return "", fmt.Errorf("etcd: %w: no node reports that it is the leader", ErrNotReady)
 }

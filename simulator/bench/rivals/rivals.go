@@ -23,7 +23,7 @@ var (
 	// ErrMissing says that a program is not installed.
 	ErrMissing = errors.New("not installed")
 	// ErrNotReady says that a system did not come to serve.
-	ErrNotReady = errors.New("it did not come to serve")
+	ErrNotReady = errors.New("the system did not become ready")
 )
 
 const (

@@ -34,12 +34,12 @@ type options struct {
 
 func main() {
 	var o options
-	flag.IntVar(&o.rounds, "rounds", 24, "rounds, each with TLS and without, in turns")
+	flag.IntVar(&o.rounds, "rounds", 24, "rounds, each with and without TLS in turn")
 	flag.DurationVar(&o.each, "each", 2*time.Second, "how long updates are counted in a round")
 	flag.IntVar(&o.clients, "clients", 8, "closed-loop writers")
-	flag.IntVar(&o.terminal, "terminals", 50, "stand-ins for terminals of the pairs that are compared in turns")
-	flag.StringVar(&o.fleets, "fleets", "1000,5000", "numbers of terminals of which memory and processor are measured, by commas; empty is none")
-	flag.Float64Var(&o.bound, "bound", 0.05, "by how much the median of the rounds may be worse with TLS; 0 judges nothing")
+	flag.IntVar(&o.terminal, "terminals", 50, "stand-ins for terminals of the compared pairs")
+	flag.StringVar(&o.fleets, "fleets", "1000,5000", "numbers of terminals for which memory and processor are measured, separated by commas; empty for none")
+	flag.Float64Var(&o.bound, "bound", 0.05, "by how much the median of the rounds may be worse with TLS; 0 disables the check")
 	subject.Measure("tls", func() map[string]string {
 		return map[string]string{"rounds": strconv.Itoa(o.rounds), "each": o.each.String(), "clients": strconv.Itoa(o.clients),
 			"terminals": strconv.Itoa(o.terminal), "fleets": o.fleets}
@@ -47,7 +47,7 @@ func main() {
 }
 
 // errWorse says that TLS costs more than it may.
-var errWorse = errors.New("worse with TLS than the bound allows")
+var errWorse = errors.New("worse with TLS by more than the bound")
 
 func (o options) measure(ctx context.Context, binary string, r *result.Result) error {
 	o.binary = binary

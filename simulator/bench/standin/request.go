@@ -15,7 +15,7 @@ var (
 	// ErrClosed says that the stand-in was closed before there was an answer.
 	ErrClosed = errors.New("stand-in is closed")
 	// ErrAnswer says that the pair answered with an error.
-	ErrAnswer = errors.New("the pair answers with an error")
+	ErrAnswer = errors.New("the pair answered with an error")
 )
 
 const (

@@ -16,7 +16,7 @@ import (
 // fill, keeps that if there is something in it, and ends with 1 if something failed. settings are told with the result.
 func Measure(what string, settings func() map[string]string, measure func(ctx context.Context, binary string, r *result.Result) error) {
 	binary := flag.String("binary", "./hotpair", "hotpair to measure")
-	keep := flag.String("keep", "", "folder that the result is kept in; empty is nowhere")
+	keep := flag.String("keep", "", "folder in which to keep the result; empty for none")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -16,7 +16,7 @@ import (
 // Options of a comparison.
 type Options struct {
 	Rounds    int           // each with both in turns
-	Each      time.Duration // how long updates of a number of clients are counted in a round
+	Each      time.Duration // how long updates are counted in a round for each number of clients
 	Clients   int           // closed-loop writers; one and eight times as many are measured too
 	Terminals int           // stand-ins of each pair
 }

@@ -128,7 +128,7 @@ func (m *Pair) work(ctx context.Context, w *work, n int, long time.Duration) err
 }
 
 // errOtherwise says that a trial did not do what it was meant to.
-var errOtherwise = errors.New("the trial went otherwise than it is meant to")
+var errOtherwise = errors.New("the trial did not go as intended")
 
 // Takeover kills the active under load and measures how long writers felt it, and when the last terminal was answered.
 func (m *Pair) Takeover(ctx context.Context, r *result.Result, writers int) error {

@@ -33,16 +33,16 @@ func main() {
 func run(ctx context.Context) int {
 	o := lab.ChaosOptions{Lab: lab.Options{Log: os.Stdout}}
 	var keep, disks bool
-	flag.DurationVar(&o.For, "for", time.Minute, "how long rounds of faults begin")
-	flag.DurationVar(&o.Round, "round", 15*time.Second, "how long faults are injected before everything is healed and checked")
-	flag.Uint64Var(&o.Seed, "seed", rand.Uint64(), "of all faults and of what applications do (default a random one, printed)")
+	flag.DurationVar(&o.For, "for", time.Minute, "how long new rounds of faults are started")
+	flag.DurationVar(&o.Round, "round", 15*time.Second, "how long faults are injected before all is healed and checked")
+	flag.Uint64Var(&o.Seed, "seed", rand.Uint64(), "seed of all faults and operations (default a random one, printed)")
 	flag.DurationVar(&o.Lab.Lease, "lease", time.Second, "HOTPAIR_LEASE of both hosts")
 	flag.IntVar(&o.Lab.Terminals, "terminals", 3, "number of terminals")
-	flag.IntVar(&o.Lab.History, "history", 0, "HOTPAIR_HISTORY_MAX_UPDATES; few, as 100, make a host that returns need a copy (default as shipped)")
-	flag.StringVar(&o.Lab.Binary, "binary", "", "hotpair to try (default: built from this module)")
-	flag.BoolVar(&o.Lab.Plain, "plain", false, "without certificates, everything in clear on the wires")
-	flag.BoolVar(&disks, "disks", false, "faults of disks too: the hosts' data goes through a file system that fails when it is told to (needs FUSE)")
-	flag.BoolVar(&keep, "keep", false, "keep the directory also when nothing was found")
+	flag.IntVar(&o.Lab.History, "history", 0, "HOTPAIR_HISTORY_MAX_UPDATES; with few, such as 100, a returning host needs a snapshot (default as shipped)")
+	flag.StringVar(&o.Lab.Binary, "binary", "", "hotpair binary to test (default: built from this module)")
+	flag.BoolVar(&o.Lab.Plain, "plain", false, "without certificates, all connections in plain text")
+	flag.BoolVar(&disks, "disks", false, "inject disk faults too: the hosts' data go through a file system that fails on demand (needs FUSE)")
+	flag.BoolVar(&keep, "keep", false, "keep the directory even if nothing was found")
 	flag.Parse()
 	var err error
 	if o.Lab.Dir, err = os.MkdirTemp("", "hotpair-chaos-"); err != nil {

@@ -1,4 +1,4 @@
-// Package deployments has what is installed beside the program: the units of systemd.
+// Package deployments contains the systemd units that are installed with the program.
 package deployments
 
 import (
@@ -10,13 +10,13 @@ import (
 //go:embed systemd/*.service
 var units embed.FS
 
-// Unit gives a unit by its name, for a machine where the program is at this path.
+// Unit returns a unit by its name, for a machine where the program is at this path.
 func Unit(name, program string) ([]byte, error) {
 	text, err := units.ReadFile("systemd/" + name)
 	if err != nil {
 		return nil, fmt.Errorf("unit: %w", err)
 	}
-	if i := bytes.Index(text, []byte("[Unit]")); i >= 0 { // what stands before says how to install it by hand
+	if i := bytes.Index(text, []byte("[Unit]")); i >= 0 { // the text before it says how to install it by hand
 		text = text[i:]
 	}
 	return bytes.ReplaceAll(text, []byte("/usr/local/bin/hotpair"), []byte(program)), nil

@@ -10,29 +10,30 @@ import (
 )
 
 const (
-	// openSeats is how many seats of its own a client works on at one time.
+	// openSeats is how many of its own seats a client works on at one time.
 	openSeats = 8
-	// mostSold bounds the seats that are sold in one run: each is a key for ever, and is read back. From then on seats are only reserved.
+	// mostSold bounds the seats sold in one run: each is a key that stays, and is read back. After that seats are
+	// only reserved.
 	mostSold = 50_000
-	// longestReserved bounds a reservation, in seconds: short, so that many end by themselves.
+	// longestReserved bounds a reservation, in seconds: short, so that many expire.
 	longestReserved = 3
 )
 
-// seat is one of a client that alone asks for it.
+// seat is a seat that only one client asks for.
 type seat struct {
 	name     string
 	state    string
 	made     time.Time     // when the reservation was asked for
 	lasts    time.Duration // the reservation
-	left     bool          // it is left to end by itself
-	released int           // how often one has ended by itself, as far as that is known
-	perhaps  bool          // one more may have, before the seat was sold
+	left     bool          // it is left to expire
+	released int           // how many reservations have expired, as far as known
+	perhaps  bool          // one more may have expired before the seat was sold
 	given    int           // how often it was given back
-	doubt    bool          // the outcome of a call is not known: it proves nothing any more
+	doubt    bool          // the outcome of a call is unknown: it proves nothing any more
 }
 
-// booth is the script of one client of service tickets. It reserves seats of its own, gives some back, sells some and leaves others to be
-// free again by themselves; and it sells seats that all clients want.
+// booth is the script of one client of service tickets. It reserves its own seats, gives some back, sells some and
+// lets others expire; and it sells seats that all clients want.
 type booth struct {
 	name   string // of the customer, and before those of its seats
 	random *rand.Rand
@@ -40,7 +41,7 @@ type booth struct {
 	wrongs *findings
 	hall   *hall
 
-	seats []*seat // all; those that are worked on are the last
+	seats []*seat // all; the last ones are in use
 	open  []*seat
 	sold  int
 	last  boothCall
@@ -48,7 +49,7 @@ type booth struct {
 
 type boothCall struct {
 	operation string
-	seat      *seat  // nil: one that all want
+	seat      *seat  // nil: a seat that all want
 	wanted    string // its name
 	asked     time.Time
 	lasts     time.Duration
@@ -63,7 +64,7 @@ func newBooth(name string, random *rand.Rand, ids *ids, wrongs *findings, hall *
 	return b
 }
 
-// replace has a new seat worked on.
+// replace starts with a new seat.
 func (b *booth) replace(i int) {
 	s := &seat{name: fmt.Sprintf("%s-%d", b.name, len(b.seats)), state: tickets.Free}
 	b.seats, b.open[i] = append(b.seats, s), s
@@ -118,7 +119,7 @@ func (b *booth) settled(a answer) {
 		b.hall.asked(b.last.wanted, b.name, a.ok(), b.wrongs)
 	case a.ok():
 		b.done(s, a)
-	case b.last.operation == "give" && s.state == tickets.Reserved: // it has ended by itself
+	case b.last.operation == "give" && s.state == tickets.Reserved: // the reservation has expired
 		b.ended(s)
 	default:
 		b.wrongs.add(wrong, "%s of seat %s, which is %s and which nobody else asks for: %s", b.last.operation, s.name, s.state, a)
@@ -133,7 +134,7 @@ func (b *booth) lastName() string {
 	return b.last.wanted
 }
 
-// done takes what a call has done.
+// done records the outcome of a call.
 func (b *booth) done(s *seat, a answer) {
 	var got tickets.Seat
 	if err := a.decode(&got); err != nil {
@@ -162,7 +163,7 @@ func (b *booth) replaceOf(s *seat) {
 	}
 }
 
-// look judges a seat as it is shown while its client works.
+// look judges a seat as shown while its client works.
 func (b *booth) look(s *seat, got tickets.Seat) {
 	switch {
 	case s.state == tickets.Reserved && got.State == tickets.Free:
@@ -173,7 +174,7 @@ func (b *booth) look(s *seat, got tickets.Seat) {
 	b.compare(s, got, stale)
 }
 
-// ended notes that a reservation has ended by itself, which it does not before its time.
+// ended records that a reservation has expired, which must not happen early.
 func (b *booth) ended(s *seat) {
 	if lasted := time.Since(s.made); lasted < s.lasts {
 		b.wrongs.add(wrong, "the reservation of seat %s for %s ended after %s at most", s.name, s.lasts, short(lasted))
@@ -181,7 +182,7 @@ func (b *booth) ended(s *seat) {
 	s.state, s.left, s.released = tickets.Free, false, s.released+1
 }
 
-// compare judges how often reservations of a seat have ended by themselves.
+// compare judges how many reservations of a seat have expired.
 func (b *booth) compare(s *seat, got tickets.Seat, less kind) {
 	most := s.released
 	if s.perhaps {
@@ -205,5 +206,5 @@ func (b *booth) doubtful() {
 	}
 }
 
-// checks are made by the hall, which waits until all reservations have ended.
+// the hall makes the checks, after all reservations have ended.
 func (b *booth) checks() []check { return nil }

@@ -20,7 +20,7 @@ func (c call) subject() string { return "request." + c.service + "." + c.operati
 
 func (c call) String() string { return fmt.Sprintf("%s.%s %s", c.service, c.operation, c.body) }
 
-// answer is what the pair answered: a definite outcome.
+// answer is a definite outcome from the pair.
 type answer struct {
 	code     int // 0: done
 	message  string
@@ -45,32 +45,32 @@ func (a answer) decode(into any) error {
 	return nil
 }
 
-// proved tells whether an answer is one that a check can judge: the thing itself, or that it is not there. For a
-// repeated write every definite answer is.
+// proved reports whether a check can judge an answer: it is a value, or says that there is none. For a repeated write
+// every definite answer counts.
 func (c call) proved(a answer) bool {
 	return !c.reads() || a.ok() || a.code == bus.CodeAbsent
 }
 
-// script decides what one client does and judges every answer. It is pure: it never sends. One call is outstanding at
-// a time; each next is followed by one of settled and doubtful.
+// script decides what one client does and judges every answer. It is pure: it never sends. One call is in flight at a
+// time; each next is followed by one of settled and doubtful.
 type script interface {
-	// next is the call to make now.
+	// next returns the next call.
 	next() call
-	// settled is told the definite outcome of the last call.
+	// settled receives the definite outcome of the last call.
 	settled(answer)
-	// doubtful is told that the outcome of the last call could not be found out: it may have happened, or happen yet.
+	// doubtful says that the outcome of the last call stayed unknown: it may have taken effect, or may do so later.
 	doubtful()
-	// checks are the reads that prove, after the run, that all is there. Each is asked once, in any order.
+	// checks are the reads that prove, after the run, that everything is there. Each is asked once, in any order.
 	checks() []check
 }
 
-// check is one read after the run, with the judge of its answer.
+// check is one read after the run, with its judge.
 type check struct {
 	call  call
 	judge func(answer)
 }
 
-// ids makes request ids: the time of issue, and a name that is unique for ever.
+// ids makes request ids: the time of issue, and a unique name.
 type ids struct {
 	run    string
 	client int
@@ -83,7 +83,7 @@ func (i *ids) next() string {
 	return fmt.Sprintf("%s/%s-%d-%d", i.now().UTC().Format(time.RFC3339), i.run, i.client, i.last)
 }
 
-// encode makes the body of a call; the scripts' own types always encode.
+// encode encodes a call; the scripts' own types always encode.
 func encode(v any) []byte {
 	text, err := json.Marshal(v)
 	if err != nil {

@@ -13,15 +13,15 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// errUnsettled says that the outcome of a call stayed unknown until there was no more time to find out.
+// errUnsettled says that the outcome of a call stayed unknown for too long.
 var errUnsettled = errors.New("outcome unknown")
 
 const (
-	// again is the pause before a call is repeated: the agent has waited long already when it gives up.
+	// again is the pause before a call is repeated: the agent has already waited long when it gives up.
 	again = 20 * time.Millisecond
 	// overtime is how much longer than the agent a client waits, so that the agent's own answer comes first.
 	overtime = 2 * time.Second
-	// faults is how often an internal fault is repeated before it is taken as the answer. It is recorded with the id.
+	// faults is how often an internal fault is repeated before it is recorded as the answer.
 	faults = 3
 )
 
@@ -34,7 +34,7 @@ type client struct {
 	queued   *queued // nil: nothing is queued
 }
 
-// connectClient connects to an agent. The connection is kept for as long as the client lives, as an application would.
+// connectClient connects to an agent. Like an application, the client keeps the connection.
 func connectClient(address string, terminal int, deadline time.Duration, r *recorder) (*client, error) {
 	conn, err := nats.Connect(address, nats.Name("hotpair simulate"), nats.MaxReconnects(-1), nats.ReconnectWait(again))
 	if err != nil {
@@ -45,8 +45,8 @@ func connectClient(address string, terminal int, deadline time.Duration, r *reco
 
 func (c *client) close() { c.conn.Close() }
 
-// do makes a call and repeats it, with the same id, until its outcome is definite. A call that writes and has no id is
-// sent once. Error: errUnsettled, when ctx ended before.
+// do makes a call and repeats it, with the same id, until its outcome is definite. A write without an id is sent
+// once. Error: errUnsettled, if ctx ended before.
 func (c *client) do(ctx context.Context, request call, counted bool) (answer, error) {
 	began := time.Now()
 	if counted {
@@ -66,7 +66,7 @@ func (c *client) settle(ctx context.Context, request call) (answer, error) {
 		a, err := c.send(ctx, request)
 		executed := true // perhaps
 		switch {
-		case errors.Is(err, errUnsettled): // asking again says the same
+		case errors.Is(err, errUnsettled): // a repeat returns the same
 			return answer{}, err
 		case errors.Is(err, nats.ErrNoResponders):
 			c.recorder.problem("no agent")
@@ -116,7 +116,7 @@ func (c *client) send(ctx context.Context, request call) (answer, error) {
 	return read(reply)
 }
 
-// read takes an answer out of a message.
+// read parses an answer.
 func read(m *nats.Msg) (answer, error) {
 	a := answer{body: m.Data, message: m.Header.Get(bus.HeaderError)}
 	if code := m.Header.Get(bus.HeaderErrorCode); code != "" {

@@ -5,20 +5,20 @@ import (
 	"sync"
 )
 
-// kind is what is wrong with an answer.
+// kind is the kind of error in an answer.
 type kind string
 
 const (
-	missing kind = "missing" // an acknowledged update is not there
+	missing kind = "missing" // an acknowledged update is missing
 	doubled kind = "doubled" // an update took effect twice
-	stale   kind = "stale"   // an answer shows less than was acknowledged before it was asked for
+	stale   kind = "stale"   // an answer shows less than was acknowledged before the question
 	wrong   kind = "wrong"   // an answer that no order of updates explains
 )
 
-// examples is how many findings are kept in words; all are counted.
+// examples is how many findings are kept as text; all are counted.
 const examples = 20
 
-// findings gathers what is wrong, from all clients.
+// findings collects the errors of all clients.
 type findings struct {
 	mu     sync.Mutex
 	counts map[kind]int
@@ -36,7 +36,7 @@ func (f *findings) add(k kind, format string, v ...any) {
 	}
 }
 
-// note keeps words for what is no finding, but has to be known.
+// note keeps a remark that is not a finding.
 func (f *findings) note(format string, v ...any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A gap is the longest time without an acknowledgement while at least one request waited: what the people at the
-// terminals feel. Time in which nobody asked does not count.
+// A gap is the longest time without an acknowledgement while at least one request waited: the outage that users
+// notice. Time without requests does not count.
 
 // gap is one of them.
 type gap struct {
@@ -23,7 +23,7 @@ func (g gap) length() time.Duration { return g.to.Sub(g.from) }
 const (
 	// noticeable is the shortest gap that is kept: shorter ones are ordinary latencies.
 	noticeable = 2 * time.Millisecond
-	// mostGaps bounds what is kept for each tracker: beyond it only those as long as remarkable are.
+	// mostGaps bounds the gaps kept by each tracker; beyond it only those as long as remarkable are kept.
 	mostGaps   = 20000
 	remarkable = 20 * time.Millisecond
 )
@@ -60,21 +60,20 @@ type takeover struct {
 	at    time.Time
 }
 
-// Interruption is a time in which terminals got no acknowledgements, as they saw it.
+// Interruption is a time in which terminals got no acknowledgements.
 type Interruption struct {
 	At        time.Time     `json:"at"`              // when the longest gap of it began
-	Epoch     uint64        `json:"epoch,omitempty"` // of the term that ended it, when it was a takeover
+	Epoch     uint64        `json:"epoch,omitempty"` // of the term that ended it, if it was a takeover
 	Gap       time.Duration `json:"gap_ns"`          // no terminal got any
 	Worst     time.Duration `json:"worst_ns"`        // longest of a single terminal
 	Terminals int           `json:"terminals"`       // how many had a gap in it
 	Terminal  string        `json:"worst_id"`        // the one with the longest
 }
 
-// felt is the longest that anybody felt.
+// felt is the longest gap of any terminal.
 func (i Interruption) felt() time.Duration { return max(i.Gap, i.Worst) }
 
-// interruptions merges the gaps of all terminals that overlap into one each, and keeps those of which a terminal felt
-// at least threshold.
+// interruptions merges overlapping gaps of all terminals, and keeps those of at least threshold at some terminal.
 func interruptions(gaps []gap, threshold time.Duration, name func(int) string) []Interruption {
 	gaps = slices.Clone(gaps)
 	gaps = slices.DeleteFunc(gaps, func(g gap) bool { return g.length() < threshold })
@@ -115,7 +114,7 @@ func (i *Interruption) take(g gap, name func(int) string) {
 // terminals are attached one after the other, and reads, which carry no epoch, may be answered before.
 const nearTakeover = time.Second
 
-// takeovers gives what the terminals felt of each takeover, even when that was nothing worth a mention.
+// takeovers returns the gaps of each takeover, even if they were too short to list.
 func takeovers(seen []takeover, gaps []gap, name func(int) string) []Interruption {
 	var list []Interruption
 	for _, t := range seen {
@@ -136,7 +135,7 @@ func takeovers(seen []takeover, gaps []gap, name func(int) string) []Interruptio
 	return list
 }
 
-// longest sorts interruptions by what the worst terminal felt and keeps the first few, in order of time again.
+// longest sorts interruptions by their longest gap and keeps the first few, again in order of time.
 func longest(list []Interruption, most int) []Interruption {
 	list = slices.Clone(list)
 	slices.SortFunc(list, func(a, b Interruption) int { return cmp.Compare(b.felt(), a.felt()) })

@@ -8,11 +8,11 @@ import (
 	"github.com/hotpair/hotpair/services/business/tickets"
 )
 
-// hall has the seats that all clients of a run want. The first one who asks gets it; the others must be refused.
+// hall holds the seats that all clients of a run want. The first one to ask gets it; the others must be refused.
 type hall struct {
 	name string
 	each int // how many seats each client may sell
-	most int // wanted seats
+	most int // requested seats
 
 	mu    sync.Mutex
 	seats []*wantedSeat
@@ -21,16 +21,16 @@ type hall struct {
 // wantedSeat is a seat that all clients want.
 type wantedSeat struct {
 	name    string
-	buyer   string   // who was told that it is theirs
+	buyer   string   // customers who were told that it is theirs
 	refused int      // how many were told that it is not
-	doubts  []string // who do not know
+	doubts  []string // clients that do not know
 }
 
 func newHall(run string, clients int) *hall {
 	return &hall{name: "sim-" + run + "-wanted", each: mostSold / 2 / clients, most: mostSold / 2}
 }
 
-// wanted names the seat that is to be sold next, "" when all are.
+// wanted names the next seat to sell, "" if all are sold.
 func (h *hall) wanted() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -48,10 +48,10 @@ func (h *hall) find(name string) *wantedSeat {
 			return s
 		}
 	}
-	return &wantedSeat{name: name} // nobody asks for a seat that the hall has not named
+	return &wantedSeat{name: name} // no client asks for a seat that the hall has not named
 }
 
-// asked notes what a client was told.
+// asked records the answer to a client.
 func (h *hall) asked(name, customer string, sold bool, wrongs *findings) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -71,10 +71,10 @@ func (h *hall) doubtful(name, customer string) {
 	defer h.mu.Unlock()
 	s := h.find(name)
 	s.doubts = append(s.doubts, customer)
-	s.refused++ // and others go on with another one
+	s.refused++ // and the others continue with another one
 }
 
-// judge compares a wanted seat with what clients were told, and gives whether it is sold.
+// judge compares a requested seat with the answers to clients, and returns whether it is sold.
 func (s *wantedSeat) judge(got tickets.Seat, wrongs *findings) (sold bool) {
 	owner := got.Customer
 	switch {

@@ -3,21 +3,21 @@ package simulator
 import "github.com/hotpair/hotpair/storage/position"
 
 // mostKept bounds the acknowledged requests of one run that are kept to be repeated at the end, some 200 bytes each.
-// Those beyond it are counted; their effects are checked all the same, through keys and balances.
+// Others are counted; keys and balances still check their effects.
 const mostKept = 500_000
 
-// acknowledged is a request with its own id that was answered, and where it took effect.
+// acknowledged is an answered request with its own id, and the position of its effect.
 type acknowledged struct {
 	call     call
 	position position.Position
 }
 
-// memory is what one client was told.
+// memory holds the answers to one client.
 type memory struct {
 	limit   int
 	kept    []acknowledged
 	dropped int
-	writes  []position.Position // of every acknowledged write: each must be another
+	writes  []position.Position // of every acknowledged write: all must differ
 }
 
 func (m *memory) note(c call, a answer) {
@@ -35,8 +35,8 @@ func (m *memory) note(c call, a answer) {
 	m.kept = append(m.kept, acknowledged{c, a.position})
 }
 
-// repeats are the checks that each acknowledged id is answered again as it was: at the same position, so not executed
-// once more, and not forgotten.
+// repeats are the checks that each acknowledged id gets the same answer again: at the same position, so it was not
+// executed again, and not forgotten.
 func (m *memory) repeats(wrongs *findings) []check {
 	var list []check
 	for _, k := range m.kept {
@@ -55,7 +55,7 @@ func judgeRepeat(wrongs *findings, was acknowledged, a answer) {
 	}
 }
 
-// judgePositions finds writes that were acknowledged at one and the same position: only one of them can be there.
+// judgePositions finds writes that were acknowledged at the same position: only one of them can be there.
 func judgePositions(wrongs *findings, all [][]position.Position) int {
 	seen := map[position.Position]bool{}
 	for _, list := range all {

@@ -7,16 +7,16 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// keysEach is how many keys a client has at most: enough that reading them back proves something, few enough that each
-// is written again and again, which is what shows an update that took effect twice.
+// keysEach is the most keys of a client: enough for reading them back to prove something, few enough that each is
+// written repeatedly, which reveals an update that took effect twice.
 const keysEach = 500
 
-// kv is the script of one client of service kv. It is the only writer of its keys, and every value is new, larger than
-// all before it.
+// kv is the script of one client of service kv. It is the only writer of its keys, and every value is new and larger
+// than all before it.
 type kv struct {
 	prefix string
 	random *rand.Rand
-	ids    *ids // nil: writes have no ids of their own, and only puts are made
+	ids    *ids // nil: writes have no ids, and only puts are made
 	wrongs *findings
 
 	keys  []*kvKey
@@ -24,12 +24,12 @@ type kv struct {
 	last  kvCall
 }
 
-// kvKey is what must be stored under a key.
+// kvKey is what a key must contain.
 type kvKey struct {
 	name     string
 	value    string // "" when absent
 	revision uint64
-	maybe    *kvState // what an unsettled call may have made of it; the key is not written again
+	maybe    *kvState // possible effects of an unsettled call; the key is not written again
 }
 
 type kvState struct{ value string }
@@ -78,7 +78,7 @@ func (s *kv) next() call {
 	return c
 }
 
-// pick takes a new key as long as there may be more, else one of those there are.
+// pick returns a new key while there may be more, otherwise an existing one.
 func (s *kv) pick() *kvKey {
 	for range 10 {
 		if len(s.keys) < keysEach && (len(s.keys) == 0 || s.random.IntN(8) == 0) {
@@ -121,7 +121,7 @@ func (s *kv) settled(a answer) {
 		key.value, key.revision = "", 0
 		return
 	case !a.ok():
-		return // refused, and so without effect; the next read of the key proves it
+		return // refused, so without effect; the next read of the key proves it
 	}
 	if s.last.operation == "delete" {
 		key.value, key.revision = "", 0
@@ -147,13 +147,13 @@ func (s *kv) doubtful() {
 	}
 }
 
-// compare judges what a read shows of a key. less is what to call a value that was acknowledged and is not shown.
+// compare judges a read of a key. less is the kind of finding for an acknowledged value that is not shown.
 func (s *kv) compare(key *kvKey, a answer, less kind) {
 	var got kvAnswer
 	switch {
 	case a.code == bus.CodeAbsent:
 	case !a.ok():
-		return // not answered: no proof of anything; who needs the proof counts it
+		return // no answer proves nothing; the caller counts it
 	default:
 		if err := a.decode(&got); err != nil {
 			s.wrongs.add(wrong, "get of %s: %v", key.name, err)

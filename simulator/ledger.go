@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// opening is the balance that every account is opened with. Amounts are far below it, so that an overdraft is rare,
-	// and every run opens whole multiples of it: a total that changes by anything else is a torn transfer, even when
-	// other runs open accounts at the same time.
+	// opening is the balance that every account is opened with. Amounts are far below it, so that overdrafts are
+	// rare, and every run opens whole multiples of it: a total that changes by anything else is a torn transfer, even
+	// when other runs open accounts at the same time.
 	opening    = 1_000_000
 	mostAmount = 1000
 
@@ -20,7 +20,7 @@ const (
 )
 
 // pool are the accounts that all clients of a run share. Every acknowledged transfer is known, so their balances are
-// known as soon as all clients have ended.
+// known once all clients have ended.
 type pool struct {
 	accounts []string
 	mu       sync.Mutex
@@ -74,7 +74,7 @@ type ledgerCall struct {
 	amount    int64
 }
 
-// end is one side of a transfer: an own account, or one of the pool.
+// end is one side of a transfer: one of the client's accounts, or one of the pool.
 type end struct {
 	own    *account
 	pooled string
@@ -196,7 +196,7 @@ func (s *ledger) settledTransfer(a answer) {
 	}
 }
 
-// compareSides compares the balances that a transfer answers with those of own accounts.
+// compareSides compares the balances in a transfer's answer with the client's accounts.
 func (s *ledger) compareSides(a answer) {
 	var got transferAnswer
 	if err := a.decode(&got); err != nil {
@@ -259,7 +259,7 @@ func (p *pool) checks(wrongs *findings) []check {
 	return list
 }
 
-// judgeBalance compares a balance with what the acknowledged transfers make of it. Each doubtful transfer may count or not.
+// judgeBalance compares a balance with the acknowledged transfers. Each doubtful transfer may count or not.
 func judgeBalance(wrongs *findings, account string, want int64, doubts []int64, a answer, difference kind) {
 	if a.code == bus.CodeAbsent {
 		wrongs.add(missing, "account %s, which was opened: %s", account, a)

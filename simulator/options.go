@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	// ErrOption says that an option has no such value.
+	// ErrOption says that an option has an invalid value.
 	ErrOption = errors.New("wrong option")
 	// ErrVerdict says that something acknowledged was missing or wrong, or that nothing was done or checked.
 	ErrVerdict = errors.New("the verdict is FAILED")
@@ -25,40 +25,40 @@ const (
 	KV     = "kv"     // put, cas, get and delete of keys, each client its own
 	Ledger = "ledger" // transfers, balances, totals
 	Mixed  = "mixed"  // both, each client some of each
-	Put    = "put"    // kv.put alone, without ids of the application: what is measured when rates are compared
-	// Tickets sells seats: reservations that end by themselves, boards at the terminals, an accounting outside the pair. One run at a time, since
-	// a pair has one accounting.
+	Put    = "put"    // kv.put only, without ids of the application: for comparing rates
+	// Tickets sells seats: reservations that expire, boards at the terminals, an accounting outside the pair. One run
+	// at a time, since a pair has one accounting.
 	Tickets = "tickets"
 )
 
 // Workloads lists them.
 func Workloads() []string { return []string{KV, Ledger, Mixed, Put, Tickets} }
 
-// Terminal is where one terminal's applications connect.
+// Terminal is where applications of one terminal connect.
 type Terminal struct {
 	ID      string
 	Address string // nats://host:port
 }
 
-// Options of a run.
+// Options configures a run.
 type Options struct {
 	Terminals []Terminal
-	Hosts     []*operator.Client // of the pair; for Tickets, which makes itself a target
-	Clients   int                // in all, spread over the terminals; 0 is one for each terminal
+	Hosts     []*operator.Client // of the pair; for Tickets, which becomes a target
+	Clients   int                // total, spread over the terminals; 0 for one per terminal
 	Duration  time.Duration      // 0: until the context ends
 	Workload  string             // of Workloads
-	Rate      int                // operations a second in all; 0: as fast as answers come
-	Seed      uint64             // of what the clients do; the order in which the pair gets it is never the same
+	Rate      int                // total operations per second; 0: as fast as answers arrive
+	Seed      uint64             // seed of the clients; the order in which the pair gets requests still varies
 	Deadline  time.Duration      // of a request; 0 is 10 s
-	Settle    time.Duration      // how long, after the run, outcomes are found out and everything is read back; 0 is 90 s
-	Queue     bool               // what is written under an id is queued at its terminal, each client's in a lane of its own
-	Alone     bool               // nobody else opens accounts meanwhile, so the ledger's total must stay the same
+	Settle    time.Duration      // time after the run to settle outcomes and read everything back; 0 is 90 s
+	Queue     bool               // writes with ids are queued at their terminal, each client's in its own lane
+	Alone     bool               // no other run opens accounts, so the ledger's total must not change
 	Threshold time.Duration      // shortest gap that is listed; 0 is 20 ms
 	Progress  io.Writer          // where the live line goes; nil: nowhere
-	Live      bool               // Progress is a screen on which a line can be written over
+	Live      bool               // Progress is a screen on which a line can be overwritten
 }
 
-// mostClients bounds what one process can drive without its own work being what is measured.
+// mostClients bounds what one process can drive without measuring its own work.
 const mostClients = 10000
 
 func (o Options) withDefaults() (Options, error) {

@@ -15,7 +15,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// lookAgain is how often a client asks what came of a request that it has queued, beside being told.
+// lookAgain is how often a client asks for the outcome of a queued request, in addition to notices.
 const lookAgain = time.Second
 
 // queued are the requests of a client that its terminal keeps until they are done.
@@ -26,7 +26,7 @@ type queued struct {
 	waits map[string]chan struct{} // by id in the queue; closed when the outcome was told
 }
 
-// queues has a client queue what it writes, in a lane of its own.
+// queues makes a client queue its writes, in its own lane.
 func (c *client) queues(lane string) error {
 	c.queued = &queued{lane: lane, waits: map[string]chan struct{}{}}
 	_, err := c.conn.Subscribe(notice.AppSubject(notice.System, bus.TopicResult), func(m *nats.Msg) {
@@ -47,7 +47,7 @@ func (q *queued) told(id string) {
 	}
 }
 
-// wait gives what is closed when the outcome of a request is told.
+// wait returns a channel that is closed when the outcome of a request arrives.
 func (q *queued) wait(id string) <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -56,7 +56,7 @@ func (q *queued) wait(id string) <-chan struct{} {
 	return told
 }
 
-// enqueue has the terminal keep a request, once under its id, and waits for what comes of it.
+// enqueue queues a request, once under its id, and waits for its outcome.
 func (c *client) enqueue(ctx context.Context, request call) (answer, error) {
 	m := nats.NewMsg(request.subject())
 	m.Data = request.body
@@ -92,7 +92,8 @@ func (c *client) enqueue(ctx context.Context, request call) (answer, error) {
 	}
 }
 
-// came asks what came of a request under its id in the queue; done: it is over. The error is errUnsettled when nobody can tell.
+// came asks for the outcome of a request under its id in the queue; done: it is over. The error is errUnsettled if it
+// is unknown.
 func (c *client) came(ctx context.Context, request call, id string) (a answer, done bool, err error) {
 	reply, err := c.conn.RequestWithContext(ctx, bus.SubjectQueueGet, fmt.Appendf(nil, `{"id":%q}`, id))
 	if err != nil {

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// recorder gathers what happened, from all clients.
+// recorder collects events from all clients.
 type recorder struct {
 	mu        sync.Mutex
 	latency   histogram
 	all       tracker
 	terminals []tracker
-	problems  map[string]int // answers and non-answers that were no success, by code, repeats included
+	problems  map[string]int // answers and missing answers that were no success, by code, including repeats
 	epoch     uint64
 	takeovers []takeover
 	unsettled int
@@ -78,7 +78,7 @@ func (r *recorder) now(at time.Time) moment {
 	return m
 }
 
-// fill puts what was gathered into a report.
+// fill fills a report.
 func (r *recorder) fill(report *Report, threshold time.Duration, name func(int) string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -14,7 +14,7 @@ const (
 	keptGaps  = 1000
 )
 
-// Report is what a run found.
+// Report is the result of a run.
 type Report struct {
 	Seed       uint64        `json:"seed"`
 	Workload   string        `json:"workload"`
@@ -26,7 +26,7 @@ type Report struct {
 	Latency    Latency       `json:"latency"`
 	// Errors are answers that were no success, by code, and requests without an answer, each attempt counted.
 	Errors map[string]int `json:"errors"`
-	// Unsettled are outcomes that could not be found out; they count neither way.
+	// Unsettled are outcomes that stayed unknown; they count neither way.
 	Unsettled     int            `json:"unsettled"`
 	Takeovers     []Interruption `json:"takeovers"`
 	Interruptions int            `json:"interruptions"` // gaps above the threshold, of which Gaps has the longest
@@ -37,8 +37,8 @@ type Report struct {
 	all []gap
 }
 
-// GapFrom gives the longest gap that any terminal felt and that began between two moments: what came of something that
-// was done at the first one. Gaps below 2 ms are not kept and count as 0.
+// GapFrom returns the longest gap at any terminal that began between two moments: the effect of an action at the
+// first one. Gaps below 2 ms are not kept and count as 0.
 func (r Report) GapFrom(from, to time.Time) time.Duration {
 	var felt time.Duration
 	for _, g := range r.all {
@@ -57,27 +57,27 @@ type Latency struct {
 	Max time.Duration `json:"max_ns"`
 }
 
-// Verdict is whether the pair kept its word.
+// Verdict says whether the pair kept its guarantees.
 type Verdict struct {
 	OK      bool   `json:"ok"`
 	Missing int    `json:"missing"` // acknowledged updates that are not there
 	Doubled int    `json:"doubled"` // requests that took effect twice
 	Stale   int    `json:"stale"`   // answers that showed less than was acknowledged
 	Wrong   int    `json:"wrong"`   // answers that nothing explains, ledger balances and totals among them
-	Writes  int    `json:"writes"`  // acknowledged, each at a position of its own
+	Writes  int    `json:"writes"`  // acknowledged, each at its own position
 	Keys    int    `json:"keys"`    // keys and accounts read back
 	IDs     int    `json:"ids"`     // acknowledged ids repeated
 	Dropped int    `json:"dropped"` // acknowledged ids that were too many to be kept
 	Unread  int    `json:"unread"`  // checks without an answer: no verdict without them
 	Total   *int64 `json:"ledger_total,omitempty"`
 	Before  *int64 `json:"ledger_total_before,omitempty"`
-	// Seats is what a run of tickets proved.
+	// Seats is the result of a run of tickets.
 	Seats    *SeatsVerdict `json:"seats,omitempty"`
-	Reason   string        `json:"reason,omitempty"` // why it is not OK, when nothing is missing or wrong
+	Reason   string        `json:"reason,omitempty"` // why it is not OK, if nothing is missing or wrong
 	Examples []string      `json:"examples,omitempty"`
 }
 
-// decide says whether all is well. A run that did or checked nothing is not.
+// decide sets the result. A run that did or checked nothing is not OK.
 func (v *Verdict) decide(operations uint64) {
 	switch {
 	case v.Missing+v.Doubled+v.Stale+v.Wrong > 0:

@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	// openPatience is how long the accounts may take to be opened before the run: the pair may be starting.
+	// openPatience is how long opening the accounts may take before the run: the pair may be starting.
 	openPatience = 60 * time.Second
 	// readers is how many checks are asked at once after the run.
 	readers = 64
 )
 
-// actor is one client with its scripts and what it was told.
+// actor is one client with its scripts and the answers it got.
 type actor struct {
 	client  *client
 	random  *rand.Rand
@@ -41,8 +41,8 @@ type run struct {
 	took     time.Duration // of the work
 }
 
-// Run lets the terminals work until the duration is over or ctx ends, then settles what is unknown, reads everything
-// back and reports. The error is about the run itself (ErrOption, ErrNoTerminal); what the pair did wrong is in the verdict.
+// Run runs the load until the duration is over or ctx ends, then settles unknown outcomes, reads everything back and
+// reports. The error is about the run itself (ErrOption, ErrNoTerminal); errors of the pair are in the verdict.
 func Run(ctx context.Context, o Options) (Report, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -94,7 +94,7 @@ func (r *run) connect() error {
 			if err := c.queues(fmt.Sprintf("sim-%s-%d", r.name, i)); err != nil {
 				return fmt.Errorf("%w: %w", ErrNoTerminal, err)
 			}
-			kept = 0 // a terminal keeps the outcomes of some, and would take the others for new
+			kept = 0 // a terminal keeps the outcomes of some requests, and would mistake repeated ones for new ones
 		}
 		a := &actor{client: c, random: rand.New(rand.NewPCG(o.Seed, uint64(i))), memory: memory{limit: kept}}
 		r.actors = append(r.actors, a)
@@ -160,7 +160,7 @@ func (r *run) open(ctx context.Context) error {
 	return nil
 }
 
-// work lets all clients work until the time is up. Each ends its last call after that, so that it is settled.
+// work runs all clients until the time is up. Each then settles its last call.
 func (r *run) work(ctx context.Context) {
 	working, stop := context.WithCancel(ctx)
 	if r.options.Duration > 0 {
@@ -188,7 +188,7 @@ func (r *run) work(ctx context.Context) {
 	<-shown
 }
 
-// drive is one client: call after call, at the pace that was asked for.
+// drive runs one client: call after call, at the requested pace.
 func (r *run) drive(working, settling context.Context, a *actor) {
 	var pace time.Duration
 	if r.options.Rate > 0 {
@@ -202,7 +202,7 @@ func (r *run) drive(working, settling context.Context, a *actor) {
 			case <-working.Done():
 				return
 			}
-			// After an interruption the pace starts anew: what was not sent is not made up for.
+			// After an interruption the pace starts again: missed calls are not made up for.
 			due = due.Add(pace)
 			if now := time.Now(); due.Before(now) {
 				due = now
@@ -225,7 +225,8 @@ func (r *run) drive(working, settling context.Context, a *actor) {
 	}
 }
 
-// judge reads everything back: first the ids, so that one which is executed again shows in its key, then keys and
+// judge reads everything back: first the ids, so that a repeated execution shows in its key, then keys and balances,
+// last the total.
 // balances, last the total.
 func (r *run) judge(ctx context.Context) Report {
 	ctx, cancel := context.WithTimeout(ctx, r.options.Settle)
@@ -251,7 +252,7 @@ func (r *run) judge(ctx context.Context) Report {
 		}
 		reads = append(reads, own)
 	}
-	// An id belongs to the terminal that made it; a key can be asked for at any terminal, so another one is asked.
+	// An id belongs to its terminal; a key can be asked for at any terminal, so another one is asked.
 	v.IDs, v.Unread = r.ask(ctx, "ids", repeats, 0)
 	keys, unread := r.ask(ctx, "keys and balances", reads, 1)
 	v.Keys, v.Unread = keys, v.Unread+unread
@@ -270,7 +271,7 @@ func (r *run) judge(ctx context.Context) Report {
 	return report
 }
 
-// lastTotal takes the total once more; it gives 1 when it got no answer.
+// lastTotal reads the total once more; it returns 1 if it got no answer.
 func (r *run) lastTotal(ctx context.Context, v *Verdict) int {
 	last, err := r.actors[0].client.do(ctx, totalCall(), false)
 	if err != nil || !last.ok() {
@@ -282,8 +283,7 @@ func (r *run) lastTotal(ctx context.Context, v *Verdict) int {
 	return 0
 }
 
-// ask asks the checks of each client, through the client that stands further in the list, and counts those that got an
-// answer and those that did not.
+// ask makes the checks of each client through another client, and counts those with and without an answer.
 func (r *run) ask(ctx context.Context, what string, lists [][]check, further int) (answered, unread int) {
 	var mu sync.Mutex
 	var work errgroup.Group

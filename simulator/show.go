@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	liveEvery = 500 * time.Millisecond // on a screen, where the line is written over
+	liveEvery = 500 * time.Millisecond // on a screen, where a line is overwritten
 	lineEvery = 5 * time.Second        // elsewhere
 )
 
-// show writes how it goes until ctx ends.
+// show writes the progress until ctx ends.
 func (r *run) show(ctx context.Context, began time.Time) {
 	every := lineEvery
 	if r.options.Live {
@@ -42,7 +42,7 @@ func (r *run) show(ctx context.Context, began time.Time) {
 	}
 }
 
-// tell shows a line, on a screen over the one before.
+// tell shows a line, on a screen over the previous one.
 func (r *run) tell(line string) {
 	if r.options.Live {
 		fmt.Fprint(r.options.Progress, "\r"+line+"\033[K")
@@ -51,7 +51,8 @@ func (r *run) tell(line string) {
 	}
 }
 
-// asking says every second how far what is read back at the end has come, until done: that takes longer the longer they worked.
+// asking reports every second the progress of reading back at the end, until done: the longer the run, the longer it
+// takes.
 func (r *run) asking(what string, of int) (one, done func()) {
 	var asked atomic.Int64
 	over, ended := make(chan struct{}), make(chan struct{})

@@ -19,15 +19,15 @@ import (
 )
 
 const (
-	// mostBoards bounds the terminals whose boards are watched: each is a count for each seat.
+	// mostBoards bounds the watched boards: each counts every seat.
 	mostBoards = 16
-	// boardEvery is how often a board reads on, often enough that nothing is trimmed before.
+	// boardEvery is how often a board reads on, often enough to come before truncation.
 	boardEvery = 500 * time.Millisecond
-	// tellWithin bounds a question to a host or to a terminal.
+	// tellWithin bounds a call to a host or a terminal.
 	tellWithin = 10 * time.Second
 )
 
-// told is who is told of the seats that a run sells: boards at terminals, and accounting outside.
+// told are the receivers of a run's seats: boards at terminals, and accounting outside.
 type told struct {
 	hall    *hall
 	office  *accounting.Office
@@ -35,7 +35,7 @@ type told struct {
 	reading sync.WaitGroup
 }
 
-// board is that of one terminal.
+// board is the board of one terminal.
 type board struct {
 	client *client
 	name   string
@@ -43,26 +43,26 @@ type board struct {
 	wrong  error
 }
 
-// SeatsVerdict is what a run of tickets proved beside the others.
+// SeatsVerdict is the additional result of a run of tickets.
 type SeatsVerdict struct {
 	Sold      int  `json:"sold"`
-	Released  int  `json:"released"`  // reservations that ended by themselves, each once
+	Released  int  `json:"released"`  // reservations that expired, each once
 	Given     int  `json:"given"`     // reservations that were given back
-	Wanted    int  `json:"wanted"`    // seats that more than one customer wanted
+	Wanted    int  `json:"wanted"`    // seats that more than one customer requested
 	Boards    int  `json:"boards"`    // that were told of each once
-	Notices   int  `json:"notices"`   // that they were told
-	Emissions int  `json:"emissions"` // that accounting took, each once and in order for each seat
-	Posts     int  `json:"posts"`     // in which it was told
+	Notices   int  `json:"notices"`   // that they got
+	Emissions int  `json:"emissions"` // that accounting received, each once and in order for each seat
+	Posts     int  `json:"posts"`     // that carried them
 	Held      bool `json:"held"`      // emissions wait for an operator to release them
 }
 
-// String is what the verdict says of it.
+// String describes it in the verdict.
 func (v *SeatsVerdict) String() string {
 	return fmt.Sprintf("%d seats sold, %d of them requested by several, %d reservations expired and %d given back; %d boards were told of each once (%d notices), accounting of each once and in order (%d emissions in %d posts)",
 		v.Sold, v.Wanted, v.Released, v.Given, v.Boards, v.Notices, v.Emissions, v.Posts)
 }
 
-// openTickets begins to watch boards, and has accounting told.
+// openTickets begins to watch boards, and makes accounting a target.
 func (r *run) openTickets(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, openPatience)
 	defer cancel()
@@ -92,7 +92,7 @@ func (r *run) openTickets(ctx context.Context) error {
 // prefix begins the names of all seats of the run.
 func (r *run) prefix() string { return "sim-" + r.name + "-" }
 
-// account has tickets tell a target, "" nobody.
+// account sets the target of tickets, "" for none.
 func (r *run) account(ctx context.Context, target string) error {
 	own := &ids{run: r.name + "-account" + target, now: time.Now}
 	c := call{service: tickets.Name, operation: "account", body: encode(tickets.Account{Target: target}), id: own.next()}
@@ -122,7 +122,7 @@ func (r *run) atHosts(ctx context.Context, ask func(context.Context, *operator.C
 	}
 }
 
-// watchBoards has boards read on until ctx ends.
+// watchBoards reads the boards until ctx ends.
 func (r *run) watchBoards(ctx context.Context) {
 	for _, b := range r.told.boards {
 		r.told.reading.Go(func() {
@@ -149,7 +149,7 @@ func (b *board) read(ctx context.Context) {
 	}
 }
 
-// closeTickets has nobody told any more.
+// closeTickets removes boards and target.
 func (r *run) closeTickets(ctx context.Context) {
 	if r.told.office == nil {
 		return
@@ -169,14 +169,14 @@ func (r *run) closeTickets(ctx context.Context) {
 	_ = r.told.office.Close() // nothing is lost with it
 }
 
-// outcome is what became of a seat, as it was read back.
+// outcome is the final state of a seat, as read back.
 type outcome struct {
 	seat                  string
 	sold, released, given int
 }
 
-// judgeSeats reads all seats back, once their reservations have ended, and holds against them what boards and accounting were told. It gives
-// how many seats it read, and how many it could not.
+// judgeSeats reads all seats back, once their reservations have ended, and compares them with the notices and
+// emissions. It returns how many seats it could read, and how many not.
 func (r *run) judgeSeats(ctx context.Context, v *Verdict) (read, unread int) {
 	v.Seats = &SeatsVerdict{}
 	list, unread := r.readSeats(ctx)
@@ -195,7 +195,7 @@ func (r *run) judgeSeats(ctx context.Context, v *Verdict) (read, unread int) {
 	return len(list), unread
 }
 
-// readSeats reads all seats of which every outcome is known.
+// readSeats reads all seats whose outcomes are known.
 func (r *run) readSeats(ctx context.Context) (list []outcome, unread int) {
 	var mu sync.Mutex
 	var work errgroup.Group
@@ -245,7 +245,7 @@ func (r *run) readSeats(ctx context.Context) (list []outcome, unread int) {
 	return list, unread
 }
 
-// readSeat looks at a seat until it is as it will stay, or ctx ends.
+// readSeat reads a seat until its state is final, or ctx ends.
 func (r *run) readSeat(ctx context.Context, through *client, name string, judge func(tickets.Seat) (outcome, bool)) (o outcome, ok bool) {
 	for {
 		a, err := through.do(ctx, lookCall(name), false)
@@ -267,7 +267,7 @@ func (r *run) readSeat(ctx context.Context, through *client, name string, judge 
 	}
 }
 
-// judgeBoards waits until boards were told of everything.
+// judgeBoards waits until boards have all notices.
 func (r *run) judgeBoards(ctx context.Context, list []outcome, v *SeatsVerdict) (unread int) {
 	for _, b := range r.told.boards {
 		var less, more string
@@ -276,7 +276,7 @@ func (r *run) judgeBoards(ctx context.Context, list []outcome, v *SeatsVerdict) 
 			if less, more = compareBoard(b.seats, list); less == "" || b.wrong != nil || b.seats.Gap || b.seats.Trimmed || ctx.Err() != nil {
 				break
 			}
-			_ = pace.Rest(ctx, again) // then it is looked at once more
+			_ = pace.Rest(ctx, again) // then it is checked once more
 		}
 		v.Notices += b.seats.Notices
 		switch {
@@ -298,7 +298,7 @@ func (r *run) judgeBoards(ctx context.Context, list []outcome, v *SeatsVerdict) 
 	return unread
 }
 
-// compareBoard names the first seat of which a board was told too seldom, and the first of which it was too often.
+// compareBoard names the first seat with too few notices, and the first with too many.
 func compareBoard(b *boards.Board, list []outcome) (less, more string) {
 	for _, o := range list {
 		for _, told := range []struct {
@@ -320,7 +320,7 @@ func compareBoard(b *boards.Board, list []outcome) (less, more string) {
 	return less, more
 }
 
-// judgeAccounting waits until accounting was told of everything.
+// judgeAccounting waits until accounting has all emissions.
 func (r *run) judgeAccounting(ctx context.Context, list []outcome, v *SeatsVerdict) (unread int) {
 	var less, more []string
 	for {
@@ -331,7 +331,7 @@ func (r *run) judgeAccounting(ctx context.Context, list []outcome, v *SeatsVerdi
 		if v.Held = r.held(ctx); v.Held {
 			break
 		}
-		_ = pace.Rest(ctx, 10*again) // then it is looked at once more
+		_ = pace.Rest(ctx, 10*again) // then it is checked once more
 	}
 	counts := r.told.office.Counts()
 	v.Emissions, v.Posts = counts.Taken, counts.Posts
@@ -373,7 +373,7 @@ func (r *run) compareAccounting(list []outcome) (less, more []string) {
 	return less, more
 }
 
-// held asks whether emissions wait until an operator releases them. Who does not answer says no.
+// held asks whether emissions wait for an operator to release them. No answer means no.
 func (r *run) held(ctx context.Context) (held bool) {
 	ctx, cancel := context.WithTimeout(ctx, tellWithin)
 	defer cancel()
@@ -385,7 +385,7 @@ func (r *run) held(ctx context.Context) (held bool) {
 	return false
 }
 
-// finally judges a seat when its client has ended: final is false while it is reserved yet.
+// finally judges a seat when its client has ended: final is false while it is still reserved.
 func (b *booth) finally(s *seat, got tickets.Seat) (o outcome, final bool) {
 	if s.state == tickets.Reserved && got.State == tickets.Reserved && got.Customer == b.name {
 		return o, false

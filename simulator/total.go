@@ -2,8 +2,8 @@ package simulator
 
 import "sync"
 
-// total watches the sum of all accounts. Transfers never change it. Other runs may open accounts meanwhile, each with
-// opening; alone tells that there are none.
+// total checks the sum of all accounts. Transfers never change it. Other runs may open accounts meanwhile, each with
+// opening; alone says that there are none.
 type total struct {
 	alone  bool
 	wrongs *findings
@@ -23,7 +23,7 @@ func totalCall() call {
 	return call{service: "ledger", operation: "total", body: []byte("{}")}
 }
 
-// see judges one answer. It may come in any order with others.
+// see judges one answer. Answers may come in any order.
 func (t *total) see(a answer) {
 	if !a.ok() {
 		return

@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	// ErrDamaged: a file is no bundle, or not as it was written.
+	// ErrDamaged: a file is not a bundle, or was changed.
 	ErrDamaged = fault.New("bundle-damaged", "no whole bundle")
 	// ErrPassphrase: the passphrase is missing or wrong.
 	ErrPassphrase = fault.New("bundle-passphrase", "the passphrase does not open the bundle")
@@ -23,30 +23,31 @@ var (
 
 // Bundle is all that one machine needs to become a host or the witness of a pair.
 type Bundle struct {
-	// Name is who the machine becomes, Address where the others reach it: an IP address or a name, without a port.
+	// Name is the member that the machine becomes, Address where the others reach it: an IP address or a name,
+	// without a port.
 	Name    identity.Name
 	Address string
 	// Made is when the bundle was made, by the clock of the machine where that was done.
 	Made time.Time
-	// Settings are NAME=value lines of its environment, without those that name files of the machine or hold secrets.
+	// Settings are NAME=value lines of its environment, except those that name files of the machine or hold secrets.
 	Settings []string
 	// Terminals are those that a host dials.
 	Terminals config.Terminals
-	// Secret is that of the pair.
+	// Secret is the pair secret.
 	Secret config.Secret
-	// Certificate with its chain, Key and Roots are what it proves itself with, in PEM.
+	// Certificate with its chain, Key and Roots are its credentials, in PEM.
 	Certificate, Key, Roots []byte
 	// Issuing is the sealed issuing key of a host and Seal the key file that opens it. A witness has neither.
 	Issuing, Seal []byte
 }
 
-// own are the variables that name files of a machine, or are secrets: no bundle sets them.
+// own are the variables that name files of a machine, or are secrets: bundles do not set them.
 var own = []string{
 	"DATA", "PAIR_SECRET", "PAIR_SECRET_FILE", "TLS_CERT", "TLS_KEY", "TLS_CA", "AUTHORITY_KEY", "AUTHORITY_SEAL", "TERMINALS", "TERMINALS_FILE",
 	"HTTP_TOKEN", "HTTP_TOKEN_FILE", "HTTP_TLS_CERT", "HTTP_TLS_KEY", "HTTP_SOCKET", "ALARM_COMMAND", "ALARM_WEBHOOK", "AUDIT_TRAIL", "TRACE_DIR", "BUSINESS_USER",
 }
 
-// Kind is what the bundle makes of its machine, as people say it: host a, witness.
+// Kind names the member for people: host a, witness.
 func Kind(n identity.Name) string {
 	if n.Role == identity.RoleWitness {
 		return "the witness"
@@ -54,7 +55,7 @@ func Kind(n identity.Name) string {
 	return string(n.Role) + " " + n.ID
 }
 
-// Setting gives the value of one setting, without the prefix of its name; "" when it has none.
+// Setting returns the value of one setting, by its name without the prefix; "" if it is not set.
 func (b Bundle) Setting(name string) string {
 	for _, line := range b.Settings {
 		if value, is := strings.CutPrefix(line, config.Prefix+"_"+name+"="); is {
@@ -64,7 +65,7 @@ func (b Bundle) Setting(name string) string {
 	return ""
 }
 
-// Credentials are what the machine will prove itself with.
+// Credentials are the machine's credentials.
 func (b Bundle) Credentials() (*identity.Credentials, error) {
 	chain, err1 := identity.ParseCertificates(b.Certificate)
 	roots, err2 := identity.ParseCertificates(b.Roots)
@@ -84,7 +85,7 @@ func (b Bundle) Issuer() (*authority.Issuer, error) {
 	return authority.Unseal(b.Issuing, seal)
 }
 
-// Check says what is wrong with a bundle, or how its parts do not fit each other.
+// Check validates a bundle: its parts, and that they fit together.
 func (b Bundle) Check() error {
 	if err := b.Name.Check(); err != nil {
 		return err
@@ -115,7 +116,7 @@ func (b Bundle) Check() error {
 	return b.loads()
 }
 
-// proofs holds that certificate, key, root and issuing key are of the one that the bundle names, and fit.
+// proofs checks that certificate, key, root and issuing key belong to the bundle's member, and fit together.
 func (b Bundle) proofs() error {
 	credentials, err := b.Credentials()
 	if err != nil {
@@ -140,7 +141,7 @@ func (b Bundle) proofs() error {
 	return nil
 }
 
-// loads holds that a process would start with the settings.
+// loads checks that a process can start with the settings.
 func (b Bundle) loads() error {
 	environ := append(slices.Clone(b.Settings), Paths{
 		Data: "/data", Secret: "", Certificate: "/cert.pem", Key: "/key.pem", Roots: "/ca.pem", Issuing: "/issuing.key", Seal: "/seal.key",
@@ -163,12 +164,12 @@ func (b Bundle) loads() error {
 	return err
 }
 
-// Paths are where a machine keeps what a bundle gives it; an empty one is not told.
+// Paths are where a machine stores the content of a bundle; an empty one is not set.
 type Paths struct {
 	Data, Secret, Certificate, Key, Roots, Issuing, Seal, Terminals string
 }
 
-// Environ are the settings that name the files of a machine.
+// Environ returns the settings that name the files of a machine.
 func (p Paths) Environ(b Bundle) (environ []string) {
 	list := [][2]string{{"DATA", p.Data}, {"PAIR_SECRET_FILE", p.Secret}, {"TLS_CERT", p.Certificate}, {"TLS_KEY", p.Key}, {"TLS_CA", p.Roots}}
 	if b.Name.Role == identity.RoleHost {

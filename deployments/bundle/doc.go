@@ -1,8 +1,9 @@
-// Package bundle is what one machine of a pair is given to become a member: who it is, where the others are, and its secrets.
+// Package bundle defines the file that makes a machine a member of a pair: its name, the addresses of the others, and
+// its secrets.
 //
-// A bundle is one file. Its first line says for which machine it is, for whoever finds it; behind it stand the contents, in clear or
-// sealed with a passphrase. A bundle is believed whole or not at all: [Decode] has looked at every part of it, and that the parts
-// fit each other, before it returns one. It names no file of the machine: where things go is the machine's own affair (package install).
+// A bundle is one file. Its first line says which machine it is for; the contents follow, in plain text or sealed
+// with a passphrase. A bundle is accepted completely or not at all: [Decode] checks every part of it, and that the
+// parts fit together. It names no file of the machine: package install decides where things go.
 //
 //	raw, err := b.Encode(words)
 //	…

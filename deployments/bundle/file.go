@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	// form is that of the file, written in its first line.
+	// form is the format of the file, written in its first line.
 	form = 1
 	// MaxFile bounds a file, in bytes: it may name some thousand terminals. maxHead bounds its first line.
 	MaxFile, maxHead = 4 << 20, 1 << 10
 )
 
-// Head is the first line of a bundle, for whoever finds one. It is a form on disk.
+// Head is the first line of a bundle, readable without a passphrase. It is a disk format.
 type Head struct {
 	Form int `json:"hotpair_bundle"`
 	// For is the name of the machine, as spiffe://PAIR/host/a.
@@ -29,11 +29,11 @@ type Head struct {
 	Made    time.Time `json:"made"`
 	// Sealed reports whether a passphrase is needed.
 	Sealed bool `json:"sealed"`
-	// Sum is the SHA-256 of all that follows, so that damage is not taken for a wrong passphrase.
+	// Sum is the SHA-256 of all that follows, so that damage is not mistaken for a wrong passphrase.
 	Sum string `json:"sha256"`
 }
 
-// contents are what stands behind the first line. It is a form on disk. It repeats the first line, which a seal does not cover.
+// contents follow the first line. It is a disk format. It repeats the first line, which a seal does not cover.
 type contents struct {
 	For         string    `json:"for"`
 	Address     string    `json:"address"`
@@ -48,7 +48,7 @@ type contents struct {
 	Seal        string    `json:"seal,omitempty"`
 }
 
-// Encode writes a bundle, sealed with a passphrase unless that is empty. What Decode would not take is not written.
+// Encode encodes a bundle, sealed with a passphrase unless that is empty. It refuses what Decode would refuse.
 func (b Bundle) Encode(words string) ([]byte, error) { return b.encode(words, sealing.Work) }
 
 func (b Bundle) encode(words string, work int) ([]byte, error) {
@@ -89,7 +89,7 @@ func seal(body []byte, words string, work int) ([]byte, error) {
 	return sealing.Seal(body, to)
 }
 
-// Peek reads the first line, and whether what follows is whole. The error is ErrDamaged.
+// Peek reads the first line, and checks that what follows is complete. The error is ErrDamaged.
 func Peek(raw []byte) (Head, error) {
 	head, _, err := split(raw)
 	return head, err
@@ -141,7 +141,7 @@ func split(raw []byte) (head Head, body []byte, err error) {
 	case head.Form != form:
 		return Head{}, nil, damaged(fmt.Sprintf("it has format %d, but this program knows format %d: use the hotpair that made it", head.Form, form))
 	}
-	// What is written in another way than we write it has been changed since.
+	// Any other encoding than ours was changed.
 	if again, err := head.encode(); err != nil || !bytes.Equal(again, first) {
 		return Head{}, nil, damaged("its first line was changed")
 	}
@@ -166,7 +166,7 @@ func unseal(body []byte, words string) ([]byte, error) {
 	return text, nil
 }
 
-// Sum names a bundle by its bytes, for a machine to know it again.
+// Sum identifies a bundle by its bytes, so that a machine recognises it.
 func Sum(raw []byte) string { return sealing.Sum(raw) }
 
 func damaged(why string) error {

@@ -14,23 +14,23 @@ import (
 	"github.com/hotpair/hotpair/services/scaffold/folder"
 )
 
-// ErrBuild says that what hotpair.json has the service built with failed; the text has its words.
+// ErrBuild says that the build command of hotpair.json failed; the text contains its output.
 var ErrBuild = errors.New("build failed")
 
 const (
-	// maxWords bounds what is shown of a build, in bytes: the first words say what is wrong.
+	// maxWords bounds the shown output of a build, in bytes: the beginning says what is wrong.
 	maxWords = 16 << 10
-	// afterBuild is how long a build that was ended may hold its output.
+	// afterBuild is how long a cancelled build may hold its output.
 	afterBuild = time.Second
 )
 
-// build runs the build of a service, and makes sure of its program. Errors: ErrBuild, folder.ErrInvalid.
+// build runs the build of a service, and checks its program. Errors: ErrBuild, folder.ErrInvalid.
 func build(ctx context.Context, s folder.Service) error {
 	if len(s.Build) > 0 {
 		said := &head{most: maxWords}
 		c := exec.CommandContext(ctx, s.Build[0], s.Build[1:]...)
 		c.Dir, c.Stdout, c.Stderr, c.Env = s.Dir, said, said, append(os.Environ(), "PWD="+s.Dir)
-		// All that it starts ends with it.
+		// All its children end with it.
 		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
 		c.WaitDelay = afterBuild
@@ -58,7 +58,7 @@ func (h *head) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String is what was kept, in lines that are fit for a screen.
+// String returns what was kept, in lines that are safe for a screen.
 func (h *head) String() string {
 	text := strings.TrimRight(h.text.String(), "\n")
 	if h.more > 0 {

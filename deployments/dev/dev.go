@@ -20,31 +20,32 @@ import (
 	"github.com/hotpair/hotpair/services/scaffold/folder"
 )
 
-// ErrOption says that it can't be done as it was asked for.
+// ErrOption says that the options can't be satisfied.
 var ErrOption = errors.New("wrong option")
 
-// errQuit ends everything because somebody said so.
+// errQuit ends everything at the user's request.
 var errQuit = errors.New("quit")
 
 const (
-	// readyWithin is how long a service has to get ready on a host before that is said: an interpreter on a busy machine takes seconds.
+	// readyWithin is how long a service may take to become ready on a host before that is reported: an interpreter on
+	// a busy machine takes seconds.
 	readyWithin = time.Minute
-	// lease of the hosts unless it is set: on a machine that compiles, a host may be silent for longer than in a rack.
+	// lease of the hosts by default: on a machine that compiles, a host may stall longer than in a rack.
 	lease = "1s"
 )
 
 // Options of hotpair dev.
 type Options struct {
-	Folders   []string  // of the services; none is this folder
-	Dir       string    // of the pair's data; "" is a temporary one
-	Port      int       // base of all ports; 0 picks free ones
+	Folders   []string  // folders of the services; none for the current one
+	Dir       string    // directory for the pair's data; "" for a temporary one
+	Port      int       // first of all ports; 0 picks free ones
 	Terminals int       // of the pair
-	Files     string    // of a kiosk, which the terminals serve over HTTP; "": their own page
-	In        io.Reader // requests, one a line; nil: none
-	Typed     bool      // somebody types them: there is a prompt, and the end of In ends everything
+	Files     string    // of a kiosk, which the terminals serve over HTTP; "": a built-in page
+	In        io.Reader // requests, one per line; nil: none
+	Typed     bool      // a person types them: there is a prompt, and the end of In ends everything
 	Out       io.Writer
-	Binary    string   // hotpair; "" is the binary that runs
-	Environ   []string // whose HOTPAIR_ settings the hosts get; nil is this process's own
+	Binary    string   // hotpair; "" for the running binary
+	Environ   []string // source of the hosts' HOTPAIR_ settings; nil for this process's own
 }
 
 // dev is one run.
@@ -54,11 +55,11 @@ type dev struct {
 	screen   *screen
 	dir      string // of the pair
 	quit     context.CancelCauseFunc
-	starts   sync.Mutex // one service is started again at a time
+	starts   sync.Mutex // one service is restarted at a time
 }
 
-// Run runs the pair until ctx ends or somebody quits, and ends every process. Errors: ErrOption, folder.ErrNone, folder.ErrInvalid,
-// ErrTooMany, ErrBuild, and those of a cluster.
+// Run runs the pair until ctx ends or the user quits, and ends every process. Errors: ErrOption, folder.ErrNone,
+// folder.ErrInvalid, ErrTooMany, ErrBuild, and those of a cluster.
 func Run(ctx context.Context, o Options) error {
 	if o.Environ == nil {
 		o.Environ = os.Environ()
@@ -85,7 +86,7 @@ func Run(ctx context.Context, o Options) error {
 	return d.run(ctx, trees)
 }
 
-// readFolders reads what the folders say, and refuses two of one name.
+// readFolders reads the descriptions of the folders, and refuses two services with one name.
 func (d *dev) readFolders() error {
 	folders := d.options.Folders
 	if len(folders) == 0 {
@@ -108,7 +109,7 @@ func (d *dev) has(service string) bool {
 	return slices.ContainsFunc(d.services, func(s folder.Service) bool { return s.Name == service })
 }
 
-// environ is that of the cluster: the services of the folders, beside those that are set, and logs that can be read.
+// environ is that of the cluster: the folders' services in addition to the configured ones, and readable logs.
 func (d *dev) environ() ([]string, error) {
 	var list []string
 	var environ []string
@@ -136,7 +137,7 @@ func (d *dev) environ() ([]string, error) {
 	return append(environ, config.Prefix+"_BUSINESS="+strings.Join(list, ","), config.Prefix+"_LOG_FORMAT=json"), nil
 }
 
-// run runs the cluster and all that is done beside it.
+// run runs the cluster and everything around it.
 func (d *dev) run(ctx context.Context, trees []tree) (err error) {
 	environ, err := d.environ()
 	if err != nil {
@@ -190,7 +191,7 @@ func (d *dev) run(ctx context.Context, trees []tree) (err error) {
 	return err
 }
 
-// serve is what is done once there is a pair.
+// serve does what needs a running pair.
 func (d *dev) serve(ctx context.Context, trees []tree) {
 	served := d.awaitServices(ctx)
 	told := newNotices(d.screen)
@@ -217,13 +218,13 @@ func (d *dev) serve(ctx context.Context, trees []tree) {
 		})
 	}
 	if d.options.In != nil {
-		go d.read(ctx, client) // ends with its input: nobody can be woken who reads
+		go d.read(ctx, client) // ends with its input: a blocked read can't be interrupted
 	}
 	<-ctx.Done()
 }
 
-// clients are applications at the terminals, which hear what those are told; the first one makes requests, too. What was made is given
-// with an error as well.
+// clients are applications at the terminals, which receive notices; the first one makes requests, too. They are
+// returned even with an error.
 func (d *dev) clients(ctx context.Context, told *notices) (list []*ask.Client, err error) {
 	file, err := local.ReadFile(d.dir)
 	if err != nil {
@@ -252,7 +253,7 @@ func (d *dev) clients(ctx context.Context, told *notices) (list []*ask.Client, e
 	return list, nil
 }
 
-// hello says what there is, and what can be done.
+// hello says what runs, and what can be done.
 func (d *dev) hello(ctx context.Context, client *ask.Client, served bool) error {
 	file, err := local.ReadFile(d.dir)
 	if err != nil {
@@ -276,7 +277,7 @@ func (d *dev) hello(ctx context.Context, client *ask.Client, served bool) error 
 	return nil
 }
 
-// first is an operation of the first service.
+// first is an operation of the first service, as an example.
 func (d *dev) first(ctx context.Context, client *ask.Client) string {
 	list, err := d.operations(ctx, client, d.services[0].Name)
 	if err != nil || len(list) == 0 {

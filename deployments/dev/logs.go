@@ -17,7 +17,8 @@ import (
 const (
 	// readEvery is how often the logs of the hosts are read.
 	readEvery = 100 * time.Millisecond
-	// maxBehind bounds what is shown at a time, in bytes: a service that logs without end hides nothing else.
+	// maxBehind bounds what is shown at a time, in bytes: a service that logs without end must not hide everything
+	// else.
 	maxBehind = 64 << 10
 	// maxLine bounds what is shown of a line, in characters.
 	maxLine = 2000
@@ -30,7 +31,7 @@ type follower struct {
 	rest []byte
 }
 
-// read gives the lines that have come since it was read last, and how many bytes were passed over.
+// read returns the lines since the last read, and how many bytes were skipped.
 func (f *follower) read() (lines [][]byte, passed int64, err error) {
 	file, err := os.Open(f.path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -67,8 +68,8 @@ type record struct {
 	Level   string
 	Msg     string
 	Process string
-	Name    string // of the process that it is about
-	Service string // likewise, of the service
+	Name    string // process that it is about
+	Service string // service that it is about
 	Rest    []string
 }
 
@@ -106,8 +107,8 @@ func parse(line []byte) (r record, ok bool) {
 	return r, r.Msg != ""
 }
 
-// of gives the service that a line is of or about. Of what others say of a service only that counts which is wrong with it: a timer that
-// fails is told by who runs it.
+// of returns the service that wrote a line or that it is about. Lines about a service count only if they report a
+// problem: terminal-if reports a timer that fails.
 func (r record) of() (service string, ok bool) {
 	for _, process := range []string{r.Process, r.Name} {
 		if service, ok = strings.CutPrefix(process, bus.ProcessBusiness+"."); ok {
@@ -132,7 +133,7 @@ func (r record) shown() string {
 	return printable(text)
 }
 
-// follow shows what the services log on a host, until ctx ends.
+// follow shows the log of the services on a host, until ctx ends.
 func (d *dev) follow(ctx context.Context, host string) {
 	f := &follower{path: d.logOf(host)}
 	tick := time.NewTicker(readEvery)

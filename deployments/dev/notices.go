@@ -12,26 +12,27 @@ import (
 )
 
 const (
-	// mostHeard is how many terminals are listened to beside the first one.
+	// mostHeard is how many terminals besides the first one are listened to.
 	mostHeard = 15
-	// apart is how much later than another terminal the first one may be told the same.
+	// apart is how much later than another terminal the first one may get the same notice.
 	apart = 300 * time.Millisecond
-	// mostSeen and mostHeld bound the ids that are remembered, and the notices that wait.
+	// mostSeen and mostHeld bound the remembered ids, and the waiting notices.
 	mostSeen = 4096
 	mostHeld = 1024
 )
 
-// notices shows what terminals are told: everything that the first one is, at which the prompt is, and of the others what is for them alone.
+// notices shows the notices of terminals: all of the first one, at which the prompt is, and of the others those for
+// them alone.
 type notices struct {
 	screen *screen
 	held   chan heldNotice
 
 	mu    sync.Mutex
-	seen  map[string]bool // ids of what the first terminal was told
+	seen  map[string]bool // ids of the first terminal's notices
 	order []string        // of seen, the oldest first
 }
 
-// heldNotice waits until it is clear that the first terminal is not told the same.
+// heldNotice waits until it is clear that the first terminal does not get the same.
 type heldNotice struct {
 	terminal, subject, id, text string
 	due                         time.Time
@@ -41,14 +42,14 @@ func newNotices(s *screen) *notices {
 	return &notices{screen: s, held: make(chan heldNotice, mostHeld), seen: map[string]bool{}}
 }
 
-// first takes what the first terminal is told.
+// first handles a notice of the first terminal.
 func (n *notices) first(subject string, data []byte) {
 	text, id := told(data)
 	n.note(id)
 	n.show("", subject, text)
 }
 
-// other takes what another terminal is told. When too many wait at once it is lost: it is shown only.
+// other handles a notice of another terminal. If too many wait, it is dropped: it is only for display.
 func (n *notices) other(terminal, subject string, data []byte) {
 	text, id := told(data)
 	select {
@@ -57,7 +58,7 @@ func (n *notices) other(terminal, subject string, data []byte) {
 	}
 }
 
-// run shows what was held and is for others alone, until ctx ends.
+// run shows waiting notices that are for other terminals alone, until ctx ends.
 func (n *notices) run(ctx context.Context) {
 	for {
 		select {
@@ -101,7 +102,7 @@ func (n *notices) was(id string) bool {
 	return n.seen[id]
 }
 
-// told is what a notice says, and its id.
+// told returns the text of a notice, and its id.
 func told(data []byte) (text, id string) {
 	var t notice.Told
 	if err := json.Unmarshal(data, &t); err != nil || len(t.Body) == 0 {

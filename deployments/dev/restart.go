@@ -20,25 +20,25 @@ const (
 	statusWithin = 2 * time.Second
 	// statusEvery is how often a host is asked while a service starts.
 	statusEvery = 50 * time.Millisecond
-	// enoughRestarts of a service that never gets ready are enough to say so.
+	// enoughRestarts are enough to report that a service does not become ready.
 	enoughRestarts = 3
 )
 
 var (
-	// errNotReady says that a service did not get ready; the text says how it ended last.
+	// errNotReady says that a service did not become ready; the text says how it last ended.
 	errNotReady = errors.New("is not ready")
 	// errChanged says that a file has changed again.
 	errChanged = errors.New("a file has changed again")
 )
 
-// status is what a host says of itself.
+// status returns a host's status.
 func status(ctx context.Context, file local.File, host string) (operator.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusWithin)
 	defer cancel()
 	return file.Hosts[host].Client().Status(ctx)
 }
 
-// active is the host that serves.
+// active returns the host that serves.
 func (d *dev) active(ctx context.Context, file local.File) (string, error) {
 	for _, host := range []string{local.HostA, local.HostB} {
 		if s, err := status(ctx, file, host); err == nil && s.Serves() {
@@ -48,7 +48,8 @@ func (d *dev) active(ctx context.Context, file local.File) (string, error) {
 	return "", errors.New("no host is active now: see status")
 }
 
-// awaitServices waits until the services are ready on both hosts, and says of each that isn't in time why. It reports whether all are.
+// awaitServices waits until the services are ready on both hosts, and reports each that is not ready in time. It
+// returns whether all are.
 func (d *dev) awaitServices(ctx context.Context) bool {
 	file, err := local.ReadFile(d.dir)
 	if err != nil {
@@ -71,8 +72,8 @@ func (d *dev) awaitServices(ctx context.Context) bool {
 	return !failed.Load()
 }
 
-// awaitReady waits until a service is ready on a host in another process than the one that was, or has ended so often that it is clear
-// that it won't be. The error is errNotReady, or ctx's.
+// awaitReady waits until a service is ready on a host in another process than the previous one, or has ended so often
+// that it clearly won't be. The error is errNotReady, or ctx's.
 func awaitReady(ctx context.Context, file local.File, host, service string, was operator.Process) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
@@ -100,8 +101,8 @@ func awaitReady(ctx context.Context, file local.File, host, service string, was 
 	return fmt.Errorf("%s %w on host %s after %s: %s", service, errNotReady, host, time.Since(began).Round(100*time.Millisecond), why)
 }
 
-// change builds a service of which a file has changed, and starts it again. Where that fails the old one goes on. What waits for it, a
-// build that does not end or a program that does not get ready, ends when a file changes again: that is the next one to try.
+// change rebuilds and restarts a service after a file has changed. If that fails the old program keeps running. A
+// wait for a build or for readiness ends when a file changes again: that change is tried next.
 func (d *dev) change(ctx context.Context, s folder.Service, file string) {
 	d.starts.Lock()
 	defer d.starts.Unlock()
@@ -123,12 +124,13 @@ func (d *dev) change(ctx context.Context, s folder.Service, file string) {
 	}
 }
 
-// untilChanged ends, with errChanged as its cause, when a file of the service changes. stop ends it too, and waits for who looks.
+// untilChanged ends, with errChanged as its cause, when a file of the service changes. stop ends it too, and waits
+// for its goroutine.
 func (d *dev) untilChanged(ctx context.Context, s folder.Service) (until context.Context, stop func()) {
 	until, cancel := context.WithCancelCause(ctx)
 	was, err := look(s)
 	var looking sync.WaitGroup
-	if err == nil { // what can't be read now will be told by who looks for changes
+	if err == nil { // the watcher reports unreadable files
 		looking.Go(func() {
 			watch(until, s, lookEvery, was, func(string) { cancel(errChanged) }, func(error) {})
 		})
@@ -136,9 +138,9 @@ func (d *dev) untilChanged(ctx context.Context, s folder.Service) (until context
 	return until, func() { cancel(nil); looking.Wait() }
 }
 
-// restart starts a service again, on the host that does not serve first: if it does not get ready there, the other one has the old
-// program still. A host does it as for an operator: requests wait meanwhile, none is lost, and it counts as no failure, however often
-// a file is saved.
+// restart restarts a service, on the standby first: if it does not become ready there, the active host still has the
+// old program. A host restarts it as for an operator: requests wait meanwhile, none is lost, and it never counts as a
+// failure.
 func (d *dev) restart(ctx, patience context.Context, s folder.Service) error {
 	file, err := local.ReadFile(d.dir)
 	if err != nil {
@@ -151,7 +153,7 @@ func (d *dev) restart(ctx, patience context.Context, s folder.Service) error {
 	for _, host := range order {
 		of, err := status(ctx, file, host)
 		if err != nil && file.Hosts[host].PGID == 0 {
-			continue // it does not run, and will start the new one
+			continue // it does not run, and will start the new program
 		}
 		if err != nil {
 			return fmt.Errorf("host %s does not report its process: %w", host, err)
@@ -169,15 +171,15 @@ func (d *dev) restart(ctx, patience context.Context, s folder.Service) error {
 	return nil
 }
 
-// slow waits for a service that a host has stopped waiting for, if it runs still: an interpreter on a busy machine takes its time. why is
-// what the host said.
+// slow waits for a service that its host has stopped waiting for, if it still runs: an interpreter on a busy machine
+// takes time. why is the host's reason.
 func (d *dev) slow(ctx context.Context, file local.File, host, service string, was operator.Process, why error) error {
 	of, err := status(ctx, file, host)
 	p := of.Processes[bus.ProcessBusiness+"."+service]
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s %w on host %s: %w", service, errNotReady, host, why)
-	case p.PID == 0: // of more restarts one may be the host's own, that it was asked for
+	case p.PID == 0: // of several restarts one may be the host's own, which was requested
 		return fmt.Errorf("%s %w on host %s: it %s", service, errNotReady, host, printable(p.Reason))
 	}
 	d.screen.line(service + " is not ready on host " + host + " yet: " + printable(why.Error()))

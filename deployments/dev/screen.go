@@ -10,15 +10,15 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// screen is what is shown: lines, and below them the prompt, where somebody types.
+// screen is the output: lines, and below them the prompt, if a person types.
 type screen struct {
 	mu     sync.Mutex
 	to     io.Writer
-	prompt string // "" where nobody types
+	prompt string // "" without a person
 	asking bool
 }
 
-// line shows text, of one line or more, above the prompt. What can't be written is lost: nobody looks.
+// line shows text, of one line or more, above the prompt. Write errors are ignored.
 func (s *screen) line(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,7 +46,7 @@ func (s *screen) told() {
 	s.asking = false
 }
 
-// printable is text of several lines without what would change the screen.
+// printable returns text of several lines without control characters.
 func printable(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
@@ -55,7 +55,8 @@ func printable(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// clusterScreen takes what the cluster shows, as JSON in lines, and passes on what is news for who writes a service.
+// clusterScreen receives the cluster's output, as JSON lines, and passes on what matters to the developer of a
+// service.
 type clusterScreen struct {
 	screen *screen
 	ending func() bool
@@ -72,7 +73,7 @@ func (c *clusterScreen) Write(p []byte) (int, error) {
 		var said struct{ Kind, Text string }
 		err := json.Unmarshal(c.rest[:at], &said)
 		c.rest = c.rest[at+1:]
-		// That it is ready is said when the service is, too.
+		// Ready is reported when the service is ready, too.
 		if err == nil && said.Kind != "ready" && said.Kind != "kept" && (said.Kind != "stopping" || !c.ending()) {
 			c.screen.line("pair     " + printable(said.Text))
 		}

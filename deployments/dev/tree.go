@@ -15,31 +15,31 @@ import (
 )
 
 const (
-	// lookEvery is how often files are looked at: a save is noticed before a hand has left the keyboard, and looking at a folder of
+	// lookEvery is how often files are checked: often enough to notice a save at once, while checking a folder of
 	// MaxFiles takes some ms.
 	lookEvery = 300 * time.Millisecond
-	// MaxFiles bounds how many files and folders are looked at.
+	// MaxFiles bounds the number of checked files and folders.
 	MaxFiles = 10_000
 )
 
 // ErrTooMany says that a folder is too large to be watched.
 var ErrTooMany = errors.New("too many files to watch")
 
-// skipped are folders that hold nothing which somebody writes by hand.
+// skipped are folders without handwritten files.
 var skipped = []string{"node_modules", "__pycache__", "bin", "dist", "build", "target", "vendor"}
 
-// stamp is by what a file is known to be as it was.
+// stamp identifies the state of a file.
 type stamp struct {
 	changed time.Time
 	size    int64
 	mode    fs.FileMode
 }
 
-// tree is what a service's folder has, by path.
+// tree is the state of a service's folder, by path.
 type tree map[string]stamp
 
-// look looks at all files that count. Folders that begin with a dot are not looked into. A file that goes while it is looked at is not
-// there. The error is ErrTooMany, or that of the folder itself.
+// look checks all files that count. It skips folders that begin with a dot, and files that disappear meanwhile. The
+// error is ErrTooMany, or that of the folder itself.
 func look(s folder.Service) (tree, error) {
 	found, seen := tree{}, 0
 	err := filepath.WalkDir(s.Dir, func(path string, entry fs.DirEntry, err error) error {
@@ -61,7 +61,7 @@ func look(s folder.Service) (tree, error) {
 			return nil
 		}
 		if path == s.Program() && len(s.Build) > 0 && len(s.Watch) == 0 || strings.HasPrefix(name, ".") || !s.Watches(name) {
-			return nil // what is built is no reason to build
+			return nil // build results are no reason to build
 		}
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 			found[path] = stamp{info.ModTime(), info.Size(), info.Mode()}
@@ -71,7 +71,7 @@ func look(s folder.Service) (tree, error) {
 	return found, err
 }
 
-// difference names a file that is not as it was; "" when there is none.
+// difference names a changed file; "" for none.
 func (t tree) difference(was tree) string {
 	var paths []string
 	for path, s := range t {
@@ -90,7 +90,8 @@ func (t tree) difference(was tree) string {
 	return slices.Min(paths)
 }
 
-// watch tells of each change, once nothing changes any more: editors write several files, and some in steps. It ends with ctx.
+// watch reports each change once no further changes follow: editors write several files, and some in steps. It ends
+// with ctx.
 func watch(ctx context.Context, s folder.Service, every time.Duration, was tree, tell func(file string), complain func(error)) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()

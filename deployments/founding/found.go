@@ -30,14 +30,14 @@ const (
 // BundleFile is the name of the bundle of a host.
 func BundleFile(host string) string { return host + ".bundle" }
 
-// witnessLife is for how long the witness has its certificate. Nobody is there who could renew it, and between hosts and witness an end
-// that was missed is an alarm and no refusal: so a short life would protect nothing, and would call people.
+// witnessLife is the validity of the witness's certificate. Nothing renews it, and between hosts and witness a missed
+// expiry is an alarm and not a refusal: so a short life would protect nothing, and only raise alarms.
 const witnessLife = 10 * 365 * 24 * time.Hour
 
-// ErrExists: something stands where a pair is to be made.
+// ErrExists: the directory for the pair is not empty.
 var ErrExists = errors.New("already exists")
 
-// Pair is one that was made, and is nowhere yet.
+// Pair is a new pair in memory.
 type Pair struct {
 	Plan    Plan
 	Made    time.Time
@@ -51,7 +51,7 @@ func (p Plan) Found(now time.Time) (Pair, error) {
 	return p.found(now, nil)
 }
 
-// FoundUnder is Found with a root that there is.
+// FoundUnder is Found with an existing root.
 func (p Plan) FoundUnder(root *authority.Root, now time.Time) (Pair, error) {
 	p.Pair = root.Pair()
 	return p.found(now, root)
@@ -96,7 +96,7 @@ func (p Plan) found(now time.Time, root *authority.Root) (Pair, error) {
 	return made, nil
 }
 
-// bundle makes a machine's key and certificate, and puts them together with the rest.
+// bundle makes a machine's key and certificate, and combines them with the rest.
 func (p Pair) bundle(name identity.Name, address string, settings []string, secret config.Secret) (bundle.Bundle, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -121,7 +121,7 @@ func (p Pair) bundle(name identity.Name, address string, settings []string, secr
 	}, nil
 }
 
-// issuing gives a host the issuing key, with a seal of its own.
+// issuing gives a host the issuing key, with its own seal.
 func (p Pair) issuing(b *bundle.Bundle) error {
 	seal, text, err := authority.MakeSeal()
 	if err != nil {
@@ -132,14 +132,15 @@ func (p Pair) issuing(b *bundle.Bundle) error {
 	return err
 }
 
-// File is one that a pair consists of.
+// File is one file of a pair.
 type File struct {
 	Name    string
 	Content []byte
-	Shown   string // the same for people, without what is secret
+	Shown   string // the same for people, without secrets
 }
 
-// Files gives all files of a pair, the root protected with one passphrase and the bundles with another, each unless it is empty.
+// Files returns all files of a pair, the root protected with one passphrase and the bundles with another, each unless
+// it is empty.
 func (p Pair) Files(rootWords, bundleWords string) ([]File, error) {
 	root, err := p.Root.Encode(rootWords)
 	if err != nil {
@@ -171,7 +172,8 @@ func protected(words string) string {
 	return "sealed with a passphrase"
 }
 
-// Write puts files into a directory that does not exist yet, or is empty: all of them, or none. The error is ErrExists.
+// Write writes files into a directory that does not exist yet, or is empty: all of them, or none. The error is
+// ErrExists.
 func Write(dir string, files []File) error {
 	dir = filepath.Clean(dir)
 	if err := Vacant(dir); err != nil {
@@ -194,7 +196,7 @@ func Write(dir string, files []File) error {
 		err = durable.Rename(making, dir)
 	}
 	if errors.Is(err, fs.ErrExist) {
-		err = fmt.Errorf("%w at %s", ErrExists, dir) // somebody was quicker
+		err = fmt.Errorf("%w at %s", ErrExists, dir) // another process was faster
 	}
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(making))
@@ -202,7 +204,7 @@ func Write(dir string, files []File) error {
 	return nil
 }
 
-// Vacant reports whether a pair can be written to a directory. The error is ErrExists, or why that can't be known.
+// Vacant checks whether a pair can be written to a directory. The error is ErrExists, or why that is unknown.
 func Vacant(dir string) error {
 	entries, err := os.ReadDir(dir)
 	switch {

@@ -14,7 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/regular"
 )
 
-// ErrForeign: what lies in a directory is not the pair of it.
+// ErrForeign: the content of a directory is not its pair.
 var ErrForeign = errors.New("no pair made by this version of hotpair")
 
 // Kept is one bundle of a directory, with the bytes of its file.
@@ -23,8 +23,8 @@ type Kept struct {
 	Raw []byte
 }
 
-// Read gives the bundles of a directory, by the names of their files, none of which has a passphrase. The last file is that which is written last. Errors:
-// fs.ErrNotExist when that is not there, ErrForeign.
+// Read returns the bundles of a directory, by file name, all without a passphrase. The last name is the file that is
+// written last. Errors: fs.ErrNotExist if that is missing, ErrForeign.
 func Read(dir string, files ...string) (map[string]Kept, error) {
 	found := map[string]Kept{}
 	for i := range files {
@@ -45,8 +45,8 @@ func Read(dir string, files ...string) (map[string]Kept, error) {
 	return found, nil
 }
 
-// Keep is Read, and makes the pair where there is none, or where somebody was cut off while it was made. Its root is that of the directory; where there is none
-// one is made, and kept if that is wished.
+// Keep is Read, but makes the pair if there is none, or if making it was interrupted. It uses the root of the
+// directory; if there is none, it makes one, and stores it if requested.
 func (p Plan) Keep(dir string, root bool, files ...string) (map[string]Kept, error) {
 	found, err := Read(dir, files...)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -77,7 +77,8 @@ func (p Plan) Keep(dir string, root bool, files ...string) (map[string]Kept, err
 	return Read(dir, files...)
 }
 
-// OpenRoot opens the root of a directory, without a passphrase. Where there is none it makes one, and keeps it there if that is wished.
+// OpenRoot opens the root of a directory, without a passphrase. If there is none it makes one, and stores it there if
+// requested.
 func OpenRoot(dir string, keep bool) (*authority.Root, error) {
 	path := filepath.Join(dir, RootFile)
 	root, err := authority.OpenRoot(path, "")

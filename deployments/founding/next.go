@@ -8,7 +8,7 @@ import (
 	"github.com/hotpair/hotpair/deployments/bundle"
 )
 
-// next says what to do with the files, for whoever finds them.
+// next says what to do with the files.
 func (p Pair) next(rootWords, bundleWords string) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "Pair %s, made %s\n\n", p.Plan.Pair, p.Made.Format(time.RFC3339))
@@ -31,7 +31,7 @@ func (p Pair) next(rootWords, bundleWords string) string {
 	return s.String()
 }
 
-// shown is a bundle for people: its settings, and no secret.
+// shown describes a bundle for people: its settings, without secrets.
 func shown(b bundle.Bundle, words string) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "bundle of %s of pair %s, %s\n", bundle.Kind(b.Name), b.Name.Pair, protected(words))

@@ -14,7 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 )
 
-// ErrPlan says that no pair can be made as it is wished.
+// ErrPlan says that no pair can be made with these wishes.
 var ErrPlan = errors.New("can't make this pair")
 
 // Ports are where a machine listens.
@@ -22,7 +22,7 @@ type Ports struct {
 	Bus, Link, Replication, HTTP, Witness int
 }
 
-// DefaultPorts are those of a pair whose hosts have a machine each.
+// DefaultPorts are those of a pair whose hosts have separate machines.
 func DefaultPorts() Ports {
 	return Ports{Bus: 7701, Link: 7702, Replication: 7703, HTTP: 7704, Witness: 7705}
 }
@@ -30,28 +30,28 @@ func DefaultPorts() Ports {
 // terminalPort is where an agent listens for hosts, unless its address says another port.
 const terminalPort = "4223"
 
-// Machine is a host, or the witness, and where the others reach it.
+// Machine is a host or the witness, and its address for the others.
 type Machine struct {
 	Name    string // of a host
 	Address string // an IP address or a name, without a port
 	Ports   Ports
 }
 
-// Plan says which machines a pair is to have.
+// Plan lists the machines of a pair.
 type Plan struct {
 	Pair      string // its id
 	Hosts     [2]Machine
 	Witness   Machine // Address is config.NoWitness for a pair without
 	Terminals config.Terminals
 	Services  config.Services // nil: as shipped
-	// Life is that of the certificates, where nobody is to renew them; 0 is as the authority gives them.
+	// Life is that of the certificates, if nothing renews them; 0 for the authority's default.
 	Life time.Duration
 }
 
 // Witnessless reports whether there is no witness.
 func (p Plan) Witnessless() bool { return p.Witness.Address == config.NoWitness }
 
-// Check says what keeps a plan from being one. The error is ErrPlan.
+// Check validates a plan. The error is ErrPlan.
 func (p Plan) Check() error {
 	var faults []string
 	note := func(format string, a ...any) { faults = append(faults, fmt.Sprintf(format, a...)) }
@@ -100,7 +100,7 @@ func (p Plan) address(flag, address string, note func(string, ...any)) {
 	}
 }
 
-// sameAddress holds for two ways to write one address as well.
+// sameAddress also compares two notations of one address.
 func (m Machine) sameAddress(other Machine) bool {
 	a, err1 := netip.ParseAddr(m.Address)
 	b, err2 := netip.ParseAddr(other.Address)
@@ -110,23 +110,23 @@ func (m Machine) sameAddress(other Machine) bool {
 	return a.Unmap() == b.Unmap()
 }
 
-// isName holds for the name of a machine.
+// isName reports whether a text is the name of a machine.
 func isName(s string) bool {
 	if len(s) > 253 || strings.Trim(s, ".") != s {
 		return false
 	}
 	if last := s[strings.LastIndexByte(s, '.')+1:]; strings.Trim(last, "0123456789") == "" {
-		return false // an IP address with a mistake in it: no name ends with a number
+		return false // an IP address with a typing error: no name ends with a number
 	}
 	return strings.IndexFunc(s, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.')
 	}) < 0
 }
 
-// at is where others dial a port of a machine.
+// at is the address of a port of a machine for the others.
 func (m Machine) at(port int) string { return net.JoinHostPort(m.Address, strconv.Itoa(port)) }
 
-// listens is where a machine listens: at its address, or where that is a name, at all.
+// listens is where a machine listens: at its IP address, or on all addresses if it has a name.
 func (m Machine) listens(port int) string {
 	if _, err := netip.ParseAddr(m.Address); err != nil {
 		return ":" + strconv.Itoa(port)
@@ -134,7 +134,7 @@ func (m Machine) listens(port int) string {
 	return m.at(port)
 }
 
-// Host gives the settings of the host with this index: NAME=value lines, but for what names files of a machine or is secret.
+// Host returns the settings of the host with this index: NAME=value lines, without files of the machine and secrets.
 func (p Plan) Host(i int) []string {
 	own, other := p.Hosts[i], p.Hosts[1-i]
 	witness := config.NoWitness
@@ -177,12 +177,13 @@ func ParseHosts(text string, ports Ports) (hosts [2]Machine, err error) {
 	return hosts, nil
 }
 
-// bare takes the brackets off an address of IPv6, with which many write it.
+// bare removes the brackets that often enclose an IPv6 address.
 func bare(address string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(address), "["), "]")
 }
 
-// ParseTerminals reads ID=ADDRESS, separated by commas or in lines; the address may be nats://HOST:PORT. The error is ErrPlan.
+// ParseTerminals reads ID=ADDRESS, separated by commas or one per line; the address may be nats://HOST:PORT. The
+// error is ErrPlan.
 func ParseTerminals(text string) (config.Terminals, error) {
 	var list []string
 	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' }) {
@@ -206,7 +207,7 @@ func ParseTerminals(text string) (config.Terminals, error) {
 	return terminals, nil
 }
 
-// ParsePorts reads NAME=PORT, separated by commas, for those that are not to be the default. The error is ErrPlan.
+// ParsePorts reads NAME=PORT, separated by commas, for ports other than the defaults. The error is ErrPlan.
 func ParsePorts(text string) (Ports, error) {
 	p := DefaultPorts()
 	fields := map[string]*int{"bus": &p.Bus, "link": &p.Link, "replication": &p.Replication, "http": &p.HTTP, "witness": &p.Witness}

@@ -25,27 +25,29 @@ import (
 )
 
 const (
-	// behind is how far a clock may be behind that of the machine where the bundle was made: certificates begin 12 hours before.
+	// behind is how far a clock may be behind that of the machine where the bundle was made: certificates begin 12
+	// hours before.
 	behind = 5 * time.Minute
-	// room is what a host needs on its disk: the journal at its largest, and what the alarm of a full disk keeps free. A witness has one record.
+	// room is what a host needs on its disk: the journal at its largest, and what the alarm of a full disk keeps
+	// free. A witness has one record.
 	room, witnessRoom = 512 << 20, 32 << 20
-	// slow is an fsync that every update would feel. trials are how many are tried.
+	// slow is an fsync that would slow down every update. trials are how many are tried.
 	slow   = 50 * time.Millisecond
 	trials = 7
 )
 
-// Finding is something that stands in the way of a join, or that should be known.
+// Finding is a problem that prevents a join, or a warning.
 type Finding struct {
 	Check   string `json:"check"`
 	Problem string `json:"problem"`
 	Remedy  string `json:"remedy"`
-	Stops   bool   `json:"stops"` // nothing is done while it is so
+	Stops   bool   `json:"stops"` // it prevents the join
 }
 
 // account is the user that the processes run as.
 type account struct{ uid, gid int }
 
-// checks looks at a machine before anything is written.
+// checks checks a machine before anything is written.
 type checks struct {
 	place   Place
 	bundle  bundle.Bundle
@@ -64,12 +66,12 @@ func (c *checks) warn(check, problem, remedy string) {
 	c.found = append(c.found, Finding{check, problem, remedy, false})
 }
 
-// again reports whether this very bundle was joined here, or begun to be.
+// again reports whether this very bundle was joined here, completely or partly.
 func (c *checks) again() bool {
 	return c.had.Bundle == c.sum && (c.had.State == joining || c.had.State == joined)
 }
 
-// all looks at everything, so that everything is said at once. It writes nothing that stays.
+// all runs all checks, so that all problems are reported at once. It writes nothing permanent.
 func (c *checks) all() (who account) {
 	c.member()
 	who = c.users()
@@ -78,7 +80,7 @@ func (c *checks) all() (who account) {
 	c.data()
 	c.links()
 	c.overrides()
-	if c.place.Root == "" { // else it is the image of another machine
+	if c.place.Root == "" { // otherwise it is the image of another machine
 		c.address()
 		if c.had.State != joined || !c.again() { // it may run
 			c.ports()
@@ -109,7 +111,7 @@ func (c *checks) member() {
 	}
 }
 
-// users: who the processes run as.
+// users: the user of the processes.
 func (c *checks) users() account {
 	none := account{-1, -1}
 	if os.Geteuid() != 0 {
@@ -157,17 +159,17 @@ func accountOf(uid, gid string) (account, error) {
 	return account{int(u), int(g)}, errors.Join(err1, err2)
 }
 
-// hidden are the folders that a unit can't see, or has of its own.
+// hidden are the folders that a unit can't access, or has replaced.
 var hidden = []string{"/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/"}
 
-// program: a unit that is written here starts the program that runs now.
+// program: a unit that is written here starts the running program.
 func (c *checks) program(path string) {
 	if path != "" && c.place.Unit != "" && !c.place.unitIsThere() && slices.ContainsFunc(hidden, func(dir string) bool { return strings.HasPrefix(path, dir) }) {
 		c.stop("program", "no package installed "+c.place.Unit+", and a unit can't access the program at "+path, "run install -m 0755 "+path+" /usr/local/bin/hotpair, then use that program")
 	}
 }
 
-// clock: certificates and ages are counted by it. Hosts that run compare theirs with each other.
+// clock: certificates and ages depend on it. Running hosts compare their clocks.
 func (c *checks) clock() {
 	built := clocks.Built()
 	switch late := c.bundle.Made.Sub(c.now); {
@@ -197,7 +199,7 @@ func (c *checks) clock() {
 	}
 }
 
-// disk: whether there is room, and how long an fsync takes there.
+// disk: free space, and the duration of an fsync.
 func (c *checks) disk() {
 	at := existing(c.place.on(c.place.Data))
 	needed := uint64(room)
@@ -225,7 +227,7 @@ func (c *checks) disk() {
 	}
 }
 
-// existing is the nearest directory above a path that there is.
+// existing is the nearest existing directory above a path.
 func existing(path string) string {
 	for {
 		if info, err := os.Stat(path); err == nil && info.IsDir() || path == filepath.Dir(path) {
@@ -235,7 +237,7 @@ func existing(path string) string {
 	}
 }
 
-// fsyncs gives how long an fsync takes mostly, in a file without a name, so that nothing stays.
+// fsyncs returns the typical duration of an fsync, in a file without a name, which leaves nothing behind.
 func fsyncs(dir string) (time.Duration, error) {
 	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) {
@@ -252,7 +254,7 @@ func fsyncs(dir string) (time.Duration, error) {
 			return 0, err
 		}
 		began := time.Now()
-		if err := f.Sync(); err != nil { // and never again: what failed may be lost
+		if err := f.Sync(); err != nil { // and never again: after a failure data may be lost
 			return 0, err
 		}
 		took = append(took, time.Since(began))
@@ -261,7 +263,7 @@ func fsyncs(dir string) (time.Duration, error) {
 	return took[len(took)/2], nil
 }
 
-// data: a directory that holds something is somebody's.
+// data: a directory that is not empty belongs to another member.
 func (c *checks) data() {
 	dir := c.place.on(c.place.Data)
 	entries, err := os.ReadDir(dir)
@@ -279,21 +281,21 @@ func (c *checks) data() {
 	}
 }
 
-// links: what is written has to be where the machine will look for it.
+// links: files must be where the machine will look for them.
 func (c *checks) links() {
 	if err := c.place.contained(); err != nil {
 		c.stop("links", err.Error(), "mount the machine's file systems in that folder and make the link relative; or join on the machine itself")
 		return
 	}
 	if c.again() && c.had.State == joined {
-		return // what was put elsewhere since is no matter of a join
+		return // what was moved since then does not concern a join
 	}
 	if err := c.place.linked(); err != nil {
 		c.stop("links", err.Error(), "replace the link by a mount (mount --bind, and a line in /etc/fstab)")
 	}
 }
 
-// overrides: what an operator's own file says counts, so it must not say somebody else.
+// overrides: an operator's own file takes precedence, so it must not name another member.
 func (c *checks) overrides() {
 	if c.place.Overrides == "" {
 		return
@@ -354,7 +356,7 @@ func (c *checks) address() {
 		"use it on that machine; or give this one the address; or make the pair with other addresses: hotpair init")
 }
 
-// ports: a process that finds its port taken can't start.
+// ports: a process can't start if its port is in use.
 func (c *checks) ports() {
 	list := [][2]string{{"WITNESS_LISTEN", c.bundle.Setting("WITNESS_LISTEN")}}
 	if c.bundle.Name.Role == identity.RoleHost {
@@ -366,7 +368,7 @@ func (c *checks) ports() {
 		switch {
 		case err == nil:
 			_ = l.Close()
-		case errors.Is(err, unix.EADDRNOTAVAIL): // said of the address
+		case errors.Is(err, unix.EADDRNOTAVAIL): // the address check reports this
 		default:
 			_, port, _ := net.SplitHostPort(one[1])
 			c.stop("ports", fmt.Sprintf("%s_%s is %s, but listening on it fails: %v", config.Prefix, one[0], one[1], errors.Unwrap(err)),

@@ -12,7 +12,8 @@ import (
 // maxEnviron bounds an environment file, in bytes.
 const maxEnviron = 1 << 20
 
-// readEnviron reads an environment file as a unit does, but for values over several lines, which nothing of ours has. No file is an empty one.
+// readEnviron reads an environment file as a unit does, except values over several lines, which we never write. A
+// missing file is empty.
 func readEnviron(path string) (environ []string, err error) {
 	raw, err := regular.Read(path, maxEnviron)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -9,10 +9,11 @@ import (
 	"strings"
 )
 
-// ErrLink says that a symbolic link stands where a folder is to be.
+// ErrLink says that a folder is a symbolic link.
 var ErrLink = errors.New("unexpected symbolic link")
 
-// folders are those in which something is written or removed. last: the folder itself may be no link, for it is given to the user, or deleted.
+// folders are those in which something is written or removed. last: the folder itself may not be a link, because it
+// is given to the user, or deleted.
 func (p Place) folders() []struct {
 	path string
 	last bool
@@ -23,15 +24,15 @@ func (p Place) folders() []struct {
 	}{{p.Settings, false}, {filepath.Dir(p.unitFile()), false}, {p.Identity, true}, {p.Data, true}}
 }
 
-// contained refuses links that lead out of the root of another machine: what is absolute there leads to somewhere else here, and a join
-// would write secrets to, a leave delete files of, the machine that it runs on.
+// contained refuses links that lead out of the root of another machine: an absolute target there is another place
+// here, so a join would write secrets to, and a leave delete files of, the machine that it runs on.
 func (p Place) contained() error {
 	if p.Root == "" {
 		return nil
 	}
 	root, err := filepath.EvalSymlinks(p.Root)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // nothing is there yet
+		return nil // it does not exist yet
 	}
 	if err != nil {
 		return err
@@ -43,7 +44,7 @@ func (p Place) contained() error {
 			at = filepath.Join(at, part)
 			to, err := os.Readlink(at)
 			if err != nil {
-				continue // no link, or not there
+				continue // not a link, or missing
 			}
 			real, err := filepath.EvalSymlinks(at)
 			if err != nil || filepath.IsAbs(to) || real != root && !strings.HasPrefix(real, root+"/") {
@@ -55,7 +56,8 @@ func (p Place) contained() error {
 	return errors.Join(failed...)
 }
 
-// linked gives an error where a folder of the pair itself is a link: neither is it given to a user nor deleted through one.
+// linked returns an error if a folder of the pair itself is a link: it is neither given to a user nor deleted through
+// one.
 func (p Place) linked() error {
 	var failed []error
 	for _, folder := range p.folders() {

@@ -18,26 +18,26 @@ import (
 )
 
 var (
-	// ErrUnfit says that something stands in the way; nothing was written.
+	// ErrUnfit says that checks failed; nothing was written.
 	ErrUnfit = errors.New("this machine can't join yet; nothing was written")
-	// ErrInProgress says that another join or leave is at work.
+	// ErrInProgress says that another join or leave is running.
 	ErrInProgress = errors.New("another hotpair join or leave is running on this machine")
 )
 
-// Joiner makes a machine a member. Everything that it needs is set before.
+// Joiner makes a machine a member. Set all fields before use.
 type Joiner struct {
 	Place   Place
 	Bundle  bundle.Bundle
 	Raw     []byte // the bundle's file
-	UseData bool   // go on with the data that there are
+	UseData bool   // continue with the existing data
 	Manager Manager
-	Program string    // where hotpair is on that machine, for a unit that no package has brought
+	Program string    // path of hotpair on that machine, for a unit that no package installed
 	Now     time.Time // by the machine's clock
-	// Progress is told of each step when it is done; nil is nobody.
+	// Progress is called after each step; may be nil.
 	Progress func(step string)
 }
 
-// Joined is what came of a join.
+// Joined is the result of a join.
 type Joined struct {
 	Pair     string    `json:"pair"`
 	Name     string    `json:"name"` // as spiffe://PAIR/host/a
@@ -47,18 +47,18 @@ type Joined struct {
 	Findings []Finding `json:"findings"`
 	Files    []Written `json:"files"`
 	Started  bool      `json:"started"`
-	Start    string    `json:"start,omitempty"`   // the command that starts it, where no service manager does
-	Missing  []string  `json:"missing,omitempty"` // who does not answer yet
+	Start    string    `json:"start,omitempty"`   // the command that starts it, without a service manager
+	Missing  []string  `json:"missing,omitempty"` // members that do not answer yet
 }
 
 // Written is a file of a machine.
 type Written struct {
 	Path    string `json:"path"`
 	Owner   string `json:"owner"`
-	Content string `json:"content,omitempty"` // of settings, where somebody only wants to look
+	Content string `json:"content,omitempty"` // of settings, for a dry run
 }
 
-// Check says all that stands in the way, and what would be written. It writes nothing.
+// Check returns all problems, and what would be written. It writes nothing.
 func (j Joiner) Check() (Joined, error) {
 	done, _, err := j.look()
 	done.DryRun = true
@@ -105,8 +105,8 @@ func (j Joiner) settings() string {
 	return head + ".\n" + strings.Join(j.Place.Environ(j.Bundle), "\n") + "\n"
 }
 
-// Join checks everything, and makes the machine a member. Interrupted, it is called again with the same bundle. The error is ErrUnfit, with
-// what stands in the way in Joined, ErrInProgress, or that of the disk or of the service manager.
+// Join checks everything, and makes the machine a member. If it is interrupted, call it again with the same bundle.
+// The error is ErrUnfit, with the problems in Joined, ErrInProgress, or that of the disk or of the service manager.
 func (j Joiner) Join(ctx context.Context, start bool) (Joined, error) {
 	done, who, err := j.look()
 	if err != nil {
@@ -117,7 +117,7 @@ func (j Joiner) Join(ctx context.Context, start bool) (Joined, error) {
 		return done, err
 	}
 	defer release()
-	had, err := j.Place.readMark() // with nobody else at work
+	had, err := j.Place.readMark() // exclusively
 	if err != nil {
 		return done, err
 	}
@@ -132,7 +132,8 @@ func (j Joiner) Join(ctx context.Context, start bool) (Joined, error) {
 	return done, j.start(ctx, start, had.Unit, &done)
 }
 
-// write puts all files in place, the mark first and last and the settings behind the other files: so nothing starts that is not whole.
+// write writes all files, the mark first and last and the settings after the other files: so nothing incomplete can
+// start.
 func (j Joiner) write(who account, unit bool) (bool, error) {
 	p, b := j.Place, j.Bundle
 	note := func(step string, err error) error {
@@ -181,7 +182,7 @@ func (j Joiner) write(who account, unit bool) (bool, error) {
 	return m.Unit, note("end", p.writeMark(m))
 }
 
-// write puts a file in place, of mode 0600.
+// write writes a file of mode 0600.
 func (f file) write(p Place, who account) error {
 	path := p.on(f.path)
 	if err := durable.Write(path, f.content); err != nil {
@@ -201,7 +202,7 @@ func ownDir(dir string, who account) error {
 	return own(dir, who, unix.O_DIRECTORY)
 }
 
-// own gives a file or directory to the user, and makes that durable. Nobody is led elsewhere by a link.
+// own gives a file or directory to the user, durably. It follows no link.
 func own(path string, who account, flags int) error {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|flags, 0)
 	if err != nil {
@@ -216,14 +217,15 @@ func own(path string, who account, flags int) error {
 	return f.Sync()
 }
 
-// lock keeps two at work on a machine apart. make: the directory is made where there is none.
+// lock excludes other joins and leaves on a machine. make: create the directory if it is missing.
 func (p Place) lock(create bool) (release func(), err error) {
 	dir := p.on(p.Settings)
 	if create {
 		if err := durable.MakeDir(dir); err != nil {
 			return nil, err
 		}
-		// Who runs processes reads its own files below, and operators' commands look for the settings; the files are closed.
+		// The processes' user reads its own files below, and operators' commands look for the settings; the files are
+		// private.
 		for _, d := range []string{filepath.Dir(dir), dir} {
 			if err := os.Chmod(d, 0o755); err != nil {
 				return nil, err
@@ -237,5 +239,5 @@ func (p Place) lock(create bool) (release func(), err error) {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return nil, errors.Join(ErrInProgress, f.Close())
 	}
-	return func() { _ = f.Close() }, nil // with the descriptor the lock goes
+	return func() { _ = f.Close() }, nil // closing the descriptor releases the lock
 }

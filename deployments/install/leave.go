@@ -15,9 +15,9 @@ import (
 )
 
 var (
-	// ErrNoMember says that a machine has not joined.
+	// ErrNoMember says that the machine has not joined.
 	ErrNoMember = errors.New("this machine has not joined a pair with hotpair join")
-	// ErrRuns says that what is to be taken away still runs.
+	// ErrRuns says that the process still runs.
 	ErrRuns = errors.New("it still runs")
 )
 
@@ -29,22 +29,22 @@ type Leaver struct {
 	Root       string
 	Manager    Manager
 	DeleteData bool
-	Progress   func(step string) // is told of each step when it is done; nil is nobody
+	Progress   func(step string) // called after each step; may be nil
 }
 
-// Left is what came of a leave.
+// Left is the result of a leave.
 type Left struct {
 	Pair    string   `json:"pair"`
 	Name    string   `json:"name"`
 	Address string   `json:"address"`
 	Data    string   `json:"data"` // directory
 	Deleted bool     `json:"data_deleted"`
-	Others  []string `json:"others"` // what is to be done on the other machines
+	Others  []string `json:"others"` // steps for the other machines
 }
 
 // member reads what the machine is a member of.
 func member(root string) (mark, Place, error) {
-	p := PlaceOf(identity.RoleHost, root) // marks lie in the same place for all
+	p := PlaceOf(identity.RoleHost, root) // marks are in the same place for all
 	m, err := p.readMark()
 	switch {
 	case err != nil:
@@ -55,7 +55,8 @@ func member(root string) (mark, Place, error) {
 	return m, PlaceOf(m.identity().Role, root), nil
 }
 
-// Look says what a leave would do. The error is ErrNoMember, or ErrLink: links would have it remove something else.
+// Look returns what a leave would do. The error is ErrNoMember, or ErrLink: because of links it would remove
+// something else.
 func (l Leaver) Look() (Left, error) {
 	m, p, err := member(l.Root)
 	if err == nil {
@@ -72,8 +73,8 @@ func (l Leaver) Look() (Left, error) {
 	return Left{Pair: m.identity().Pair, Name: m.Name, Address: m.Address, Data: p.on(p.Data), Deleted: l.DeleteData, Others: others(m)}, nil
 }
 
-// Leave stops the unit and removes what the join has written. Interrupted, it is called again. The error is ErrNoMember, ErrRuns, ErrInProgress,
-// or that of the disk or of the service manager.
+// Leave stops the unit and removes what the join wrote. If it is interrupted, call it again. The error is
+// ErrNoMember, ErrRuns, ErrInProgress, or that of the disk or of the service manager.
 func (l Leaver) Leave(ctx context.Context) (Left, error) {
 	left, err := l.Look()
 	if err != nil {
@@ -129,7 +130,7 @@ func (l Leaver) Leave(ctx context.Context) (Left, error) {
 	return left, nil
 }
 
-// stop has the process end, and not come back.
+// stop stops the process permanently.
 func (l Leaver) stop(ctx context.Context, p Place) error {
 	if l.Manager.Runs() {
 		if err := l.Manager.do(ctx, "disable", "--now", p.Unit); err != nil {
@@ -147,7 +148,7 @@ func (l Leaver) stop(ctx context.Context, p Place) error {
 	return nil
 }
 
-// running finds the processes that keep the data directory of a machine in use: by their environment, which root may read.
+// running finds the processes that use the data directory of a machine: by their environment, which root may read.
 func running(p Place) (pids []string, err error) {
 	if p.Root != "" {
 		return nil, nil
@@ -160,7 +161,7 @@ func running(p Place) (pids []string, err error) {
 		environ, err := os.ReadFile(filepath.Join(dir, "environ"))
 		arguments, err2 := os.ReadFile(filepath.Join(dir, "cmdline"))
 		if err != nil || err2 != nil {
-			continue // it has ended, or is not ours to see
+			continue // it has ended, or is inaccessible
 		}
 		words := strings.Split(string(arguments), "\x00")
 		top := len(words) > 1 && (words[1] == "supervisor" || words[1] == "witness")
@@ -171,7 +172,7 @@ func running(p Place) (pids []string, err error) {
 	return pids, nil
 }
 
-// remove removes files, with what was in the making of them. That one is not there is no error.
+// remove removes files, with unfinished ones. A missing file is not an error.
 func remove(p Place, paths ...string) error {
 	var failed []error
 	dirs := map[string]bool{}
@@ -191,7 +192,7 @@ func remove(p Place, paths ...string) error {
 	return errors.Join(failed...)
 }
 
-// removeDir removes a directory of ours in which nothing else is left.
+// removeDir removes a directory of ours if it is empty.
 func removeDir(dir string) error {
 	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -199,7 +200,7 @@ func removeDir(dir string) error {
 	return durable.SyncDir(existing(filepath.Dir(dir)))
 }
 
-// others says what is to be done elsewhere.
+// others returns the steps for the other machines.
 func others(m mark) []string {
 	n := m.identity()
 	if n.Role == identity.RoleWitness {

@@ -18,7 +18,7 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 )
 
-// Manager is the service manager of a machine: systemd, by its command. The zero Manager is none.
+// Manager is the service manager of a machine: systemd, by its command. The zero Manager means none.
 type Manager struct{ Command string }
 
 // TheManager is systemd where it runs.
@@ -48,7 +48,7 @@ func (m Manager) do(ctx context.Context, args ...string) error {
 // unitFolders are where packages put units.
 var unitFolders = []string{"/usr/lib/systemd/system", "/lib/systemd/system", "/usr/local/lib/systemd/system"}
 
-// unitFile is where a unit is written that no package has brought.
+// unitFile is where a unit is written that no package installed.
 func (p Place) unitFile() string { return filepath.Join("/etc/systemd/system", p.Unit) }
 
 func (p Place) unitIsThere() bool {
@@ -58,7 +58,7 @@ func (p Place) unitIsThere() bool {
 	})
 }
 
-// start enables and starts the unit, or says how to start it by hand, and looks who is still missing.
+// start enables and starts the unit, or returns how to start it by hand, and checks which members are missing.
 func (j Joiner) start(ctx context.Context, start, unit bool, done *Joined) error {
 	if j.Place.Root == "" || j.Manager.Runs() {
 		done.Start = "hotpair run"
@@ -86,10 +86,10 @@ func (j Joiner) start(ctx context.Context, start, unit bool, done *Joined) error
 	return nil
 }
 
-// answerWithin is how long another machine may take to take a connection.
+// answerWithin is how long another machine may take to accept a connection.
 const answerWithin = 2 * time.Second
 
-// missing says which of the others can't be reached.
+// missing returns which other members can't be reached.
 func missing(ctx context.Context, role identity.Role, setting func(string) string) []string {
 	if role != identity.RoleHost {
 		return nil

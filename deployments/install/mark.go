@@ -13,7 +13,7 @@ import (
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
-// state is how far a machine has come.
+// state is the progress of a join or leave.
 type state string
 
 const (
@@ -27,20 +27,20 @@ const (
 	maxMark  = 4 << 10
 )
 
-// mark says what a machine is a member of. It is a form on disk.
+// mark records the membership of a machine. It is a disk format.
 type mark struct {
 	Form    int    `json:"form"`
 	State   state  `json:"state"`
 	Name    string `json:"name"` // as spiffe://PAIR/host/a
 	Address string `json:"address"`
 	Bundle  string `json:"bundle"` // its SHA-256
-	// Unit is set when the unit was written here, because no package had brought one.
+	// Unit is set if the unit was written here, because no package had installed one.
 	Unit bool `json:"unit,omitempty"`
 }
 
-// identity is who the machine is; the zero Name for no mark.
+// identity is the member's name; the zero Name for no mark.
 func (m mark) identity() identity.Name {
-	n, _ := identity.Parse(m.Name) // read looked at it
+	n, _ := identity.Parse(m.Name) // readMark checked it
 	return n
 }
 

@@ -7,21 +7,21 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 )
 
-// User is as whom the processes of a pair run, as the units say.
+// User is the user of a pair's processes, as in the units.
 const User = "hotpair"
 
-// Place is where a machine keeps what a bundle gives it. Paths are as its processes see them.
+// Place is where a machine stores the content of a bundle. Paths are as its processes see them.
 type Place struct {
-	Root     string // folder that stands for the root of the machine; "" is this machine itself
+	Root     string // root folder of an image; "" for this machine itself
 	Settings string // directory of settings, and of secrets that only people replace
 	Identity string // directory of certificate and keys: the process replaces its certificate there
 	Data     string
-	// Overrides is the environment file of operators, which is read after the joined one; "" is none.
+	// Overrides is the environment file of operators, which is read after the joined one; "" for none.
 	Overrides string
-	Unit      string // that runs the machine's process; "" is none
+	Unit      string // unit of the machine's process; "" for none
 }
 
-// PlaceOf is where our units look, for a role, on the machine whose root is that folder ("" is this one).
+// PlaceOf is where our units look, for a role, on the machine with this root folder ("" for this one).
 func PlaceOf(role identity.Role, root string) Place {
 	if root != "" {
 		root = filepath.Clean(root)
@@ -33,7 +33,7 @@ func PlaceOf(role identity.Role, root string) Place {
 	return p
 }
 
-// on is where a path of the machine is on this one.
+// on returns a machine's path on this one.
 func (p Place) on(path string) string { return filepath.Join(p.Root, path) }
 
 // Paths are the files that the settings name.
@@ -45,7 +45,7 @@ func (p Place) Paths() bundle.Paths {
 	}
 }
 
-// Environ is the environment that a machine gets from its bundle.
+// Environ is the environment of a machine with a bundle.
 func (p Place) Environ(b bundle.Bundle) []string {
 	return append(append([]string(nil), b.Settings...), p.Paths().Environ(b)...)
 }
@@ -61,10 +61,10 @@ func (p Place) markFile() string { return filepath.Join(p.Settings, "member.json
 type file struct {
 	path    string // as the machine sees it
 	content []byte
-	users   bool // it is of the user that the processes run as, else of root
+	users   bool // owned by the user of the processes, otherwise by root
 }
 
-// files are all that a bundle gives, but for the settings.
+// files are all files of a bundle, except the settings.
 func (p Place) files(b bundle.Bundle) []file {
 	at := p.Paths()
 	list := []file{
@@ -80,7 +80,7 @@ func (p Place) files(b bundle.Bundle) []file {
 	return list
 }
 
-// all are the paths of every file that a join may have written for either role, the mark not among them.
+// all are the paths of every file that a join may have written for either role, except the mark.
 func (p Place) all() []string {
 	at := p.Paths()
 	return []string{p.settingsFile(identity.RoleHost), p.settingsFile(identity.RoleWitness), at.Terminals, at.Secret, at.Seal, at.Issuing, at.Certificate, at.Key, at.Roots}

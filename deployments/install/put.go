@@ -5,8 +5,9 @@ import (
 	"github.com/hotpair/hotpair/services/durable"
 )
 
-// Put writes what a bundle gives to a place and looks at nothing, for who runs a whole pair on one machine. Files that an earlier Put of the
-// same bundle has written stay, as those of a join do; the settings are those of the bundle now. It gives the environment of the process.
+// Put writes the content of a bundle to a place without checks, for a whole pair on one machine. Files from an
+// earlier Put of the same bundle stay, as after a join; the settings are those of this bundle. It returns the
+// environment of the process.
 func (j Joiner) Put() ([]string, error) {
 	nobody := account{-1, -1}
 	if err := durable.MakeDir(j.Place.on(j.Place.Settings)); err != nil {

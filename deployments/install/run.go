@@ -13,14 +13,15 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 )
 
-// Process is what a machine runs that has joined.
+// Process is the process of a machine that has joined.
 type Process struct {
 	Command string // of hotpair
 	Environ []string
 	Data    string
 }
 
-// ProcessOf reads what this machine has joined as, and gives its process with the environment that its unit would give it.
+// ProcessOf reads what this machine has joined as, and returns its process with the environment that its unit would
+// give it.
 func ProcessOf(root string, environ []string) (Process, error) {
 	m, p, err := member(root)
 	if err != nil {
@@ -38,7 +39,7 @@ func ProcessOf(root string, environ []string) (Process, error) {
 		if err != nil {
 			return Process{}, err
 		}
-		for _, line := range lines { // what comes later counts
+		for _, line := range lines { // later ones take precedence
 			name, _, _ := strings.Cut(line, "=")
 			run.Environ = append(slices.DeleteFunc(run.Environ, func(e string) bool { return strings.HasPrefix(e, name+"=") }), line)
 		}
@@ -46,7 +47,7 @@ func ProcessOf(root string, environ []string) (Process, error) {
 	return run, nil
 }
 
-// Exec becomes the process, as the user that units run it as when this one is root. It returns only when that fails.
+// Exec becomes the process; if this one is root, as the user of the units. It returns only if that fails.
 func (r Process) Exec(program string) error {
 	environ := r.Environ
 	if os.Geteuid() == 0 {

@@ -26,14 +26,14 @@ const (
 	terminals = "terminals"
 	load      = "load"
 
-	// stopPatience is how long a process may take to end after SIGTERM: a planned switchover has deadlines of some seconds.
+	// stopPatience is how long a process may take after SIGTERM: a planned switchover has deadlines of some seconds.
 	stopPatience = 30 * time.Second
 	// loadPatience is longer: at its end the load reads everything back.
 	loadPatience = 2 * time.Minute
 )
 
 var (
-	// ErrOption says that an option has no such value.
+	// ErrOption says that an option has an invalid value.
 	ErrOption = errors.New("wrong option")
 	// ErrEnded says that a process ended before the pair was ready.
 	ErrEnded = errors.New("ended before the pair was ready")
@@ -43,22 +43,22 @@ var (
 
 // Options of a cluster.
 type Options struct {
-	Dir       string // data; "" is a fresh temporary directory, removed at the end
-	Port      int    // base of all ports; 0 picks free ones
+	Dir       string // data; "" for a new temporary directory, removed at the end
+	Port      int    // first of all ports; 0 picks free ones
 	Terminals int    // 1 to MaxTerminals
-	Each      int    // terminals of one process; 0 is PartSize
-	// TerminalsFile lists terminals that run elsewhere, as HOTPAIR_TERMINALS_FILE does; the cluster then starts none, and
-	// Terminals counts for nothing. Empty: they are the cluster's own.
+	Each      int    // terminals per process; 0 for PartSize
+	// TerminalsFile lists terminals that run elsewhere, like HOTPAIR_TERMINALS_FILE; the cluster then starts none,
+	// and Terminals is ignored. Empty: the cluster runs its own.
 	TerminalsFile string
-	Plain         bool      // no TLS between the parts, to compare with; so it is with terminals that run elsewhere and have no certificates
-	Silent        bool      // the terminals take no applications over HTTP
-	Files         string    // of a kiosk, which the terminals serve over HTTP; "": their own page
-	Load          string    // what the terminals do, of Loads; "": nothing
-	Services      []string  // built-in ones that run beside those of HOTPAIR_BUSINESS
-	JSON          bool      // the screen as JSON, one object a line
-	Screen        io.Writer // nil: nothing is shown
-	Binary        string    // hotpair; "" is the binary that runs
-	Environ       []string  // whose HOTPAIR_ settings the hosts get; nil is this process's own
+	Plain         bool      // no TLS between the parts, for comparison; also if the terminals run elsewhere without certificates
+	Silent        bool      // the terminals do not serve HTTP
+	Files         string    // of a kiosk, which the terminals serve over HTTP; "": a built-in page
+	Load          string    // load of the terminals, one of Loads; "": none
+	Services      []string  // built-in ones in addition to those of HOTPAIR_BUSINESS
+	JSON          bool      // the screen as JSON, one object per line
+	Screen        io.Writer // nil: no output
+	Binary        string    // hotpair; "" for the running binary
+	Environ       []string  // source of the hosts' HOTPAIR_ settings; nil for this process's own
 }
 
 // Cluster is the whole pair on this machine.
@@ -69,8 +69,8 @@ type Cluster struct {
 	screen   *screen
 	ready    chan struct{}
 
-	elsewhere config.Terminals // that the cluster does not run itself
-	terminals config.Terminals // all that the hosts are told of; from plan on
+	elsewhere config.Terminals // not run by the cluster itself
+	terminals config.Terminals // all that the hosts know; from plan on
 
 	dir      *directory
 	ports    ports
@@ -81,7 +81,7 @@ type Cluster struct {
 	ends     chan string            // names of groups whose leader has ended
 }
 
-// New checks options and environment. Nothing is touched until Run. Errors: ErrOption, config.ErrInvalid.
+// New checks options and environment. It changes nothing before Run. Errors: ErrOption, config.ErrInvalid.
 func New(o Options) (*Cluster, error) {
 	elsewhere, err := readTerminals(o.TerminalsFile)
 	if err != nil {
@@ -139,7 +139,7 @@ func (c *Cluster) Ready() <-chan struct{} { return c.ready }
 // Directory is where the cluster keeps everything.
 func (c *Cluster) Directory() string { return c.dir.path }
 
-// Run starts everything, serves until ctx ends, then stops everything in order. Errors at the start: ErrPort,
+// Run starts everything, serves until ctx ends, then stops everything cleanly. Errors at the start: ErrPort,
 // ErrForeign, ErrRunning, process.ErrStart, ErrEnded; at the end: ErrVerdict, or what could not be stopped.
 func (c *Cluster) Run(ctx context.Context) (err error) {
 	if c.options.Port != 0 {
@@ -186,10 +186,10 @@ func (c *Cluster) Run(ctx context.Context) (err error) {
 	return work.Wait()
 }
 
-// longList of terminals, in bytes, goes into a file: one variable of an environment holds 128 KiB.
+// longList is the size of a terminal list, in bytes, that goes into a file: one environment variable holds 128 KiB.
 const longList = 64 << 10
 
-// plan says how each group is started. Nothing is started.
+// plan determines how each group is started. It starts nothing.
 func (c *Cluster) plan() error {
 	list := c.elsewhere
 	if len(list) == 0 {
@@ -208,7 +208,7 @@ func (c *Cluster) plan() error {
 	pair := founding.Plan{
 		Hosts: [2]founding.Machine{c.ports.machine(HostA, blockA), c.ports.machine(HostB, blockB)}, Witness: c.ports.machine(Witness, offsetWitness), Life: life,
 	}
-	// Terminals that run elsewhere have certificates if whoever runs them has put the root into the directory.
+	// Terminals that run elsewhere have certificates if their operator has put the root into the directory.
 	elsewhere := len(c.elsewhere) > 0 && !c.dir.holds(founding.RootFile)
 	c.options.Plain = c.options.Plain || elsewhere
 	members, err := pair.Keep(c.dir.path, !elsewhere, bundles...)
@@ -217,7 +217,7 @@ func (c *Cluster) plan() error {
 	}
 	open := func(tls *config.TLS) {
 		if c.options.Plain {
-			*tls = config.TLS{Insecure: len(c.elsewhere) > 0} // on other machines perhaps
+			*tls = config.TLS{Insecure: len(c.elsewhere) > 0} // possibly on other machines
 		}
 	}
 	witness, err := loaded[config.Witness](c.dir, Witness, members[founding.WitnessBundle], pair.WitnessSettings())
@@ -233,7 +233,7 @@ func (c *Cluster) plan() error {
 			return err
 		}
 		open(&host.TLS)
-		host.Authority = config.Authority{} // certificates outlast the directory, and those of terminals are new at each start
+		host.Authority = config.Authority{} // certificates outlive the directory, and those of terminals are new at each start
 		host.Terminals, host.TerminalsFile, host.Work = list, file, c.settings.Work
 		host.Pace, host.Patience, host.Bounds, host.Deferral, host.Hooks, host.Backups, host.Tracing, host.Log = c.settings.Pace, c.settings.Patience, c.settings.Bounds, c.settings.Deferral, c.settings.Hooks, c.settings.Backups, c.settings.Tracing, c.settings.Log
 		c.hosts[name] = host
@@ -260,7 +260,7 @@ func (c *Cluster) add(name string, env []string, args ...string) {
 	}}
 }
 
-// verdict gives the load's verdict out of its log: the last line that is one.
+// verdict returns the load's verdict from its log: the last line that is one.
 func (c *Cluster) verdict() string {
 	text, err := os.ReadFile(c.groups[load].command.log)
 	if err != nil {
@@ -275,7 +275,7 @@ func (c *Cluster) verdict() string {
 	return "no verdict; see " + c.groups[load].command.log
 }
 
-// startGroup starts a group, has its end told to watch, and brings cluster.json up to date.
+// startGroup starts a group, reports its end to watch, and updates cluster.json.
 func (c *Cluster) startGroup(name string) error {
 	g := c.groups[name]
 	if err := g.start(); err != nil {
@@ -291,8 +291,8 @@ func (c *Cluster) startGroup(name string) error {
 	return c.writeFile()
 }
 
-// stopAll ends everything in order: the load while all still serve, the host that does not serve before the one that
-// does (so that none is handed to one that stops), then what they need.
+// stopAll stops everything in order: the load while all still serve, the standby before the active (so that there is
+// no hand-over to a stopping host), then what they need.
 func (c *Cluster) stopAll(ctx context.Context) error {
 	first, second := HostA, HostB
 	if c.screen.active() == HostA {
@@ -300,7 +300,7 @@ func (c *Cluster) stopAll(ctx context.Context) error {
 	}
 	var failed []error
 	for _, name := range []string{load, first, second, terminals, Witness} {
-		c.ordering[name].Lock() // and never given back: no order may start it again
+		c.ordering[name].Lock() // never unlocked: no order may start it again
 		g := c.groups[name]
 		patience := stopPatience
 		if name == load {
@@ -321,7 +321,7 @@ func (c *Cluster) stopAll(ctx context.Context) error {
 	return errors.Join(append(failed, c.writeFile())...)
 }
 
-// applications are the addresses of the terminals that the cluster runs, as applications reach them over NATS and over HTTP.
+// applications are the addresses of the cluster's terminals for applications over NATS and over HTTP.
 func (c *Cluster) applications() (nats, http []string) {
 	if len(c.elsewhere) > 0 {
 		return nil, nil
@@ -335,7 +335,7 @@ func (c *Cluster) applications() (nats, http []string) {
 	return nats, http
 }
 
-// stopTelling stops a group, and says at once what is waited for, and every second how far a load is that reads everything back.
+// stopTelling stops a group, and reports at once what is awaited, and every second the progress of reading back.
 func (c *Cluster) stopTelling(ctx context.Context, name string, patience time.Duration) error {
 	g := c.groups[name]
 	if _, _, err := g.running(); err != nil {
@@ -364,7 +364,7 @@ func (c *Cluster) stopTelling(ctx context.Context, name string, patience time.Du
 	}
 }
 
-// do carries out one order.
+// do performs one order.
 func (c *Cluster) do(ctx context.Context, o Order) error {
 	g := c.groups[o.Host]
 	if !validHost(o.Host) || g == nil {
@@ -398,7 +398,7 @@ func (c *Cluster) do(ctx context.Context, o Order) error {
 	return c.writeFile()
 }
 
-// title is how a process tree is called on the screen.
+// title is the name of a process tree on the screen.
 func title(name string) string {
 	if name == HostA || name == HostB {
 		return "host " + name

@@ -17,19 +17,19 @@ import (
 	"time"
 )
 
-// What can be ordered.
+// Orders.
 const (
-	Kill   = "kill"   // SIGKILL of the whole process group; done when no process of it lives
-	Stop   = "stop"   // SIGTERM to the leader, after continuing what is frozen; done when no process lives
+	Kill   = "kill"   // SIGKILL of the whole process group; done when all its processes have ended
+	Stop   = "stop"   // SIGTERM to the leader, after continuing frozen processes; done when all processes have ended
 	Start  = "start"  // done when the leader runs
-	Freeze = "freeze" // SIGSTOP of the whole group; done when every process stands still
+	Freeze = "freeze" // SIGSTOP of the whole group; done when every process has stopped
 	Thaw   = "thaw"   // SIGCONT of the whole group
 )
 
-// Orders lists what can be ordered.
+// Orders lists all orders.
 func Orders() []string { return []string{Kill, Stop, Start, Freeze, Thaw} }
 
-// OrderHosts lists whom an order can name.
+// OrderHosts lists the hosts that an order can name.
 func OrderHosts() []string { return []string{HostA, HostB, Witness} }
 
 func validHost(name string) bool { return slices.Contains(OrderHosts(), name) }
@@ -43,15 +43,15 @@ type Order struct {
 	Host string `json:"host"`
 }
 
-// Done answers it.
+// Done is its answer.
 type Done struct {
 	Error string        `json:"error,omitempty"`
-	Usage bool          `json:"usage,omitempty"` // the order itself is wrong
+	Usage bool          `json:"usage,omitempty"` // the order itself is invalid
 	Took  time.Duration `json:"took_ns"`
 }
 
-// Send gives an order to the cluster that runs in dir and returns when it was carried out, and how long that took there.
-// Errors: ErrNoCluster, ErrOption, ErrState.
+// Send sends an order to the cluster that runs in dir and returns when it was carried out, and how long that took
+// there. Errors: ErrNoCluster, ErrOption, ErrState.
 func Send(ctx context.Context, dir string, o Order) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, orderPatience)
 	defer cancel()
@@ -101,7 +101,7 @@ func dial(ctx context.Context, dir string) (net.Conn, error) {
 	return conn, nil
 }
 
-// orders takes orders from other processes.
+// orders receives orders from other processes.
 type orders struct {
 	cluster  *Cluster
 	dir      *os.File
@@ -131,7 +131,7 @@ func newOrders(ctx context.Context, c *Cluster) (*orders, error) {
 	return o, nil
 }
 
-// run serves until ctx ends, and then waits for the orders in hand.
+// run serves until ctx ends, and then waits for the orders in progress.
 func (o *orders) run(ctx context.Context) error {
 	var serving sync.WaitGroup
 	defer serving.Wait()
@@ -165,7 +165,7 @@ func (o *orders) serve(ctx context.Context, conn net.Conn) {
 	if err != nil {
 		answer.Error, answer.Usage = err.Error(), errors.Is(err, ErrOption)
 	}
-	_ = json.NewEncoder(conn).Encode(answer) // who does not wait for the answer does not get it
+	_ = json.NewEncoder(conn).Encode(answer) // a sender that does not wait gets no answer
 }
 
 func (o *orders) close() error {
@@ -179,8 +179,8 @@ func (o *orders) close() error {
 	return errors.Join(err, o.dir.Close())
 }
 
-// pointerPath is the file that says which directory the cluster on a port has, so that commands find it without --dir.
-// It is in a directory of this user alone, so that nobody else can point them elsewhere.
+// pointerPath is the file that names the directory of the cluster on a port, so that commands find it without --dir.
+// It is in a directory of this user only, so that nobody else can redirect them.
 func pointerPath(port int) (string, error) {
 	dir := filepath.Join(os.TempDir(), "hotpair-"+strconv.Itoa(os.Getuid()))
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
@@ -197,7 +197,7 @@ func pointerPath(port int) (string, error) {
 	return filepath.Join(dir, "cluster-"+strconv.Itoa(port)), nil
 }
 
-// point says which directory the cluster on a port has, and forgets clusters that were killed.
+// point records the directory of the cluster on a port, and removes the records of killed clusters.
 func point(ctx context.Context, port int, dir string) (string, error) {
 	path, err := pointerPath(port)
 	if err != nil {
@@ -209,7 +209,7 @@ func point(ctx context.Context, port int, dir string) (string, error) {
 	}
 	for _, other := range others {
 		if _, running := pointed(ctx, other); !running {
-			_ = os.Remove(other) // another cluster that starts may have been quicker
+			_ = os.Remove(other) // another starting cluster may have been faster
 		}
 	}
 	if err := writeAtomically(path, []byte(dir)); err != nil {
@@ -227,7 +227,7 @@ func runningOn(ctx context.Context, port int) (string, bool) {
 	return pointed(ctx, path)
 }
 
-// pointed follows a pointer, and tells whether a cluster runs there.
+// pointed follows a pointer, and reports whether a cluster runs there.
 func pointed(ctx context.Context, path string) (string, bool) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -242,8 +242,8 @@ func pointed(ctx context.Context, path string) (string, bool) {
 	return dir, true
 }
 
-// Find gives the directory of the cluster that is meant: dir itself, or, when that is empty, that of the cluster on the
-// default ports. ErrNoCluster when none runs there.
+// Find returns the directory of a cluster: dir itself, or if it is empty, that of the cluster on the default ports.
+// ErrNoCluster if none runs there.
 func Find(ctx context.Context, dir string) (string, error) {
 	if dir != "" {
 		return dir, nil

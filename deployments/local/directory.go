@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	// ErrForeign says that a directory holds something else than a cluster.
+	// ErrForeign says that a directory contains something other than a cluster.
 	ErrForeign = errors.New("not the directory of a cluster")
 	// ErrRunning says that a cluster already runs there.
 	ErrRunning = errors.New("a cluster already runs")
@@ -41,7 +41,7 @@ func (d *directory) join(names ...string) string {
 	return filepath.Join(append([]string{d.path}, names...)...)
 }
 
-// claim opens the directory of a cluster, making it where there is none (path "": a temporary one), and takes its lock.
+// claim opens the directory of a cluster, creating it if needed (path "": a temporary one), and takes its lock.
 // Errors: ErrForeign, ErrRunning.
 func claim(path string) (*directory, error) {
 	d := &directory{path: path}
@@ -79,7 +79,7 @@ func (d *directory) open() error {
 		return err
 	}
 	for _, e := range entries {
-		// What a file system has of its own, what a start that was cut off has left, and a root that was put here for it are not somebody else's.
+		// Files of the file system, of an interrupted start, and a root put here on purpose are not foreign.
 		ours := slices.Contains([]string{"lost+found", lockFile, founding.RootFile}, e.Name()) || slices.Contains(bundles, e.Name()) || durable.InTheMaking(e.Name())
 		if errors.Is(err, os.ErrNotExist) && !ours {
 			return fmt.Errorf("%w: %s contains other files (%s): give a new or empty directory with --dir", ErrForeign, d.path, e.Name())
@@ -88,7 +88,7 @@ func (d *directory) open() error {
 	return d.takeLock()
 }
 
-// takeLock holds a lock that ends with the process, however it ends.
+// takeLock takes a lock that the end of the process releases.
 func (d *directory) takeLock() error {
 	f, err := os.OpenFile(d.join(lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -110,7 +110,7 @@ func (d *directory) takeLock() error {
 	return nil
 }
 
-// keep has a directory with logs that is removed at the end kept: an error names them. It reports whether it was to be removed.
+// keep preserves a temporary directory with logs that an error names. It reports whether it was to be removed.
 func (d *directory) keep() bool {
 	logs, err := filepath.Glob(d.join("*.log"))
 	was := d.temporary && err == nil && len(logs) > 0
@@ -118,7 +118,7 @@ func (d *directory) keep() bool {
 	return was
 }
 
-// release gives the lock back and removes a temporary directory. Repeatable.
+// release releases the lock and removes a temporary directory. It may be called again.
 func (d *directory) release() error {
 	var failed []error
 	if d.lock != nil {
@@ -131,7 +131,7 @@ func (d *directory) release() error {
 	return errors.Join(failed...)
 }
 
-// writeAtomically replaces a file that only its owner may read: a reader sees the old text or the new one, never a part.
+// writeAtomically replaces a private file: a reader sees the old text or the new one, never a part.
 func writeAtomically(path string, text []byte) error {
 	f, err := durable.Begin(path)
 	if err != nil {

@@ -14,11 +14,11 @@ import (
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
-// ErrNoCluster says that no cluster can be found where it was looked for.
+// ErrNoCluster says that no cluster was found.
 var ErrNoCluster = errors.New("no cluster found")
 
-// File is cluster.json: how to reach and how to start every part of the cluster. It holds the pair secret, so only its
-// owner may read it. While the cluster runs it is current; it is always replaced as a whole.
+// File is cluster.json: how to reach and start every part of the cluster. It contains the pair secret, so only its
+// owner may read it. While the cluster runs it is up to date; it is always replaced as a whole.
 type File struct {
 	Binary    string              `json:"binary"`
 	Hosts     map[string]HostFile `json:"hosts"`
@@ -26,8 +26,8 @@ type File struct {
 	Terminals []TerminalFile      `json:"terminals"`
 }
 
-// StartFile is how a process tree is started, exactly as a production unit would: argv (the binary included) and the
-// whole environment. PGID is 0 while it does not run.
+// StartFile is how a process tree is started, exactly as by a production unit: argv (with the binary) and the whole
+// environment. PGID is 0 while it does not run.
 type StartFile struct {
 	PGID    int               `json:"pgid"`
 	Command []string          `json:"command"`
@@ -41,7 +41,7 @@ type HostFile struct {
 	HTTP string `json:"http"` // http://host:port
 }
 
-// Client calls the host's operator interface by its unix socket, as who started the cluster.
+// Client calls the host's operator interface by its unix socket, as the user who started the cluster.
 func (h HostFile) Client() *operator.Client {
 	path := operator.SocketIn(h.Env[config.Prefix+"_DATA"], "")
 	if _, err := os.Stat(path); err == nil {
@@ -59,15 +59,15 @@ type WitnessFile struct {
 // TerminalFile is a terminal.
 type TerminalFile struct {
 	ID      string `json:"id"`
-	Address string `json:"address"`        // where applications connect: nats://host:port
-	Dialled string `json:"dialled"`        // where hosts connect: nats://host:port
-	HTTP    string `json:"http,omitempty"` // where applications ask over HTTP: http://host:port
+	Address string `json:"address"`        // address for applications: nats://host:port
+	Dialled string `json:"dialled"`        // address for hosts: nats://host:port
+	HTTP    string `json:"http,omitempty"` // address for applications over HTTP: http://host:port
 }
 
 // maxClusterFile bounds cluster.json, in bytes: it names thousands of terminals.
 const maxClusterFile = 64 << 20
 
-// ReadFile reads cluster.json of a directory. ErrNoCluster when there is none.
+// ReadFile reads cluster.json of a directory. ErrNoCluster if there is none.
 func ReadFile(dir string) (File, error) {
 	var f File
 	text, err := regular.Read(filepath.Join(dir, clusterFile), maxClusterFile)
@@ -83,7 +83,7 @@ func ReadFile(dir string) (File, error) {
 	return f, nil
 }
 
-// writeFile brings cluster.json up to date.
+// writeFile updates cluster.json.
 func (c *Cluster) writeFile() error {
 	c.file.Lock()
 	defer c.file.Unlock()
@@ -108,7 +108,7 @@ func (c *Cluster) writeFile() error {
 	for i, t := range c.terminals {
 		at, web := "nats://"+c.ports.application(i), "http://"+c.ports.http(i)
 		if len(c.elsewhere) > 0 {
-			at, web = t.URL, "" // only who runs it knows where its applications connect
+			at, web = t.URL, "" // terminals that run elsewhere have unknown addresses for applications
 		}
 		if c.options.Silent {
 			web = ""

@@ -5,20 +5,21 @@ import (
 	"syscall"
 )
 
-// What a process of terminals has open at the same time: for each the sockets that it listens on, those of two hosts and one of an application,
-// and some for itself.
+// Open files of a process of terminals: for each its listening sockets, those of two hosts and one application, and
+// some for itself.
 const (
 	filesEach     = 5
 	filesEachHTTP = 6
 	filesOfFleet  = 256
 )
 
-// PartSize is how many terminals one process runs at most: so many may have their files open on a machine that lets a process have 20,000. It is the
-// same everywhere, since what the terminals of a process keep is in one file.
+// PartSize is the most terminals of one process: their files fit where a process may open 20,000. It is the same
+// everywhere, because the data of a process's terminals are in one file.
 const PartSize = 2500
 
-// allowFiles sees to it that a process which this one starts may open as many files as so many terminals need: terminals beyond the limit would
-// answer nobody, and the pair would never become ready. It raises the limit where the system lets it. The error is ErrOption.
+// allowFiles makes sure that a child process may open the files for a number of terminals: terminals beyond the limit
+// would answer nothing, and the pair would never become ready. It raises the limit if the system allows it. The error
+// is ErrOption.
 func allowFiles(terminals int, silent bool) error {
 	each := filesEachHTTP
 	if silent {

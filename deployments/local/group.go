@@ -25,8 +25,8 @@ type command struct {
 	log  string // file that standard output and error are appended to
 }
 
-// group is a process tree in a process group of its own: a host, the witness, the terminals or the load. Its leader
-// dies with this process (see package process), the others die with the leader.
+// group is a process tree in its own process group: a host, the witness, the terminals or the load. Its leader dies
+// with this process (see package process), the others die with the leader.
 type group struct {
 	name    string
 	command command
@@ -34,15 +34,15 @@ type group struct {
 	mu     sync.Mutex
 	child  *process.Child // the leader; nil when it was never started
 	frozen bool           // by freeze
-	asked  bool           // the end was ordered here, so it is no news
+	asked  bool           // the end was ordered, so it is not reported
 }
 
-// groupState is what a group is at one moment.
+// groupState is the state of a group at one moment.
 type groupState struct {
-	pgid   int // 0 when it does not run
+	pgid   int // 0 while it does not run
 	frozen bool
 	asked  bool
-	exit   *process.Exit // how the leader ended; nil while it runs, and when it was never started
+	exit   *process.Exit // how the leader ended; nil while it runs, and if it was never started
 }
 
 func (g *group) state() groupState {
@@ -91,7 +91,7 @@ func (g *group) start() error {
 	return nil
 }
 
-// running gives the group's id and the channel of its leader's end. ErrState when it does not run.
+// running returns the group's id and the channel of its leader's end. ErrState if it does not run.
 func (g *group) running() (int, <-chan struct{}, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -101,7 +101,7 @@ func (g *group) running() (int, <-chan struct{}, error) {
 	return g.child.PID(), g.child.Done(), nil
 }
 
-// kill sends SIGKILL to the whole group and returns when none of its processes lives.
+// kill sends SIGKILL to the whole group and returns when all its processes have ended.
 func (g *group) kill(ctx context.Context) error {
 	pgid, ended, err := g.running()
 	if err != nil {
@@ -114,8 +114,8 @@ func (g *group) kill(ctx context.Context) error {
 	return g.awaitGone(ctx, pgid, ended)
 }
 
-// stop sends SIGTERM to the leader alone, as an operator or systemd does, after it continued what was frozen. When the
-// group is not gone within patience, it is killed and that is the error.
+// stop sends SIGTERM to the leader only, as an operator or systemd does, after continuing frozen processes. If the
+// group has not ended within patience, it is killed and an error returned.
 func (g *group) stop(ctx context.Context, patience time.Duration) error {
 	pgid, ended, err := g.running()
 	if err != nil {
@@ -140,9 +140,9 @@ func (g *group) stop(ctx context.Context, patience time.Duration) error {
 		g.awaitGone(context.WithoutCancel(ctx), pgid, ended))
 }
 
-// freeze stops every process of the group (SIGSTOP) and returns when all stand still. One that waits in the kernel with the stop
-// before it stands still too: the parent of a child that was stopped between vfork and exec waits there for as long as that
-// is frozen.
+// freeze stops every process of the group (SIGSTOP) and returns when all have stopped. A process that waits in the
+// kernel with a pending stop counts as stopped: the parent of a child that was stopped between vfork and exec waits
+// there as long as the child is frozen.
 func (g *group) freeze(ctx context.Context) error {
 	pgid, _, err := g.running()
 	if err != nil {
@@ -159,7 +159,7 @@ func (g *group) freeze(ctx context.Context) error {
 		for _, m := range members {
 			still := m.state == 'T' || m.state == 't' || m.state == 'D' && stopPending(m.pid)
 			if !still {
-				// A process born while the signal went round has not got it.
+				// A process created meanwhile did not get the signal.
 				return false, errors.Join(err, signalGroup(pgid, syscall.SIGSTOP))
 			}
 		}
@@ -167,7 +167,7 @@ func (g *group) freeze(ctx context.Context) error {
 	})
 }
 
-// thaw continues a frozen group. ErrState when it is not frozen.
+// thaw continues a frozen group. ErrState if it is not frozen.
 func (g *group) thaw() error {
 	pgid, _, err := g.running()
 	if err != nil {
@@ -208,7 +208,7 @@ func (g *group) awaitGone(ctx context.Context, pgid int, ended <-chan struct{}) 
 	})
 }
 
-// signalGroup signals all of a group. That there is none any more is no error.
+// signalGroup signals all of a group. A missing group is not an error.
 func signalGroup(pgid int, signal syscall.Signal) error {
 	if err := syscall.Kill(-pgid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("%s to process group %d: %w", signal, pgid, err)
@@ -216,7 +216,7 @@ func signalGroup(pgid int, signal syscall.Signal) error {
 	return nil
 }
 
-// await asks each millisecond until done, an error, or the end of ctx. The kernel offers nothing to wait on for
+// await checks each millisecond until done, an error, or the end of ctx. The kernel offers no way to wait for
 // processes that are not our children.
 func await(ctx context.Context, done func() (bool, error)) error {
 	tick := time.NewTicker(time.Millisecond)
@@ -233,7 +233,7 @@ func await(ctx context.Context, done func() (bool, error)) error {
 	}
 }
 
-// stopPending tells whether a process has been told to stop and has not looked yet.
+// stopPending reports whether a process has a pending stop signal.
 func stopPending(pid int) bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -256,8 +256,8 @@ type member struct {
 	state byte // as /proc has it: R, S, D, T, …
 }
 
-// membersOf lists the living processes of a process group. Those that are dead and only wait to be reaped by a parent
-// that never will (the first process of a container) do not count.
+// membersOf lists the living processes of a process group. Zombies whose parent never reaps them (the first process
+// of a container) do not count.
 func membersOf(pgid int) ([]member, error) {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {

@@ -8,25 +8,25 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 )
 
-// DefaultLoad is what terminals do if nobody says what.
+// DefaultLoad is the load if none is named.
 const DefaultLoad = "mixed"
 
-// workload is one that terminals can do.
+// workload is a load for terminals.
 type workload struct {
 	name     string
-	services []string // that it asks, all built in
-	// rate is how many operations a second each terminal does: enough that every moment has some in flight, few enough that a small machine
-	// stays usable beside it.
+	services []string // services that it calls, all built in
+	// rate is the operations per second of each terminal: enough that some are always in flight, few enough that a
+	// small machine stays usable.
 	rate int
 }
 
-// workloads are those that prove something and that a pair can do for hours.
+// workloads are those that check something and that a pair can run for hours.
 func workloads() []workload {
 	return []workload{
 		{"kv", []string{"kv"}, 20},
 		{"ledger", []string{"ledger"}, 20},
 		{DefaultLoad, []string{"kv", "ledger"}, 20},
-		{"tickets", []string{"tickets"}, 5}, // each is told to all terminals and to the outside
+		{"tickets", []string{"tickets"}, 5}, // each notice goes to all terminals, each emission to the outside
 	}
 }
 
@@ -46,7 +46,7 @@ func loadOf(name string) (workload, error) {
 	return workload{}, fmt.Errorf("%w: --load %q: give %s", ErrOption, name, strings.Join(Loads(), ", "))
 }
 
-// named takes what stands behind --load without a "=" for what the terminals do, and gives the arguments that are left.
+// named takes an argument after --load without "=" as the name of the load, and returns the remaining arguments.
 func (o *Options) named(args []string) (rest []string, err error) {
 	if len(args) != 1 || o.Load != DefaultLoad {
 		return args, nil
@@ -56,7 +56,7 @@ func (o *Options) named(args []string) (rest []string, err error) {
 	return nil, err
 }
 
-// ServicesOf names the services that a workload asks; those of any other are what the settings say.
+// ServicesOf returns the services that a workload calls; for others the settings decide.
 func ServicesOf(name string) []string {
 	w, _ := loadOf(name)
 	return w.services

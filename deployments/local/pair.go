@@ -10,19 +10,19 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 )
 
-// pair is what the two hosts said last: a value, so that changes are found by comparing two of them.
+// pair is the last state of the two hosts: a value, so that changes are found by comparing two of them.
 type pair struct {
 	terminals int
 	hosts     map[string]operator.Status // of those that answer
-	last      operator.Status            // of the host that served last
-	silent    int                        // answers since somebody served
+	last      operator.Status            // host that last served
+	silent    int                        // answers since a host served
 }
 
 func newPair(terminals int) pair {
 	return pair{terminals: terminals, hosts: map[string]operator.Status{}}
 }
 
-// with is the pair after an answer, or a missing one, of a host.
+// with returns the pair after an answer, or a missing one, of a host.
 func (p pair) with(n news) pair {
 	next := pair{terminals: p.terminals, hosts: maps.Clone(p.hosts), last: p.last, silent: p.silent + 1}
 	delete(next.hosts, n.host)
@@ -35,8 +35,8 @@ func (p pair) with(n news) pair {
 	return next
 }
 
-// serving is the status of the host that serves. Of two that say so, as may be for a moment after a freeze, the one of
-// the higher epoch does.
+// serving returns the status of the host that serves. If two say so, as may be for a moment after a freeze, it is the
+// one of the higher epoch.
 func (p pair) serving() (operator.Status, bool) {
 	var best operator.Status
 	for _, s := range p.hosts {
@@ -69,7 +69,7 @@ func (p pair) readyLine(httpA, httpB, directory string, apps, web []string) stri
 	return line + " directory=" + directory + " socket=" + operator.SocketIn(filepath.Join(directory, host), "")
 }
 
-// span says from which address to which a list goes, with what stands before each.
+// span describes a list of addresses, with a label before each.
 func span(before string, list []string) string {
 	if len(list) == 0 {
 		return ""
@@ -88,7 +88,7 @@ func served(s operator.Status) string {
 	return fmt.Sprintf("active=%s epoch=%d in-sync=%s", s.Host, s.Epoch, strings.Join(inSync, ","))
 }
 
-// describe is one sentence for somebody who waits.
+// describe returns one sentence for a waiting user.
 func (p pair) describe() string {
 	var parts []string
 	for _, name := range []string{HostA, HostB} {
@@ -105,10 +105,11 @@ func (p pair) describe() string {
 	return strings.Join(parts, "; ")
 }
 
-// nobodyServes is after how many answers without a serving host that is said: a takeover is over long before.
+// nobodyServes is the number of answers without a serving host before that is reported: a takeover is over long
+// before.
 const nobodyServes = 20
 
-// changes says in lines what became different.
+// changes returns a line for each difference.
 func changes(before, after pair) []string {
 	var lines []string
 	was := before.last

@@ -31,7 +31,7 @@ const (
 // MaxTerminals bounds the terminals of one cluster, each with three ports.
 const MaxTerminals = 5000
 
-// ErrPort says that a port which the cluster needs is taken.
+// ErrPort says that a port which the cluster needs is in use.
 var ErrPort = errors.New("port in use")
 
 // ports are the addresses of one cluster, all on loopback.
@@ -50,16 +50,16 @@ func (p ports) machine(name string, offset int) founding.Machine {
 	return founding.Machine{Name: name, Address: "127.0.0.1", Ports: founding.Ports{HTTP: own + portHTTP, Link: own + portLink, Replication: own + portReplication, Bus: own + portBus, Witness: own}}
 }
 
-// terminal is where hosts reach a terminal, application where its applications do.
+// terminal is the address for hosts, application the one for applications.
 func (p ports) terminal(i int) string    { return p.address(offsetTerminal + 2*i + 1) }
 func (p ports) application(i int) string { return p.address(offsetTerminal + 2*i) }
 
-// http is where applications of a terminal come in over HTTP: behind all others, so that those stay where they are without it.
+// http is the address of a terminal for applications over HTTP: after all others, whose ports it does not change.
 func (p ports) http(i int) string { return p.address(p.httpOffset(i)) }
 
 func (p ports) httpOffset(i int) int { return offsetTerminal + 2*p.terminals + i }
 
-// count is how many there are from the base on.
+// count is the number of ports from the first on.
 func (p ports) count() int {
 	if p.silent {
 		return p.httpOffset(0)
@@ -86,8 +86,8 @@ func (p ports) used() map[int]string {
 	return used
 }
 
-// check finds a port that is taken. Both the loopback address and all addresses are tried, since a listener on either
-// keeps a host from its port.
+// check finds a port in use. It tries both the loopback address and all addresses, since a listener on either keeps a
+// host from its port.
 func (p ports) check() error {
 	for number, user := range p.used() {
 		if number > 65535 {
@@ -106,8 +106,8 @@ func (p ports) check() error {
 	return nil
 }
 
-// choosePorts settles the ports: those of the base that was asked for, or for base 0 those that the directory had before,
-// if they are free, and else a free block. The block lies below the kernel's range for outgoing connections, for the
+// choosePorts chooses the ports: from the requested first one, or for 0 those that the directory had before, if they
+// are free, and otherwise a free block. The block is below the kernel's range for outgoing connections, for the
 // reason given at DefaultPort.
 func choosePorts(base, before, terminals int, silent bool) (ports, error) {
 	p := ports{base: base, terminals: terminals, silent: silent}
@@ -128,8 +128,8 @@ func choosePorts(base, before, terminals int, silent bool) (ports, error) {
 	return ports{}, fmt.Errorf("no free block of %d ports found: %w", p.count(), err)
 }
 
-// portsBefore is the base of the ports that the cluster of a directory had, 0 if none is known. The pair's own table of
-// terminals, once it has one, still names them.
+// portsBefore is the first port of the cluster that a directory had, 0 if unknown. The pair's own table of terminals,
+// once it has one, still contains these ports.
 func (d *directory) portsBefore() int {
 	f, err := ReadFile(d.path)
 	if err != nil {

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// screen is what the cluster command prints: one line for each thing that an operator would want to know.
+// screen is the output of the cluster command: one line for each event that matters to an operator.
 type screen struct {
 	mu      sync.Mutex
 	to      io.Writer
 	json    bool
-	serving string // name of the host that served last
+	serving string // name of the host that last served
 }
 
-// show prints a line as it is; event one with the time before it. What can't be written is lost: nobody looks.
+// show prints a line; event prints it with the time. Write errors are ignored.
 func (s *screen) show(kind, line string) { s.print(kind, line, "") }
 
 func (s *screen) event(kind, line string) {
@@ -40,7 +40,7 @@ func (s *screen) print(kind, line, prefix string) {
 	}
 }
 
-// setActive remembers who serves; nobody leaves the last one.
+// setActive remembers the serving host; while no host serves it keeps the last one.
 func (s *screen) setActive(host string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

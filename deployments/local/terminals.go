@@ -23,30 +23,30 @@ import (
 	"github.com/hotpair/hotpair/services/wires"
 )
 
-// Fleet says which agents run: those of a cluster, thousands of them in one process, since so many terminals on one machine are only there to
-// be served.
+// Fleet runs agents of a cluster, thousands in one process, because so many terminals on one machine are only there
+// to be served.
 type Fleet struct {
-	Dir       string // of the cluster; a bundle in it has the secret that the terminals' keys come from
-	Port      int    // base of the cluster's ports
+	Dir       string // directory of the cluster; a bundle in it has the secret from which the terminals' keys derive
+	Port      int    // first of the cluster's ports
 	Terminals int
 	Plain     bool   // no TLS
 	Silent    bool   // no applications over HTTP
 	Files     string // of a kiosk
-	Each      int    // terminals of one process, PartSize as a rule
+	Each      int    // terminals per process, normally PartSize
 	// Environ is that of the processes of further parts.
 	Environ []string
-	Part    int // 0: the first of them, and a process for each further part; else that part alone
+	Part    int // 0: the first part, and a process for each further one; otherwise that part only
 }
 
 const (
-	// startAtOnce bounds the agents that start at the same time: each must have its first words with its own server within
-	// seconds, which thousands that start together on few cores would not.
+	// startAtOnce bounds the agents that start concurrently: each must complete its handshake with its own server
+	// within seconds, which thousands together on few cores could not.
 	startAtOnce = 16
 	// listenEvery is how often a starting agent is tried.
 	listenEvery = 5 * time.Millisecond
 )
 
-// readTerminals reads a list of terminals that run elsewhere; none when there is no file. The error is ErrOption.
+// readTerminals reads a list of terminals that run elsewhere; none if there is no file. The error is ErrOption.
 func readTerminals(file string) (list config.Terminals, err error) {
 	if file == "" {
 		return nil, nil
@@ -57,7 +57,7 @@ func readTerminals(file string) (list config.Terminals, err error) {
 	return list, nil
 }
 
-// kiosk looks whether the files that the terminals are to serve are there, and makes the path whole. The error is ErrOption.
+// kiosk checks that the files for the terminals exist, and makes the path absolute. The error is ErrOption.
 func (o *Options) kiosk() error {
 	if o.Files == "" {
 		return nil
@@ -101,7 +101,7 @@ func (f Fleet) Run(ctx context.Context, log *slog.Logger) error {
 	return work.Wait()
 }
 
-// runApart runs a further part in a process of its own until ctx ends or that process does.
+// runApart runs a further part in a separate process until ctx or that process ends.
 func (f Fleet) runApart(ctx context.Context, part int) error {
 	f.Part = part
 	child, err := process.Start(process.Spec{Name: fmt.Sprintf("%s, part %d", terminals, part), Args: f.arguments(), Environ: f.Environ})
@@ -125,7 +125,7 @@ func (f Fleet) arguments() []string {
 	}
 }
 
-// folder has what the agents of the part keep.
+// folder holds the data of the part's agents.
 func (f Fleet) folder() string {
 	if f.Part == 0 {
 		return filepath.Join(f.Dir, terminals)
@@ -147,7 +147,7 @@ func (f Fleet) runOwn(ctx context.Context, log *slog.Logger) (err error) {
 		}
 	}
 	p := ports{base: f.Port, terminals: f.Terminals, silent: f.Silent}
-	// One flush of this machine's disk for all that are attached at the same moment: a terminal in the field has a disk of its own.
+	// One flush of this machine's disk for all concurrent attaches: a terminal in the field has its own disk.
 	disk, err := terminal.OpenDisk(f.folder())
 	if err != nil {
 		return err
@@ -186,7 +186,7 @@ func (f Fleet) runOwn(ctx context.Context, log *slog.Logger) (err error) {
 		})
 		work.Go(func() error {
 			defer func() { <-starting }()
-			greets(ctx, p.application(i)) // its hosts' side says nothing to who has proved nothing
+			greets(ctx, p.application(i)) // its listener for hosts says nothing to unauthenticated peers
 			return nil
 		})
 	}

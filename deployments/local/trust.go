@@ -16,10 +16,11 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 )
 
-// life of a certificate: a directory may be continued after a year, and nobody renews here.
+// life of a certificate: a directory may be used again after a year, and nothing renews here.
 const life = 5 * 365 * 24 * time.Hour
 
-// bundles are the files of a cluster's pair, in the order in which they are written: with the last one there they are whole.
+// bundles are the files of a cluster's pair, in the order in which they are written: if the last one exists they are
+// complete.
 var bundles = []string{founding.WitnessBundle, founding.BundleFile(HostB), founding.BundleFile(HostA)}
 
 // readMembers reads the pair of a cluster's directory. Errors: fs.ErrNotExist, ErrForeign.
@@ -31,8 +32,8 @@ func readMembers(dir string) (map[string]founding.Kept, error) {
 	return members, err
 }
 
-// NewRoot puts a root into the directory of a cluster that is to come, which takes it for its own, and gives what issues certificates to its
-// terminals, for who runs them elsewhere.
+// NewRoot puts a root into the directory of a future cluster, which will use it, and returns the issuer for its
+// terminals, if those run elsewhere.
 func NewRoot(dir string) (*authority.Issuer, error) {
 	if err := durable.MakeDir(dir); err != nil {
 		return nil, fmt.Errorf("directory: %w", err)
@@ -44,8 +45,8 @@ func NewRoot(dir string) (*authority.Issuer, error) {
 	return root.Rotate(time.Now())
 }
 
-// loaded puts the files of a part in place, and reads its settings as its process does after a join; those that follow from the ports of this start are
-// given.
+// loaded writes the files of a part, and reads its settings as its process does after a join; settings that depend on
+// the ports of this start are added.
 func loaded[T any, P config.Spec[T]](d *directory, node string, k founding.Kept, settings []string) (T, error) {
 	k.Settings = settings
 	place := install.Place{Settings: d.join("joined", node), Identity: d.join("certificates", node), Data: d.join(node)}
@@ -57,7 +58,8 @@ func loaded[T any, P config.Spec[T]](d *directory, node string, k founding.Kept,
 	return config.Load[T, P](environ)
 }
 
-// agent makes what the agent of a terminal proves itself with, new at each start and in no file: hosts know terminals by their names.
+// agent makes the credentials of a terminal's agent, new at each start and in no file: hosts know terminals by their
+// names.
 func agent(issuer *authority.Issuer, id string) (*identity.Credentials, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// slowStart is after how long without a ready pair the screen says what is awaited.
+// slowStart is the time without a ready pair after which the screen says what is awaited.
 const slowStart = 10 * time.Second
 
-// watch shows what happens: that the pair is ready, then every change. It ends with ctx, or, before the pair is ready,
-// with ErrEnded when a process ended that nobody stopped.
+// watch shows events: that the pair is ready, then every change. It ends with ctx, or, before the pair is ready, with
+// ErrEnded when a process ended without an order.
 func (c *Cluster) watch(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var polling sync.WaitGroup
@@ -65,7 +65,7 @@ func (c *Cluster) watch(ctx context.Context) error {
 	}
 }
 
-// noteEnd handles the end of a group's leader. One that was ordered is no news.
+// noteEnd handles the end of a group's leader. An ordered one is not reported.
 func (c *Cluster) noteEnd(name string, ready bool) error {
 	if err := c.writeFile(); err != nil {
 		return err
@@ -90,7 +90,7 @@ func (c *Cluster) noteEnd(name string, ready bool) error {
 	return nil
 }
 
-// tail gives the last lines of a log.
+// tail returns the last lines of a log.
 func tail(path string) string {
 	const lines, bytes = 10, 8 << 10
 	text, err := os.ReadFile(path)

@@ -1,4 +1,4 @@
-// Package questions asks a person at a terminal.
+// Package questions asks questions at a terminal.
 package questions
 
 import (
@@ -20,11 +20,11 @@ import (
 const (
 	// attempts are how often a question is asked again.
 	attempts = 5
-	// maxAnswer bounds what is answered, in bytes.
+	// maxAnswer bounds an answer, in bytes.
 	maxAnswer = 64 << 10
 )
 
-// IsTerminal reports whether somebody can be asked.
+// IsTerminal reports whether a person can be asked.
 func IsTerminal(in io.Reader) bool {
 	f, ok := in.(*os.File)
 	if !ok {
@@ -37,7 +37,7 @@ func IsTerminal(in io.Reader) bool {
 // Questions asks a person.
 type Questions struct {
 	ctx  context.Context
-	from io.Reader // as it came, for its echo
+	from io.Reader // the input as it came, for its echo
 	in   *bufio.Reader
 	out  io.Writer
 }
@@ -62,7 +62,7 @@ func (q *Questions) line(prompt string) (string, error) {
 	return strings.TrimSpace(line), nil
 }
 
-// Ask asks until the answer is one that check takes. Empty is the initial answer, where there is one.
+// Ask asks until check accepts the answer. An empty answer means the initial one, if there is one.
 func (q *Questions) Ask(question, initial string, check func(string) error) (string, error) {
 	prompt := question
 	if initial != "" {
@@ -91,7 +91,7 @@ func (q *Questions) Ask(question, initial string, check func(string) error) (str
 	return "", fmt.Errorf("%w: no valid answer to: %s; nothing was done", operator.ErrUsage, question)
 }
 
-// Optional is Ask for what may be empty.
+// Optional is Ask for an answer that may be empty.
 func (q *Questions) Optional(question string, check func(string) error) (string, error) {
 	for range attempts {
 		answer, err := q.line(question)
@@ -106,7 +106,7 @@ func (q *Questions) Optional(question string, check func(string) error) (string,
 	return "", fmt.Errorf("%w: no valid answer to: %s; nothing was done", operator.ErrUsage, question)
 }
 
-// Secret asks for a passphrase, which is not shown as it is typed. A new one is asked for twice, and may be empty.
+// Secret asks for a passphrase without showing it. A new one is asked for twice, and may be empty.
 func (q *Questions) Secret(question string, fresh bool) (string, error) {
 	for range attempts {
 		words, err := q.hidden(question)
@@ -152,7 +152,7 @@ func (q *Questions) hidden(prompt string) (string, error) {
 	return words, errors.Join(err, unix.IoctlSetTermios(int(f.Fd()), unix.TCSETS, was))
 }
 
-// Confirm asks for a yes. Anything else is a no.
+// Confirm asks for a yes. Anything else means no.
 func (q *Questions) Confirm(question string) (bool, error) {
 	answer, err := q.line(question + " (yes or no) [no]")
 	return strings.EqualFold(answer, "yes") || strings.EqualFold(answer, "y"), err

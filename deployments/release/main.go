@@ -1,11 +1,11 @@
-// Release builds everything that a version of hotpair is made of, into one folder: Debian packages, archives, images,
-// the agent of terminals for each of their systems, bills of materials, and the checksums of all. The same commit gives
-// the same bytes, on any machine with the same Go.
+// Release builds all artefacts of a version of hotpair into one folder: Debian packages, archives, images, the agent
+// of terminals for each of their systems, bills of materials, and the checksums of all. The same commit gives the
+// same bytes on any machine with the same Go.
 //
 //	go run -C deployments/release . -out ../../dist
 //
-// The version is the tag of the commit. Without a tag, or with files that are not committed, it builds only with
-// -snapshot, and what it builds says so.
+// The version is the tag of the commit. Without a tag, or with uncommitted files, it builds only with -snapshot, and
+// the version shows it.
 package main
 
 import (

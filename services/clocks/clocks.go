@@ -1,8 +1,8 @@
 // Package clocks compares the wall clocks of the two hosts.
 //
-// A wall clock is set by hand, by a protocol, by a battery that is empty: what it says alone proves nothing. Two that agree and stand in
-// two machines are believed. So the mains send each other what their clocks say with each beat, and this package says how far they are
-// apart, to within half of the time that question and answer took.
+// A wall clock is set by hand, by a protocol, or by an empty battery: alone it proves nothing. Two clocks of two
+// machines that agree are trusted. So the mains exchange their clocks with each beat, and this package returns their
+// difference, to within half of the round-trip time.
 package clocks
 
 import (
@@ -13,37 +13,39 @@ import (
 )
 
 const (
-	// Apart is how far wall clocks may differ and still agree. Machines that are synchronised differ by milliseconds, those that are
-	// not by a second a day; what is counted by them, ages of requests, allows for minutes.
+	// Apart is how far wall clocks may differ and still agree. Synchronised machines differ by milliseconds, others
+	// drift by less than a second a day; request ages, which depend on them, allow for minutes.
 	Apart = 10 * time.Second
-	// Off is how far pair time may be from clocks that agree before anybody is told. It is above Apart, because pair time follows
-	// the clock of either host.
+	// Off is how far pair time may be from clocks that agree before it is reported. It is above Apart, because pair
+	// time follows the clock of either host.
 	Off = time.Minute
-	// Every is how often the updater is told what came of a comparison, Stale when one says nothing any more.
+	// Every is how often the updater gets the result of a comparison, Stale when a result is outdated.
 	Every = time.Minute
 	Stale = 3 * time.Minute
 )
 
-// Reading is what both clocks of a host say at one moment: the one that counts sleep and is never set, and the one on the wall.
+// Reading is both clocks of a host at one moment: the boot clock, which counts sleep and is never set, and the wall
+// clock.
 type Reading struct {
 	Boot time.Duration `json:"boot_ns"`
 	Wall int64         `json:"wall_ns"` // Unix nanoseconds
 }
 
-// Difference is what came of a comparison. The zero Difference: there was none.
+// Difference is the result of a comparison. The zero Difference: there was none.
 type Difference struct {
 	Own   Reading       `json:"own"`       // when it was found
 	Other time.Duration `json:"other_ns"`  // how far the other host's wall clock is ahead of this one's
-	Error time.Duration `json:"within_ns"` // by how much that may be wrong
+	Error time.Duration `json:"within_ns"` // error bound
 }
 
-// Compare takes when a question left, the clocks as its answer came, and what the other host's wall clock said in it.
+// Compare compares, given when a question left, this host's clocks when the answer came, and the other host's wall
+// clock in the answer.
 func Compare(sent time.Duration, answered Reading, other int64) Difference {
 	trip := max(0, answered.Boot-sent)
 	return Difference{Own: answered, Other: time.Duration(minus(minus(other, answered.Wall), -int64(trip/2))), Error: trip / 2}
 }
 
-// minus subtracts what others say without ever turning round.
+// minus subtracts received numbers without overflow.
 func minus(a, b int64) int64 {
 	switch d := a - b; {
 	case b > 0 && d > a:
@@ -55,19 +57,19 @@ func minus(a, b int64) int64 {
 	}
 }
 
-// Fresh reports whether it still says something.
+// Fresh reports whether it is not outdated.
 func (d Difference) Fresh(now time.Duration) bool {
 	return d != Difference{} && now-d.Own.Boot <= Stale
 }
 
-// Agree reports whether both clocks surely say the same.
+// Agree reports whether both clocks certainly agree.
 func (d Difference) Agree() bool { return d != Difference{} && d.Other.Abs() <= Apart-d.Error }
 
-// Differ reports whether they surely do not.
+// Differ reports whether they certainly differ.
 func (d Difference) Differ() bool { return d.Other.Abs()-d.Error > Apart }
 
-// Built is the time of the source that this program was built from, before which no clock that is right can be. It is zero where the build
-// did not note it.
+// Built is the time of this program's source; a correct clock is not before it. It is zero if the build did not
+// record it.
 func Built() time.Time {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -88,7 +90,7 @@ type Watch struct {
 	told Difference
 }
 
-// Add takes a comparison. tell: who counts by it should be told now, because it is time or because it says something else than before.
+// Add records a comparison. tell: report it now, because it is due or differs from the last report.
 func (w *Watch) Add(d Difference) (tell bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -99,7 +101,7 @@ func (w *Watch) Add(d Difference) (tell bool) {
 	return tell
 }
 
-// Last gives the last comparison; the zero one when there was none, or not lately.
+// Last returns the last comparison; the zero Difference if there was none recently.
 func (w *Watch) Last(now time.Duration) Difference {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// Doubtful is how far a wall clock may be from that of the other host, or from where it was, without being in doubt. It is less than Apart:
-// nothing is refused for a doubt, only less is.
+// Doubtful is how far a wall clock may be from that of the other host, or from its earlier course, without being in
+// doubt. It is less than Apart: a doubt never causes a refusal, it only prevents some.
 const Doubtful = 5 * time.Second
 
-// Leap is how far what keeps a wall clock right may move one that was believed. Whoever it asks can be wrong too: one server of time sets
-// both hosts wrong at once, and the kernel calls both synchronised.
+// Leap is how far a time service may move a clock that was trusted. The service can be wrong too: one time server can
+// set both hosts wrong at once, and the kernel calls both synchronised.
 const Leap = 24 * time.Hour
 
-// Doubt says whether the wall clock of this host can be believed as far as a process can tell. Whoever would refuse something because
-// its time is over asks first.
+// Doubt reports whether the wall clock of this host can be trusted, as far as a process can tell. Code that would
+// refuse something because it has expired asks first.
 type Doubt struct {
 	now          func() Reading
 	synchronised func() bool
@@ -26,15 +26,15 @@ type Doubt struct {
 	compared Difference
 }
 
-// NewDoubt begins with a wall clock that is believed, unless it is older than the program (built; zero when that is not known).
-// synchronised is what the kernel says of it.
+// NewDoubt starts with a trusted wall clock, unless it is before the program's build time (built; zero if unknown).
+// synchronised is the kernel's report.
 func NewDoubt(now func() Reading, synchronised func() bool, built time.Time) *Doubt {
 	r := now()
 	return &Doubt{now: now, synchronised: synchronised, built: built, ahead: minus(r.Wall, int64(r.Boot))}
 }
 
-// Compared takes what came of a comparison with the other host. The last one counts until there is another one: a clock is not right
-// again because the other host is gone.
+// Compared records a comparison with the other host. The last one counts until the next: a clock does not become
+// right because the other host is gone.
 func (d *Doubt) Compared(found Difference) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -2,9 +2,9 @@ package clocks
 
 import "golang.org/x/sys/unix"
 
-// Synchronised reports whether the kernel says that something keeps the wall clock right, NTP or PTP.
+// Synchronised reports whether the kernel says that the wall clock is synchronised, by NTP or PTP.
 func Synchronised() bool {
-	var t unix.Timex // Modes 0: it is only read
+	var t unix.Timex // Modes 0: read only
 	_, err := unix.Adjtimex(&t)
 	return err == nil && t.Status&unix.STA_UNSYNC == 0
 }

@@ -160,8 +160,7 @@ func (t *TLS) check(c *checker) {
 // wire is an address that other machines reach.
 type wire struct{ variable, address string }
 
-// sealed refuses plain text between machines unless it is allowed. It reports the first address only: the remedy is
-// the same for all.
+// sealed refuses plain text between machines unless allowed. It reports one address only: the remedy is the same.
 func (t *TLS) sealed(c *checker, wires ...wire) {
 	if t.Sealed() {
 		if t.Insecure {

@@ -1,5 +1,5 @@
-// House prints how large the packages of this module are and how much hangs on what in them. What is counted, and how, says
-// package measure; the bounds are held by the test beside it.
+// House prints the sizes and dependencies of the packages of this module. Package measure defines what is counted;
+// the test beside it checks the bounds.
 package main
 
 import (
@@ -53,7 +53,7 @@ func run(args []string, out io.Writer) error {
 	return table(out, h)
 }
 
-// table prints a line for each package and some for the whole.
+// table prints a line per package, and totals.
 func table(out io.Writer, h *measure.House) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "package\tlines\tfiles\tlongest file\tmost methods\tmost fields\tlargest interface\tarrows\tupward")

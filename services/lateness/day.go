@@ -5,18 +5,19 @@ import (
 	"time"
 )
 
-// Day is how late the other main was in the last day, as one host has measured it. The JSON names are stable.
+// Day is the lateness of the other main in the last day, as one host has measured it. The JSON names are stable.
 type Day struct {
-	// Measured is for how long: less than a day when main started later.
+	// Measured is the measured time: less than a day if main started later.
 	Measured time.Duration `json:"measured_ns"`
-	// Heard is how late the other main was heard, Replies how late it replied to beats, both beyond the interval of beats and without what
-	// this main was late itself. Own is how late this main's own loop turned.
+	// Heard is how late the other main was heard, Replies how late it replied to beats, both beyond the interval of
+	// beats and without this main's own stalls. Own is how late this main's own loop turned.
 	Heard   Times `json:"heard"`
 	Replies Times `json:"replies"`
 	Own     Times `json:"own"`
-	// Witness is how long it took to answer. No lease rests on it.
+	// Witness is its response time. No lease depends on it.
 	Witness Times `json:"witness"`
-	// Borne is the smallest lease that would have borne all of that: nobody would have been given up. 0: nothing was measured.
+	// Borne is the smallest lease that would have tolerated all of that: no host would have been replaced. 0: nothing
+	// was measured.
 	Borne time.Duration `json:"borne_ns"`
 }
 
@@ -28,9 +29,9 @@ const (
 	margin = 10 * time.Millisecond
 )
 
-// borne is the smallest lease that would have borne it. With beats every eighth of a lease L, a reply that is late by R comes L/8 + R after the
-// one before, which is to be less than L/2; a word within L/8 + H, less than 1.1 L; and the right that a reply gives is not to have
-// ended when the next one comes, L/8 + R + own lateness, less than L.
+// borne is the smallest lease that would have tolerated it. With beats every eighth of a lease L, a reply that is
+// late by R comes L/8 + R after the previous one, which must be less than L/2; a message within L/8 + H, less than
+// 1.1 L; and the right from a reply must not have ended when the next one comes: L/8 + R + own lateness, less than L.
 func (d Day) borne() time.Duration {
 	if d.Heard.Count == 0 || d.Replies.Count == 0 {
 		return 0
@@ -44,7 +45,7 @@ func (d Day) borne() time.Duration {
 	return (l/step + 1) * step
 }
 
-// Both is what a lease would have had to be on two hosts: it has to be borne by each, in either role.
+// Both returns the lease needed on two hosts: both have to tolerate it, in either role.
 func Both(a, b Day) Day {
 	all := Day{Measured: min(a.Measured, b.Measured), Heard: both(a.Heard, b.Heard), Replies: both(a.Replies, b.Replies), Own: both(a.Own, b.Own), Witness: both(a.Witness, b.Witness)}
 	all.Borne = max(a.Borne, b.Borne)
@@ -58,8 +59,8 @@ func both(a, b Times) Times {
 	return Times{Count: a.Count + b.Count, Median: max(a.Median, b.Median), Slow: max(a.Slow, b.Slow), Slowest: max(a.Slowest, b.Slowest), Longest: max(a.Longest, b.Longest)}
 }
 
-// Advice says what the day means for a lease: in a sentence; whether the lease was too short for it; and, for one that was, or that could be much
-// shorter, what to do.
+// Advice says what the day means for a lease: in a sentence; whether the lease was too short for it; and what to do
+// if it was.
 func (d Day) Advice(lease time.Duration) (text string, short bool, remedy string) {
 	if d.Borne == 0 {
 		return "no measurements yet", false, ""
@@ -75,7 +76,7 @@ func (d Day) Advice(lease time.Duration) (text string, short bool, remedy string
 	return text, false, ""
 }
 
-// enough is for how long it is measured before a shorter lease is advised: a day has hours of all kinds.
+// enough is the measured time before a shorter lease is advised: a day includes all times of day.
 const enough = 20 * time.Hour
 
 // room is a lease with as much again to spare.

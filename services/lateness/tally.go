@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// slot is the time whose observations are forgotten together, and slots are kept: a day, and the one that is under way.
+	// slot is the time whose observations are forgotten together; slots are kept for a day, plus the present one.
 	slot  = time.Hour
 	slots = 25
 	// finest is the end of the first bucket; each further one ends a quarter of an octave later, the last above a minute.
@@ -33,7 +33,7 @@ func bucket(d time.Duration) int {
 	return i
 }
 
-// tally counts times of the last day. It is bounded: what it holds does not grow with what is counted.
+// tally counts times of the last day. Its size is bounded.
 type tally struct {
 	mu      sync.Mutex
 	hours   [slots]hour
@@ -46,7 +46,7 @@ type hour struct {
 	longest time.Duration
 }
 
-// add counts a time that was found at now, on a clock that goes on.
+// add counts a time that was measured at now, on a monotonic clock.
 func (t *tally) add(now, d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -100,7 +100,7 @@ func (d Times) share(counts [buckets]uint64, share float64) time.Duration {
 type Times struct {
 	Count   uint64        `json:"count"`
 	Median  time.Duration `json:"median_ns"`
-	Slow    time.Duration `json:"slow_ns"`    // what all but one in a thousand did not exceed
-	Slowest time.Duration `json:"slowest_ns"` // all but one in a hundred thousand
+	Slow    time.Duration `json:"slow_ns"`    // not exceeded by all but one in a thousand
+	Slowest time.Duration `json:"slowest_ns"` // by all but one in a hundred thousand
 	Longest time.Duration `json:"longest_ns"`
 }

@@ -1,18 +1,19 @@
-// Package lateness keeps how late the words of the other main come, over the last day, and says which lease that day would have borne.
+// Package lateness measures how late messages of the other main arrive, over the last day, and says which lease that
+// day would have allowed.
 //
-// A lease is a bet on lateness: shorter replaces a silent host sooner, and takes a slow one for silent. What it is bet on is known only to the
-// machines themselves, so every host measures it, always. Three things bound it, and each is measured where the role machine would
-// have gone by it:
+// A lease is a bet on lateness: a shorter one replaces a silent host sooner, but mistakes a slow one for silent. Only
+// the machines themselves can know the odds, so every host measures them, always. Three kinds of lateness bound the
+// lease, and each is measured where the role machine would act on it:
 //
 //   - an active gives its standby up when its own beats have had no reply for half a lease: how late replies are ([Day].Replies);
 //   - a standby takes over when it has heard nothing for a lease and a tenth: how late it hears anything ([Day].Heard);
-//   - an active may answer for a lease from when it sent a beat that was replied to, and this main may be late itself ([Day].Own).
+//   - an active may answer for a lease from when it sent a beat that got a reply, and this main may stall ([Day].Own).
 //
-// Beats come every eighth of a lease, so lateness is what is beyond that. The witness bounds no lease: it is asked when somebody has been
-// silent already. How long it takes is a part of the gap then ([Day].Witness).
+// Beats come every eighth of a lease, so lateness is what exceeds that. The witness bounds no lease: it is asked
+// after somebody has been silent. Its response time is then a part of the gap ([Day].Witness).
 //
-// A silence that ends with another connection or another run of the other main is an outage and no lateness: it isn't counted. Time in which this
-// main was late itself is not the other one's lateness, as in the role machine.
+// A silence that ends with another connection or another run of the other main is an outage, not lateness, and is not
+// counted. Neither is time in which this main was stalled itself, as in the role machine.
 package lateness
 
 import (
@@ -23,7 +24,8 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 )
 
-// Watch measures one other main; a nil Watch none. Its methods may be called from anywhere, and cost less than a message; nothing waits for it.
+// Watch measures one other main; a nil Watch measures nothing. Its methods may be called from any goroutine, cost
+// less than a message, and never wait.
 type Watch struct {
 	clock    lease.Clock
 	interval time.Duration // between two beats
@@ -39,12 +41,12 @@ type Watch struct {
 	heardSince, repliesSince       histogram.Histogram
 }
 
-// NewWatch makes the watch over a main that beats at an interval.
+// NewWatch returns a Watch for a main that beats at an interval.
 func NewWatch(clock lease.Clock, interval time.Duration) *Watch {
 	return &Watch{clock: clock, interval: interval, began: clock()}
 }
 
-// Turned is told each time that this main's loop has turned, at least once in each interval.
+// Turned is called each time that this main's loop has turned, at least once per interval.
 func (w *Watch) Turned() {
 	if w == nil {
 		return
@@ -72,13 +74,14 @@ func (w *Watch) Turned() {
 	}
 }
 
-// stalledAfter intervals without a turn this main counts as late, as its role machine does.
+// stalledAfter is the number of intervals without a turn after which this main counts as stalled, as in its role
+// machine.
 const stalledAfter = 2
 
-// Heard is told of each beat of the other main; run says which of its runs it is of.
+// Heard is called for each beat of the other main; run identifies its run.
 func (w *Watch) Heard(run uint64) { w.word(w.clock(), run, true) }
 
-// Replied is told of each reply to a beat that was sent at a time.
+// Replied is called for each reply, with the time of the beat.
 func (w *Watch) Replied(sent time.Duration, run uint64) {
 	now := w.clock()
 	w.word(now, run, false)
@@ -93,7 +96,7 @@ func (w *Watch) Replied(sent time.Duration, run uint64) {
 	}
 }
 
-// word is anything that the other main says.
+// word is any message of the other main.
 func (w *Watch) word(now time.Duration, run uint64, beat bool) {
 	w.mu.Lock()
 	if run != w.run {
@@ -112,22 +115,22 @@ func (w *Watch) word(now time.Duration, run uint64, beat bool) {
 	}
 }
 
-// Lost says that a connection to the other main has ended: what comes next is not late.
+// Lost is called when a connection to the other main has ended: the next message is not late.
 func (w *Watch) Lost() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.heard, w.replied = 0, 0
 }
 
-// Asked takes how long the witness took to answer.
+// Asked records a response time of the witness.
 func (w *Watch) Asked(took time.Duration) { w.witness.add(w.clock(), took) }
 
-// Samples are what has been counted since this main started: how late the other one was heard, and how late it replied.
+// Samples are the counts since this main started: how late the other main was heard, and how late it replied.
 func (w *Watch) Samples() (heard, replies histogram.Sample) {
 	return w.heardSince.Sample(), w.repliesSince.Sample()
 }
 
-// Day is what was measured in the last day.
+// Day returns the measurements of the last day.
 func (w *Watch) Day() Day {
 	now := w.clock()
 	d := Day{

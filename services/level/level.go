@@ -1,7 +1,7 @@
-// Package level has the levels of hotpair. A level is what programs agree on: the forms of messages, entries and files, and the
-// rules by which they are used. It has a number, from 1 on. Each program knows a range of levels, and says which when it meets
-// another one; what they have in common is what they speak. A pair is at one level, which its history says, and which rises only
-// when an operator says so: until then the program before it can serve the pair again.
+// Package level defines the levels of hotpair. A level is what programs agree on: the formats of messages, entries
+// and files, and the rules for their use. It is a number from 1 on. Each program knows a range of levels, and says
+// which when it meets another one; they use a level that both know. A pair is at one level, which its history
+// records, and which an operator raises: until then the previous program can serve the pair again.
 package level
 
 import (
@@ -11,11 +11,11 @@ import (
 	"github.com/hotpair/hotpair/services/fault"
 )
 
-// Level numbers a level. 0 is none: of data without a history.
+// Level is the number of a level. 0 means none: for data without a history.
 type Level uint16
 
-// Oldest and newest level that this program knows. The linker can set newest: a program that calls itself a later one takes part
-// in tests of upgrades.
+// Oldest and newest level that this program knows. The linker can set newest, so that tests of upgrades have a later
+// program.
 const oldest Level = 1
 
 var newest = "2"
@@ -29,7 +29,7 @@ type Range struct {
 	Newest Level `json:"newest" cbor:"2,keyasint"`
 }
 
-// Own is what this program knows.
+// Own is the range that this program knows.
 func Own() Range {
 	n, err := strconv.ParseUint(newest, 10, 16)
 	if err != nil || Level(n) < oldest {
@@ -38,10 +38,10 @@ func Own() Range {
 	return Range{Oldest: oldest, Newest: Level(n)}
 }
 
-// Valid reports whether r is a range: what comes from outside may be anything.
+// Valid reports whether r is a range: input may be anything.
 func (r Range) Valid() bool { return r.Oldest >= 1 && r.Oldest <= r.Newest }
 
-// Has reports whether a program of this range knows a level. All know the one of no history.
+// Has reports whether a program of this range knows a level. All know level 0.
 func (r Range) Has(l Level) bool { return l == 0 || r.Oldest <= l && l <= r.Newest }
 
 // Common gives the newest level that both know, 0 when there is none.
@@ -61,15 +61,15 @@ func (r Range) String() string {
 	return fmt.Sprintf("%d to %d", r.Oldest, r.Newest)
 }
 
-// Party is a program that takes part, by its name, with the levels that it knows and the one that its data are at.
+// Party is a program in a negotiation: its name, the levels that it knows, and the level of its data.
 type Party struct {
 	Name string
 	Range
 	At Level
 }
 
-// Meet gives the newest level that two parties both know. The error is ErrApart, and says what to do: when they know none
-// together, or one does not know the level that the other's data are at.
+// Meet returns the newest level that both parties know. The error is ErrApart, and says what to do: when they have
+// none in common, or one does not know the level of the other's data.
 func Meet(a, b Party) (Level, error) {
 	common := a.Common(b.Range)
 	if common == 0 {
@@ -88,7 +88,7 @@ func Meet(a, b Party) (Level, error) {
 	return common, nil
 }
 
-// Knows reports whether a program can go on with data of a level. The error is ErrApart, and says what to do.
+// Knows checks whether a program can use data of a level. The error is ErrApart, and says what to do.
 func Knows(program Party, at Level) error {
 	switch {
 	case program.Has(at):
@@ -100,5 +100,5 @@ func Knows(program Party, at Level) error {
 		ErrApart, program.Name, program.Range, at)
 }
 
-// This is this program as a party that has no data, under a name.
+// This is this program as a party without data, under a name.
 func This(name string) Party { return Party{Name: name, Range: Own()} }

@@ -9,17 +9,17 @@ import (
 )
 
 const (
-	// mostOfAKind bounds the lines of one kind in a period: what somebody outside can cause must not fill the disk.
+	// mostOfAKind bounds the lines of one kind in a period: events caused from outside must not fill the disk.
 	mostOfAKind = 30
 	period      = time.Minute
-	// mostKinds bounds the kinds that are told apart in a period; all beyond are one. longestKind is how much of a message
-	// tells them apart, in bytes.
+	// mostKinds bounds the kinds that are distinguished in a period; all others count as one. longestKind is the part
+	// of a message that distinguishes them, in bytes.
 	mostKinds   = 1024
 	longestKind = 200
 )
 
-// bound passes on so many lines of each kind in a period, and then how many more there were. A kind is a level with a
-// message: what varies stands in attributes. Lines for debugging are asked for, and all pass.
+// bound passes on a number of lines of each kind in a period, and then reports how many were dropped. A kind is a
+// level with a message: variable parts are attributes. Debug lines are requested, so all pass.
 type bound struct {
 	slog.Handler
 	*kinds
@@ -33,7 +33,7 @@ type kind struct {
 
 // kinds are those of the present period.
 type kinds struct {
-	to slog.Handler // where is told what was left out
+	to slog.Handler // receives the reports of dropped lines
 
 	mu    sync.Mutex
 	lines map[kind]int
@@ -71,7 +71,7 @@ func (s *kinds) passes(k kind) bool {
 	return s.lines[k] <= mostOfAKind
 }
 
-// end ends a period and tells what was left out in it.
+// end ends a period and reports what was dropped in it.
 func (s *kinds) end() {
 	s.mu.Lock()
 	lines := s.lines
@@ -81,7 +81,7 @@ func (s *kinds) end() {
 		if n > mostOfAKind {
 			r := slog.NewRecord(time.Now(), k.level, "further lines of the same kind were dropped", 0)
 			r.Add("message", k.message, "left_out", n-mostOfAKind, "took", period)
-			_ = s.to.Handle(context.Background(), r) // it is the log: there is nobody else to tell
+			_ = s.to.Handle(context.Background(), r) // an error of the log itself can't be reported
 		}
 	}
 }

@@ -1,6 +1,6 @@
-// Package logs is how a process writes its log: beside its work. Whoever logs puts a line into a queue and goes on; one
-// goroutine writes. A pipe that nobody reads or a disk that hangs holds up that goroutine and nobody else: a process
-// whose log is stuck works as one whose log is not, and says how many lines were lost once there is room again.
+// Package logs writes the log of a process concurrently with its work. A log call puts a line into a queue and
+// returns; one goroutine writes. A pipe without a reader or a disk that hangs blocks that goroutine only: the process
+// keeps working, and reports how many lines were lost once there is room again.
 //
 //	log, lines := logs.Start(os.Stderr, form)
 //	defer lines.Close()
@@ -17,14 +17,14 @@ import (
 )
 
 const (
-	// mostLines and mostBytes bound what waits to be written. Beyond them the newest goes: what came first tells why.
+	// mostLines and mostBytes bound the waiting lines. Beyond them new lines are dropped: the first ones tell why.
 	mostLines = 4096
 	mostBytes = 1 << 20
 	// closeWithin is how long the end of a process waits for its last lines.
 	closeWithin = 250 * time.Millisecond
 )
 
-// Queue takes lines and has them written, in order. Its methods may be called from anywhere.
+// Queue receives lines and writes them in order. Its methods may be called from any goroutine.
 type Queue struct {
 	to   io.Writer
 	own  *slog.Logger // writes to it directly; of the writing goroutine
@@ -34,21 +34,21 @@ type Queue struct {
 	mu      sync.Mutex
 	lines   [][]byte
 	bytes   int
-	lost    uint64 // since that was told last
+	lost    uint64 // since the last report
 	lostAll uint64
 	closed  bool
 }
 
-// Start makes the log of a process, which goes to a writer that may hold whoever writes, or fail. form makes a logger of
-// a writer: it is asked for that of the process, and for one that tells what was lost. Of each kind of line only so many
-// pass in a minute.
+// Start returns the log of a process, for a writer that may block or fail. form makes a logger of a writer: it is
+// called for the logger of the process, and for one that reports lost lines. Of each kind of line only a number pass
+// in a minute.
 func Start(to io.Writer, form func(io.Writer) *slog.Logger) (*slog.Logger, *Queue) {
 	q := &Queue{to: to, own: form(to), some: make(chan struct{}, 1), done: make(chan struct{})}
 	go q.write()
 	return slog.New(newBound(form(q).Handler())), q
 }
 
-// Write takes a line, or some. It never waits and never fails: what there is no room for is lost, and counted.
+// Write queues one or more lines. It never waits and never fails: lines without room are dropped, and counted.
 func (q *Queue) Write(text []byte) (int, error) {
 	q.mu.Lock()
 	switch {
@@ -70,7 +70,7 @@ func (q *Queue) Lost() uint64 {
 	return q.lostAll
 }
 
-// Close takes no more lines, and waits for those there are: a moment, because nobody may be there who takes them.
+// Close accepts no more lines, and waits briefly for the queued ones.
 func (q *Queue) Close() {
 	q.mu.Lock()
 	q.closed = true
@@ -91,11 +91,11 @@ func (q *Queue) wake() {
 	}
 }
 
-// lose counts a line that was lost. The lock is held.
+// lose counts a lost line. The lock is held.
 func (q *Queue) lose() { q.lost++; q.lostAll++ }
 
-// next gives the line that is written next, nil when there is none; how many were lost behind the lines so far; and
-// whether no more will come.
+// next returns the line to write, nil for none; how many lines were lost after the previous one; and whether the
+// queue is closed.
 func (q *Queue) next() (line []byte, lost uint64, over bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -115,7 +115,7 @@ func (q *Queue) write() {
 		line, lost, over := q.next()
 		switch {
 		case line != nil:
-			// What can't be written is lost: a reader that is gone, a disk that is full. The process goes on.
+			// A failed write is lost: a reader that is gone, a full disk. The process continues.
 			if n, err := q.to.Write(line); err != nil || n < len(line) {
 				q.mu.Lock()
 				q.lose()
@@ -123,7 +123,7 @@ func (q *Queue) write() {
 			}
 		case lost > 0 && !q.told(lost):
 			q.mu.Lock()
-			q.lost += lost // it is told when a line gets through
+			q.lost += lost // reported when a line is written
 			q.mu.Unlock()
 			if over {
 				return
@@ -138,7 +138,7 @@ func (q *Queue) write() {
 	}
 }
 
-// told says how many lines were lost, in their place, and whether that got through.
+// told reports the lost lines, in their place in the log, and returns whether that succeeded.
 func (q *Queue) told(lost uint64) bool {
 	r := slog.NewRecord(time.Now(), slog.LevelWarn, "log lines were lost: the reader or the disk was too slow", 0)
 	r.Add("lost", lost)

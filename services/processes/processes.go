@@ -48,21 +48,20 @@ type kept struct {
 	mu          sync.Mutex
 	path        string    // of a foreign process: the program that runs, or is about to
 	renewal     *renewal  // not nil during a restart on purpose
-	since       time.Time // current process, up or not
+	since       time.Time // last start, or change between up and down
 	incarnation uint64
 	pid         int
 	up          bool
 	settled     bool            // it has been up, has ended, or could not start: whether it works is known
 	frozen      bool            // it was killed because it was silent
-	killed      bool            // its last run was killed by the machine or an operator
+	killed      bool            // its last run was killed, but not by this keeper
 	heard       time.Time       // its last heartbeat
 	run         context.Context // of the keeper
 	stop        context.CancelFunc
 	done        chan struct{} // closed when the keeper has ended
 }
 
-// priority is lower for programs of others: the time they spend on a request must not delay the processes that relay
-// all requests.
+// priority is lower for programs of others: they must not delay the processes that relay all requests.
 func (k *kept) priority() process.Priority {
 	if k.optional || k.foreign {
 		return process.Ordinary

@@ -19,7 +19,7 @@ import (
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
-// certificates makes an authority for this lab alone and gives each node what it proves itself with, by its name.
+// certificates makes an authority for this lab and gives each node its credentials, by name.
 func (l *Lab) certificates() (map[string]config.TLS, error) {
 	tls := map[string]config.TLS{}
 	now := time.Now()
@@ -35,7 +35,7 @@ func (l *Lab) certificates() (map[string]config.TLS, error) {
 	for _, node := range l.names() {
 		name, from := pair.Identity(root.Pair(), node), issued
 		if name.Role == identity.RoleTerminal && from.Add(2*authority.Life(name.Role)).Before(now) {
-			from = now // hosts refuse terminals whose time has been over for long
+			from = now // hosts refuse terminals whose certificates expired long ago
 		}
 		paths, err := issuer.Equip(filepath.Join(l.options.Dir, "tls-"+node), name, authority.Life(name.Role), from)
 		if err != nil {
@@ -56,12 +56,12 @@ func (l *Lab) certificates() (map[string]config.TLS, error) {
 	return tls, nil
 }
 
-// authorityAt is how a host issues certificates that has its files in a directory.
+// authorityAt is the setting of a host that issues certificates with the files in a directory.
 func authorityAt(dir string) config.Authority {
 	return config.Authority{AuthorityKey: filepath.Join(dir, "issuing.key"), AuthoritySeal: filepath.Join(dir, "seal.key")}
 }
 
-// issues is how a host issues certificates that has one; nothing for one that has none.
+// issues is the setting of an issuing host; empty for others.
 func (l *Lab) issues(t config.TLS) config.Authority {
 	if !t.Sealed() || l.options.Elsewhere {
 		return config.Authority{}
@@ -69,15 +69,16 @@ func (l *Lab) issues(t config.TLS) config.Authority {
 	return authorityAt(filepath.Dir(t.TLSKey))
 }
 
-// Certify has what is started next under a name prove itself by a certificate, and speak plain text too with who has none where that is
-// optional.
+// Certify gives a node certificates from its next start on, and also allows plain text to peers without one if
+// optional is set.
 func (l *Lab) Certify(name string, optional bool) {
 	files := l.tls[name]
 	l.trees[name].set("HOTPAIR_TLS_CERT="+files.TLSCert, "HOTPAIR_TLS_KEY="+files.TLSKey, "HOTPAIR_TLS_CA="+files.TLSCa,
 		"HOTPAIR_TLS_OPTIONAL="+strconv.FormatBool(optional), "HOTPAIR_INSECURE=false")
 }
 
-// consoleCertificate makes a certificate that vouches for itself, for the address of a host, and gives its files and who believes it.
+// consoleCertificate makes a self-signed certificate for the address of a host, and returns its files and the pool
+// that trusts it.
 func (l *Lab) consoleCertificate(name string) (certificate, key string, roots *x509.CertPool, err error) {
 	secret, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

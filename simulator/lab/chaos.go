@@ -19,18 +19,18 @@ import (
 // ErrFound says that something was lost, doubled, stale or otherwise wrong, or that the pair did not heal.
 var ErrFound = errors.New("chaos found something")
 
-// ChaosOptions say how much chaos there is to be.
+// ChaosOptions configures chaos.
 type ChaosOptions struct {
 	Lab  Options
 	Seed uint64
-	For  time.Duration // rounds begin until then; the last one ends in order
+	For  time.Duration // rounds begin until then; the last one ends normally
 	// Round is how long faults are injected before all is healed and checked. Default 15 s.
 	Round time.Duration
-	// Finally is called at the end when nothing was found, with the pair healed and nothing being written. Nil: nothing.
+	// Finally is called at the end if nothing was found, with the pair healed and no writes. May be nil.
 	Finally func(context.Context, *Lab) error
 }
 
-// Tally is what came of it.
+// Tally is the result.
 type Tally struct {
 	Seed      uint64
 	Took      time.Duration
@@ -49,7 +49,7 @@ func (t *Tally) Injected() (n int) {
 	return n
 }
 
-// Err is ErrFound when anything was.
+// Err is ErrFound if anything was found.
 func (t *Tally) Err() error {
 	if t.Bad() || len(t.Unhealed) > 0 {
 		return ErrFound
@@ -94,8 +94,8 @@ func (t *Tally) add(v Verdict) {
 	}
 }
 
-// Chaos draws faults from the seed, in rounds: several at a time under load, then healing, then all checks. It ends at the
-// first round that found something; the error is then ErrFound. Another error means that the lab itself failed.
+// Chaos draws faults from the seed, in rounds: several at a time under load, then healing, then all checks. It ends
+// at the first round with a finding; the error is then ErrFound. Any other error means that the lab itself failed.
 func Chaos(ctx context.Context, o ChaosOptions) (Tally, error) {
 	if o.Round == 0 {
 		o.Round = 15 * time.Second
@@ -132,13 +132,13 @@ func (l *Lab) chaos(ctx context.Context, o ChaosOptions, t *Tally) error {
 	return nil
 }
 
-// roundRandom is the randomness of one round: each draws anew, so that its faults don't depend on how many the ones before
-// had time for.
+// roundRandom is the randomness of one round: each draws its own, so that its faults don't depend on how many the
+// previous rounds had time for.
 func roundRandom(seed uint64, round int) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, uint64(round)))
 }
 
-// round is one round. What it found is in the tally.
+// round is one round. Its findings go to the tally.
 func (l *Lab) round(ctx context.Context, t *Tally, random *rand.Rand, lasts time.Duration) error {
 	_, before := l.Active(ctx)
 	load, err := l.StartLoad(ctx, fmt.Sprintf("r%d", t.Rounds), random.Uint64())
@@ -188,7 +188,7 @@ const (
 	betweenFaults = 2 * time.Second
 )
 
-// inject lets faults begin and end until the time is up.
+// inject begins and ends faults until the time is up.
 func (l *Lab) inject(ctx context.Context, t *Tally, random *rand.Rand, lasts time.Duration) error {
 	until := time.Now().Add(lasts)
 	var work errgroup.Group

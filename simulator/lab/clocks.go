@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// Clocks is how far two clocks of the kernel that nobody sets are from this machine's: a machine that was started at another
-// time has others.
+// Clocks is the offset of two kernel clocks, which nobody sets, from this machine's: a machine that was booted at
+// another time has others.
 type Clocks struct {
 	Boot      time.Duration // CLOCK_BOOTTIME, which goes on while the machine sleeps
 	Monotonic time.Duration // CLOCK_MONOTONIC, which Go's timers run on
 }
 
-// under gives the command that runs another one on these clocks, in a time namespace; it becomes that one, with the same
-// process id.
+// under returns the command that runs another one with these clocks, in a time namespace; it becomes that one, with
+// the same process id.
 func (c Clocks) under() []string {
 	if c == (Clocks{}) {
 		return nil

@@ -11,9 +11,9 @@ import (
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
-// The first faults here only do harm one after the other, on the host that serves: chance alone seldom puts them together.
+// The first faults here do harm only one after the other, on the active host: chance alone seldom combines them.
 
-// serving is the host that serves now, or the one given when none does.
+// serving returns the host that serves now, or the given one if none does.
 func (l *Lab) serving(ctx context.Context, otherwise string) string {
 	if host, _ := l.Active(ctx); host != "" {
 		return host
@@ -21,8 +21,8 @@ func (l *Lab) serving(ctx context.Context, otherwise string) string {
 	return otherwise
 }
 
-// cutActiveOff cuts the active off from the other host and from the witness, not at quite the same moment, while the terminals
-// go on asking it: what it acknowledges alone is lost when the other one takes over.
+// cutActiveOff cuts the active off from the other host and from the witness, at slightly different moments, while the
+// terminals keep asking it: what it acknowledged alone would be lost in the takeover.
 func cutActiveOff(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 	host, hold := pick(r, pair.Hosts()), l.options.Lease+lasting(l, r)
 	between := time.Duration(r.Int64N(int64(l.options.Lease) / 2))
@@ -31,7 +31,7 @@ func cutActiveOff(l *Lab, r *rand.Rand) func(context.Context) (injected, error) 
 		first, second = second, first
 	}
 	how := []Cut{pick(r, Cuts()), pick(r, Cuts())}
-	// One terminal may be left that only the active reaches, and that so does not hear of the next term.
+	// One terminal may remain that only the active reaches, and that so does not learn of the next term.
 	alone, left := pair.TerminalID(r.IntN(l.options.Terminals)), r.IntN(2) == 0
 	return func(ctx context.Context) (injected, error) {
 		active := l.serving(ctx, host)
@@ -56,13 +56,13 @@ func cutActiveOff(l *Lab, r *rand.Rand) func(context.Context) (injected, error) 
 	}
 }
 
-// loseStandbyThenActive takes the standby away in one of several ways, kills the active a moment later, and gives the
-// standby back alone: it may serve only if nothing was acknowledged without it.
+// loseStandbyThenActive takes the standby away in one of several ways, kills the active a moment later, and returns
+// the standby alone: it may serve only if nothing was acknowledged without it.
 func loseStandbyThenActive(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 	host, hold := pick(r, pair.Hosts()), lasting(l, r)
 	between := time.Duration(r.Int64N(int64(2 * l.options.Lease)))
 	if r.IntN(2) == 0 {
-		between /= 20 // before anybody has noticed
+		between /= 20 // before it is noticed
 	}
 	how := pick(r, []string{"kill", "freeze", "cut"})
 	cut := pick(r, Cuts())

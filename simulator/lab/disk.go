@@ -14,8 +14,8 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 )
 
-// Disk is a directory that does what disks do: it fills up, fails to make writes durable, or takes its time. It is a
-// file system of this process (FUSE) in front of a real directory. A process that dies does not lose what it wrote.
+// Disk is a directory that behaves like a faulty disk: it fills up, fails to make writes durable, or is slow. It is a
+// file system of this process (FUSE) in front of a real directory. A dying process does not lose its writes.
 type Disk struct {
 	path   string
 	behind string
@@ -30,33 +30,33 @@ type diskFaults struct {
 	harmed   atomic.Int64 // calls that met a fault
 }
 
-// NewDisk mounts the directory behind at the directory at. Errors: ErrUnavailable, when there is no FUSE.
+// NewDisk mounts the directory behind at the directory at. Errors: ErrUnavailable, without FUSE.
 func NewDisk(behind, at string) (*Disk, error) {
 	d := &Disk{path: at, behind: behind}
 	root := &diskNode{LoopbackNode: fs.LoopbackNode{RootData: &fs.LoopbackRoot{Path: behind}}, faults: &d.faults}
 	root.RootData.RootNode = root
 	var err error
-	// Mounted without a helper program, which root may.
+	// Mounted without a helper program, which root may do.
 	if d.server, err = fs.Mount(at, root, &fs.Options{MountOptions: fuse.MountOptions{DirectMountStrict: true, FsName: "hotpair-lab"}}); err != nil {
 		return nil, fmt.Errorf("%w: disk at %s: %w", ErrUnavailable, at, err)
 	}
 	return d, nil
 }
 
-// Path is where the disk is mounted. This process itself must not map files of it into memory, as bolt does: a page
-// fault stops a thread without the Go runtime knowing, and the runtime may then wait for it while it waits for the disk.
+// Path is the mount point. This process itself must not map files of it into memory, as bolt does: a page fault stops
+// a thread without the Go runtime knowing, and the runtime may then wait for it while it waits for the disk.
 func (d *Disk) Path() string { return d.path }
 
 // Behind is the real directory, for this process.
 func (d *Disk) Behind() string { return d.behind }
 
-// Fill lets every write fail with "no space left on device", as long as full.
+// Fill makes every write fail with "no space left on device", while full.
 func (d *Disk) Fill(full bool) { d.faults.full.Store(full) }
 
-// FailSync lets every fsync fail with an I/O error.
+// FailSync makes every fsync fail with an I/O error.
 func (d *Disk) FailSync(fail bool) { d.faults.failSync.Store(fail) }
 
-// Slow lets every fsync take so much longer; 0 is as fast as the directory behind is.
+// Slow makes every fsync take longer by a duration; 0 is as fast as the directory behind.
 func (d *Disk) Slow(by time.Duration) { d.faults.slow.Store(int64(by)) }
 
 // Harmed counts the calls that met a fault.
@@ -84,7 +84,7 @@ type diskNode struct {
 	faults *diskFaults
 }
 
-// WrapChild implements fs.NodeWrapChilder: what is found below is faulty too.
+// WrapChild implements fs.NodeWrapChilder: entries below are faulty too.
 func (n *diskNode) WrapChild(context.Context, fs.InodeEmbedder) fs.InodeEmbedder {
 	return &diskNode{LoopbackNode: fs.LoopbackNode{RootData: n.RootData}, faults: n.faults}
 }
@@ -149,5 +149,5 @@ func (f *diskFile) Fsync(ctx context.Context, flags uint32) syscall.Errno {
 	return f.LoopbackFile.Fsync(ctx, flags)
 }
 
-// PassthroughFd implements fs.FilePassthroughFder: the kernel must not go round this process.
+// PassthroughFd implements fs.FilePassthroughFder: the kernel must not bypass this process.
 func (f *diskFile) PassthroughFd() (int, bool) { return 0, false }

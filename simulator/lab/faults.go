@@ -18,11 +18,11 @@ import (
 type injected struct {
 	what string
 	hold time.Duration                   // how long it lasts
-	end  func(ctx context.Context) error // nil: it ends by itself
+	end  func(ctx context.Context) error // nil: it ends on its own
 }
 
-// fault is a kind of fault. draw decides all that is random, and touches nothing: one seed gives one sequence of faults.
-// What it returns begins the fault.
+// fault is a kind of fault. draw makes all random choices, and touches nothing: one seed gives one sequence of
+// faults. The returned function begins the fault.
 type fault struct {
 	name   string
 	weight int
@@ -127,7 +127,7 @@ func freezeWitness(l *Lab, r *rand.Rand) func(context.Context) (injected, error)
 	return freezeTree(l, pair.Witness, lasting(l, r))
 }
 
-// freezeTerminal: its kernel still acknowledges what both hosts send, so no connection breaks.
+// freezeTerminal: its kernel still acknowledges the hosts' data, so no connection breaks.
 func freezeTerminal(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 	return freezeTree(l, pair.TerminalID(r.IntN(l.options.Terminals)), lasting(l, r))
 }
@@ -174,14 +174,14 @@ func stopHost(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 	return func(ctx context.Context) (injected, error) {
 		err := l.Stop(ctx, host)
 		if errors.Is(err, ErrNotGone) {
-			l.say("%v", err) // other faults may keep it from ending in order; it was killed then
+			l.say("%v", err) // other faults may prevent a clean end; then it was killed
 			err = nil
 		}
 		return injected{"stop " + host, hold, func(context.Context) error { return l.Run(host) }}, err
 	}
 }
 
-// restartStorm kills and starts a host several times in short order.
+// restartStorm kills and starts a host several times in quick succession.
 func restartStorm(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 	host := pick(r, pair.Hosts())
 	var lives []time.Duration
@@ -236,7 +236,7 @@ func cutWires(l *Lab, r *rand.Rand, what string, wires []Wire, hold time.Duratio
 	}
 }
 
-// drawnWires has the wires between hosts and witness as often as those to terminals.
+// drawnWires contains the wires between hosts and witness as often as those to terminals.
 func drawnWires(l *Lab) []Wire {
 	wires := l.Wires()
 	for len(wires) < 2*len(l.network.wires) {
@@ -300,7 +300,7 @@ func flapWire(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 	}
 }
 
-// burners is how many endless loops take the CPU: more than the processors of a small machine.
+// burners is how many endless loops use the CPU: more than the processors of a small machine.
 const burners = 6
 
 func burn(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
@@ -326,7 +326,7 @@ func burn(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 	}
 }
 
-// switchover asks for one; other faults may keep it from being made.
+// switchover requests one; other faults may prevent it.
 func switchover(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 	host := pick(r, pair.Hosts())
 	return func(context.Context) (injected, error) {

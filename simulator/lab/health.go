@@ -16,7 +16,7 @@ import (
 const (
 	statusWithin = time.Second
 	statusMoment = 100 * time.Millisecond
-	// healWithin is generous: a host may have to be copied to, on a busy machine.
+	// healWithin is generous: a host may need a snapshot, on a busy machine.
 	healWithin = 90 * time.Second
 	askEvery   = 20 * time.Millisecond
 )
@@ -53,8 +53,8 @@ func (l *Lab) Switchover(ctx context.Context, host string) error {
 	return nil
 }
 
-// statuses asks both hosts at the same time. Those that don't answer are left out; once one that serves has answered,
-// the other gets a moment only, since it may be frozen.
+// statuses asks both hosts concurrently. Hosts that don't answer are omitted; once a serving one has answered, the
+// other gets a moment only, since it may be frozen.
 func (l *Lab) statuses(ctx context.Context) []operator.Status {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -82,8 +82,8 @@ func (l *Lab) statuses(ctx context.Context) []operator.Status {
 	return list
 }
 
-// Active is the host that may answer terminals now, "" when none says so. Of two that say so, as may be when this process
-// was held up between their answers, it is the one of the higher epoch.
+// Active returns the host that may answer terminals now, "" if none says so. If two say so, as may be when this
+// process was delayed between their answers, it is the one of the higher epoch.
 func (l *Lab) Active(ctx context.Context) (string, operator.Status) {
 	var best operator.Status
 	for _, s := range l.statuses(ctx) {
@@ -94,7 +94,7 @@ func (l *Lab) Active(ctx context.Context) (string, operator.Status) {
 	return best.Host, best
 }
 
-// Await asks until a condition holds. The error names what did not come to be within the time, and how the hosts are.
+// Await asks until a condition holds. The error says what did not happen in time, and the state of the hosts.
 func (l *Lab) Await(ctx context.Context, within time.Duration, what string, condition func() bool) error {
 	began := time.Now()
 	tick := time.NewTicker(askEvery)
@@ -116,7 +116,7 @@ func (l *Lab) describe(ctx context.Context) string {
 	return pair.Describe(func(host string) (operator.Status, error) { return l.Status(ctx, host) })
 }
 
-// Repair ends every fault: wires are whole, disks work, what was frozen goes on, what does not run is started.
+// Repair ends every fault: wires are joined, disks work, frozen processes continue, stopped ones are started.
 func (l *Lab) Repair() error {
 	var failed []error
 	for _, d := range l.options.Disks {
@@ -131,7 +131,7 @@ func (l *Lab) Repair() error {
 	return errors.Join(failed...)
 }
 
-// Heal fixes and waits until one host serves all terminals and both hold every acknowledged update, as both say.
+// Heal repairs and waits until one host serves all terminals and both hold every acknowledged update, as both report.
 // Errors: ErrNotHealed.
 func (l *Lab) Heal(ctx context.Context) error {
 	if err := l.Repair(); err != nil {
@@ -159,9 +159,9 @@ func (e movedError) Error() string {
 	return fmt.Sprintf("the pair writes on: both hosts were at %s, a history ends at %s", e.from, e.to)
 }
 
-// CompareHosts waits until both hosts have applied the same position and compares the digests of their histories: each
-// entry's covers everything before it. Nobody else writes any more, but the pair records events of its own, an alarm that
-// ends for instance: then it is compared again, from where a history was seen to end. Errors: ErrDiverged.
+// CompareHosts waits until both hosts have applied the same position and compares the digests of their histories:
+// each entry's digest covers everything before it. The load has ended, but the pair records its own events, such as
+// the end of an alarm: then it compares again, from where a history was seen to end. Errors: ErrDiverged.
 func (l *Lab) CompareHosts(ctx context.Context) (at position.Position, err error) {
 	var least position.Position
 	for range 10 {
@@ -169,7 +169,7 @@ func (l *Lab) CompareHosts(ctx context.Context) (at position.Position, err error
 		if at, err = l.compareHosts(ctx, least); !errors.As(err, &moved) {
 			return at, err
 		}
-		least = moved.to // what hosts say of themselves is a little older than what their histories give
+		least = moved.to // status reports are slightly older than the histories
 	}
 	return at, fmt.Errorf("%w: %w", pair.ErrDiverged, err)
 }
@@ -191,13 +191,13 @@ func (l *Lab) compareHosts(ctx context.Context, least position.Position) (positi
 	digests := map[position.Position]string{}
 	compared, copied := 0, false
 	for _, host := range pair.Hosts() {
-		page, err := l.history(ctx, host, from, last) // what is still kept of it
+		page, err := l.history(ctx, host, from, last) // the part that is still kept
 		if err != nil {
 			return at, err
 		}
 		if len(page.Updates) == 0 && page.First == at.Sequence+1 && page.Last == at.Sequence {
-			// It was given a copy whose history begins just behind this position: there is nothing of it to compare yet,
-			// and the next entry will have to chain onto the other host's.
+			// It got a snapshot whose history begins just after this position: there is nothing of it to compare yet,
+			// and the next entry must chain onto the other host's.
 			copied = true
 			continue
 		}
@@ -218,7 +218,7 @@ func (l *Lab) compareHosts(ctx context.Context, least position.Position) (positi
 			digests[u.Position] = u.Digest
 		}
 	}
-	// Positions of one sequence but of two epochs would be two entries.
+	// Equal sequences of different epochs would be different entries.
 	if sequences := at.Sequence - min(at.Sequence, from) + 1; compared == 0 && !copied || uint64(len(digests)) > sequences {
 		return at, fmt.Errorf("%w: between %d and %s the two histories have %d different entries, %d of them common", pair.ErrDiverged, from, at, len(digests), compared)
 	}

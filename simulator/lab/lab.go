@@ -22,7 +22,7 @@ import (
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
-// operatorToken is that of who operates a lab's pair: nobody else reaches it.
+// operatorToken is the operator's token of a lab's pair: nobody else reaches it.
 const operatorToken = "the-operator-of-every-lab"
 
 // Options of a lab.
@@ -32,23 +32,23 @@ type Options struct {
 	Terminals int              // default 3
 	Lease     time.Duration    // HOTPAIR_LEASE, default 1 s
 	Patience  time.Duration    // HOTPAIR_STANDBY_PATIENCE, default 2 s
-	History   int              // HOTPAIR_HISTORY_MAX_UPDATES, default as shipped; few make returning hosts need a copy
+	History   int              // HOTPAIR_HISTORY_MAX_UPDATES, default as shipped; with few, returning hosts need a snapshot
 	Disks     map[string]*Disk // of hosts whose data is on a disk that can be made faulty
-	Log       io.Writer        // what was done, a line each; nil: nobody wants to know
-	HTTPS     bool             // operators ask over HTTPS at the address of a host, else in clear at its loopback
+	Log       io.Writer        // one line per action; nil: no log
+	HTTPS     bool             // operators use HTTPS at the address of a host, otherwise plain HTTP at its loopback
 	Plain     bool             // without certificates, all connections in plain text
-	Issued    time.Duration    // how long ago by the clocks certificates were issued; below 0 it is yet to come
+	Issued    time.Duration    // age of the certificates by the clocks; below 0 they are not valid yet
 	Elsewhere bool             // certificates come from elsewhere: no host issues or renews any
 }
 
 // Lab is a pair of hosts with witness and terminals, each in its own network namespace. Its methods may be called at
-// any time and in any state: to kill what is dead, to thaw what runs and to join a whole wire change nothing.
+// any time and in any state: killing a dead process, thawing a running one and joining an uncut wire do nothing.
 type Lab struct {
 	options Options
 	network *network
 	trees   map[string]*tree            // by node
 	clients map[string]*operator.Client // of the hosts, calling from within their namespaces
-	tls     map[string]config.TLS       // what each node can prove itself with
+	tls     map[string]config.TLS       // credentials of each node
 	began   time.Time
 
 	mu sync.Mutex // of Log
@@ -195,7 +195,7 @@ func (l *Lab) Data(name string) string {
 	return filepath.Join(l.options.Dir, name)
 }
 
-// Close kills everything that still runs and gives the network up.
+// Close kills everything that still runs and removes the network.
 func (l *Lab) Close() error {
 	failed := []error{l.endClocks()}
 	for _, t := range l.trees {
@@ -208,14 +208,14 @@ func (l *Lab) Close() error {
 func (l *Lab) say(format string, a ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// A log that can't be written is no reason to stop.
+	// A failed log write is ignored.
 	_, _ = fmt.Fprintf(l.options.Log, "%8.3f %s\n", time.Since(l.began).Seconds(), fmt.Sprintf(format, a...))
 }
 
 // Run starts a host, the witness or a terminal, unless it runs.
 func (l *Lab) Run(name string) error { return l.trees[name].start() }
 
-// Kill kills all processes of hosts, the witness or terminals, all at the same moment, and returns when they are gone.
+// Kill kills all processes of hosts, the witness or terminals at once, and returns when they have ended.
 func (l *Lab) Kill(ctx context.Context, names ...string) error {
 	groups := map[string]int{}
 	var failed []error
@@ -231,7 +231,7 @@ func (l *Lab) Kill(ctx context.Context, names ...string) error {
 	return errors.Join(failed...)
 }
 
-// Stop asks a tree to end, as an operator does, and returns when it has.
+// Stop asks a tree to end, as an operator does, and returns when it has ended.
 func (l *Lab) Stop(ctx context.Context, name string) error {
 	return l.trees[name].stop(ctx, goneWithin)
 }
@@ -266,5 +266,5 @@ func (l *Lab) Cut(from, to string, how Cut) error { return l.network.cut(from, t
 // Wires are all wires of the lab.
 func (l *Lab) Wires() []Wire { return slices.Clone(l.network.wires) }
 
-// Join makes a wire whole, however it was cut.
+// Join repairs a wire, however it was cut.
 func (l *Lab) Join(w Wire) error { return l.network.join(w) }

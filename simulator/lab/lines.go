@@ -16,7 +16,7 @@ import (
 	"github.com/hotpair/hotpair/simulator/tills"
 )
 
-// LinesOptions say what becomes of the lines between terminals and hosts, while what applications want is queued.
+// LinesOptions configures faults of the lines between terminals and hosts, while applications queue requests.
 type LinesOptions struct {
 	Seed uint64
 	Cut  time.Duration // how long each terminal's line is cut
@@ -28,7 +28,7 @@ type LinesOptions struct {
 	Ahead map[string]time.Duration
 }
 
-// LinesTally is what came of it.
+// LinesTally is the result.
 type LinesTally struct {
 	Took      time.Duration
 	Killed    int            // agents
@@ -49,16 +49,16 @@ type outage struct {
 	terminal string
 	at       time.Duration // its beginning
 	how      Cut
-	inward   bool // seen from the hosts, else from the terminal
-	// The agent is killed so long after the cut, and again when so many outcomes have come since the line is back; or then it is the active. Who
-	// is killed is down for so long.
+	inward   bool // seen from the hosts, otherwise from the terminal
+	// The agent is killed this long after the cut, and again when a number of outcomes have come since the line is
+	// back; or the active is killed then. They stay down this long.
 	within   time.Duration
 	outcomes int
 	active   bool
 	down     time.Duration
 }
 
-// mostOutcomes is how many outcomes come at most before one is killed: fewer than are queued while a line is cut.
+// mostOutcomes is the most outcomes before one is killed: fewer than are queued while a line is cut.
 const mostOutcomes = 40
 
 // drawOutages draws one for each terminal, at different times, so that the last one begins when the first one ends.
@@ -73,7 +73,7 @@ func drawOutages(r *rand.Rand, terminals int, cut time.Duration) (list []outage)
 	return list
 }
 
-// ofHosts are the faults of hosts that come meanwhile. The first is the one that begins.
+// ofHosts are the faults of hosts meanwhile. The first comes first.
 func ofHosts() []fault {
 	return []fault{{"kill active", 5, killActive}, {"kill process", 4, killProcess}, {"freeze host", 1, freezeHost}, {"kill both hosts", 1, killBoth}}
 }
@@ -84,8 +84,9 @@ func killActive(l *Lab, r *rand.Rand) func(context.Context) (injected, error) {
 	return func(ctx context.Context) (injected, error) { return killTree(l, l.serving(ctx, host), hold)(ctx) }
 }
 
-// Lines has applications queue at all terminals, cuts the line of each for a while, and kills agents and hosts. Then everything is fixed, and
-// what the applications were told is held against what is in the database. What it found is in the tally; the error says that the lab failed.
+// Lines lets applications queue at all terminals, cuts the line of each for a while, and kills agents and hosts. Then
+// everything is repaired, and the outcomes at the applications are compared with the database. Findings go to the
+// tally; the error says that the lab failed.
 func (l *Lab) Lines(ctx context.Context, o LinesOptions) (t LinesTally, err error) {
 	t.Faults = map[string]int{}
 	began := time.Now()
@@ -134,8 +135,8 @@ func (l *Lab) Lines(ctx context.Context, o LinesOptions) (t LinesTally, err erro
 	return t, nil
 }
 
-// outage cuts a line, kills the agent at it, joins the line, and kills the agent again among what it has to catch up with, or the host that
-// does it.
+// outage cuts a line, kills the agent at it, joins the line, and kills the agent again while it catches up, or the
+// active.
 func (l *Lab) outage(ctx context.Context, load *tills.Tills, o outage, lasts, ahead time.Duration) error {
 	kill := func(name string) error {
 		err := l.Kill(ctx, name)
@@ -166,7 +167,7 @@ func (l *Lab) outage(ctx context.Context, load *tills.Tills, o outage, lasts, ah
 	for _, host := range pair.Hosts() {
 		failed = append(failed, l.Join(Wire{host, o.terminal}))
 	}
-	if ahead == 0 { // else the times that it says are others
+	if ahead == 0 { // otherwise its times belong to others
 		load.Cut(o.terminal, span)
 	}
 	l.say("line of %s is back, %d orders were accepted", o.terminal, load.Accepted(o.terminal))
@@ -181,7 +182,7 @@ func (l *Lab) outage(ctx context.Context, load *tills.Tills, o outage, lasts, ah
 	return errors.Join(append(failed, kill(who))...)
 }
 
-// harmHosts kills the host that serves, and then draws other faults, until it is over.
+// harmHosts kills the active host, and then draws other faults, until it is over.
 func (l *Lab) harmHosts(ctx context.Context, t *LinesTally, r *rand.Rand, every time.Duration, over <-chan struct{}) error {
 	kinds := ofHosts()
 	draw := kinds[0]

@@ -15,15 +15,15 @@ import (
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
-// What the applications of a lab are and find.
+// The applications of a lab and their findings.
 type (
 	Load     = load.Load
 	Verdict  = load.Verdict
 	Findings = load.Findings
 )
 
-// StartLoad opens the ledger's accounts and lets the applications work, each in the network namespace of its terminal. The
-// name must be new in the lab.
+// StartLoad opens the ledger's accounts and starts the applications, each in the network namespace of its terminal.
+// The name must be new in the lab.
 func (l *Lab) StartLoad(ctx context.Context, name string, seed uint64) (*Load, error) {
 	return load.Start(ctx, load.Config{
 		Name: name, Seed: seed, Terminals: l.options.Terminals, Dir: l.options.Dir,
@@ -38,10 +38,11 @@ func (l *Lab) StartLoad(ctx context.Context, name string, seed uint64) (*Load, e
 	})
 }
 
-// accountingFails: every so many-th post to accounting fails.
+// accountingFails: every nth post to accounting fails.
 const accountingFails = 8
 
-// accounting opens the accounting of a load, on the machine of the first terminal: it stands there whatever is killed, and is cut off with it.
+// accounting opens the accounting of a load, on the machine of the first terminal: no fault kills it, but it is cut
+// off with that machine.
 func (l *Lab) accounting(ctx context.Context, prefix string) (*accounting.Office, error) {
 	node := pair.TerminalID(0)
 	var listener net.Listener

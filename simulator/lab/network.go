@@ -21,29 +21,29 @@ func (w Wire) Back() Wire { return Wire{w.To, w.From} }
 type Cut string
 
 const (
-	// Unplugged takes the interface of the first node down: it is told "unreachable", the other hears nothing.
+	// Unplugged takes the interface of the first node down: that node gets "unreachable", the other one nothing.
 	Unplugged Cut = "unplugged"
-	// Silent loses all frames both ways; neither end is told.
+	// Silent loses all frames in both directions; neither end is notified.
 	Silent Cut = "silent"
-	// OneWay loses the frames from the first node to the second, whose own still arrive.
+	// OneWay loses the frames from the first node to the second, while those in the other direction still arrive.
 	OneWay Cut = "one-way"
 )
 
-// Cuts are all ways to cut a wire.
+// Cuts are all kinds of cuts.
 func Cuts() []Cut { return []Cut{Unplugged, Silent, OneWay} }
 
-// nowhere is a hardware address that nobody has: frames to it are lost without a word.
+// nowhere is an unused hardware address: frames to it are lost silently.
 const nowhere = "02:00:00:00:00:fe"
 
 // network is the namespaces of all nodes with the wires between them.
 type network struct {
 	spaces    map[string]*space
-	addresses map[string]string // where a node is reached by every other
+	addresses map[string]string // address of a node for all others
 	wires     []Wire
 }
 
-// newNetwork joins the hosts with each other, with the witness and with every terminal. Witness and terminals have
-// nothing to say to each other. No node forwards: a cut wire has no way round it.
+// newNetwork joins the hosts with each other, with the witness and with every terminal. Witness and terminals do not
+// communicate. No node forwards: there is no route around a cut wire.
 func newNetwork(terminals int) (*network, error) {
 	nodes := []string{pair.HostA, pair.HostB, pair.Witness}
 	wires := []Wire{{pair.HostA, pair.HostB}, {pair.HostA, pair.Witness}, {pair.HostB, pair.Witness}}
@@ -77,8 +77,8 @@ func networkOf(addresses map[string]string, wires []Wire) (*network, error) {
 	return n, nil
 }
 
-// lay makes a wire: a pair of interfaces, each named after the node that it leads to. Every node has one address on all
-// its wires, and on each a route to that one peer, which comes back with the interface.
+// lay makes a wire: a pair of interfaces, each named after the node that it leads to. Every node has one address on
+// all its wires, and on each a route to that peer, which returns with the interface.
 func (n *network) lay(w Wire) error {
 	from, to := n.spaces[w.From], n.spaces[w.To]
 	err := from.ip(fmt.Sprintf("link add %s type veth peer name %s netns %s", device(w.To), device(w.From), to.path()))
@@ -113,7 +113,7 @@ func (n *network) cut(from, to string, how Cut) error {
 	return nil
 }
 
-// lose has the frames from one node to another go nowhere. On an interface that is down there is nothing to lose.
+// lose makes the frames from one node to another disappear. On an interface that is down there is nothing to lose.
 func (n *network) lose(from, to string) error {
 	err := n.spaces[from].ip(fmt.Sprintf("neigh replace %s lladdr %s dev %s nud permanent", n.addresses[to], nowhere, device(to)))
 	if err != nil && strings.Contains(err.Error(), "Network is down") {
@@ -122,7 +122,7 @@ func (n *network) lose(from, to string) error {
 	return err
 }
 
-// join makes a wire whole, however it was cut.
+// join repairs a wire, however it was cut.
 func (n *network) join(w Wire) error {
 	var failed []error
 	for _, end := range []Wire{w, w.Back()} {
@@ -141,7 +141,7 @@ func (n *network) join(w Wire) error {
 	return nil
 }
 
-// close gives the namespaces up; with their last process their wires go.
+// close releases the namespaces; with their last process their wires disappear.
 func (n *network) close() error {
 	var failed []error
 	for _, s := range n.spaces {

@@ -15,10 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrUnavailable says that this machine can't run a lab; the text says what it lacks.
+// ErrUnavailable says that this machine can't run a lab; the text says what is missing.
 var ErrUnavailable = errors.New("the lab can't run on this machine")
 
-// Available tells whether a lab can run here. The error is ErrUnavailable.
+// Available reports whether a lab can run here. The error is ErrUnavailable.
 func Available() error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("%w: network namespaces need root", ErrUnavailable)
@@ -35,7 +35,7 @@ func Available() error {
 	return s.close()
 }
 
-// space is a network namespace. It has no name: it is held by an open file, and by the processes in it.
+// space is a network namespace. It has no name: an open file, and the processes in it, keep it.
 type space struct {
 	file *os.File
 }
@@ -112,7 +112,7 @@ func (s *space) DialContext(ctx context.Context, network, address string) (net.C
 	return conn, err
 }
 
-// Dial is DialContext for those who have no context, as nats.go.
+// Dial is DialContext for callers without a context, such as nats.go.
 func (s *space) Dial(network, address string) (net.Conn, error) {
 	return s.DialContext(context.Background(), network, address)
 }

@@ -19,8 +19,8 @@ import (
 // ErrNotGone says that processes still live that were killed or told to end.
 var ErrNotGone = errors.New("processes did not end")
 
-// tree is a process group in a node's namespace: a host, the witness or an agent. Its leader dies with this process, the
-// others with the leader. All that is done to it may be done in any state and again.
+// tree is a process group in a node's namespace: a host, the witness or an agent. Its leader dies with this process,
+// the others with the leader. All methods may be called in any state and again.
 type tree struct {
 	name    string
 	space   *space
@@ -30,10 +30,10 @@ type tree struct {
 
 	mu     sync.Mutex
 	child  *process.Child // the leader that was started last
-	clocks Clocks         // of what is started next
+	clocks Clocks         // for the next start
 }
 
-// set changes variables of what is started next: NAME=VALUE.
+// set sets variables for the next start: NAME=VALUE.
 func (t *tree) set(variables ...string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -94,7 +94,7 @@ func (t *tree) signal(signal syscall.Signal) error {
 	return nil
 }
 
-// kill kills every process of the group, and returns when all are gone.
+// kill kills every process of the group, and returns when all have ended.
 func (t *tree) kill(ctx context.Context) error {
 	pgid := t.group()
 	if err := t.signal(syscall.SIGKILL); err != nil || pgid == 0 {
@@ -103,7 +103,8 @@ func (t *tree) kill(ctx context.Context) error {
 	return t.gone(ctx, pgid)
 }
 
-// stop asks the leader to end, and returns when all are gone. It kills what does not end within patience, and says so.
+// stop asks the leader to end, and returns when all have ended. It kills those that do not end within patience, and
+// reports it.
 func (t *tree) stop(ctx context.Context, patience time.Duration) error {
 	pgid := t.group()
 	if pgid == 0 {
@@ -163,7 +164,7 @@ func (t *tree) members() ([]member, error) {
 	return membersOf(pgid)
 }
 
-// signalOne signals the processes of the group that have a name. That there are none is no error: they may be dead.
+// signalOne signals the processes of the group with a name. That there are none is not an error: they may be dead.
 func (t *tree) signalOne(name string, signal syscall.Signal) error {
 	members, err := t.members()
 	for _, m := range members {
@@ -176,7 +177,7 @@ func (t *tree) signalOne(name string, signal syscall.Signal) error {
 	return err
 }
 
-// membersOf lists the living processes of a process group; a dead one that waits to be reaped does not count.
+// membersOf lists the living processes of a process group; zombies do not count.
 func membersOf(pgid int) ([]member, error) {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {

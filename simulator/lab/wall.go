@@ -10,12 +10,12 @@ import (
 	"github.com/hotpair/hotpair/simulator/wallclock"
 )
 
-// movesEvery is how often processes that have been started since are given their host's clock. A process has the machine's
-// for so long after its start, which is what one finds whose clock is set just then.
+// movesEvery is how often new processes get their host's clock. For this long after its start a process has the
+// machine's clock, like one that starts just when the clock is set.
 const movesEvery = 10 * time.Millisecond
 
-// MoveClock sets the wall clock of a node, as far ahead of this machine's as it says, to the second, in all its processes: in those that run, in
-// the middle of whatever they do, and in those that are started later, an instant after their start.
+// MoveClock sets the wall clock of a node ahead of this machine's, to the second, in all its processes: in the
+// running ones at any point of their work, and in later ones shortly after their start.
 func (l *Lab) MoveClock(name string, ahead time.Duration) error {
 	l.say("the clock of %s is set %s ahead", name, ahead)
 	l.clocks.mu.Lock()
@@ -33,7 +33,7 @@ func (l *Lab) MoveClock(name string, ahead time.Duration) error {
 	return l.moveClocks(name)
 }
 
-// keepClocks gives those a clock that were started since.
+// keepClocks sets the clock of new processes.
 func (l *Lab) keepClocks(ctx context.Context) {
 	for pace.Rest(ctx, movesEvery) == nil {
 		l.clocks.mu.Lock()
@@ -54,7 +54,7 @@ func (l *Lab) keepClocks(ctx context.Context) {
 	}
 }
 
-// moveClocks gives all processes of a node its clock that have another one.
+// moveClocks sets the clock of all processes of a node that have another one.
 func (l *Lab) moveClocks(name string) error {
 	members, err := l.trees[name].members()
 	if err != nil {
@@ -63,7 +63,7 @@ func (l *Lab) moveClocks(name string) error {
 	l.clocks.mu.Lock()
 	defer l.clocks.mu.Unlock()
 	m := l.clocks.of[name]
-	has := map[member]time.Duration{} // those that have ended are left out
+	has := map[member]time.Duration{} // ended ones are omitted
 	for _, p := range members {
 		if at, ok := m.has[p]; ok && at == m.ahead {
 			has[p] = at
@@ -81,7 +81,7 @@ func (l *Lab) moveClocks(name string) error {
 	return nil
 }
 
-// endClocks leaves all clocks as they are.
+// endClocks stops moving clocks.
 func (l *Lab) endClocks() error {
 	l.clocks.mu.Lock()
 	stop := l.clocks.stop
@@ -95,8 +95,8 @@ func (l *Lab) endClocks() error {
 	return l.clocks.failed
 }
 
-// moved is how far the wall clock of a node is ahead, and those of its processes. They are known by name too: a process that becomes another program
-// by exec(2) has the machine's clock again.
+// moved is the offset of a node's wall clock, and of its processes. They are identified by name too: a process that
+// becomes another program by exec(2) has the machine's clock again.
 type moved struct {
 	ahead time.Duration
 	has   map[member]time.Duration

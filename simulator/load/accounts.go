@@ -11,10 +11,11 @@ import (
 	"github.com/hotpair/hotpair/simulator/accounting"
 )
 
-// accountingWithin is how long accounting may take to be told of everything once all is healed: its target may rest since it failed last.
+// accountingWithin is how long accounting may take to get everything after healing: its target may be resting since
+// its last failure.
 const accountingWithin = 2 * time.Minute
 
-// openAccounting has service tickets tell accounting of the seats.
+// openAccounting makes accounting the target of service tickets.
 func (w *Load) openAccounting(ctx context.Context) (err error) {
 	if w.config.Accounting == nil {
 		return nil
@@ -32,7 +33,8 @@ func (w *Load) openAccounting(ctx context.Context) (err error) {
 	return nil
 }
 
-// readAccounting looks at what accounting was told of the seats, until it is what became of them. It gives how many entries that were.
+// readAccounting reads accounting's entries of the seats until they match the outcomes. It returns the number of
+// entries.
 func (w *Load) readAccounting(ctx context.Context) (entries int) {
 	if w.office == nil {
 		return 0
@@ -67,7 +69,7 @@ func (w *Load) readAccounting(ctx context.Context) (entries int) {
 	return entries
 }
 
-// compareEntries holds what accounting was told of a seat against what became of it.
+// compareEntries compares accounting's entries of a seat with its outcome.
 func (r *reservation) compareEntries(got accounting.Seat) (missing, doubled string) {
 	free, sold := r.released, 0
 	if r.given {

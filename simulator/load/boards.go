@@ -10,7 +10,8 @@ import (
 	"github.com/hotpair/hotpair/simulator/boards"
 )
 
-// readBoards looks at what terminals were told of the seats, until it is what became of them. It gives how many notices that were.
+// readBoards reads the notices of terminals about the seats until they match the outcomes. It returns the number of
+// notices.
 func (w *Load) readBoards(ctx context.Context) (notices int) {
 	for i, c := range w.clients[:min(len(w.clients), w.config.Terminals)] { // one at each terminal
 		told, ok := w.readBoard(ctx, i, c)
@@ -21,7 +22,7 @@ func (w *Load) readBoards(ctx context.Context) (notices int) {
 	return notices
 }
 
-// readBoard is readBoards of one terminal; ok is false when the others need not be looked at.
+// readBoard is readBoards for one terminal; ok is false if the others need not be read.
 func (w *Load) readBoard(ctx context.Context, i int, c *client) (notices int, ok bool) {
 	b := boards.New("")
 	for {
@@ -51,11 +52,11 @@ func (w *Load) readBoard(ctx context.Context, i int, c *client) (notices int, ok
 				return 0, false
 			}
 		}
-		_ = pace.Rest(ctx, again) // then it is looked at once more
+		_ = pace.Rest(ctx, again) // then it is checked once more
 	}
 }
 
-// compareBoard names the seats of which a terminal was told too seldom or too often.
+// compareBoard names the seats with too few or too many notices at a terminal.
 func (w *Load) compareBoard(b *boards.Board) (missing, doubled []string) {
 	note := func(seat string, told, want int) {
 		switch {

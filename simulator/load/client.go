@@ -19,11 +19,11 @@ import (
 type request struct {
 	service, operation string
 	body               any
-	id                 string // the application's own; "" is none: sent once
+	id                 string // the application's own; "" for none: sent once
 	reads              bool
 }
 
-// answer is a definite outcome, or that there is none.
+// answer is a definite outcome, or says that there is none.
 type answer struct {
 	code     int // 0: done
 	message  string
@@ -38,7 +38,7 @@ type outcome int
 const (
 	definite outcome = iota
 	never            // it was not executed and never will be
-	unknown          // it may have been executed, or may be yet
+	unknown          // it may have been executed, or may be later
 )
 
 // client is one application at a terminal: a plain NATS client of its agent.
@@ -71,8 +71,8 @@ func Dial(name, address string, dialer nats.CustomDialer) (*nats.Conn, error) {
 	return conn, nil
 }
 
-// do makes a call. One with an id, or one that reads, is repeated until its outcome is definite or ctx ends. Any other is
-// sent once, and again only as long as it certainly was not executed.
+// do makes a call. A call with an id, and a read, is repeated until its outcome is definite or ctx ends. Any other is
+// sent once, and again only while it was certainly not executed.
 func (c *client) do(ctx context.Context, r request) answer {
 	repeatable := r.id != "" || r.reads
 	faults := 0
@@ -131,7 +131,7 @@ func (c *client) send(ctx context.Context, r request) answer {
 	return read(reply)
 }
 
-// read takes an answer out of a message.
+// read parses an answer.
 func read(m *nats.Msg) answer {
 	a := answer{body: m.Data, message: m.Header.Get(bus.HeaderError)}
 	var err error

@@ -20,14 +20,14 @@ const (
 // hallService sells the seats.
 const hallService = "tickets"
 
-// reservation is a seat that was reserved once, and what its timer has to come to.
+// reservation is a seat that was reserved once, with the expected effect of its timer.
 type reservation struct {
 	seat string
 	made time.Time
-	ends int // how often it ends by itself: 1, or 0 when it was given back before
-	// given: it was given back before; sold: it was, perhaps after its reservation had ended.
+	ends int // how often it expires: 1, or 0 if it was given back before
+	// given: it was given back before; sold: it was sold, perhaps after its reservation had expired.
 	given, sold bool
-	released    int // how often it has ended by itself, as was read back
+	released    int // how often it has expired, as read back
 }
 
 // driveHall reserves seats for a moment, each once, gives some back and sells some.
@@ -50,7 +50,7 @@ func (w *Load) driveHall(c *client, random *rand.Rand) {
 				r.ends, r.given = 0, true
 			case bus.CodeConflict: // it has ended already
 			default:
-				continue // nobody knows
+				continue // unknown
 			}
 		case 1:
 			if w.hallAsks(c, "sell", body) != bus.CodeOK {
@@ -64,7 +64,7 @@ func (w *Load) driveHall(c *client, random *rand.Rand) {
 	}
 }
 
-// hallAsks asks for a change of a seat until its outcome is known, and gives the code: -1 when it is not after all.
+// hallAsks asks for a change of a seat until its outcome is known, and returns the code: -1 if it stays unknown.
 func (w *Load) hallAsks(c *client, operation string, body any) int {
 	r := request{service: hallService, operation: operation, body: body, id: c.newID()}
 	a := c.do(w.settling, r)
@@ -79,7 +79,7 @@ func (w *Load) hallAsks(c *client, operation string, body any) int {
 	return a.code
 }
 
-// readHall looks at every seat, until its reservation has ended as it has to: by itself once, or not at all.
+// readHall reads every seat until its reservation has ended as expected: expired once, or not at all.
 func (w *Load) readHall(ctx context.Context, c *client) int {
 	for i := range w.reservations {
 		r := &w.reservations[i]

@@ -24,15 +24,15 @@ type asked struct {
 	operation string
 	key       string
 	value     int    // of put and cas; never used twice
-	revision  uint64 // that cas expects
+	revision  uint64 // expected by cas
 }
 
-// got is what came of it.
+// got is its result.
 type got struct {
-	unknown  bool // no definite answer: it may have happened, or may happen any time later
+	unknown  bool // no definite answer: it may have taken effect, or may do so any time later
 	code     int
 	value    int    // of get
-	revision uint64 // that get saw, or that the write made
+	revision uint64 // seen by get, or made by the write
 	epoch    uint64 // of a write
 }
 
@@ -44,7 +44,7 @@ type register struct {
 	known    bool
 }
 
-// possible gives the states that a key may be in after an operation, none when its answer is impossible.
+// possible returns the states of a key after an operation, none if its answer is impossible.
 func possible(r register, in asked, out got) []register {
 	if out.unknown {
 		return afterUnknown(r, in)
@@ -89,7 +89,7 @@ func possible(r register, in asked, out got) []register {
 	return nil
 }
 
-// fits tells whether a cas that expects a revision may find it; 0 is absent.
+// fits reports whether a cas with an expected revision may succeed; 0 means absent.
 func fits(r register, expected uint64) bool {
 	switch {
 	case !r.present:
@@ -116,8 +116,8 @@ func afterGet(r register, out got) []register {
 	return []register{r}
 }
 
-// afterUnknown: it did nothing (what never happens is put at the end of the history, where it harms nobody), or it
-// wrote, at a revision that nobody was told.
+// afterUnknown: it did nothing (an operation that never takes effect is put at the end of the history, where it is
+// harmless), or it wrote, at an unknown revision.
 func afterUnknown(r register, in asked) []register {
 	states := []register{r}
 	bound := r.revision
@@ -136,7 +136,7 @@ func afterUnknown(r register, in asked) []register {
 	return states
 }
 
-// model is service kv as one copy that does each request once, key by key.
+// model is service kv as one copy that executes each request once, key by key.
 func model() porcupine.Model {
 	m := porcupine.NondeterministicModel{
 		Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
@@ -187,7 +187,7 @@ func describeOperation(i asked, o got) string {
 	return text + fmt.Sprintf(" → %d/%d", o.epoch, o.revision)
 }
 
-// history is what the applications of a round asked and saw.
+// history is the operations of a round.
 type history struct {
 	mu         sync.Mutex
 	began      time.Time
@@ -196,14 +196,14 @@ type history struct {
 
 func (h *history) now() int64 { return int64(time.Since(h.began)) }
 
-// add records an operation that was called at a time. One whose outcome is unknown stays open: see sealed.
+// add records an operation that was called at a time. One with an unknown outcome stays open: see sealed.
 func (h *history) add(client int, in asked, out got, called int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.operations = append(h.operations, porcupine.Operation{ClientId: client, Input: in, Output: out, Call: called, Return: h.now()})
 }
 
-// sealed gives the operations, the open ones lasting to the end of all.
+// sealed returns the operations; open ones last to the end of all.
 func (h *history) sealed() []porcupine.Operation {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -218,7 +218,8 @@ func (h *history) sealed() []porcupine.Operation {
 	return list
 }
 
-// crossed counts the operations on keys that were written in more than one epoch: those that a takeover could have harmed.
+// crossed counts the operations on keys that were written in more than one epoch: those that a takeover could have
+// affected.
 func crossed(operations []porcupine.Operation) (count int) {
 	epochs := map[string]map[uint64]bool{}
 	byKey := map[string]int{}
@@ -240,8 +241,8 @@ func crossed(operations []porcupine.Operation) (count int) {
 	return count
 }
 
-// stale finds the reads that showed less than what had been acknowledged, or shown, before they began. porcupine finds
-// them too; this says which.
+// stale finds the reads that showed less than was acknowledged, or shown, before they began. porcupine finds them
+// too; this says which.
 func stale(operations []porcupine.Operation) []string {
 	var found []string
 	byKey := map[string][]porcupine.Operation{}

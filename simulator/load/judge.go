@@ -12,20 +12,20 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// Verdict is what a load proved.
+// Verdict is the result of a load.
 type Verdict struct {
 	Calls      int64 // attempts
 	Operations int   // of kv clients, checked by porcupine
 	Open       int   // of these without a known outcome
-	Failed     int   // requests under an id of their own that got no answer, however often they were asked
+	Failed     int   // requests with ids that got no answer, however often repeated
 	Crossed    int   // of these on keys that were written in more than one epoch
 	Uniques    int   // acknowledged writes that were read back
 	Balances   int   // accounts that were read back
 	Totals     int   // ledger totals seen
-	Reserved   int   // seats whose reservation ended as it had to
-	Notices    int   // that all terminals were told
-	Entries    int   // that accounting was told, each once
-	Posts      int   // in which it was
+	Reserved   int   // seats whose reservation ended as expected
+	Notices    int   // that all terminals got
+	Entries    int   // that accounting received, each once
+	Posts      int   // that carried them
 	Undecided  bool  // porcupine did not finish
 	Picture    string
 	Findings
@@ -34,8 +34,8 @@ type Verdict struct {
 // checkWithin bounds porcupine, which is exponential in the worst case.
 const checkWithin = 2 * time.Minute
 
-// Finish ends the work, reads everything back and judges all. The pair must be healed: what can't be read back counts as
-// wrong. Repeatable is only Close, which is done here too.
+// Finish ends the work, reads everything back and judges it. The pair must be healed: what can't be read back counts
+// as wrong. It also calls Close; only Close may be called again.
 func (w *Load) Finish(ctx context.Context) (Verdict, error) {
 	w.rest()
 	reading, cancel := context.WithTimeout(ctx, settleWithin)
@@ -73,15 +73,15 @@ func (w *Load) Finish(ctx context.Context) (Verdict, error) {
 	return v, w.Close()
 }
 
-// item is a key of kv as list gives it.
+// item is a key in the answer of kv.list.
 type item struct {
 	Key      string `json:"key"`
 	Value    int    `json:"value"`
 	Revision uint64 `json:"revision"`
 }
 
-// readUniques reads back all keys that are written once. Every acknowledged one must be there, at the revision that it
-// was acknowledged with: a higher one means that it was executed again.
+// readUniques reads back all keys that are written once. Every acknowledged one must be there, at its acknowledged
+// revision: a higher one means that it was executed again.
 func (w *Load) readUniques(ctx context.Context, c *client) {
 	present := map[string]item{}
 	for after := ""; ; {

@@ -1,8 +1,8 @@
-// Package load is applications at terminals that work until they are told to rest, remember all that they were told, and
-// judge it: linearizability of kv by porcupine, nothing acknowledged lost, nothing doubled, no stale answer, no money made.
+// Package load runs applications at terminals, records all their answers, and judges them: linearizability of kv by
+// porcupine, nothing acknowledged lost, nothing doubled, no stale answer, no money created.
 //
-// They are plain NATS clients. How they reach a terminal's agent is the caller's business, so that the same load works in
-// a lab of real processes and in a world within one process.
+// They are plain NATS clients. The caller connects them to a terminal's agent, so that the same load works in a lab
+// of real processes and in a world within one process.
 //
 //	l, err := load.Start(ctx, load.Config{Name: "r1", Seed: seed, Terminals: 3, Connect: connect, Dir: dir})
 //	… faults, healing …
@@ -28,34 +28,35 @@ import (
 const (
 	// keysOfRound are few, so that clients meet on them and each is used on both sides of every takeover.
 	keysOfRound = 4
-	// kvClients work on those keys. Every second one is patient: it has ids of its own and repeats a call until its
+	// kvClients work on those keys. Every second one is patient: it has its own ids and repeats a call until its
 	// outcome is known. The others send once and leave the outcome open.
 	kvClients = 6
 	// counters are clients that write a new key each time, ledgers are clients that move money.
 	counters, ledgers = 2, 2
-	// readers only read those few keys, so that there are reads even where every write waits: at a host that has lost its right.
+	// readers only read those few keys, so that there are reads even where every write waits: on a host that has lost
+	// its right to answer.
 	readers = 2
-	// halls are clients that reserve seats for a moment: what is put off is done once.
+	// halls are clients that reserve seats for a moment: timers must run exactly once.
 	halls = 1
-	// Clients is how many applications a load has: so many calls may be under way at once.
+	// Clients is the number of applications of a load, and so of concurrent calls.
 	Clients = kvClients + counters + ledgers + halls + readers
 	// accounts are those of one load, each opened with the same balance.
 	accounts, opening = 4, 1000
 
 	patientDeadline   = 5 * time.Second
 	impatientDeadline = 1500 * time.Millisecond
-	// thinking is the default of Config.Thinking: the load must leave the machine room for the faults.
+	// thinking is the default of Config.Thinking: the load must leave processor time for the faults.
 	thinking = 12 * time.Millisecond
 	// settleWithin is how long a call may take after its round to become definite.
 	settleWithin = 30 * time.Second
 )
 
-// Findings are contradictions between what was acknowledged and what was seen later, each a sentence.
+// Findings are contradictions between acknowledgements and later observations, each a sentence.
 type Findings struct {
 	Lost, Doubled, Stale, Wrong []string
 }
 
-// Bad tells whether there is any.
+// Bad reports whether there are any.
 func (f *Findings) Bad() bool {
 	return len(f.Lost)+len(f.Doubled)+len(f.Stale)+len(f.Wrong) > 0
 }
@@ -74,13 +75,13 @@ func (f *Findings) All() []string {
 	return all
 }
 
-// Add takes over others.
+// Add adds others.
 func (f *Findings) Add(g Findings) {
 	f.Lost, f.Doubled = append(f.Lost, g.Lost...), append(f.Doubled, g.Doubled...)
 	f.Stale, f.Wrong = append(f.Stale, g.Stale...), append(f.Wrong, g.Wrong...)
 }
 
-// Load is applications at all terminals that work until Finish, and remember all that they were told.
+// Load is applications at all terminals that work until Finish, and record all answers.
 type Load struct {
 	config Config
 
@@ -97,8 +98,8 @@ type Load struct {
 	mu           sync.Mutex
 	uniques      []unique
 	reservations []reservation
-	balances     map[string]int64 // what acknowledged transfers make of each account
-	doubt        bool             // a transfer's outcome is not known: balances prove nothing
+	balances     map[string]int64 // balance of each account by acknowledged transfers
+	doubt        bool             // the outcome of a transfer is unknown: balances prove nothing
 	totals       int
 	failed       int // see Verdict
 	findings     Findings
@@ -111,25 +112,25 @@ type unique struct {
 	revision uint64
 }
 
-// Config says what a load is.
+// Config configures a load.
 type Config struct {
 	// Name begins all its keys, accounts and ids; it must be new in the pair.
 	Name string
-	// Seed of all that is random.
+	// Seed of all random choices.
 	Seed uint64
-	// Terminals is how many there are; Connect gives a connection of an application to the agent of one, counted from 0.
+	// Terminals is their number; Connect connects an application to the agent of one, counted from 0.
 	Terminals int
 	Connect   func(application string, terminal int) (*nats.Conn, error)
 	// Thinking is the longest pause of a client between two calls; 0 is 12 ms.
 	Thinking time.Duration
-	// Accounting opens the accounting that service tickets tells of seats whose names begin so, and makes it a target of the pair; nil: there is
-	// none. The load closes it.
+	// Accounting opens the accounting for seats whose names begin with a prefix, and makes it a target of the pair;
+	// nil: there is none. The load closes it.
 	Accounting func(ctx context.Context, prefix string) (*accounting.Office, error)
 	// Dir gets a picture of a history that is not linearizable.
 	Dir string
 }
 
-// Start opens the ledger's accounts and lets the applications work.
+// Start opens the ledger's accounts and starts the applications.
 func Start(ctx context.Context, config Config) (*Load, error) {
 	if config.Thinking == 0 {
 		config.Thinking = thinking
@@ -241,7 +242,7 @@ func (w *Load) driveKV(index int, c *client, random *rand.Rand) {
 		}
 		w.history.add(person, in, out, called)
 		if out.unknown {
-			person += 1000 // its open call lasts; who goes on is another
+			person += 1000 // its open call lasts; the client continues as another one
 			continue
 		}
 		if out.code == bus.CodeOK {
@@ -268,7 +269,7 @@ func (w *Load) driveReader(index int, c *client, random *rand.Rand) {
 	}
 }
 
-// outcomeOf reads an answer of kv. What never happened, and a read that was not answered, says nothing.
+// outcomeOf parses an answer of kv. A call that never took effect, and an unanswered read, says nothing.
 func (w *Load) outcomeOf(in asked, a answer) (got, bool) {
 	switch {
 	case a.outcome == never, a.outcome == unknown && in.operation == opGet:
@@ -294,7 +295,7 @@ func (w *Load) outcomeOf(in asked, a answer) (got, bool) {
 	return got{value: body.Value, revision: body.Revision}, true
 }
 
-// settled counts a request under an id of its own that has no answer after all.
+// settled counts a request with an id that still has no answer.
 func (w *Load) settled(r request, a answer) {
 	if r.id != "" && a.outcome != definite {
 		w.mu.Lock()
@@ -330,7 +331,7 @@ func (w *Load) driveUnique(c *client, random *rand.Rand) {
 	}
 }
 
-// driveLedger moves money, and looks now and then whether the total is what it was.
+// driveLedger moves money, and checks the total now and then.
 func (w *Load) driveLedger(c *client, random *rand.Rand) {
 	for w.working.Load() {
 		if random.IntN(20) == 0 {
@@ -361,7 +362,7 @@ func (w *Load) transfer(c *client, from, to string, amount int64) {
 	}
 }
 
-// total asks for the ledger's total: whole multiples of what accounts are opened with, in every round.
+// total asks for the ledger's total: whole multiples of the opening balance, in every round.
 func (w *Load) total(c *client) {
 	a := c.do(w.settling, request{service: "ledger", operation: "total", body: struct{}{}, reads: true})
 	if a.outcome != definite {
@@ -379,7 +380,7 @@ func (w *Load) total(c *client) {
 	w.mu.Unlock()
 }
 
-// Close ends the applications without judging anything. Repeatable.
+// Close ends the applications without judging anything. It may be called again.
 func (w *Load) Close() error {
 	w.working.Store(false)
 	w.cancel()

@@ -1,6 +1,6 @@
-// Package mutation breaks the code that ships, to prove that a test finds what it is for. Mutants are texts that replace
-// others, compiled into one program through an overlay of the source (go build -overlay): the code has no switch for them,
-// and one build serves all.
+// Package mutation breaks the shipped code, to prove that a test finds the defect. Mutants are texts that replace
+// others, compiled into one program through an overlay of the source (go build -overlay): the code needs no switch
+// for them, and one build serves all.
 //
 //	edits := []mutation.Edit{{File: "services/role/active.go", Old: "if m.held {", New: "if m.held || BROKEN {"}}
 //	program := mutation.Build(t, "../..", [][]mutation.Edit{edits}, "test", "-c")
@@ -20,33 +20,35 @@ import (
 	"testing"
 )
 
-// Edit replaces a text in a file of the module. BROKEN in New is true while a mutant runs that has this edit.
+// Edit replaces a text in a file of the module. BROKEN in New is true while a mutant with this edit runs.
 type Edit struct {
 	File     string // from the root of the module
-	Old, New string // Old stands exactly once in the file
+	Old, New string // Old occurs exactly once in the file
 }
 
-// variable is the setting of a program's environment that chooses the mutant.
+// variable is the environment variable that chooses the mutant.
 const variable = "MUTANT"
 
-// Environ is the setting with which a program runs as a mutant, counted from 1; as 0 it is what ships.
+// Environ is the setting with which a program runs as a mutant, counted from 1; 0 is the shipped code.
 func Environ(mutant int) string { return variable + "=" + strconv.Itoa(mutant) }
 
-// Build builds the package in the working directory with all mutants compiled in, off unless chosen: each is a list of
-// edits, which several may share. The go command is the one that builds: "build", or "test" with "-c". root is the module's.
+// Build builds the package in the working directory with all mutants compiled in, off unless chosen: each is a list
+// of edits, which several may share. The go command is the one that builds: "build", or "test" with "-c". root is the
+// module's.
 func Build(t testing.TB, root string, mutants [][]Edit, command ...string) (program string) {
 	t.Helper()
 	return build(t, root, ".", mutants, "import (\n\t\"os\"\n\t\"strconv\"\n)\n\nvar mutant, _ = strconv.Atoi(os.Getenv(\""+variable+"\"))\n", command)
 }
 
-// BuildOne builds a package of the module as one mutant, which its program then is wherever it runs: it may start others in an
-// environment of their own.
+// BuildOne builds a package of the module as one mutant, which its program then is wherever it runs: it may start
+// others in another environment.
 func BuildOne(t testing.TB, root, pkg string, edits []Edit) (program string) {
 	t.Helper()
 	return build(t, root, pkg, [][]Edit{edits}, "const mutant = 1\n", []string{"build"})
 }
 
-// build builds a package with all mutants compiled in; declared is what says in each of their packages which one runs.
+// build builds a package with all mutants compiled in; declared is the code in each of their packages that chooses
+// one.
 func build(t testing.TB, root, pkg string, mutants [][]Edit, declared string, command []string) (program string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -78,7 +80,7 @@ func build(t testing.TB, root, pkg string, mutants [][]Edit, declared string, co
 	return program
 }
 
-// mutated gives the texts of the files with all mutants in them, and of those that choose one.
+// mutated returns the files with all mutants in them, and those that choose one.
 func mutated(t testing.TB, root string, mutants [][]Edit, declared string) map[string]string {
 	t.Helper()
 	edits, broken := []Edit{}, map[Edit][]string{}

@@ -1,15 +1,15 @@
 package mutation
 
-// Rule is one of the rules R1 to R12, and how the code that ships is built without it.
+// Rule is one of the rules R1 to R12, with the edits that remove it from the shipped code.
 type Rule struct {
 	Rule  string // as R7
-	What  string // happens without it
+	What  string // what happens without it
 	Edits []Edit
 }
 
-// Rules are the rules. One that a second rule stands behind is broken with that.
+// Rules are the rules. If a second rule backs one up, both are broken together.
 func Rules() []Rule {
-	// Stands behind R1 and R4: the comparison of notes.
+	// It backs up R1 and R4: the comparison of notes.
 	noteless := Edit{File: "services/role/eligible.go", Old: "m.facts.Note.Version < m.record.Membership() {", New: "m.facts.Note.Version < m.record.Membership() && !BROKEN {"}
 	return []Rule{
 		{"R1", "a host takes over from outside the set", []Edit{

@@ -11,20 +11,20 @@ import (
 var (
 	// errBothServe: rights to answer overlap.
 	errBothServe = errors.New("two hosts may answer at the same time")
-	// errTwoActives: an epoch belongs to one host.
+	// errTwoActives: an epoch has one active host.
 	errTwoActives = errors.New("two hosts were active in one epoch")
-	// errResumed: a main that starts again never goes on with a term (R9).
+	// errResumed: a restarted main never continues a term (R9).
 	errResumed = errors.New("resumed a term after its main was started again")
 )
 
-// eye reads the log of a world, which says more than any question could: every change of role is in it.
+// eye reads the log of a world, which contains every change of role, more than any question could show.
 type eye struct {
 	slog.Handler
 	shared     *seen
 	attributes []slog.Attr
 }
 
-// seen is what the handlers of a world have seen together.
+// seen is what the handlers of a world have observed together.
 type seen struct {
 	mu     sync.Mutex
 	active map[uint64]string // by epoch
@@ -50,7 +50,7 @@ func (e *eye) Handle(ctx context.Context, r slog.Record) error {
 	return e.Handler.Handle(ctx, r)
 }
 
-// role notes who was active in an epoch.
+// role records which host was active in an epoch.
 func (e *eye) role(r slog.Record) {
 	var host, role string
 	var epoch uint64
@@ -96,7 +96,7 @@ func (e *eye) fail(err error) {
 	e.shared.failed = append(e.shared.failed, err)
 }
 
-// Err is what was seen that must not be. All of it comes before the world is closed.
+// Err returns observed violations. All of them come before the world is closed.
 func (e *eye) Err() error {
 	e.shared.mu.Lock()
 	defer e.shared.mu.Unlock()

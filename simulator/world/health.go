@@ -12,7 +12,7 @@ import (
 const (
 	statusWithin = 5 * time.Second
 	askEvery     = 20 * time.Millisecond
-	// healWithin is the world's time, so it does not depend on the machine.
+	// healWithin is in the world's time, so it does not depend on the machine.
 	healWithin = 2 * time.Minute
 )
 
@@ -27,7 +27,7 @@ func (w *World) Status(ctx context.Context, host string) (operator.Status, error
 	return s, nil
 }
 
-// Paired tells whether one host serves all terminals and both hold every acknowledged update, as both say.
+// Paired reports whether one host serves all terminals and both hold every acknowledged update, as both say.
 func (w *World) Paired(ctx context.Context) bool {
 	for _, host := range pair.Hosts() {
 		active, err := w.Status(ctx, host)
@@ -41,7 +41,8 @@ func (w *World) Paired(ctx context.Context) bool {
 	return false
 }
 
-// Await asks until a condition holds. The error names what did not come to be within the world's time, and how the hosts are.
+// Await asks until a condition holds. The error says what did not happen within the world's time, and the state of
+// the hosts.
 func (w *World) Await(ctx context.Context, within time.Duration, what string, condition func() bool) error {
 	for began := time.Now(); !condition(); time.Sleep(askEvery) {
 		if time.Since(began) > within {

@@ -28,9 +28,9 @@ import (
 var (
 	// errKilled ends what was killed.
 	errKilled = errors.New("killed")
-	// errUnknown says that main asked for a process that a world does not have.
+	// errUnknown says that main requested a process that a world does not have.
 	errUnknown = errors.New("no such process")
-	// errNobody says that there is no target in a world that has none.
+	// errNobody says that a world without targets has no such target.
 	errNobody = errors.New("nobody is there")
 )
 
@@ -43,13 +43,13 @@ type Host struct {
 	off    atomic.Int64 // how far its wall clock is ahead of the world's, in nanoseconds
 }
 
-// Wall is what the wall clock of the host says.
+// Wall is the host's wall clock.
 func (h *Host) Wall() time.Time { return time.Now().Add(time.Duration(h.off.Load())) }
 
-// SetWall sets the wall clock of the host, so far ahead of the world's.
+// SetWall sets the host's wall clock ahead of the world's.
 func (h *Host) SetWall(ahead time.Duration) { h.off.Store(int64(ahead)) }
 
-// run is one life of a host: a main and all that it started.
+// run is one life of a host: a main and all its processes.
 type run struct {
 	host     *Host
 	endpoint *Endpoint
@@ -63,7 +63,7 @@ type run struct {
 	leaving  bool // killed or told to stop
 }
 
-// Start starts the host, if it does not run. What is just ending is waited for.
+// Start starts the host, unless it runs. It waits for a run that is ending.
 func (h *Host) Start() {
 	if h.run != nil {
 		if !h.run.isLeaving() {
@@ -117,14 +117,14 @@ func (h *Host) Stop() {
 	}
 }
 
-// Wait waits until nothing is left of a host that was killed or stopped.
+// Wait waits until a killed or stopped host has ended completely.
 func (h *Host) Wait() {
 	if h.run != nil {
 		<-h.run.done
 	}
 }
 
-// KillProcess kills one process of the host; main starts it again.
+// KillProcess kills one process of the host; main restarts it.
 func (h *Host) KillProcess(name string) {
 	if h.run == nil {
 		return
@@ -177,7 +177,7 @@ type child struct {
 // start is the process.Starter of a host.
 func (r *run) start(spec process.Spec) (process.Process, error) {
 	if spec.Path != "" {
-		return nil, fmt.Errorf("%w %s: %s is not here", process.ErrStart, spec.Name, spec.Path) // a world has no programs but its own
+		return nil, fmt.Errorf("%w %s: %s is not here", process.ErrStart, spec.Name, spec.Path) // a world has no programs other than hotpair's
 	}
 	c := &child{name: spec.Name, run: r, endpoint: r.host.world.network.Endpoint(Address(r.host.name)), began: time.Now(), done: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -208,7 +208,7 @@ func (r *run) start(spec process.Spec) (process.Process, error) {
 	return c, nil
 }
 
-// body does what the process of that name does, with the settings that main gives it.
+// body runs the process with that name, with the settings from main.
 func (c *child) body(spec process.Spec, log *slog.Logger) error {
 	w := c.run.host.world
 	switch spec.Args[0] {
@@ -265,8 +265,8 @@ func (c *child) Wait() process.Exit {
 	return c.exit
 }
 
-// leaveWithin is what a killed process gets to find that its bus is gone. Only then its context ends: to a process whose
-// context ends while it has its bus, that means a clean stop, and it would tidy up.
+// leaveWithin is how long a killed process has to notice that its bus is gone. Only then its context ends: a context
+// that ends while the bus exists means a clean stop, and the process would tidy up.
 const leaveWithin = 100 * time.Millisecond
 
 // Kill implements process.Process: from now on nothing comes from the process or reaches it.

@@ -11,13 +11,13 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// errDropped: what only a returning host has is kept as divergent (R10).
+// errDropped: updates that only a returning host has are kept as divergent (R10).
 var errDropped = errors.New("dropped an update: a journal had it, but it is neither in the history nor among the divergent updates")
 
-// ends are the furthest positions at which the journals of the hosts were seen to end, by host and epoch.
+// ends are the furthest positions at which the hosts' journals were seen to end, by host and epoch.
 type ends map[string]map[uint64]position.Position
 
-// sawEnd notes where the journal of a host ends.
+// sawEnd records where the journal of a host ends.
 func (e *eye) sawEnd(s operator.Status) {
 	e.shared.mu.Lock()
 	defer e.shared.mu.Unlock()
@@ -31,7 +31,7 @@ func (e *eye) sawEnd(s operator.Status) {
 	}
 }
 
-// seenEnds are they, as a list for each host.
+// seenEnds returns them as a list for each host.
 func (e *eye) seenEnds() map[string][]position.Position {
 	e.shared.mu.Lock()
 	defer e.shared.mu.Unlock()
@@ -44,8 +44,8 @@ func (e *eye) seenEnds() map[string][]position.Position {
 	return list
 }
 
-// kept looks for every position at which a journal was seen to end: in the pair's history, or in what its host has kept as divergent.
-// Errors: errDropped.
+// kept looks for every position at which a journal was seen to end: in the pair's history, or in its host's divergent
+// updates. Errors: errDropped.
 func (w *World) kept(ctx context.Context, eye *eye) error {
 	var failed []error
 	for host, list := range eye.seenEnds() {
@@ -63,7 +63,8 @@ func (w *World) kept(ctx context.Context, eye *eye) error {
 	return errors.Join(failed...)
 }
 
-// inHistory tells whether the pair's history has the update of a position, or had it before it grew too old.
+// inHistory reports whether the pair's history contains the update of a position, or contained it before it was
+// truncated.
 func (w *World) inHistory(ctx context.Context, at position.Position) (bool, error) {
 	for _, host := range pair.Hosts() {
 		page, err := operator.CallHistory.Ask(ctx, w.clients[host], bus.HistoryRequest{From: at.Sequence, Limit: 1})
@@ -77,7 +78,7 @@ func (w *World) inHistory(ctx context.Context, at position.Position) (bool, erro
 	return false, nil
 }
 
-// isDivergent tells whether a host has kept an update as divergent.
+// isDivergent reports whether a host has kept an update as divergent.
 func (w *World) isDivergent(ctx context.Context, host string, at position.Position) (bool, error) {
 	page, err := operator.CallDiverged.Ask(ctx, w.clients[host], bus.DivergentRequest{})
 	if err != nil {

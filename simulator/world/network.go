@@ -13,28 +13,28 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 )
 
-// hop is how long a message between two machines takes when nothing is wrong. It must not be zero: time in a bubble moves
-// only when everybody waits for it.
+// hop is the normal transit time of a message between two machines. It must not be zero: time in a bubble moves only
+// when all goroutines wait for it.
 const hop = 50 * time.Microsecond
 
 // wire is one direction between two machines.
 type wire struct{ from, to string }
 
-// Network is the wires between machines that are named by their addresses, in memory. A cut wire is silent: what is sent
-// waits, as TCP would send it again, and arrives once the wire is whole; a dial gets no answer. Writing never blocks, because
-// who holds a lock while it waits for the network would stop the bubble's clock.
+// Network is the wires between machines, named by their addresses, in memory. A cut wire is silent: sent data wait,
+// as with TCP retransmission, and arrive once the wire is repaired; a dial gets no answer. Writing never blocks,
+// because a goroutine that holds a lock while it waits for the network would stop the bubble's clock.
 type Network struct {
 	mu      sync.Mutex
 	ports   map[string]*listener // by host:port
 	cut     map[wire]bool
 	slow    map[wire]time.Duration
-	stalled map[string]bool // servers by host:port whose connections stand still
+	stalled map[string]bool // servers by host:port whose connections are stalled
 	streams map[*stream]struct{}
 	changed chan struct{} // closed and replaced when a condition changes
 	next    int           // free port
 }
 
-// NewNetwork makes one in which every wire is whole.
+// NewNetwork returns a network without faults.
 func NewNetwork() *Network {
 	return &Network{
 		ports: map[string]*listener{}, cut: map[wire]bool{}, slow: map[wire]time.Duration{}, stalled: map[string]bool{},
@@ -45,29 +45,29 @@ func NewNetwork() *Network {
 // Cut cuts one direction.
 func (n *Network) Cut(from, to string) { n.change(func() { n.cut[wire{from, to}] = true }) }
 
-// Slow makes one direction take longer.
+// Slow makes one direction slower.
 func (n *Network) Slow(from, to string, by time.Duration) {
 	n.change(func() { n.slow[wire{from, to}] = by })
 }
 
-// Stall holds everything that goes to and from a server, on its own machine too, until it is released: so a server looks
-// whose disk does not come back.
+// Stall holds all data to and from a server, on its own machine too, until it is released: like a server whose disk
+// hangs.
 func (n *Network) Stall(server string) { n.change(func() { n.stalled[server] = true }) }
 
 // Release ends a stall.
 func (n *Network) Release(server string) { n.change(func() { delete(n.stalled, server) }) }
 
-// Repair makes one direction whole and as fast as ever.
+// Repair repairs one direction and makes it as fast as before.
 func (n *Network) Repair(from, to string) {
 	n.change(func() { delete(n.cut, wire{from, to}); delete(n.slow, wire{from, to}) })
 }
 
-// RepairAll makes everything whole.
+// RepairAll repairs everything.
 func (n *Network) RepairAll() {
 	n.change(func() { clear(n.cut); clear(n.slow); clear(n.stalled) })
 }
 
-// change changes conditions and wakes all who wait for that.
+// change changes conditions and wakes all that wait for that.
 func (n *Network) change(do func()) {
 	n.mu.Lock()
 	do()
@@ -83,7 +83,7 @@ func (n *Network) change(do func()) {
 	}
 }
 
-// passes tells whether a stream's direction lets anything through now, and how long that takes.
+// passes reports whether a stream's direction passes data now, and its transit time.
 func (n *Network) passes(s *stream) (bool, time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -113,10 +113,10 @@ func (n *Network) Endpoint(machine string) *Endpoint {
 	return &Endpoint{network: n, machine: machine, conns: map[*conn]struct{}{}, listeners: map[*listener]struct{}{}}
 }
 
-// errSevered is what a process meets that has been killed but does not know it yet.
+// errSevered is the error of a killed process that does not know it yet.
 var errSevered = errors.New("the process has been killed")
 
-// Sever does what a kernel does with the sockets of a killed process: all are closed, and there will be no others.
+// Sever does what a kernel does with the sockets of a killed process: all are closed, and new ones fail.
 func (e *Endpoint) Sever() {
 	e.mu.Lock()
 	e.severed = true
@@ -287,7 +287,7 @@ func (l *listener) Close() error {
 	return nil
 }
 
-// Addr implements net.Listener. An address of the machine alone stays one, so that it is not taken for a public port.
+// Addr implements net.Listener. A loopback address remains one, so that it is not mistaken for a public port.
 func (l *listener) Addr() net.Addr {
 	host, _, _ := net.SplitHostPort(l.said)
 	_, port, _ := net.SplitHostPort(l.place)

@@ -19,23 +19,23 @@ import (
 const (
 	// terminals of a played world.
 	terminals = 2
-	// thinking is the longest pause of a client between two calls: enough for thousands of calls in a walk.
+	// thinking is the longest pause of a client between two calls: short enough for thousands of calls in a walk.
 	thinking = 150 * time.Millisecond
 	// progress is how many answers must come after everything is healed.
 	progress = 20
 )
 
-// Result is what a schedule came to.
+// Result is the result of a schedule.
 type Result struct {
 	load.Verdict
 	Faults  int
 	Epoch   uint64 // at the end
 	Lasted  time.Duration
 	Healing time.Duration // from the end of all faults to a pair in sync
-	Broken  []string      // what must not happen and did, beside the findings
+	Broken  []string      // violations, in addition to the findings
 }
 
-// Bad lists everything that must not be.
+// Bad lists all violations.
 func (r Result) Bad() []string { return append(r.All(), r.Broken...) }
 
 // String is one line.
@@ -44,8 +44,8 @@ func (r Result) String() string {
 		r.Faults, r.Lasted.Round(time.Millisecond), r.Healing.Round(time.Millisecond), r.Epoch, r.Operations, r.Crossed, r.Open, r.Uniques, r.Balances, r.Reserved, r.Notices, len(r.Bad()))
 }
 
-// Play plays a schedule in a new world below dir, inside the bubble of the caller. The error is of the world itself; what the
-// pair did wrong is in the result.
+// Play plays a schedule in a new world below dir, inside the caller's bubble. The error is of the world itself;
+// errors of the pair are in the result.
 func Play(s Schedule, dir string, log *slog.Logger) (result Result, err error) {
 	eye := newEye(log)
 	w, err := New(Options{Dir: dir, Terminals: terminals, Lease: s.Lease, Patience: 2 * s.Lease, History: s.History, Log: slog.New(eye)})
@@ -125,7 +125,7 @@ func (w *World) application(name string, terminal int) (*nats.Conn, error) {
 	return load.Dial(name, at(id, pair.PortApps), dialer{w.network.Endpoint(Address(id))})
 }
 
-// do makes one event happen.
+// do performs one event.
 func (w *World) do(e Event) {
 	switch e.Verb {
 	case "cut":
@@ -160,7 +160,7 @@ func (w *World) do(e Event) {
 	}
 }
 
-// switchover asks a host for one. It may be refused, or come to nothing: then everything must be as before.
+// switchover requests one. It may be refused, or be abandoned: then everything must be as before.
 func (w *World) switchover(host string) {
 	ctx, cancel := context.WithTimeout(w.ctx, time.Minute)
 	defer cancel()
@@ -168,7 +168,7 @@ func (w *World) switchover(host string) {
 	w.options.Log.Info("switchover", "at", host, "error", err)
 }
 
-// Repair ends every fault: wires are whole, disks work, what does not run is started.
+// Repair ends every fault: wires are repaired, disks work, stopped processes are started.
 func (w *World) Repair() {
 	w.network.RepairAll()
 	w.StartWitness()
@@ -177,7 +177,7 @@ func (w *World) Repair() {
 	}
 }
 
-// watch looks at both hosts at the same moment again and again: two that may answer terminals are one too many.
+// watch checks both hosts at the same moment repeatedly: at most one may answer terminals.
 func (w *World) watch(ctx context.Context, eye *eye) {
 	const lookEvery = 50 * time.Millisecond
 	for tick := time.NewTicker(lookEvery); ; {
@@ -201,8 +201,8 @@ func (w *World) watch(ctx context.Context, eye *eye) {
 	}
 }
 
-// compare waits until both hosts have applied everything, kills both, checks both databases and compares what is in them.
-// The digest of the last entry covers every entry before it. Errors: ErrDiverged.
+// compare waits until both hosts have applied everything, kills both, checks both databases and compares their
+// content. The digest of the last entry covers every entry before it. Errors: ErrDiverged.
 func (w *World) compare(ctx context.Context, result *Result) error {
 	err := w.Await(ctx, healWithin, "common position of both hosts", func() bool {
 		a, errA := w.Status(ctx, pair.HostA)
@@ -214,7 +214,7 @@ func (w *World) compare(ctx context.Context, result *Result) error {
 	}
 	marks := map[string]string{}
 	for _, host := range pair.Hosts() {
-		w.hosts[host].Kill() // both before either is waited for, which takes time in which the other one would take over
+		w.hosts[host].Kill() // both before waiting for either, which takes time in which the other one would take over
 	}
 	for _, host := range pair.Hosts() {
 		w.hosts[host].Wait()

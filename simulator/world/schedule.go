@@ -12,10 +12,10 @@ import (
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
-// ErrSchedule says that a schedule can't be read; the text names the line.
+// ErrSchedule says that a schedule is invalid; the text names the line.
 var ErrSchedule = errors.New("not a schedule")
 
-// Event is one thing that befalls the pair.
+// Event is one fault or action.
 type Event struct {
 	At   time.Duration // since the load began
 	Verb string
@@ -27,10 +27,10 @@ func (e Event) String() string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s %s", e.At, e.Verb, strings.Join(e.Args, " ")))
 }
 
-// Schedule is all that befalls the pair, in order, and the seed of what applications do meanwhile.
+// Schedule is all events, in order, and the seed of the applications.
 //
-// Its text has one event a line, "TIME VERB ARGUMENTS"; # begins a comment. The first line is "seed NUMBER", which may be
-// followed by settings, "lease 1s", "history 50". The verbs:
+// Its text has one event per line, "TIME VERB ARGUMENTS"; # begins a comment. The first line is "seed NUMBER", which
+// may be followed by settings, "lease 1s", "history 50". The verbs:
 //
 //	cut FROM TO         nothing passes in this direction any more       fix FROM TO
 //	slow FROM TO BY     everything takes that much longer               fix FROM TO
@@ -46,7 +46,7 @@ type Schedule struct {
 	Events  []Event
 }
 
-// verbs are all, with the number of their arguments.
+// verbs are all verbs, with the number of their arguments.
 var verbs = map[string]int{"cut": 2, "fix": 2, "slow": 3, "stall": 1, "release": 1, "kill": 1, "start": 1, "stop": 1, "crash": 2, "switchover": 1}
 
 // String is the schedule's text.
@@ -149,7 +149,7 @@ func (e Event) check() error {
 	return nil
 }
 
-// sorted puts the events in the order of their times; those of one time stay as they are.
+// sorted sorts the events by time; those of one time keep their order.
 func sorted(events []Event) []Event {
 	slices.SortStableFunc(events, func(a, b Event) int { return int(a.At - b.At) })
 	return events

@@ -7,8 +7,8 @@ import (
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
-// Walk draws a schedule: faults that begin and end, alone and in mixtures, for about as long as it says. One seed gives one
-// schedule.
+// Walk draws a schedule: faults that begin and end, alone and in combination, for about the given time. One seed
+// gives one schedule.
 func Walk(seed uint64, lasts time.Duration) Schedule {
 	random := rand.New(rand.NewPCG(seed, 1))
 	d := &drawing{random: random, lease: time.Second}
@@ -17,7 +17,7 @@ func Walk(seed uint64, lasts time.Duration) Schedule {
 	}
 	s := Schedule{Seed: seed, Lease: d.lease}
 	if random.IntN(4) == 0 {
-		s.History = 100 // a host that was away for long needs a copy
+		s.History = 100 // a host that was away for long needs a snapshot
 	}
 	for at := d.below(d.lease); at < lasts; at += d.below(3 * d.lease) {
 		d.at = at
@@ -30,7 +30,7 @@ func Walk(seed uint64, lasts time.Duration) Schedule {
 	return s
 }
 
-// drawing is a schedule that comes to be.
+// drawing is a schedule in the making.
 type drawing struct {
 	random *rand.Rand
 	lease  time.Duration
@@ -57,7 +57,7 @@ func (d *drawing) add(after time.Duration, verb string, args ...string) {
 
 func pick(r *rand.Rand, list ...string) string { return list[r.IntN(len(list))] }
 
-// fault draws one, from its beginning to its end.
+// fault draws one, with its beginning and end.
 func (d *drawing) fault() {
 	r, host, hold := d.random, pick(d.random, pair.HostA, pair.HostB), d.holds()
 	terminal := pair.TerminalID(r.IntN(terminals))

@@ -30,23 +30,23 @@ const pairSecret = "0123456789abcdef0123456789abcdef"
 // operatorToken is that of who operates it.
 const operatorToken = "the-operator-of-every-world"
 
-// Options say what the world is made of.
+// Options configures a world.
 type Options struct {
 	Dir       string // for all data
 	Terminals int
 	Lease     time.Duration
 	Patience  time.Duration // with a slow standby
 	History   int           // updates kept at most; 0 is the product's default
-	// Services run in the place of those with the same name: kv, ledger, tickets.
+	// Services replace those with the same name: kv, ledger, tickets.
 	Services map[string]business.Service
 	Environ  []string     // of both hosts, beside what a world sets
-	Post     courier.Dial // connects couriers to targets; nil: there is nobody
-	// Courier keeps couriers from starting while it gives an error; nil: nothing does.
+	Post     courier.Dial // connects couriers to targets; nil: there are none
+	// Courier keeps couriers from starting while it returns an error; may be nil.
 	Courier func() error
 	Log     *slog.Logger
 }
 
-// World is a pair with all that belongs to it. It must be made, used and closed inside one bubble.
+// World is a pair with all its parts. It must be made, used and closed inside one bubble.
 type World struct {
 	options Options
 	network *Network
@@ -120,13 +120,14 @@ func (w *World) environ(host string) []string {
 	return environ
 }
 
-// Clock is the bubble's, as leases count it: the time since the world was made, plus what makes it no wall clock.
+// Clock is the bubble's clock, as for leases: the time since the world was made, plus an offset that makes it no wall
+// clock.
 func (w *World) Clock() time.Duration { return time.Hour + time.Since(w.began) }
 
 // Elapsed is the world's age.
 func (w *World) Elapsed() time.Duration { return time.Since(w.began) }
 
-// service is something beside the hosts that runs: the witness or an agent.
+// service is another running part: the witness or an agent.
 type service struct {
 	endpoint *Endpoint
 	cancel   context.CancelFunc
@@ -147,21 +148,21 @@ func (w *World) begin(machine string, run func(context.Context, *Endpoint) error
 	return s
 }
 
-// kill ends it as SIGKILL would, and waits until nothing of it is left.
+// kill ends it as SIGKILL would, and waits until all of it has ended.
 func (s *service) kill() {
 	s.cancel()
 	s.endpoint.Sever()
 	<-s.done
 }
 
-// fail notes what must not happen in a world.
+// fail records a violation.
 func (w *World) fail(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.failed = append(w.failed, err)
 }
 
-// Err is what went wrong that must not happen in a world.
+// Err returns the violations of this world.
 func (w *World) Err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -211,13 +212,13 @@ func (w *World) startAgents() {
 	}
 }
 
-// Host is one of both.
+// Host returns one of both.
 func (w *World) Host(name string) *Host { return w.hosts[name] }
 
-// settle is longer than any deadline of what the product leaves behind when it ends, as a dial that nobody waits for.
+// settle is longer than any deadline of what the product leaves behind when it ends, such as an abandoned dial.
 const settle = time.Minute
 
-// Close ends everything, the hosts as by a loss of power, and waits for it.
+// Close ends everything, the hosts as by a power failure, and waits for it.
 func (w *World) Close() {
 	for _, name := range pair.Hosts() {
 		w.hosts[name].Kill()

@@ -1,5 +1,5 @@
-// Package measure tells how large the packages of a Go module are and how much hangs on what in them, so that a test can
-// hold bounds and nobody has to believe an impression.
+// Package measure measures the sizes and dependencies of the packages of a Go module, so that a test can enforce
+// bounds.
 //
 // # What is counted
 //

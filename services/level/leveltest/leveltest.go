@@ -1,8 +1,8 @@
-// Package leveltest keeps what a level looks like: for each form of a message, an update or a file one golden file, which says what
-// programs of that level write and must be able to read.
+// Package leveltest records the formats of a level: one golden file for each format of a message, an update or a
+// file, which programs of that level write and must be able to read.
 //
-// Until its release the files of a level may be written again (go test -rewrite). From then on they never change: a form that
-// differs is one of a new level, with a file under another name, and the program reads both.
+// Until its release the files of a level may be rewritten (go test -rewrite). After that they never change: a changed
+// format belongs to a new level, with a file under another name, and the program reads both.
 package leveltest
 
 import (
@@ -25,17 +25,17 @@ import (
 // Rewrite is the flag of a test binary that writes golden files.
 func Rewrite() *bool { return flag.Bool("rewrite", false, "rewrite golden files") }
 
-// Form is one form of something that leaves the program or stays on its disk.
+// Form is one format that leaves the program or stays on its disk.
 type Form[T any] struct {
 	// Name is that of the golden file.
 	Name   string
 	Encode func(T) ([]byte, error)
 	Decode func([]byte) (T, error)
-	// Skips says that fields which only a later program knows are skipped.
+	// Skips says that unknown fields of a later program are ignored.
 	Skips bool
 }
 
-// JSON is the form of a message that people read when they look for a fault.
+// JSON is the format of messages that people read when they look for a fault.
 func JSON[T any](name string) Form[T] {
 	return Form[T]{
 		Name: name + ".json", Skips: true,
@@ -44,7 +44,7 @@ func JSON[T any](name string) Form[T] {
 	}
 }
 
-// Packed is the form of a message between hosts or a host's own processes: a byte for the form, then CBOR.
+// Packed is the format of messages between hosts or a host's processes: a byte for the format, then CBOR.
 func Packed[T any](name string) Form[T] {
 	return Form[T]{
 		Name:   name + ".cbor",
@@ -53,8 +53,8 @@ func Packed[T any](name string) Form[T] {
 	}
 }
 
-// Check holds a form against its golden file: the sample is written as the file is, the file is read as the sample is, and what a
-// later program adds is skipped where the form says so.
+// Check compares a format with its golden file: the sample encodes to the file, the file decodes to the sample, and
+// fields of a later program are ignored if the format says so.
 func Check[T any](t *testing.T, rewrite bool, f Form[T], sample T) {
 	t.Helper()
 	path := pathOf(f.Name)
@@ -85,8 +85,8 @@ func Check[T any](t *testing.T, rewrite bool, f Form[T], sample T) {
 	}
 }
 
-// pathOf is where the golden file of a form is: with the newest level that has one, for a form that a level leaves as it was keeps
-// the file that it has.
+// pathOf returns the golden file of a format: that of the newest level that has one, since an unchanged format keeps
+// its file.
 func pathOf(name string) string {
 	path := func(l level.Level) string { return filepath.Join("testdata", fmt.Sprintf("level%d", l), name) }
 	own := level.Own()
@@ -110,8 +110,8 @@ func read[T any](t *testing.T, f Form[T], raw []byte, sample T) {
 	}
 }
 
-// Filled gives a value in which every exported field is set, each to something else as far as its type allows: a field that is
-// added shows in the golden file.
+// Filled returns a value with every exported field set, each to a different value as far as its type allows: so a new
+// field shows in the golden file.
 func Filled[T any]() T {
 	var v T
 	n := 0
@@ -159,7 +159,7 @@ func fill(v reflect.Value, n *int) {
 		v.SetMapIndex(key, value)
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if f := v.Type().Field(i); f.IsExported() && f.Tag.Get("cbor") != "-" { // what never leaves its process has no form
+			if f := v.Type().Field(i); f.IsExported() && f.Tag.Get("cbor") != "-" { // fields that never leave the process have no format
 				fill(v.Field(i), n)
 			}
 		}

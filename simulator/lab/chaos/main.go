@@ -1,10 +1,10 @@
-// Chaos runs a pair of hosts in a lab and injects random faults, drawn from a seed, for as long as is asked. It prints
-// what it does and closes with one line; it ends with 1 when anything was lost, doubled, stale, or did not heal. The
-// directory with all logs, data and the picture of a history that contradicts itself is kept then.
+// Chaos runs a pair of hosts in a lab and injects random faults, drawn from a seed, for a given time. It prints what
+// it does and closes with one line; it exits with 1 if anything was lost, doubled, stale, or did not heal. Then it
+// keeps the directory with all logs, data and the picture of a contradictory history.
 //
 //	go run ./simulator/lab/chaos -for=10m -seed=7
 //
-// Root and iproute2 are needed.
+// It needs root and iproute2.
 package main
 
 import (
@@ -63,7 +63,7 @@ func run(ctx context.Context) int {
 			if err != nil {
 				return fail(err)
 			}
-			defer d.Close() // what is wrong with it has been said by then
+			defer d.Close() // the errors have been printed already
 			if o.Lab.Disks == nil {
 				o.Lab.Disks = map[string]*lab.Disk{}
 			}

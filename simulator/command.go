@@ -130,7 +130,7 @@ func (f *flags) simulate(ctx context.Context) (Report, error) {
 	return report, errors.Join(err, <-ended)
 }
 
-// join works at the terminals of the cluster in dir.
+// join runs a load at the terminals of the cluster in dir.
 func (f *flags) join(ctx context.Context, dir string) (Report, error) {
 	file, err := local.ReadFile(dir)
 	if err != nil {
@@ -151,7 +151,7 @@ func (f *flags) join(ctx context.Context, dir string) (Report, error) {
 	return Run(ctx, o)
 }
 
-// isScreen tells whether a line can be written over.
+// isScreen reports whether a line can be overwritten.
 func isScreen(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {

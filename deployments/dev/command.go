@@ -48,7 +48,7 @@ the hosts; HOTPAIR_LEASE defaults to 1s, because this machine also compiles.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Folders, o.In, o.Out = args, cmd.InOrStdin(), cmd.OutOrStdout()
 			o.Typed = terminal(os.Stdin) && terminal(os.Stdout)
-			// Who reads no more of it ends it in order.
+			// If the reader of its output goes away, it stops cleanly.
 			ctx, stop := process.WithReader(cmd.Context())
 			defer stop()
 			return Run(ctx, o)
@@ -62,7 +62,7 @@ the hosts; HOTPAIR_LEASE defaults to 1s, because this machine also compiles.`,
 	return c
 }
 
-// terminal reports whether a file is one, where somebody types and reads.
+// terminal reports whether a file is a terminal with a person.
 func terminal(f *os.File) bool {
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	return err == nil

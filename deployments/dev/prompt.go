@@ -15,7 +15,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 )
 
-// help is what can be typed.
+// help lists the commands.
 const help = `  OPERATION [BODY]           a request, such as: add {"name":"a"}
   SERVICE.OPERATION [BODY]   of any service
   list                       show all operations
@@ -34,7 +34,7 @@ func parseLine(text string) line {
 	return line{word, strings.TrimSpace(rest)}
 }
 
-// readLine reads a line of at most most bytes. What is longer is passed over, and too says so.
+// readLine reads a line of at most most bytes. A longer line is skipped, and too reports it.
 func readLine(r *bufio.Reader, most int) (text string, too bool, err error) {
 	var all []byte
 	for {
@@ -50,7 +50,7 @@ func readLine(r *bufio.Reader, most int) (text string, too bool, err error) {
 	}
 }
 
-// read takes what is typed, line by line, until it ends.
+// read handles the typed lines until the input ends.
 func (d *dev) read(ctx context.Context, client *ask.Client) {
 	in := bufio.NewReader(d.options.In)
 	for ctx.Err() == nil {
@@ -65,7 +65,7 @@ func (d *dev) read(ctx context.Context, client *ask.Client) {
 		switch {
 		case err == nil:
 		case errors.Is(err, io.EOF) && !d.options.Typed:
-			return // a pipe that has said all: the pair goes on
+			return // the input was a pipe: the pair keeps running
 		default:
 			d.quit(errQuit)
 			return
@@ -73,7 +73,7 @@ func (d *dev) read(ctx context.Context, client *ask.Client) {
 	}
 }
 
-// typed does what a line says.
+// typed executes a line.
 func (d *dev) typed(ctx context.Context, client *ask.Client, l line) {
 	var err error
 	switch {
@@ -97,7 +97,7 @@ func (d *dev) typed(ctx context.Context, client *ask.Client, l line) {
 	}
 }
 
-// request makes a request, of the first service where none is named.
+// request makes a request, by default of the first service.
 func (d *dev) request(ctx context.Context, client *ask.Client, l line) error {
 	what := l.word
 	if !strings.Contains(what, ".") {
@@ -132,8 +132,8 @@ func (d *dev) list(ctx context.Context, client *ask.Client) error {
 	return nil
 }
 
-// operations are those of a service, as the host that serves has them: a terminal is told some seconds later what has changed. Where that
-// host can't say it, the terminal is asked all the same.
+// operations returns the operations of a service as the active host knows them: a terminal learns of changes some
+// seconds later. If that host does not answer, the terminal is asked.
 func (d *dev) operations(ctx context.Context, client *ask.Client, service string) ([]ask.Operation, error) {
 	file, err := local.ReadFile(d.dir)
 	if err != nil {
@@ -190,7 +190,7 @@ func (d *dev) status(ctx context.Context) error {
 	return nil
 }
 
-// order gives the cluster an order: for the host that serves, or the one that is down, where none is named.
+// order sends the cluster an order: by default for the active host, or the one that is down.
 func (d *dev) order(ctx context.Context, do, host string) error {
 	file, err := local.ReadFile(d.dir)
 	if err != nil {

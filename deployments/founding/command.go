@@ -21,7 +21,7 @@ import (
 	"github.com/hotpair/hotpair/services/regular"
 )
 
-// wishes are what the flags of hotpair init say.
+// wishes are the flags of hotpair init.
 type wishes struct {
 	hosts, witness, out, pair, terminals, terminalsFile, services, ports string
 	rootFile, bundleFile                                                 string // passphrases
@@ -72,7 +72,7 @@ split the terminals between them both serve until they meet again.`,
 	return c
 }
 
-// nothing is for a command without arguments.
+// nothing refuses arguments.
 func nothing(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return fmt.Errorf("hotpair init takes no argument %q, only flags", args[0])
@@ -123,7 +123,7 @@ func (w wishes) run(ctx context.Context, c *cobra.Command) error {
 	return w.tell(c.OutOrStdout(), made, rootWords)
 }
 
-// ask fills in what no flag has said.
+// ask asks for values that no flag has set.
 func (w *wishes) ask(q *questions.Questions, rootWords, bundleWords *string) error {
 	q.Say("A pair has two hosts and a witness, on three machines. Enter accepts the value in brackets.")
 	for _, one := range []struct {
@@ -172,7 +172,7 @@ func (w *wishes) ask(q *questions.Questions, rootWords, bundleWords *string) err
 	return nil
 }
 
-// plan reads the wishes.
+// plan makes a plan of the wishes.
 func (w wishes) plan() (p Plan, err error) {
 	ports, err1 := ParsePorts(w.ports)
 	hosts, err2 := ParseHosts(w.hosts, ports)
@@ -204,7 +204,7 @@ func (w wishes) plan() (p Plan, err error) {
 	return p, p.Check()
 }
 
-// show prints all files as they would be.
+// show prints all files without writing them.
 func (w wishes) show(to io.Writer, files []File) error {
 	type shown struct {
 		File    string `json:"file"`
@@ -230,19 +230,19 @@ func (w wishes) show(to io.Writer, files []File) error {
 	return err
 }
 
-// tell says what was made.
+// tell prints the result.
 func (w wishes) tell(to io.Writer, made Pair, rootWords string) error {
 	type one struct {
 		File    string `json:"file"`
 		For     string `json:"for"`
 		Address string `json:"address"`
-		Command string `json:"command"` // to run there
+		Command string `json:"command"` // command to run there
 	}
 	done := struct {
 		Pair    string `json:"pair"`
 		Root    string `json:"root"` // fingerprint of the root's key, as hosts show it
 		Out     string `json:"out"`
-		Next    string `json:"next"` // file that says what to do
+		Next    string `json:"next"` // file with the next steps
 		Bundles []one  `json:"bundles"`
 	}{Pair: made.Plan.Pair, Root: identity.FingerprintOf(made.Root.Certificate()).String(), Out: w.out, Next: filepath.Join(w.out, NextFile)}
 	for _, b := range made.Bundles {

@@ -81,7 +81,8 @@ If it is interrupted, run it again with the same bundle. hotpair leave undoes it
 	return c
 }
 
-// anotherRoot refuses a --root that would be this machine, whose processes nobody would look at: a variable of a script that is not set.
+// anotherRoot refuses a --root that means this machine, whose processes would not be checked: an unset variable of a
+// script.
 func anotherRoot(c *cobra.Command, root string) error {
 	if !c.Flags().Changed("root") || root != "" && filepath.Clean(root) != "/" {
 		return nil
@@ -89,7 +90,7 @@ func anotherRoot(c *cobra.Command, root string) error {
 	return fmt.Errorf("%w: --root %q is not the root folder of another machine; leave it out for this machine", operator.ErrUsage, root)
 }
 
-// open reads a bundle, and asks for its passphrase where somebody can be asked.
+// open reads a bundle, and asks for its passphrase if a person can be asked.
 func open(ctx context.Context, c *cobra.Command, raw []byte, file string) (bundle.Bundle, error) {
 	words, err := usage.Passphrase(c.InOrStdin(), "--passphrase-file", file)
 	if err != nil {
@@ -118,7 +119,7 @@ func tellJoined(to io.Writer, asJSON bool, done Joined, failed error) error {
 	s := &screen.Screen{Colour: screen.IsTerminal(to)}
 	n, err := identity.Parse(done.Name)
 	if err != nil {
-		return nil // it has not come that far, and failed says why
+		return nil // nothing was done yet; the error says why
 	}
 	who := bundle.Kind(n) + " of pair " + done.Pair
 	switch {

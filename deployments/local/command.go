@@ -48,7 +48,8 @@ cluster.json, which shows how to start each part by hand.`,
 			if err != nil {
 				return err
 			}
-			// Who reads no more of it, as head does, ends the cluster in order, as Ctrl-C and a terminal window that is closed do.
+			// If the reader of its output goes away, as head does, the cluster stops cleanly, as on Ctrl-C or when
+			// the terminal window is closed.
 			ctx, stop := process.WithReader(cmd.Context())
 			defer stop()
 			return cluster.Run(ctx)
@@ -58,8 +59,8 @@ cluster.json, which shows how to start each part by hand.`,
 	f.StringVar(&o.Dir, "dir", "", "directory for all data; an existing cluster is continued (default: a temporary directory, removed at the end)")
 	f.IntVar(&o.Port, "port", DefaultPort, "first of all ports; 0 picks free ones, or those of an existing cluster")
 	f.IntVar(&o.Terminals, "terminals", 5, "number of terminals")
-	// For measuring: who runs terminals elsewhere has to derive their keys from the secret in a bundle of the cluster; and puts a root into its
-	// directory before, of which they have certificates, where the wires are to be TLS.
+	// For measurements: external terminals need their keys, derived from the secret in a bundle of the cluster; for
+	// TLS, put the root of their certificates into the directory first.
 	f.StringVar(&o.TerminalsFile, "terminals-file", "", "file of terminals that run elsewhere, one id=nats://host:port per line; none are started here")
 	f.Lookup("terminals-file").Hidden = true
 	f.IntVar(&o.Each, "each", PartSize, "terminals per process; must not change for a directory")
@@ -126,7 +127,7 @@ func (o Order) find(ctx context.Context, dir string) (time.Duration, error) {
 	return Send(ctx, dir, o)
 }
 
-// fleetCommand is how the cluster starts its terminals; nobody else needs it.
+// fleetCommand is for the cluster only, which starts its terminals with it.
 func fleetCommand() *cobra.Command {
 	var f Fleet
 	var web bool

@@ -78,7 +78,7 @@ func Send(ctx context.Context, dir string, o Order) (time.Duration, error) {
 	return done.Took, nil
 }
 
-// inDirectory gives a short path to a file of a directory: the path of a unix socket may have 107 letters only, and
+// inDirectory returns a short path to a file of a directory: the path of a unix socket may have 107 letters only, and
 // directories of tests are longer. The path is valid until the file is closed.
 func inDirectory(dir, name string) (string, *os.File, error) {
 	f, err := os.Open(dir)
@@ -110,7 +110,7 @@ type orders struct {
 }
 
 func newOrders(ctx context.Context, c *Cluster) (*orders, error) {
-	// A socket that a killed cluster left behind; the directory's lock says that nobody uses it.
+	// The socket of a killed cluster: the directory's lock shows that it is unused.
 	if err := os.Remove(c.dir.join(socketFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}

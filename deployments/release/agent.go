@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// allAgents are the machines that terminals are, as the compiler calls them.
+// allAgents are the machines of terminals, in the compiler's names.
 func allAgents() []string {
 	return []string{"linux/amd64", "linux/arm64", "linux/arm", "windows/amd64", "windows/arm64", "darwin/amd64", "darwin/arm64"}
 }
@@ -19,7 +19,7 @@ func allAgents() []string {
 // guides go into every archive of the agent: how it is installed, and how an application asks it.
 var guides = [...]string{"CHANGELOG.md", "LICENSE", "deployments/OPERATIONS.md", "services/terminal/APPLICATIONS.md", "services/terminal/HTTP.md"}
 
-// agent builds the agent of terminals for one kind of machine, and packs it as that machine unpacks it.
+// agent builds the terminal agent for one kind of machine, and packs it in that machine's format.
 func (b *build) agent(ctx context.Context, target string) error {
 	if !slices.Contains(allAgents(), target) {
 		return fmt.Errorf("%w: want %s", errTarget, strings.Join(allAgents(), ", "))
@@ -60,7 +60,8 @@ func (b *build) agent(ctx context.Context, target string) error {
 	return nil
 }
 
-// starting are the files by which a system starts the agent. Windows needs none: the program puts itself up as a service.
+// starting are the files with which a system starts the agent. Windows needs none: the program installs itself as a
+// service.
 func (b *build) starting(system string) ([]file, error) {
 	switch system {
 	case "linux":
@@ -69,7 +70,7 @@ func (b *build) starting(system string) ([]file, error) {
 		if err != nil {
 			return nil, err
 		}
-		// What the unit starts with hotpair is a program of its own here, and in what it says by hand too.
+		// Here a separate program replaces the command hotpair, in the unit and in its instructions.
 		for _, change := range [][2]string{
 			{"/usr/local/bin/hotpair terminal", "/usr/local/bin/hotpair-terminal"}, {"install -m 0755 hotpair /usr", "install -m 0755 hotpair-terminal /usr"}, {"-- hotpair terminal enrol", "-- hotpair-terminal enrol"},
 			{"0644 hotpair-terminal@", "0644 systemd/hotpair-terminal@"}, {"-D terminal.env", "-D systemd/terminal.env"},
@@ -92,7 +93,7 @@ func (b *build) starting(system string) ([]file, error) {
 	return nil, nil
 }
 
-// examples are those of applications, as they are committed: beside them may lie what running them left.
+// examples are the applications as committed: the folder may also contain files from running them.
 func (b *build) examples(ctx context.Context) (list []file, err error) {
 	const dir = "services/terminal/examples"
 	names, err := git(ctx, b.Root, "ls-files", dir)

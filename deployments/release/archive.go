@@ -18,7 +18,7 @@ import (
 // documents go into every archive and package.
 var documents = [...]string{"README.md", "CHANGELOG.md", "LICENSE", "deployments/OPERATIONS.md"}
 
-// archive packs the program with all that is needed to install it by hand.
+// archive packs the program with all that a manual installation needs.
 func (b *build) archive(program, arch string) error {
 	list := []file{{Name: "hotpair", From: program, Mode: 0o755}}
 	for _, name := range documents {
@@ -47,7 +47,7 @@ const (
 	zipSuffix = ".zip"
 )
 
-// tarred packs files into an archive, below a folder of its name.
+// tarred packs files into an archive, below a folder with its name.
 func (b *build) tarred(into string, list []file) (err error) {
 	out, err := os.Create(into)
 	if err != nil {
@@ -97,7 +97,7 @@ func (b *build) zipped(into string, list []file) (err error) {
 	return z.Close()
 }
 
-// add writes one file into an archive, as of root and of the time of the commit.
+// add writes one file into an archive, owned by root and with the time of the commit.
 func (b *build) add(t *tar.Writer, f file) error {
 	data, err := os.ReadFile(f.From)
 	if err != nil {
@@ -111,7 +111,7 @@ func (b *build) add(t *tar.Writer, f file) error {
 	return err
 }
 
-// checksums writes those of all files of a folder, in the form of sha256sum.
+// checksums writes those of all files of a folder, in the format of sha256sum.
 func checksums(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

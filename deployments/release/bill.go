@@ -10,14 +10,15 @@ import (
 	cyclonedx "github.com/CycloneDX/cyclonedx-go"
 )
 
-// bill writes the bill of materials of the program of hosts.
+// bill writes the bill of materials of the hosts' program.
 func (b *build) bill(program, arch string) error {
 	return b.materials(program, b.named(arch, billSuffix))
 }
 
 const billSuffix = ".cdx.json"
 
-// materials writes the bill of materials of a program into a file: the modules that the toolchain noted in it, which is what it was linked from.
+// materials writes the bill of materials of a program into a file: the linked modules, as the toolchain recorded
+// them.
 func (b *build) materials(program, into string) error {
 	info, err := buildinfo.ReadFile(program)
 	if err != nil {

@@ -11,16 +11,16 @@ import (
 	"strings"
 )
 
-// shipped is how what is shipped is built: the same bytes wherever the clone lies, and without what only a debugger reads.
+// shipped are the build flags of a release: the same bytes wherever the clone is, and without debug information.
 func shipped() []string { return []string{"-trimpath", "-buildvcs=true", "-ldflags=-s -w"} }
 
-// build is a release in the making.
+// build is a release in progress.
 type build struct {
 	options
 	version version
 	flags   []string // of the compiler
 	work    string
-	out     string // the folder of what is done
+	out     string // folder of the results
 	pages   []file // man pages
 	shells  []file // completions
 }
@@ -32,13 +32,13 @@ type file struct {
 	Mode os.FileMode
 }
 
-// host is the program that is everything; agent is that of terminals, which are machines of all kinds.
+// host is the complete program; agent is that of terminals, which are machines of all kinds.
 const (
 	host  = "."
 	agent = "./services/terminal/hotpair-terminal"
 )
 
-// machine is a system and a processor, as the compiler calls them; without either it is this one.
+// machine is a system and a processor, in the compiler's names; without either it is this one.
 type machine struct{ OS, Arch string }
 
 // compiled builds a program for a machine.
@@ -56,7 +56,7 @@ func (b *build) compiled(ctx context.Context, program string, m machine, name st
 	return into, nil
 }
 
-// manual writes the pages and completions, which only a build of its own can.
+// manual writes the manual pages and completions, which need a special build.
 func (b *build) manual(ctx context.Context) error {
 	program, err := b.compiled(ctx, host, machine{OS: "linux"}, "manual-program", "-tags=manual")
 	if err != nil {
@@ -103,17 +103,17 @@ func (b *build) target(ctx context.Context, arch string) error {
 	return nil
 }
 
-// named is a file of the release for a processor of Linux.
+// named is the path of a release file for a Linux processor.
 func (b *build) named(arch, suffix string) string {
 	return b.called("hotpair", machine{"linux", arch}, suffix)
 }
 
-// called is a file of the release.
+// called is the path of a release file.
 func (b *build) called(program string, m machine, suffix string) string {
 	return filepath.Join(b.out, strings.Join([]string{program, b.version.Name, m.OS, platform(m.Arch)}, "_")+suffix)
 }
 
-// platform is what a processor is called in the names of files.
+// platform is the name of a processor in file names.
 func platform(arch string) string {
 	if arch == "arm" {
 		return "armv7"

@@ -13,7 +13,7 @@ import (
 	"github.com/goreleaser/nfpm/v2/files"
 )
 
-// debian writes the package of Debian. Its scripts are in the folder debian beside this file.
+// debian writes the Debian package. Its scripts are in the folder debian beside this file.
 func (b *build) debian(program, arch string) (err error) {
 	contents := files.Contents{b.put(program, "/usr/bin/hotpair", 0o755)}
 	for _, name := range documents {
@@ -74,12 +74,13 @@ func (b *build) debian(program, arch string) (err error) {
 	return errors.Join(deb.Default.Package(info, out), out.Close())
 }
 
-// put is a file of the package, of root and of the time of the commit.
+// put adds a file to the package, owned by root and with the time of the commit.
 func (b *build) put(from, to string, mode os.FileMode) *files.Content {
 	return &files.Content{Source: from, Destination: to, FileInfo: &files.ContentFileInfo{Mode: mode, MTime: b.version.Time, Owner: "root", Group: "root"}}
 }
 
-// installed is a unit as a package installs it: the program is elsewhere, and how to install it by hand need not be said.
+// installed is a unit for a package: with the package's path of the program, and without instructions for manual
+// installation.
 func (b *build) installed(from string) (string, error) {
 	text, err := os.ReadFile(from)
 	if err != nil {
@@ -93,7 +94,7 @@ func (b *build) installed(from string) (string, error) {
 	return into, os.WriteFile(into, text, 0o644)
 }
 
-// debianArch is what Debian calls a processor.
+// debianArch is Debian's name of a processor.
 func debianArch(arch string) string {
 	if arch == "arm" {
 		return "armhf"

@@ -13,10 +13,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// nobody is as whom the program runs in an image, unless told otherwise.
+// nobody is the default user of the program in an image.
 const nobody = "65532:65532"
 
-// image writes an image that holds the program and nothing else, as docker load and podman load read it.
+// image writes an image with the program and nothing else, as docker load and podman load read it.
 func (b *build) image(program, arch string) error {
 	var files bytes.Buffer
 	t := tar.NewWriter(&files)
@@ -53,7 +53,7 @@ func (b *build) image(program, arch string) error {
 	if image, err = mutate.ConfigFile(image, config); err != nil {
 		return err
 	}
-	// The tag of an image takes fewer characters than a version.
+	// The tag of an image allows fewer characters than a version.
 	tag, err := name.NewTag("hotpair:"+strings.ReplaceAll(b.version.Name, "~", "-"), name.WithDefaultRegistry(""))
 	if err != nil {
 		return err

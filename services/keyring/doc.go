@@ -10,10 +10,11 @@
 // machine knows nothing of the ring: to a rejected host the witness appears not to answer, a case it handles.
 //
 // How it changes:
-//   - Where there is no ring, any host of the pair is let in, and the first one that writes it closes the door behind itself.
-//   - A host that gets a new key writes it beside the old one, over a connection that it has with that, before it shows the new
-//     one to anybody ([Source]). Two keys of a host are valid at a time.
-//   - A host that comes with a key that is in no ring, because it was made anew, is vouched for: the other host has its name and key
-//     from the handshake of the link, and writes them in place of those that it had. Those are retired: nobody vouches for them again.
-//   - A witness that lost its ring, or went back to an older one, is given the newer one by the first host that it lets in.
+//   - Without a ring, any host of the pair is accepted; the first one that writes it excludes all others.
+//   - A host with a new key writes it beside the old one, over a connection with the old key, before it presents the new
+//     one to any peer ([Source]). Two keys of a host are valid at a time.
+//   - A host with a key in no ring, because it was set up again, is vouched for: the other host knows its name and key
+//     from the handshake of the link, and writes them in place of its previous keys. Those are retired: no host vouches
+//     for them again.
+//   - A witness that lost its ring, or went back to an older one, gets the newer one from the first host it accepts.
 package keyring

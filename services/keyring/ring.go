@@ -53,7 +53,7 @@ type Ring struct {
 // None reports that there is no ring.
 func (r Ring) None() bool { return r.Version == 0 }
 
-// Of gives a host's keys.
+// Of returns a host's keys.
 func (r Ring) Of(host string) []identity.Fingerprint {
 	for _, h := range r.Hosts {
 		if h.Host == host {

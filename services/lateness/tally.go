@@ -100,7 +100,7 @@ func (d Times) share(counts [buckets]uint64, share float64) time.Duration {
 type Times struct {
 	Count   uint64        `json:"count"`
 	Median  time.Duration `json:"median_ns"`
-	Slow    time.Duration `json:"slow_ns"`    // not exceeded by all but one in a thousand
-	Slowest time.Duration `json:"slowest_ns"` // by all but one in a hundred thousand
+	Slow    time.Duration `json:"slow_ns"`    // exceeded by one in a thousand
+	Slowest time.Duration `json:"slowest_ns"` // exceeded by one in a hundred thousand
 	Longest time.Duration `json:"longest_ns"`
 }

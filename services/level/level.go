@@ -44,7 +44,7 @@ func (r Range) Valid() bool { return r.Oldest >= 1 && r.Oldest <= r.Newest }
 // Has reports whether a program of this range knows a level. All know level 0.
 func (r Range) Has(l Level) bool { return l == 0 || r.Oldest <= l && l <= r.Newest }
 
-// Common gives the newest level that both know, 0 when there is none.
+// Common returns the newest level that both know, 0 if there is none.
 func (r Range) Common(o Range) Level {
 	l := min(r.Newest, o.Newest)
 	if !r.Valid() || !o.Valid() || l < max(r.Oldest, o.Oldest) {
@@ -53,7 +53,7 @@ func (r Range) Common(o Range) Level {
 	return l
 }
 
-// String gives "1", or "1 to 2".
+// String returns "1", or "1 to 2".
 func (r Range) String() string {
 	if r.Oldest == r.Newest {
 		return strconv.Itoa(int(r.Newest))

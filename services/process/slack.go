@@ -13,19 +13,19 @@ import (
 // once.
 const Patient = 500 * time.Microsecond
 
-// monitorSlack is that of the monitor thread of Go's runtime, in our own programs.
+// monitorSlack is the slack of the monitor thread of Go's runtime, in our own programs.
 //
-// It sleeps 20 µs at a time while a process is busy or has just been woken up. Where each message wakes up a process for a
-// moment, it does little else than fall asleep and wake up: a tenth and more of the processor time of a host. What it is for
-// (taking a processor from a thread that waits for a disk, ending the turn of a goroutine that computes) bears five
-// milliseconds.
+// That thread sleeps 20 µs at a time while a process is busy or has just been woken. Where each message wakes a
+// process for a moment, it does little more than fall asleep and wake: a tenth and more of the processor time of a
+// host. Its work (taking a processor from a thread that waits for a disk, ending the turn of a computing goroutine)
+// tolerates five milliseconds.
 const monitorSlack = 5 * time.Millisecond
 
 // kernelSlack is the kernel's default: any other value was set by the operator, and is kept.
 const kernelSlack = 50 * time.Microsecond
 
-// slackAtStart is the slack with which a child begins that is to have slack. One of this binary begins with that of its monitor
-// thread, which is there before any of our code runs, and then gives the others theirs (SetSlack).
+// slackAtStart is the initial slack of a child with a slack. One of this binary begins with that of its monitor
+// thread, which exists before any of our code runs, and then sets that of the others (SetSlack).
 func slackAtStart(slack time.Duration, own bool) time.Duration {
 	if own && slack == Patient {
 		return monitorSlack
@@ -45,12 +45,12 @@ func withSlack(slack time.Duration, start func() error) error {
 	return start()
 }
 
-// SetSlack gives the threads of a process that was started to be Patient that slack, and leaves the monitor thread of the
-// runtime, which runs no goroutine, the one that it began with. The main function of a program calls it first.
+// SetSlack sets the slack of the threads of a process that was started to be Patient, and leaves the monitor thread
+// of the runtime, which runs no goroutine, its initial slack. The main function of a program calls it first.
 //
-// Which thread makes the next one is the runtime's affair, and a thread that the monitor makes has its slack; so as many are made
-// here as a process of ours ever needs at a time. They are kept by the runtime. One beyond them has timers that may end five
-// milliseconds late, which costs little.
+// The runtime decides which thread creates the next one, and a thread created by the monitor has its slack; so this
+// creates as many threads as a process of ours ever needs at a time. The runtime keeps them. A further one has timers
+// that may end five milliseconds late, which does little harm.
 func SetSlack() {
 	if threadSlack() != monitorSlack {
 		return // started by hand
@@ -71,7 +71,7 @@ func SetSlack() {
 	all.Wait()
 }
 
-// threadSlack is the slack of the calling thread, 0 if it is not known.
+// threadSlack is the slack of the calling thread, 0 if unknown.
 func threadSlack() time.Duration {
 	slack, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
 	if err != nil {

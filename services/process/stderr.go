@@ -12,12 +12,13 @@ const (
 	panicWithin = 1 // second
 )
 
-// LogOutput gives what this process writes its log to, which is its standard error, and has descriptor 2 itself wait for nobody: the
-// runtime writes there why it panics, with everything else standing still, and a pipe that nobody reads would hold it for ever, neither
-// alive nor dead. What there is no room for is lost then, and the process ends.
+// LogOutput returns the destination of this process's log, which is its standard error, and makes descriptor 2 itself
+// non-blocking. The runtime writes there why it panics, while everything else stands still, and a pipe without a
+// reader would block it for ever, neither alive nor dead. Text without room is then lost, and the process ends.
 //
-// A pipe and a terminal are opened anew for that, because not to wait belongs to all who share an opening. A socket, as a journal's, has a
-// deadline. A file can't be helped: one on a file system that hangs holds a panic until that goes on.
+// A pipe and a terminal are reopened for that, because the non-blocking mode applies to all who share an open file. A
+// socket, such as that of a journal, has a deadline. There is no remedy for a file: one on a file system that hangs
+// blocks a panic until the file system continues.
 func LogOutput() *os.File {
 	kept, err := unix.FcntlInt(standardError, unix.F_DUPFD_CLOEXEC, standardError+1)
 	if err != nil {
@@ -27,7 +28,7 @@ func LogOutput() *os.File {
 	if unix.Fstat(standardError, &stat) == nil {
 		switch stat.Mode & unix.S_IFMT {
 		case unix.S_IFIFO, unix.S_IFCHR:
-			if fd, err := unix.Open("/proc/self/fd/2", unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0); err == nil { // else it stays as it is
+			if fd, err := unix.Open("/proc/self/fd/2", unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0); err == nil { // otherwise unchanged
 				_ = unix.Dup3(fd, standardError, 0)
 				_ = unix.Close(fd)
 			}

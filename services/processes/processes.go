@@ -69,8 +69,7 @@ func (k *kept) priority() process.Priority {
 	return process.Prompt
 }
 
-// optionalPatience is how long an optional process may be silent: it has the lowest priority, and waits while the
-// others are busy.
+// optionalPatience is how long an optional process may be silent: it waits while the others need the processors.
 const optionalPatience = time.Minute
 
 // Watcher is notified of the host's processes, in order for each process.
@@ -333,8 +332,7 @@ const (
 	foreignLast  = 250 * time.Millisecond
 )
 
-// awaitForeign waits until a program in another language serves: until it answers a ping of its micro service, on the
-// connection for its requests.
+// awaitForeign waits until a program in another language serves: until it answers a ping on its request connection.
 func (p *Processes) awaitForeign(ctx context.Context, k *kept, pid int) {
 	for again := foreignFirst; ctx.Err() == nil && k.keeper.Status().PID == pid; again = min(2*again, foreignLast) {
 		if err := p.ping(ctx, k.service); err == nil {
@@ -386,8 +384,7 @@ func (p *Processes) wentDown(k *kept, exit process.Exit) {
 	}
 }
 
-// announce tells the other processes the state of one process: requests to an incarnation that is down must be sent
-// again.
+// announce tells the other processes the state of one process, so that they repeat requests that went down with it.
 func (p *Processes) announce(k *kept) {
 	k.telling.Lock()
 	defer k.telling.Unlock()

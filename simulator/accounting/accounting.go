@@ -1,7 +1,8 @@
-// Package accounting is the receiver of what service tickets emits, for loads: it is told of each seat that is sold or free again, keeps the
-// rule of [emissions.Receiver], and says what came of each seat and what was not as it should be.
+// Package accounting receives the emissions of service tickets, for loads: each seat that is sold or free again. It
+// follows the rule of [emissions.Receiver], and returns the outcome of each seat and what was wrong.
 //
-// It can be as bad a receiver as real ones are (Options.Fails), so that emissions are sent again while nothing else fails.
+// It can be as unreliable as real receivers are (Options.Fails), so that emissions are sent again while nothing else
+// fails.
 package accounting
 
 import (
@@ -32,19 +33,19 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 )
 
-// Target is the name under which it is one of the pair's targets.
+// Target is its name among the pair's targets.
 const Target = "simulated-accounting"
 
 const (
-	// mostBody bounds what is read of a post, mostWrong what is kept of what was wrong; all is counted.
+	// mostBody bounds the body of a post, mostWrong the kept errors; all are counted.
 	mostBody  = 1 << 20
 	mostWrong = 20
 	// mostLanes bounds the seats of one office.
 	mostLanes = 1 << 20
-	// lastKeys are emissions of a lane that are remembered, by which it is seen whether one that is sent again is the same.
+	// lastKeys is how many emissions of a lane are remembered, to check that a repeated one is the same.
 	lastKeys = 4
-	// tolerance is how far the clocks of hosts may be from that of the office: faults move them by years, and a host whose clock is that far
-	// off is refused by any other receiver.
+	// tolerance is how far the clocks of hosts may be from that of the office: faults move them by years, and any
+	// other receiver refuses a host whose clock is that far off.
 	tolerance = 25 * 366 * 24 * time.Hour
 	// readWithin bounds how long a post may take to arrive.
 	readWithin = 30 * time.Second
@@ -52,29 +53,29 @@ const (
 	life = tolerance
 )
 
-// Options of an office.
+// Options configures an office.
 type Options struct {
 	// Host is the address under which hosts reach the listener.
 	Host string
-	// Prefix begins the names of the seats that are looked at: those of one load. Others are taken and forgotten.
+	// Prefix begins the names of the checked seats: those of one load. Others are accepted and ignored.
 	Prefix string
-	// Fails: every so many-th post fails, in one of the ways in which posts fail; 0: none does.
+	// Fails: every nth post fails, in one of the ways in which posts fail; 0: none does.
 	Fails int
 }
 
-// Seat is what an office was told of a seat, each emission once.
+// Seat is what an office received about a seat, each emission once.
 type Seat struct {
 	Free, Sold int
-	// Late: something came after it was sold.
+	// Late: an emission came after the sale.
 	Late bool
 }
 
-// Counts is what came.
+// Counts are the received posts.
 type Counts struct {
 	Posts, Taken, Again, Failed int // of the seats of the load; Failed on purpose
 }
 
-// Office is a receiver. It takes posts until Close.
+// Office is a receiver. It accepts posts until Close.
 type Office struct {
 	options Options
 	url     string
@@ -99,7 +100,7 @@ type lane struct {
 	written int
 }
 
-// Open begins to take posts at a listener, which it closes in the end.
+// Open starts accepting posts at a listener, which Close closes.
 func Open(listener net.Listener, o Options) (*Office, error) {
 	random := make([]byte, 32)
 	if _, err := rand.Read(random); err != nil {
@@ -128,7 +129,7 @@ func Open(listener net.Listener, o Options) (*Office, error) {
 	return f, nil
 }
 
-// Close ends it. Repeatable.
+// Close stops it. It may be called again.
 func (f *Office) Close() error {
 	err := f.server.Close()
 	<-f.ended
@@ -138,7 +139,7 @@ func (f *Office) Close() error {
 	return err
 }
 
-// Announce makes it the pair's target of its name, in place of an office of before.
+// Announce makes it the pair's target of its name, instead of an earlier office.
 func (f *Office) Announce(ctx context.Context, client *operator.Client) error {
 	targets, err := operator.CallTargets.Ask(ctx, client, operator.None{})
 	if err != nil {
@@ -152,7 +153,7 @@ func (f *Office) Announce(ctx context.Context, client *operator.Client) error {
 	return nil
 }
 
-// Seat says what was told of a seat.
+// Seat returns what was received about a seat.
 func (f *Office) Seat(name string) Seat {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -162,21 +163,21 @@ func (f *Office) Seat(name string) Seat {
 	return Seat{}
 }
 
-// Counts says how much came.
+// Counts returns the counts of received posts.
 func (f *Office) Counts() Counts {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.counts
 }
 
-// Wrong lists what no receiver should ever see, and says how often there was something.
+// Wrong lists violations that no receiver should ever see, and returns their number.
 func (f *Office) Wrong() (list []string, all int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]string(nil), f.wrong...), f.wrongs
 }
 
-// certify makes a certificate that nobody believes without being told.
+// certify makes a self-signed certificate.
 func certify(host string) (c tls.Certificate, roots string, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

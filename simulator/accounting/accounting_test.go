@@ -122,7 +122,7 @@ func TestOffice_NamesWhatIsWrong(t *testing.T) {
 		wrong        string
 	}{
 		"of somebody else": {"another secret of a target", n(1, 1), n(1, 1), first, http.StatusUnauthorized, "not signed"},
-		"no entry":         {s.office.secret, n(1, 1), n(1, 1), `{`, http.StatusUnauthorized, "is no entry"},
+		"no entry":         {s.office.secret, n(1, 1), n(1, 1), `{`, http.StatusUnauthorized, "is not an entry"},
 		"another event":    {s.office.secret, n(1, 1), n(1, 1), `{"event":"lost","seat":"run-1"}`, http.StatusOK, `event "lost"`},
 	} {
 		s := newSender(t, 0)

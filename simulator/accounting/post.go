@@ -15,7 +15,7 @@ import (
 	"github.com/hotpair/hotpair/services/emissions"
 )
 
-// post is one of service tickets, as it was read.
+// post is a parsed post of service tickets.
 type post struct {
 	emission string
 	order    emissions.Number
@@ -23,7 +23,7 @@ type post struct {
 	sum      uint64
 }
 
-// parseOrder reads the text that the emissions of a lane are ordered by.
+// parseOrder parses the order of an emission in its lane.
 func parseOrder(text string) (n emissions.Number, ok bool) {
 	read, err := fmt.Sscanf(text, "%016x-%016x-%08x", &n.Epoch, &n.Sequence, &n.Index)
 	return n, err == nil && read == 3 && text == fmt.Sprintf("%016x-%016x-%08x", n.Epoch, n.Sequence, n.Index)
@@ -47,7 +47,7 @@ func (f *Office) serve(w http.ResponseWriter, r *http.Request) {
 	f.answer(w, p)
 }
 
-// read makes a post of what arrived.
+// read parses a post.
 func (f *Office) read(h http.Header, body []byte) (p post, err error) {
 	if err := signature.Verify([]byte(f.secret), h, body, time.Now(), tolerance); err != nil {
 		return p, err
@@ -66,7 +66,7 @@ func (f *Office) read(h http.Header, body []byte) (p post, err error) {
 	return p, nil
 }
 
-// answer takes a post, or fails in one of the ways in which receivers fail.
+// answer accepts a post, or fails in one of the ways in which receivers fail.
 func (f *Office) answer(w http.ResponseWriter, p post) {
 	if !f.mine(p.entry.Seat) || p.entry.Seat == "" {
 		return
@@ -83,16 +83,16 @@ func (f *Office) answer(w http.ResponseWriter, p post) {
 	}
 	f.mu.Unlock()
 	switch fault {
-	case 1: // not taken
+	case 1: // not accepted
 		http.Error(w, "not now", http.StatusServiceUnavailable)
-	case 2: // taken, and the answer says otherwise
+	case 2: // accepted, but the answer denies it
 		http.Error(w, "who knows", http.StatusInternalServerError)
-	case 3: // taken, and no answer
+	case 3: // accepted, without an answer
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// take keeps what is new by its order, and nothing else.
+// take records what is new by its order, and nothing else.
 func (f *Office) take(p post) {
 	seat := p.entry.Seat
 	l := f.lanes[seat]
@@ -112,7 +112,7 @@ func (f *Office) take(p post) {
 		f.counts.Again++
 		return
 	}
-	if known >= 0 { // above what was taken
+	if known >= 0 { // above the accepted ones
 		f.counts.Again++
 		if !released(p) {
 			f.note("seat %s: %s was sent again as %+v", seat, p.emission, p.order)
@@ -133,8 +133,8 @@ func (f *Office) take(p post) {
 	}
 }
 
-// released reports whether an emission was held since a history was taken back, and is sent as of the epoch of its release: then it may come
-// a second time.
+// released reports whether an emission was deferred since a history was taken back, and is sent under the epoch of
+// its release: then it may come a second time.
 func released(p post) bool {
 	_, first, err := notice.ParseID(p.emission)
 	return err == nil && p.order.Epoch > first.Epoch

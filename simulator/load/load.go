@@ -33,8 +33,7 @@ const (
 	kvClients = 6
 	// counters are clients that write a new key each time, ledgers are clients that move money.
 	counters, ledgers = 2, 2
-	// readers only read those few keys, so that there are reads even where every write waits: on a host that has lost
-	// its right to answer.
+	// readers only read those few keys, so that there are reads even where every write waits: without a right to answer.
 	readers = 2
 	// halls are clients that reserve seats for a moment: timers must run exactly once.
 	halls = 1

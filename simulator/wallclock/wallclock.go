@@ -1,13 +1,13 @@
-// Package wallclock moves the wall clock that a running process reads, as if somebody had set the clock of its machine.
+// Package wallclock moves the wall clock that a running process reads, as if the clock of its machine had been set.
 //
-// A kernel has one wall clock for all its processes, and no namespace for it. But programs read it without the kernel, by a
-// function that the kernel puts into the memory of each process (vdso(7)), Go's too. This package replaces that function
-// in one process by one that asks the kernel and adds to what it says of CLOCK_REALTIME. The program is the one that
-// ships, and it may be in the middle of anything.
+// A kernel has one wall clock for all its processes, and no namespace for it. But programs, including Go's, read it
+// without the kernel, by a function that the kernel puts into the memory of each process (vdso(7)). This package
+// replaces that function in one process by one that asks the kernel and adds an offset to CLOCK_REALTIME. The program
+// is the shipped one, and may be at any point of its work.
 //
-// What it does not move: times that the kernel writes itself, as those of files; what the kernel says of its clock being
-// synchronised; CLOCK_MONOTONIC and CLOCK_BOOTTIME, which nobody can set on a real machine either. A process that is
-// started has the machine's clock until it is moved too.
+// It does not move times that the kernel writes itself, such as those of files; the kernel's report whether its clock
+// is synchronised; CLOCK_MONOTONIC and CLOCK_BOOTTIME, which can't be set on a real machine either. A new process has
+// the machine's clock until it is moved too.
 package wallclock
 
 import (
@@ -32,8 +32,7 @@ var (
 	ErrGone = errors.New("no such process")
 )
 
-// replacement is what stands in the place of clock_gettime(clock edi, timespec *rsi), for amd64. The number to add comes
-// behind it.
+// replacement replaces clock_gettime(clock edi, timespec *rsi), for amd64. The offset follows it.
 var replacement = []byte{
 	0xb8, 0xe4, 0x00, 0x00, 0x00, // mov eax, 228: clock_gettime
 	0x0f, 0x05, // syscall
@@ -50,8 +49,8 @@ var replacement = []byte{
 // stopWithin bounds how long a process may take to stop; a busy machine needs some time.
 const stopWithin = 10 * time.Second
 
-// Set has a process read a wall clock that is so far ahead of the machine's, in whole seconds, from now on. The first time it
-// stops the process for an instant. Errors: ErrGone, ErrUnavailable.
+// Set makes a process read a wall clock that is ahead of the machine's by a number of seconds, from now on. The first
+// call stops the process for an instant. Errors: ErrGone, ErrUnavailable.
 func Set(pid int, ahead time.Duration) error {
 	if runtime.GOARCH != "amd64" {
 		return fmt.Errorf("%w: no code for %s", ErrUnavailable, runtime.GOARCH)
@@ -84,7 +83,7 @@ func Set(pid int, ahead time.Duration) error {
 	})
 }
 
-// function finds clock_gettime in a process: its address and its length.
+// function finds clock_gettime in a process: its address and length.
 func function(pid int) (at, size uint64, err error) {
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 	if err != nil {
@@ -126,7 +125,7 @@ func function(pid int) (at, size uint64, err error) {
 	return 0, 0, fmt.Errorf("%w: vdso has no clock_gettime", ErrUnavailable)
 }
 
-// outside does something while the process stands still, with no thread between two addresses.
+// outside runs a function while the process is stopped, with no thread between two addresses.
 func outside(pid int, from, to uint64, do func() error) error {
 	for late := time.Now().Add(stopWithin); ; {
 		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
@@ -146,7 +145,7 @@ func outside(pid int, from, to uint64, do func() error) error {
 	}
 }
 
-// still waits until all threads of a process stand, and reports whether none does so between two addresses.
+// still waits until all threads of a process have stopped, and reports whether none is between two addresses.
 func still(pid int, from, to uint64, late time.Time) (clear bool, err error) {
 	for {
 		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
@@ -185,7 +184,7 @@ func still(pid int, from, to uint64, late time.Time) (clear bool, err error) {
 	}
 }
 
-// gone tells that the process is gone from other faults.
+// gone distinguishes an ended process from other errors.
 func gone(err error) error {
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) || errors.Is(err, syscall.EIO) {
 		return fmt.Errorf("%w: %w", ErrGone, err)

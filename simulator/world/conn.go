@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// stream is one direction of a connection: what was written and has not been read.
+// stream is one direction of a connection: the data written and not yet read.
 type stream struct {
 	network *Network
 	wire    wire
@@ -18,13 +18,13 @@ type stream struct {
 
 	mu       sync.Mutex
 	parts    []part
-	last     time.Time // when the last part arrives: they never pass one another
-	ended    bool      // nothing more will be written: FIN
-	deaf     bool      // nobody reads any more
+	last     time.Time // arrival of the last part: parts never overtake one another
+	ended    bool      // no more data will be written: FIN
+	deaf     bool      // the reader has closed
 	deadline time.Time // of reads
 }
 
-// part is what one write sent.
+// part is the data of one write.
 type part struct {
 	data []byte
 	due  time.Time
@@ -38,7 +38,7 @@ func (s *stream) poke() {
 	}
 }
 
-// send takes data on its way. It never blocks.
+// send sends data. It never blocks.
 func (s *stream) send(data []byte, end bool) error {
 	passes, latency := s.network.passes(s)
 	s.mu.Lock()
@@ -59,7 +59,7 @@ func (s *stream) send(data []byte, end bool) error {
 	return nil
 }
 
-// receive waits for data that has arrived.
+// receive waits for data to arrive.
 func (s *stream) receive(p []byte) (int, error) {
 	for {
 		passes, _ := s.network.passes(s)
@@ -80,7 +80,7 @@ func (s *stream) receive(p []byte) (int, error) {
 	}
 }
 
-// take gives what has arrived, or how long to wait; 0 is until woken.
+// take returns arrived data, or how long to wait; 0 means until woken.
 func (s *stream) take(p []byte, passes bool) (n int, wait time.Duration, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,7 +122,7 @@ func (s *stream) take(p []byte, passes bool) (n int, wait time.Duration, err err
 
 // conn is one end of a connection.
 type conn struct {
-	endpoint    *Endpoint // whose it is
+	endpoint    *Endpoint // its process
 	in, out     *stream
 	here, there string
 	once        sync.Once
@@ -166,7 +166,7 @@ func (c *conn) Close() error {
 	return nil
 }
 
-// kill closes this end: the other one reads what is under way and then the end.
+// kill closes this end: the other end reads the data in transit and then the end.
 func (c *conn) kill() {
 	c.once.Do(func() {
 		_ = c.out.send(nil, true) // fails only when it was said before

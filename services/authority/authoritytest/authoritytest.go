@@ -1,4 +1,4 @@
-// Package authoritytest gives tests an authority of their own.
+// Package authoritytest makes authorities for tests.
 package authoritytest
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/hotpair/hotpair/services/authority"
 )
 
-// Issuer is an issuing key of a new root for a pair, both made at a time.
+// Issuer returns an issuing key of a new root for a pair, both made at a given time.
 func Issuer(t testing.TB, pair string, at time.Time) *authority.Issuer {
 	t.Helper()
 	root, err := authority.New(pair, at)

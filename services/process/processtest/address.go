@@ -9,24 +9,25 @@ import (
 	"testing"
 )
 
-// Ports that the kernel hands out to nobody by itself lie between these.
+// The kernel assigns no ports between these on its own.
 const lowest, highest = 10000, 32000
 
-// given is how many were given, from a random one on: what is all of this process's must be counted in one place.
+// given counts the assigned ports, from a random start: all of this process must be counted in one place.
 var given = func() *atomic.Uint32 {
 	n := new(atomic.Uint32)
 	n.Store(rand.Uint32N(highest - lowest))
 	return n
 }()
 
-// Address gives an address of loopback that nobody listens on, for what is started later or again; never one twice. Its port is none
-// that the kernel hands out: such a one can be somebody else's, an outgoing connection's for instance, before it is listened on.
+// Address returns a loopback address that is not in use, for a listener that starts later or again; never the same
+// twice. Its port is not one that the kernel assigns: such a port could be taken in the meantime, for instance by an
+// outgoing connection.
 func Address(t testing.TB) string {
 	t.Helper()
 	return fmt.Sprintf("127.0.0.1:%d", Ports(t, 1))
 }
 
-// Ports gives the first of so many ports in a row, each as that of Address is.
+// Ports returns the first of a number of consecutive ports, each like that of Address.
 func Ports(t testing.TB, count uint32) (first int) {
 	t.Helper()
 	err := errors.New("more ports requested than exist")
@@ -43,7 +44,7 @@ func Ports(t testing.TB, count uint32) (first int) {
 	return 0
 }
 
-// free is nil when nobody listens on these ports.
+// free returns nil if these ports are not in use.
 func free(first, count int) error {
 	for port := first; port < first+count; port++ {
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))

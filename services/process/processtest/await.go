@@ -8,7 +8,7 @@ import (
 // patience is how long a condition may take, on a machine that is busy with other tests.
 const patience = 30 * time.Second
 
-// Await returns when a condition holds, which nothing tells of; it fails the test when that takes too long.
+// Await returns when a condition holds that can only be polled; it fails the test if that takes too long.
 func Await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for late := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {

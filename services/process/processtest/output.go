@@ -1,4 +1,4 @@
-// Package processtest has what tests share of things that run beside them: what such a thing says, and waiting for it.
+// Package processtest contains helpers for tests of concurrent processes: their output, and waiting for conditions.
 package processtest
 
 import (
@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// Output takes what a process prints or logs, from any goroutine, to be read while it runs. The zero Output is empty.
+// Output collects the output or log of a process, from any goroutine, to be read while it runs. The zero Output is
+// empty.
 type Output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -19,7 +20,7 @@ func (o *Output) Write(p []byte) (int, error) {
 	return o.text.Write(p)
 }
 
-// String is what has come until now.
+// String returns the output so far.
 func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

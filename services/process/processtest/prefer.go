@@ -10,8 +10,8 @@ import (
 // preferred is the nice value of threads that measure.
 const preferred = -15
 
-// Prefer has this process run before others until the test ends, where it may: root's can. What a test measures of itself then hardly depends
-// on what else the machine has to do. Processes that it starts meanwhile are preferred too, so it is for tests that start none.
+// Prefer raises this process's priority until the test ends, if allowed: root's can. Its measurements then hardly
+// depend on the load of the machine. Children inherit the priority, so it is for tests that start none.
 func Prefer(t testing.TB) {
 	t.Helper()
 	was, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
@@ -23,15 +23,15 @@ func Prefer(t testing.TB) {
 		return
 	}
 	t.Cleanup(func() {
-		if err := renice(20 - was); err != nil { // the system call gives 20 less the nice value, never a negative number
+		if err := renice(20 - was); err != nil { // the system call returns 20 minus the nice value, never negative
 			t.Error(err)
 		}
 	})
 }
 
-// renice sets the nice value of all threads; those that begin later have that of the one that begins them.
+// renice sets the nice value of all threads; later threads inherit that of their creator.
 func renice(nice int) error {
-	for range 2 { // one may have begun others meanwhile
+	for range 2 { // one may have created others meanwhile
 		threads, err := os.ReadDir("/proc/self/task")
 		if err != nil {
 			return err

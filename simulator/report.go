@@ -86,7 +86,7 @@ func (v *Verdict) decide(operations uint64) {
 		v.Reason = "nothing was acknowledged, so nothing was checked"
 	case v.Keys == 0:
 		v.Reason = "nothing was read back, so nothing was checked"
-	case v.Unread > 0 && v.Seats != nil && v.Seats.Held:
+	case v.Unread > 0 && v.Seats != nil && v.Seats.Deferred:
 		v.Reason = fmt.Sprintf("%d checks got no answer; emissions are deferred, as after a promotion by force: to send them, hotpair emissions release --held", v.Unread)
 	case v.Unread > 0:
 		v.Reason = fmt.Sprintf("%d checks got no answer", v.Unread)

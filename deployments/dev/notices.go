@@ -16,30 +16,30 @@ const (
 	mostHeard = 15
 	// apart is how much later than another terminal the first one may get the same notice.
 	apart = 300 * time.Millisecond
-	// mostSeen and mostHeld bound the remembered ids, and the waiting notices.
-	mostSeen = 4096
-	mostHeld = 1024
+	// mostSeen and mostWaiting bound the remembered ids, and the waiting notices.
+	mostSeen    = 4096
+	mostWaiting = 1024
 )
 
 // notices shows the notices of terminals: all of the first one, at which the prompt is, and of the others those for
 // them alone.
 type notices struct {
-	screen *screen
-	held   chan heldNotice
+	screen  *screen
+	waiting chan waitingNotice
 
 	mu    sync.Mutex
 	seen  map[string]bool // ids of the first terminal's notices
 	order []string        // of seen, the oldest first
 }
 
-// heldNotice waits until it is clear that the first terminal does not get the same.
-type heldNotice struct {
+// waitingNotice waits until it is clear that the first terminal does not get the same.
+type waitingNotice struct {
 	terminal, subject, id, text string
 	due                         time.Time
 }
 
 func newNotices(s *screen) *notices {
-	return &notices{screen: s, held: make(chan heldNotice, mostHeld), seen: map[string]bool{}}
+	return &notices{screen: s, waiting: make(chan waitingNotice, mostWaiting), seen: map[string]bool{}}
 }
 
 // first handles a notice of the first terminal.
@@ -53,7 +53,7 @@ func (n *notices) first(subject string, data []byte) {
 func (n *notices) other(terminal, subject string, data []byte) {
 	text, id := told(data)
 	select {
-	case n.held <- heldNotice{terminal, subject, id, text, time.Now().Add(apart)}:
+	case n.waiting <- waitingNotice{terminal, subject, id, text, time.Now().Add(apart)}:
 	default:
 	}
 }
@@ -62,7 +62,7 @@ func (n *notices) other(terminal, subject string, data []byte) {
 func (n *notices) run(ctx context.Context) {
 	for {
 		select {
-		case h := <-n.held:
+		case h := <-n.waiting:
 			if pace.Rest(ctx, time.Until(h.due)) != nil {
 				return
 			}

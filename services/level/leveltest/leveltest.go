@@ -44,8 +44,8 @@ func JSON[T any](name string) Form[T] {
 	}
 }
 
-// Packed is the format of messages between hosts or a host's processes: a byte for the format, then CBOR.
-func Packed[T any](name string) Form[T] {
+// Encoded is the format of messages between hosts or a host's processes: a byte for the format, then CBOR.
+func Encoded[T any](name string) Form[T] {
 	return Form[T]{
 		Name:   name + ".cbor",
 		Encode: func(v T) ([]byte, error) { return bus.Encode(v) },

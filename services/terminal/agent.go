@@ -186,7 +186,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		return err
 	}
 	if err := a.receipts.Load(a.config.Data); err != nil {
-		a.log.Warn("receipts of the time before the restart are lost", "error", err)
+		a.log.Warn("the receipts written before the restart are lost", "error", err)
 	}
 	a.counters = newCounters(a.store)
 	if err := a.open(ctx); err != nil {
@@ -250,7 +250,7 @@ func (a *Agent) openFacts() (closes func() error, err error) {
 		closes = func() error { return errors.Join(file.Close(), a.store.close()) }
 	}
 	if why := file.Quarantined(); why != nil {
-		a.log.Error("the notices that were kept here could not be read and are quarantined; those that the pair still keeps come again",
+		a.log.Error("the file of notices is unreadable and quarantined; the pair sends again the notices that it still keeps",
 			"quarantined", inbox.QuarantinedName, "error", why)
 	}
 	a.inbox = file.Box(a.config.ID, a.store.get().Told)

@@ -70,7 +70,7 @@ func (a *Agent) connect(ctx context.Context, s *broker.Server, users *broker.Use
 	users.Allow(user, grant)
 	c := bus.ConnConfig{
 		Name: user, User: user, Password: grant.Password, InProcess: s, Ping: housekeeping, Handshake: startWithin,
-		Complaint: func(err error) { a.log.Warn("own connection complains", "user", user, "error", err) },
+		Complaint: func(err error) { a.log.Warn("error on an internal connection", "user", user, "error", err) },
 	}
 	if s == a.doors.hosts {
 		c.Once = true
@@ -78,7 +78,7 @@ func (a *Agent) connect(ctx context.Context, s *broker.Server, users *broker.Use
 	} else {
 		c.Lost = func(err error) {
 			a.lost.Add(1)
-			a.log.Warn("own connection was lost, and is made anew", "user", user, "error", err)
+			a.log.Warn("an internal connection was lost; reconnecting", "user", user, "error", err)
 		}
 	}
 	return patiently(func() (*bus.Conn, error) { return bus.Connect(ctx, c) })
@@ -176,7 +176,7 @@ func (a *Agent) serve(ctx context.Context) (end func(), err error) {
 	defer cancel()
 	for _, conn := range open {
 		if err := conn.FlushWithContext(ctx); err != nil {
-			return end, fmt.Errorf("own connections: %w", err)
+			return end, fmt.Errorf("internal connections: %w", err)
 		}
 	}
 	return end, nil

@@ -43,7 +43,7 @@ func (a *Agent) told(number uint64) (notice.Told, error) {
 		return notice.Told{}, fmt.Errorf("notice %d can't be read: %w", number, err)
 	}
 	if len(kept.Notices) == 0 || kept.Notices[0].Number != number {
-		return notice.Told{}, fmt.Errorf("there is no notice %d, or it is not kept here any more", number)
+		return notice.Told{}, fmt.Errorf("there is no notice %d here, or it was discarded", number)
 	}
 	return kept.Notices[0], nil
 }

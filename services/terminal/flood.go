@@ -65,7 +65,7 @@ func (f *flood) look(sub *nats.Subscription) {
 	}
 	for id, now := range sent {
 		if lately := now - f.sent[id]; lately > fromOne {
-			f.log.Warn("an application sends faster than it is served; its connection is ended", "connection", id, "bytes", lately)
+			f.log.Warn("an application sends faster than this agent can read; its connection is closed", "connection", id, "bytes", lately)
 			// An error says that it has left by itself.
 			_ = f.server.DisconnectClientByID(id)
 		}

@@ -24,12 +24,12 @@ const (
 // next attach waiting. A batch that is written while another host attaches counts as one from before; see inbox.Session.
 func (a *Agent) takeNotices(m *nats.Msg) {
 	if !strings.HasPrefix(m.Reply, inboxPrefix) {
-		a.log.Warn("a host's call that names no inbox is not answered", "subject", cut(m.Subject), "so_far", a.dropped.Add(1))
+		a.log.Warn("a host's message without a reply subject is ignored", "subject", cut(m.Subject), "so_far", a.dropped.Add(1))
 		return
 	}
 	s := a.table.attached()
 	if s == nil || m.Subject != notice.Subject(s.id) {
-		a.refuseNotices(m, "a session that is over", notice.Stored{Why: "this session is not the attached one"})
+		a.refuseNotices(m, "an ended session", notice.Stored{Why: "this session is not attached"})
 		return
 	}
 	var batch notice.Batch
@@ -49,7 +49,7 @@ func (a *Agent) takeNotices(m *nats.Msg) {
 	a.answerNotices(m, answer)
 	for _, p := range told {
 		if p.Skipped != "" {
-			a.log.Error("a notice can't be told to applications, who hear that it is missing", "number", p.Number, "notice", p.To, "reason", p.Skipped)
+			a.log.Error("a notice can't be delivered; applications are told that it is missing", "number", p.Number, "notice", p.To, "reason", p.Skipped)
 		}
 		a.publish(p)
 	}
@@ -75,7 +75,7 @@ func (a *Agent) answerNotices(m *nats.Msg, answer notice.Stored) {
 // sees from the next number that it missed something, and asks for it.
 func (a *Agent) publish(p inbox.Published) {
 	if p.Service == notice.System {
-		a.log.Warn("applications are told that notices are missing or void", "about", p.Topic, "number", p.Number, "from", p.From, "to", p.To,
+		a.log.Warn("notices are missing or void; applications are told so", "about", p.Topic, "number", p.Number, "from", p.From, "to", p.To,
 			"missing", p.Missing)
 	}
 	subject := notice.AppSubject(p.Service, p.Topic)
@@ -115,7 +115,7 @@ func (a *Agent) afterOf(m *nats.Msg) (after notice.After, by []asker, ok bool) {
 	}
 	if len(m.Data) > 0 {
 		if err := strictjson.Decode(m.Data, &after); err != nil {
-			a.refuse(by, bus.CodeMalformed, fmt.Sprintf(`the body: %v; ask with {"number":"0"}, the number that you have come to`, err))
+			a.refuse(by, bus.CodeMalformed, fmt.Sprintf(`the body: %v; send {"number":"0"}, the number of the last notice that you have processed`, err))
 			return after, by, false
 		}
 	}
@@ -133,8 +133,8 @@ func (a *Agent) noticesAfter(m *nats.Msg) {
 	case errors.Is(err, inbox.ErrBeyond):
 		a.refuse(reply, bus.CodeConflict, err.Error())
 	case err != nil:
-		a.log.Error("notices that are kept can't be read", "error", err)
-		a.refuse(reply, bus.CodeFault, "the notices that this terminal keeps can't be read; its agent's log says why")
+		a.log.Error("stored notices can't be read", "error", err)
+		a.refuse(reply, bus.CodeFault, "the notices stored at this terminal can't be read; see the log of its agent")
 	default:
 		a.answer(reply, bus.Reply{Body: kept})
 	}

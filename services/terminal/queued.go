@@ -21,11 +21,11 @@ func (a *Agent) openQueue() (*queue.Store, error) {
 		return nil, err
 	}
 	if name, why := store.Moved(); why != nil {
-		a.log.Error("the requests that were queued here can't be done, and their file is quarantined: it is damaged or another terminal's; what applications queue from now on is kept",
+		a.log.Error("queued requests can't be executed: their file is damaged or another terminal's, and is quarantined; new requests are queued in a new file",
 			"quarantined", name, "error", why)
 	}
 	if store.Doubt() {
-		a.log.Warn("the file of queued requests was torn, and was set back to what it had before: what was written last may be missing")
+		a.log.Warn("the file of queued requests was torn by a crash; its previous state was restored, and the last write may be missing")
 	}
 	a.queue = queue.New(queue.Config{Store: store, Within: a.config.Deadline, Told: a.publishResult, Log: a.log})
 	return store, nil
@@ -86,10 +86,10 @@ func (a *Agent) whichOf(m *nats.Msg) (w which, by []asker, ok bool) {
 	}
 	err := strictjson.Decode(m.Data, &w)
 	if err == nil && (w.ID == "") == (w.Key == "") {
-		err = errors.New("it names no request, or two")
+		err = errors.New("want either id or key")
 	}
 	if err != nil {
-		a.refuse(by, bus.CodeMalformed, fmt.Sprintf(`the body: %v; ask with {"id":"…"}, what was answered when it was queued, or {"key":"…"}`, err))
+		a.refuse(by, bus.CodeMalformed, fmt.Sprintf(`the body: %v; send {"id":"…"} with the id of the answer to queueing it, or {"key":"…"}`, err))
 	}
 	return w, by, err == nil
 }
@@ -123,8 +123,8 @@ func (a *Agent) results(after notice.After) bus.Reply {
 		if code := queue.CodeOf(err); code != bus.CodeFault {
 			return bus.Reply{Code: code, Message: err.Error()}
 		}
-		a.log.Error("outcomes that are kept can't be read", "error", err)
-		return bus.Reply{Code: bus.CodeFault, Message: "the outcomes that this terminal keeps can't be read; its agent's log says why"}
+		a.log.Error("stored outcomes can't be read", "error", err)
+		return bus.Reply{Code: bus.CodeFault, Message: "the outcomes stored at this terminal can't be read; see the log of its agent"}
 	}
 	kept.Directory = a.store.get().Directory
 	return bus.Reply{Body: queue.EncodeJSON(kept)}
@@ -180,14 +180,14 @@ func (a *Agent) queuedSaid() string {
 	var said []string
 	c := a.queue.Count()
 	if c.Waiting > 0 {
-		said = append(said, fmt.Sprintf("%s queued on this machine, the first for %s", wording.Count(uint64(c.Waiting), "request"), wording.After(a.queue.Age().Milliseconds())))
+		said = append(said, fmt.Sprintf("%s queued on this machine, the oldest for %s", wording.Count(uint64(c.Waiting), "request"), wording.After(a.queue.Age().Milliseconds())))
 	}
 	if c.Unsure > 0 {
-		said = append(said, fmt.Sprintf("%s that were queued, of which nobody knows whether they took effect", wording.Count(uint64(c.Unsure), "request")))
+		said = append(said, fmt.Sprintf("queued: %s with an unknown outcome", wording.Count(uint64(c.Unsure), "request")))
 	}
 	if names := a.queue.Quarantined(); len(names) > 0 {
-		said = append(said, "requests that were queued before can't be done: their file was damaged or another terminal's, and is quarantined as "+
-			strings.Join(names, ", ")+" in this agent's directory, until somebody has looked at it and takes it away")
+		said = append(said, "earlier queued requests can't be executed: their file was damaged or another terminal's, and is quarantined as "+
+			strings.Join(names, ", ")+" in this agent's directory; inspect it, then remove it")
 	}
 	return strings.Join(said, "; ")
 }

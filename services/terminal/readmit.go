@@ -49,5 +49,5 @@ func (a *Agent) barred(host, identity string) string {
 	if known := a.store.get().Barred; known == "" || identity != known {
 		return ""
 	}
-	return fmt.Sprintf("the epoch of host %s (identity %s) was taken back at this terminal: it is not the pair that the terminal belongs to", host, identity)
+	return fmt.Sprintf("the epoch of host %s (identity %s) was revoked at this terminal: the host is not of the terminal's pair", host, identity)
 }

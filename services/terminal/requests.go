@@ -47,7 +47,7 @@ type asker struct {
 func (a *Agent) request(m *nats.Msg) {
 	a.flood.read(m)
 	if !strings.HasPrefix(m.Reply, inboxPrefix) {
-		a.log.Warn("a request that names no inbox for its answer was dropped, not executed: applications ask with request, not with publish",
+		a.log.Warn("a request without a reply subject was dropped, not executed: applications must use request, not publish",
 			"subject", cut(m.Subject), "so_far", a.dropped.Add(1))
 		return
 	}
@@ -86,7 +86,7 @@ func (a *Agent) ask(q question, by asker) {
 	case refusedOverloaded:
 		a.refuse(e.replies, bus.CodeOverloaded, tooManyWaiting)
 	case refusedOther:
-		a.refuse(e.replies, bus.CodeConflict, "another request with this "+bus.HeaderRequestID+" is waiting; this one was not executed. Give each request an id of its own")
+		a.refuse(e.replies, bus.CodeConflict, "another request with this "+bus.HeaderRequestID+" is waiting; this one was not executed. Give each request its own id")
 	case refusedEnd:
 		a.refuse(e.replies, bus.CodeNobody, "this terminal's agent is stopping; not executed")
 	}
@@ -118,7 +118,7 @@ func (a *Agent) admit(e *entry) (admission, []sending) {
 const strangeSubject = "the subject is not request.<service>.<operation>"
 
 // tooManyWaiting is said when no more requests may wait, in all or of one application.
-const tooManyWaiting = "this terminal has too many requests waiting; not executed"
+const tooManyWaiting = "too many requests are waiting at this terminal; not executed"
 
 // application names who asked by the inbox in which it takes its answers: NATS clients make one up for each connection.
 func application(inbox string) string {
@@ -138,7 +138,7 @@ func sound(q question) (int, string) {
 		return bus.CodeMalformed, strangeSubject
 	}
 	if len(q.body) > maxBody {
-		return bus.CodeTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are taken", len(q.body), maxBody)
+		return bus.CodeTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are allowed", len(q.body), maxBody)
 	}
 	if err := strictjson.Check(q.body); err != nil {
 		return bus.CodeMalformed, "the body: " + err.Error()
@@ -200,7 +200,7 @@ func (a *Agent) settled(s sending, reply bus.Reply, err error) {
 		time.AfterFunc(pause, func() { a.send(a.table.repeat(s.entry)) })
 	case kept:
 		if err != nil && !errors.Is(err, bus.ErrNobody) && !errors.Is(err, bus.ErrDisconnected) {
-			a.log.Warn("a host's answer is unreadable; its requests wait for the next attach", "active", s.session.host, "error", err)
+			a.log.Warn("a host's answer is unreadable; its requests wait until a host attaches", "active", s.session.host, "error", err)
 		}
 	case answered:
 		s.entry.over()
@@ -222,7 +222,7 @@ func (a *Agent) expire(e *entry) {
 	case !given:
 		return
 	case relayed:
-		a.refuse(replies, bus.CodeUnknown, "no answer before the deadline, the outcome is unknown; repeat with the same "+bus.HeaderRequestID)
+		a.refuse(replies, bus.CodeUnknown, "no answer before the deadline, the outcome is unknown; send it again with the same "+bus.HeaderRequestID)
 	default:
 		a.refuse(replies, bus.CodeNobody, "no host served this terminal before the deadline; not executed")
 	}

@@ -70,7 +70,7 @@ func (a *Agent) says() string {
 	}
 	if a.web != nil {
 		if err := a.web.Trouble(); err != nil {
-			waiting += "; nobody can ask over HTTP: " + err.Error()
+			waiting += "; HTTP is not available: " + err.Error()
 		}
 	}
 	if s := a.table.attached(); s != nil {
@@ -78,9 +78,9 @@ func (a *Agent) says() string {
 	}
 	epoch, host := a.Epoch()
 	if epoch == 0 {
-		return "waits for a host; none has served it yet"
+		return "waits for a host; none has attached yet"
 	}
-	return fmt.Sprintf("waits for a host; %s served it last, in epoch %d; %s", host, epoch, waiting)
+	return fmt.Sprintf("waits for a host; %s was the last, in epoch %d; %s", host, epoch, waiting)
 }
 
 // livesWithin is how long its own server may take to answer an agent.

@@ -92,7 +92,7 @@ func openStore(dir string) (*store, error) {
 		return nil, errors.Join(fmt.Errorf("%w: %s: %w", ErrDamaged, path, err), file.Close())
 	}
 	if !s.adopt(slots) {
-		return nil, errors.Join(fmt.Errorf("%w: %s; if no other host can still be in its term, remove it", ErrDamaged, path), file.Close())
+		return nil, errors.Join(fmt.Errorf("%w: %s; remove it if no other host can still hold its term", ErrDamaged, path), file.Close())
 	}
 	return s, nil
 }

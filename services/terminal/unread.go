@@ -52,7 +52,7 @@ func (u *unread) look() {
 			return
 		}
 		all -= c.Pending
-		u.log.Warn("an application does not read its answers; its connection is ended", "connection", c.Cid, "bytes", c.Pending)
+		u.log.Warn("an application does not read its answers; its connection is closed", "connection", c.Cid, "bytes", c.Pending)
 		// An error says that it has left by itself.
 		_ = u.server.DisconnectClientByID(c.Cid)
 	}

@@ -34,7 +34,7 @@ var (
 	// ErrDamaged says that a file holds what can't be.
 	ErrDamaged = errors.New("file is damaged")
 	// ErrInUse says that another program has the file open.
-	ErrInUse = errors.New("file is held by another program")
+	ErrInUse = errors.New("file is open in another program")
 )
 
 // Examine looks at a file before bolt does. doubt: its last transaction may be missing, because one of its two heads was torn.
@@ -81,7 +81,7 @@ func Quarantine(path string) (name string, err error) {
 		}
 		return filepath.Base(to), durable.Rename(path, to)
 	}
-	return "", fmt.Errorf("%d files are quarantined already (%s…); look at them and remove them", mostQuarantined, path+quarantined)
+	return "", fmt.Errorf("%d files are quarantined already (%s…); inspect and remove them", mostQuarantined, path+quarantined)
 }
 
 // Quarantined names the files that were quarantined and are there still.

@@ -28,7 +28,7 @@ const maxKey = 256
 
 var (
 	// ErrDisk says that a write or flush failed in a way that leaves open what is on the disk.
-	ErrDisk = errors.New("what became of fenced commands could not be written")
+	ErrDisk = errors.New("states of fenced commands could not be written")
 	// ErrNoRoom says that the disk is full. What is in the file is as it was.
 	ErrNoRoom = errors.New("no room on the disk of this terminal")
 )

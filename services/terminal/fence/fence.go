@@ -111,7 +111,7 @@ func New(c Config) (*Fence, error) {
 		return nil, err
 	}
 	if name != "" {
-		c.Log.Error("what became of fenced commands here can't be read and is quarantined; the pair says of each what it knows", "quarantined", name, "error", why)
+		c.Log.Error("the file with the states of fenced commands is unreadable and quarantined; the pair is asked about each command", "quarantined", name, "error", why)
 	}
 	return &Fence{
 		Config: c, book: b, now: time.Now, in: newInflow(),
@@ -140,10 +140,10 @@ func (f *Fence) ask(data []byte, done bool, answer func(bus.Reply)) {
 	q := asked{done: done, answer: answer}
 	err := strictjson.Decode(data, &q.Take)
 	if err == nil && (len(data) > maxAsked || len(q.By) > maxBy || q.Number == 0) {
-		err = fmt.Errorf("it has no number, or more than %d bytes", maxAsked)
+		err = fmt.Errorf("it has no number, or it exceeds %d bytes", maxAsked)
 	}
 	if err != nil {
-		refuse(answer, bus.CodeMalformed, fmt.Sprintf(`the body: %v; ask with {"number":"12","by":"…"}: the number of the notice, and what your application made up at its start`, err))
+		refuse(answer, bus.CodeMalformed, fmt.Sprintf(`the body: %v; send {"number":"12","by":"…"}: the number of the notice, and a name that your application chose at its start`, err))
 		return
 	}
 	if q.told, err = f.Find(q.Number); err != nil {
@@ -151,11 +151,11 @@ func (f *Fence) ask(data []byte, done bool, answer func(bus.Reply)) {
 		return
 	}
 	if !q.told.Fenced || len(q.told.ID) > maxKey {
-		refuse(answer, bus.CodeConflict, fmt.Sprintf("notice %d is not fenced: it was told with all that it says", q.Number))
+		refuse(answer, bus.CodeConflict, fmt.Sprintf("notice %d is not a fenced command: its body came with the notice", q.Number))
 		return
 	}
 	if !f.in.ask(q) {
-		refuse(answer, bus.CodeOverloaded, "too many commands are being taken here; ask again")
+		refuse(answer, bus.CodeOverloaded, "this terminal is taking too many commands at the same time; ask again")
 	}
 }
 
@@ -225,7 +225,7 @@ func (f *Fence) recover() error {
 	}
 	for _, id := range list {
 		e, _ := f.book.get(id)
-		if err := f.become(id, e, Unknown, "it was handed out, or was about to be, when this terminal's agent ended"); err != nil {
+		if err := f.become(id, e, Unknown, "it was handed out, or about to be, when this terminal's agent ended"); err != nil {
 			return err
 		}
 	}
@@ -240,7 +240,7 @@ func (f *Fence) forgotten() error {
 			delete(f.hands, id)
 		} else if f.now().Sub(h.at) > commands.Patience {
 			delete(f.hands, id)
-			why := "no application says that it was carried out"
+			why := "no application has confirmed that it was carried out"
 			if err := f.become(id, e, Unknown, why); err != nil {
 				return err
 			}

@@ -17,7 +17,7 @@ const done = "done"
 const mostWaiting = 16
 
 // noRoom is said when nothing can be written: it was not taken, nor is it known to be done.
-const noRoom = "there is no room on the disk of this terminal to write it down: nothing was taken, and what was done is not known to be"
+const noRoom = "the disk of this terminal is full: nothing was taken or confirmed"
 
 // take has a command taken, if nobody here has it. That it is asked for is written down first: who finds no room for that has not taken it.
 func (f *Fence) take(q asked) error {
@@ -33,14 +33,14 @@ func (f *Fence) take(q asked) error {
 	}
 	if out := f.flying[id]; out != nil {
 		if q.By == "" || out.by != q.By || len(out.waiting) >= mostWaiting { // nobody was handed it yet, nor may be
-			refuse(q.answer, bus.CodeOverloaded, fmt.Sprintf("notice %d is being taken; ask again", q.Number))
+			refuse(q.answer, bus.CodeOverloaded, fmt.Sprintf("notice %d is being taken by another application; ask again", q.Number))
 			return nil
 		}
 		out.waiting = append(out.waiting, q.answer)
 		return nil
 	}
 	if len(f.flying)+len(f.hands) >= open {
-		refuse(q.answer, bus.CodeOverloaded, "too many commands are taken here and not said to be done; ask again")
+		refuse(q.answer, bus.CodeOverloaded, "too many commands were taken here and not confirmed as done; ask again")
 		return nil
 	}
 	if !there {
@@ -97,9 +97,9 @@ func (f *Fence) judge(a answered) error {
 	if a.reply.Code != bus.CodeOK { // nobody was handed it: this run may ask again
 		switch a.reply.Code {
 		case bus.CodeUnknown: // by the pair or the agent, in the words for requests
-			a.reply.Message = fmt.Sprintf("the pair has not answered before the deadline, and notice %d was not handed out; ask again, with the same by", q.told.Number)
+			a.reply.Message = fmt.Sprintf("the pair did not answer before the deadline, and notice %d was not handed out; ask again with the same by", q.told.Number)
 		case bus.CodeMalformed, bus.CodeAbsent:
-			a.reply = bus.Reply{Code: bus.CodeNobody, Message: "the host that serves knows no fenced commands, or not this agent's: " + a.reply.Message}
+			a.reply = bus.Reply{Code: bus.CodeNobody, Message: "the active host does not support fenced commands, or not this version of them: " + a.reply.Message}
 		}
 		tell(a.reply)
 		return nil
@@ -110,7 +110,7 @@ func (f *Fence) judge(a answered) error {
 		e.State = Taken
 		switch err := f.book.put(a.id, e); { // before anybody has it
 		case errors.Is(err, ErrNoRoom): // the room that the question has taken is mostly enough
-			if err := f.become(a.id, e, Unknown, "it was taken, and there was no room to write that down"); err != nil {
+			if err := f.become(a.id, e, Unknown, "it was taken, and the full disk prevented recording it"); err != nil {
 				return err
 			}
 			tell(bus.Reply{Code: bus.CodeConflict, Message: sentence(e.Number, Unknown)})
@@ -126,7 +126,7 @@ func (f *Fence) judge(a answered) error {
 		commands.Settled.String(): Done, commands.TooLate.String(): Late, commands.Doubtful.String(): Unknown, commands.Void.String(): Void, commands.Gone.String(): Gone,
 	}[t.Verdict]
 	if !known {
-		tell(bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf("the pair says %.40q of it, which this agent does not know", t.Verdict)})
+		tell(bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf("the pair answered with the verdict %.40q, which this agent does not know", t.Verdict)})
 		return nil
 	}
 	if err := f.become(a.id, e, s, sentence(e.Number, s)); err != nil {
@@ -150,17 +150,17 @@ func sentence(number uint64, s State) string {
 	case Open:
 		why = "nobody has taken it"
 	case Taken:
-		why = "it was handed out here, and is not said to be done yet"
+		why = "it was handed out here and is not confirmed as done yet"
 	case Done:
 		why = "it was carried out"
 	case Late:
-		why = "its time was over before anybody took it"
+		why = "it expired before anybody took it"
 	case Unknown:
-		why = "it was taken before, and nobody says that it was carried out: this terminal's agent was started anew, or its directory is another one. Look whether it was"
+		why = "it was taken before and not confirmed as done, because this terminal's agent was restarted or lost its directory. Check whether it was carried out"
 	case Void:
-		why = "the pair's history was taken back since it was told, and nobody knows whether it was taken. Look whether it was carried out"
+		why = "the pair lost the history in which it was sent, and it is unknown whether it was taken. Check whether it was carried out"
 	case Gone:
-		why = "the pair does not keep it any more: it was settled, or its time was over"
+		why = "the pair has discarded it: it was settled, or it expired"
 	}
 	return fmt.Sprintf("%s: notice %d is not handed out: %s", s, number, why)
 }
@@ -183,7 +183,7 @@ func (f *Fence) finish(q asked) error {
 		delete(f.hands, id)
 		f.owe(id)
 	default:
-		refuse(q.answer, bus.CodeConflict, fmt.Sprintf("%s: notice %d was not handed out here, so it can't be done; take it first", f.State(id), q.Number))
+		refuse(q.answer, bus.CodeConflict, fmt.Sprintf("%s: notice %d was not handed out here, so it can't be confirmed as done; take it first", f.State(id), q.Number))
 		return nil
 	}
 	q.answer(bus.Reply{Body: bus.EncodeJSON(notice.Became{Number: e.Number, ID: id, Service: e.Service, Topic: e.Topic, State: string(Done)})})

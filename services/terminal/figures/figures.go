@@ -121,24 +121,24 @@ func (f Figures) Page() []byte {
 		attached = 1
 	}
 	p.gauge("attached", "Whether a host serves the terminal.", of(attached))
-	p.gauge("attached_since_timestamp_seconds", "When that began to be so.", sample{value: float64(f.Since.UnixMilli()) / 1000})
+	p.gauge("attached_since_timestamp_seconds", "When the terminal became attached or detached.", sample{value: float64(f.Since.UnixMilli()) / 1000})
 	p.gauge("epoch", "The highest epoch that served the terminal.", of(f.Epoch))
 	p.gauge("waiting_requests", "Requests without an answer.", of(f.Waiting))
-	p.gauge("waiting_oldest_seconds", "How long the first of them has waited.", sample{value: f.Oldest.Seconds()})
-	p.gauge("queue_requests", "Requests that are queued and not done.", of(f.Queue.Waiting))
-	p.gauge("queue_bytes", "What they take on the disk, with the room for outcomes.", of(f.Queue.Bytes))
-	p.gauge("queue_oldest_seconds", "How long the first of them has waited.", sample{value: max(0, f.Queue.Oldest.Seconds())})
-	p.gauge("queue_unknown", "Queued requests of which nobody knows whether they took effect, until somebody forgets them.", of(f.Queue.Unknown))
-	p.gauge("queue_results", "Outcomes of queued requests that are kept.", of(f.Queue.Kept))
-	p.family("queue_outcomes_total", "counter", "What came of queued requests since the agent began, by code; 0 is success.",
+	p.gauge("waiting_oldest_seconds", "Age of the oldest request without an answer.", sample{value: f.Oldest.Seconds()})
+	p.gauge("queue_requests", "Queued requests without an outcome.", of(f.Queue.Waiting))
+	p.gauge("queue_bytes", "Disk space of the queue, with the room reserved for outcomes.", of(f.Queue.Bytes))
+	p.gauge("queue_oldest_seconds", "Age of the oldest queued request.", sample{value: max(0, f.Queue.Oldest.Seconds())})
+	p.gauge("queue_unknown", "Queued requests with an unknown outcome that nobody has removed yet.", of(f.Queue.Unknown))
+	p.gauge("queue_results", "Stored outcomes of queued requests.", of(f.Queue.Kept))
+	p.family("queue_outcomes_total", "counter", "Outcomes of queued requests since the agent started, by code; 0 is success.",
 		append(f.Outcomes.each(), sample{float64(f.Outcomes.unknown.Load()), []string{"code", "unknown"}})...)
-	p.family("answers_total", "counter", "Answers to applications since the agent began, by code; 0 is success, 202 queued.", f.Answers.each()...)
+	p.family("answers_total", "counter", "Answers to applications since the agent started, by code; 0 is success, 202 queued.", f.Answers.each()...)
 	both := func(value func(standing.Total) float64) []sample {
 		return []sample{{value(f.Takeovers), []string{"kind", "takeover"}}, {value(f.Outages), []string{"kind", "outage"}}}
 	}
-	p.family("interruptions_total", "counter", "Times that another host came, or the same one came back, since the agent began.", both(func(t standing.Total) float64 { return float64(t.Count) })...)
-	p.family("interruptions_felt_total", "counter", "Of them, those in which requests waited.", both(func(t standing.Total) float64 { return float64(t.Felt) })...)
-	p.family("interruptions_felt_seconds_total", "counter", "How long no request was answered in them while some waited.", both(func(t standing.Total) float64 { return t.For.Seconds() })...)
-	p.gauge("last_notice", "The number of the last notice that the terminal was told.", of(f.LastNotice))
+	p.family("interruptions_total", "counter", "Attaches of another host (takeover) or of the same host again (outage) since the agent started.", both(func(t standing.Total) float64 { return float64(t.Count) })...)
+	p.family("interruptions_felt_total", "counter", "Interruptions during which requests waited.", both(func(t standing.Total) float64 { return float64(t.Felt) })...)
+	p.family("interruptions_felt_seconds_total", "counter", "Time in interruptions during which requests waited and none was answered.", both(func(t standing.Total) float64 { return t.For.Seconds() })...)
+	p.gauge("last_notice", "Number of the last notice that the terminal received.", of(f.LastNotice))
 	return p.Bytes()
 }

@@ -126,7 +126,7 @@ func TestAgent_IsLightAndSoonUp(t *testing.T) {
 	if err := json.NewDecoder(answer.Body).Decode(&is); err != nil || answer.StatusCode != http.StatusOK {
 		t.Fatal(answer.Status, err)
 	}
-	if is.Terminal != "till-1" || !strings.Contains(is.Words, "waits for one") {
+	if is.Terminal != "till-1" || !strings.Contains(is.Words, "the agent has waited for one") {
 		t.Errorf("it says %+v", is)
 	}
 	resident := memory(t, c.Process.Pid, "VmRSS")

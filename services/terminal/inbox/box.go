@@ -139,7 +139,7 @@ func readState(b *bolt.Bucket) (*state, error) {
 			return nil
 		}
 		if !isNotice(k) || numberOf(k) > s.Local || len(v) > MostBytes {
-			return fmt.Errorf("%w: an entry of %d bytes under a key of %d that can't be", ErrDamaged, len(v), len(k))
+			return fmt.Errorf("%w: invalid entry of %d bytes under a key of %d bytes", ErrDamaged, len(v), len(k))
 		}
 		if _, err := boltfile.Unseal(k, v); err != nil {
 			return fmt.Errorf("notice %d: %w", numberOf(k), err)
@@ -149,7 +149,7 @@ func readState(b *bolt.Bucket) (*state, error) {
 		return nil
 	})
 	if err == nil && (count != s.Count || size != s.Bytes) {
-		err = fmt.Errorf("%w: %d entries of %d bytes, and the state says %d of %d", ErrDamaged, count, size, s.Count, s.Bytes)
+		err = fmt.Errorf("%w: %d entries of %d bytes, but the state counts %d of %d bytes", ErrDamaged, count, size, s.Count, s.Bytes)
 	}
 	return s, err
 }

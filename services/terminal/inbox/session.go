@@ -103,7 +103,7 @@ func (s *Session) take(b notice.Batch) ([]Published, error) {
 			continue // it was taken already, and the answer was lost
 		}
 		if m.Serial != serial+1 {
-			return nil, fmt.Errorf("%w: message %d comes after %d", ErrRefused, m.Serial, serial)
+			return nil, fmt.Errorf("%w: message %d follows message %d", ErrRefused, m.Serial, serial)
 		}
 		serial++
 		k, stored, err := store.Take(b.Epoch, m.Message)
@@ -154,13 +154,13 @@ func (s *Session) write(store notices.Store, list []Published) error {
 func (s *Session) check(b notice.Batch) error {
 	switch current := s.box.current.Load(); {
 	case b.Epoch < s.epoch:
-		return fmt.Errorf("%w: %d, attached to %d", notices.ErrLower, b.Epoch, s.epoch)
+		return fmt.Errorf("%w: %d, but this session attached in %d", notices.ErrLower, b.Epoch, s.epoch)
 	case b.Epoch > s.epoch:
-		return fmt.Errorf("of epoch %d, and this session attached in %d", b.Epoch, s.epoch)
+		return fmt.Errorf("epoch %d, but this session attached in epoch %d", b.Epoch, s.epoch)
 	case b.Resume == nil && !s.resumed:
-		return errors.New("a session of notices begins with where it goes on")
+		return errors.New("the first message of a session must say where the notices continue")
 	case b.Resume == nil && s.seen != current:
-		return errors.New("another session has told this terminal something since")
+		return errors.New("another session has sent notices to this terminal since")
 	}
 	if b.Resume != nil {
 		if err := s.checkResume(b.Resume); err != nil {
@@ -177,10 +177,10 @@ func (s *Session) check(b notice.Batch) error {
 
 func (s *Session) checkResume(r *notices.Resumed) error {
 	if r.Cursor.Pair != s.pair {
-		return fmt.Errorf("goes on in pair %.80q, and this session attached for %q", r.Cursor.Pair, s.pair)
+		return fmt.Errorf("notices continue in pair %.80q, but this session attached for pair %q", r.Cursor.Pair, s.pair)
 	}
 	if n := len(r.Cursor.Starts); n > notices.MaxStarts {
-		return fmt.Errorf("goes on with the starts of %d epochs, at most %d", n, notices.MaxStarts)
+		return fmt.Errorf("the starts of %d epochs, at most %d are allowed", n, notices.MaxStarts)
 	}
 	high := r.Cursor.Last.Epoch
 	for _, m := range r.Cursor.Marks {
@@ -190,26 +190,26 @@ func (s *Session) checkResume(r *notices.Resumed) error {
 		high = max(high, start.Epoch)
 	}
 	if high > s.epoch {
-		return fmt.Errorf("goes on in epoch %d, and %d is served", high, s.epoch)
+		return fmt.Errorf("notices continue in epoch %d, but epoch %d is served", high, s.epoch)
 	}
 	return nil
 }
 
 func (s *Session) checkMessage(m *notice.Message) error {
 	if int(m.Stream) >= len(notices.Marks{}) {
-		return fmt.Errorf("of stream %d, which there is not", m.Stream)
+		return fmt.Errorf("unknown stream %d", m.Stream)
 	}
 	if e := max(m.Notice.Number.Epoch, m.Gap.To.Epoch); e > s.epoch {
-		return fmt.Errorf("of epoch %d, and %d is served", e, s.epoch)
+		return fmt.Errorf("a notice of epoch %d, but epoch %d is served", e, s.epoch)
 	}
 	if m.Gap != (notices.Gap{}) {
 		return nil // what else it says counts for nothing
 	}
 	switch c := &m.Content; {
 	case !bus.ValidName(c.Service) || c.Service == notice.System || !bus.ValidName(c.Topic):
-		return fmt.Errorf("of service %.80q on topic %.80q, which can't be", c.Service, c.Topic)
+		return fmt.Errorf("invalid service %.80q or topic %.80q", c.Service, c.Topic)
 	case c.Fenced != nil && (!bus.ValidName(c.Fenced.Topic) || len(c.Body) > 0):
-		return fmt.Errorf("of service %s, fenced on topic %.80q with a body of %d bytes, which can't be", c.Service, c.Fenced.Topic, len(c.Body))
+		return fmt.Errorf("invalid fenced command of service %s: topic %.80q, body of %d bytes", c.Service, c.Fenced.Topic, len(c.Body))
 	case len(c.Body) > 0 && strictjson.Depth(c.Body) <= outbox.MaxDepth: // else it is not told
 		if err := strictjson.Check(c.Body); err != nil {
 			return fmt.Errorf("its body: %w", err)

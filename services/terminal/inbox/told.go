@@ -27,7 +27,7 @@ const (
 )
 
 // ErrBeyond says that somebody asks for what comes after a number that was never given.
-var ErrBeyond = errors.New("no such notice was ever told here")
+var ErrBeyond = errors.New("this terminal never had a notice with that number")
 
 // Published is what applications hear, and Data how.
 type Published struct {
@@ -71,7 +71,7 @@ func (s *Session) publish(k notices.Kept, c notice.Content) (p Published, err er
 }
 
 // tooDeep is why a notice is not told which could not be read with what it is told in.
-var tooDeep = fmt.Sprintf("more than %d lists and objects stand in one another in its body", outbox.MaxDepth)
+var tooDeep = fmt.Sprintf("its body nests lists and objects deeper than %d levels", outbox.MaxDepth)
 
 // lacks makes of what is told that the notice of an id is missing: what comes after the place just before it.
 func lacks(t *notice.Told, id string) {
@@ -151,7 +151,7 @@ func (b *Box) After(a notice.After) ([]byte, error) {
 	}
 	last := b.Last()
 	if a.Number > last {
-		return nil, fmt.Errorf("%w: you ask for what comes after %d, and the last one was %d. The directory of this terminal's agent is another one than it was: ask after 0",
+		return nil, fmt.Errorf("%w: you asked for notices after %d, and the last one is %d. The directory of this terminal's agent was lost or replaced: ask after 0",
 			ErrBeyond, a.Number, last)
 	}
 	kept.Notices, kept.First, kept.Last = []json.RawMessage{}, last+1, last

@@ -42,13 +42,13 @@ func (p Program) Command() *cobra.Command {
 	var s settings
 	var service *string
 	c := &cobra.Command{
-		Use: p.Use, Short: "Be the agent at a terminal", Args: cobra.NoArgs,
-		Long: p.named(`Be the agent at a terminal: hosts dial it, and applications of this machine ask it, by NATS or HTTP, and never
-learn that there are two hosts.
+		Use: p.Use, Short: "Run the agent of a terminal", Args: cobra.NoArgs,
+		Long: p.named(`Run the agent of a terminal. Hosts dial it, and applications of this machine send it requests over NATS or HTTP;
+they never see that there are two hosts.
 
-Everything is set by the environment, see HELP. What can't stand in an environment may stand in files of
-NAME=value lines: with --data, those count that enrolment has written into that directory, and --settings names
-a file more. What is said closer counts: the environment above files, a later file above an earlier one.`),
+All settings come from the environment, see HELP, or from files of NAME=value lines: with --data the file that
+enrolment wrote to that directory, and each file named by --settings. The environment takes precedence over
+files, a later file over an earlier one.`),
 		Example: p.named("  PROGRAM enrol --data DIRECTORY TOKEN\n  PROGRAM --data DIRECTORY"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return during(c.Context(), *service, c.ErrOrStderr(), func(ctx context.Context, g environment) error {
@@ -112,7 +112,7 @@ func helpCommand() *cobra.Command {
 		},
 	}
 	c.AddCommand(&cobra.Command{
-		Use: "env", Short: "Print every variable that can be set", Args: cobra.NoArgs,
+		Use: "env", Short: "Print all environment variables", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return config.HelpTerminal(c.OutOrStdout()) },
 	})
 	return c
@@ -198,7 +198,7 @@ func (s settings) apply() error {
 			continue
 		}
 		if err := os.Setenv(name, value); err != nil {
-			return fmt.Errorf("%w: %s can't be held by an environment: %w", config.ErrInvalid, name, err)
+			return fmt.Errorf("%w: %s is not a valid environment variable: %w", config.ErrInvalid, name, err)
 		}
 	}
 	return nil

@@ -14,7 +14,7 @@ func (p Program) serviceCommand() *cobra.Command { return p.services(winservice.
 
 // asService adds the flag by which the service manager starts the agent.
 func asService(c *cobra.Command) *string {
-	name := c.Flags().String("service", "", "be the service of this name: for the service manager")
+	name := c.Flags().String("service", "", "run as the service of this name (used by the service manager)")
 	_ = c.Flags().MarkHidden("service") // which is there
 	return name
 }

@@ -60,16 +60,16 @@ func parseSettings(text string) (list [][2]string, err error) {
 		name, value, found := strings.Cut(line, "=")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		if !found || !strings.HasPrefix(name, config.Prefix+"_") || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return nil, fmt.Errorf("line %d is no setting: want %s_NAME=value", n, config.Prefix)
+			return nil, fmt.Errorf("line %d is not a setting: want %s_NAME=value", n, config.Prefix)
 		}
 		if len(value) > 1 && (value[0] == '"' || value[0] == '\'') {
 			if value[len(value)-1] != value[0] {
-				return nil, fmt.Errorf("line %d: the value of %s begins with a quote and does not end with it", n, name)
+				return nil, fmt.Errorf("line %d: the value of %s begins with a quote and does not end with one", n, name)
 			}
 			value = value[1 : len(value)-1]
 		}
 		if strings.ContainsRune(value, 0) {
-			return nil, fmt.Errorf("line %d: the value of %s holds a byte that no setting can", n, name)
+			return nil, fmt.Errorf("line %d: the value of %s contains an invalid byte", n, name)
 		}
 		list = append(list, [2]string{name, value})
 	}

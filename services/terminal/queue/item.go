@@ -147,7 +147,7 @@ func (w *written) number(request uint64) uint64 {
 // check says what can't be of an entry.
 func (w *written) check() error {
 	if len(w.ID) == 0 || len(w.ID) > MaxName || len(w.Key) > MaxName || len(w.Lane) > MaxName || !bus.ValidName(w.Service) || !bus.ValidName(w.Operation) {
-		return fmt.Errorf("an entry of service %.80q that can't be", w.Service)
+		return fmt.Errorf("invalid entry of service %.80q", w.Service)
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ const (
 )
 
 // ErrBeyond says that somebody asks for what comes after a number that was never given.
-var ErrBeyond = errors.New("no such outcome was ever told here")
+var ErrBeyond = errors.New("this terminal never had an outcome with that number")
 
 // Results are outcomes, in the order in which they came.
 type Results struct {
@@ -115,7 +115,7 @@ func (s *Store) after(a notice.After) (list []uint64, r Results, err error) {
 	defer s.mu.RUnlock()
 	r = Results{Results: []Told{}, First: s.state.Gone + 1, Last: s.state.Results}
 	if a.Number > r.Last {
-		return nil, r, fmt.Errorf("%w: you ask for what comes after %d, and the last one was %d. The directory of this terminal's agent is another one than it was: ask after 0",
+		return nil, r, fmt.Errorf("%w: you asked for outcomes after %d, and the last one is %d. The directory of this terminal's agent was lost or replaced: ask after 0",
 			ErrBeyond, a.Number, r.Last)
 	}
 	limit := min(a.Limit, MaxLimit)

@@ -29,11 +29,11 @@ var (
 	// ErrForeign says that the file is another terminal's.
 	ErrForeign = errors.New("queue of another terminal")
 	// ErrReused says that a key stands for another request.
-	ErrReused = errors.New("key was used before for another request")
+	ErrReused = errors.New("key was already used for another request")
 	// ErrAbsent says that there is no such entry, any more or at all.
-	ErrAbsent = errors.New("nothing is known here under this id or key: it was not queued at this terminal, or it is forgotten")
+	ErrAbsent = errors.New("no request with this id or key is known: it was not queued at this terminal, or it was removed")
 	// ErrWaits says that an entry has no outcome yet.
-	ErrWaits = errors.New("request waits, and may have taken effect")
+	ErrWaits = errors.New("request is still waiting and may have taken effect")
 	// ErrClosed says that the store was closed.
 	ErrClosed = errors.New("queue is closed")
 )
@@ -227,7 +227,7 @@ func (s *Store) known(r *Request) (*item, error) {
 		return nil, nil
 	}
 	if it.digest != r.digest() {
-		return nil, fmt.Errorf("%w: %.128q; this one was not queued. Give each request a key of its own", ErrReused, r.Key)
+		return nil, fmt.Errorf("%w: %.128q; this one was not queued. Give each request its own key", ErrReused, r.Key)
 	}
 	return it, nil
 }
@@ -237,14 +237,14 @@ func (s *Store) known(r *Request) (*item, error) {
 func (s *Store) roomFor(r *Request, ahead, aheadBytes int, age time.Duration) error {
 	waiting := s.state.Waiting + ahead
 	if n := waiting + s.unsure; n >= s.bounds.Entries {
-		return fmt.Errorf("%w: %d requests wait for a host, and of %d it is not known whether they took effect; at most %d are kept. This one was not queued",
+		return fmt.Errorf("%w: %d requests wait for a host and %d have an unknown outcome; at most %d are kept. This one was not queued",
 			ErrFull, waiting, s.unsure, s.bounds.Entries)
 	}
 	if n := s.bytes() + aheadBytes + needs(r); n > s.bounds.Bytes {
-		return fmt.Errorf("%w: what waits would have %d bytes, at most %d are kept; this one was not queued", ErrFull, n, s.bounds.Bytes)
+		return fmt.Errorf("%w: the queue would have %d bytes, at most %d are kept; this one was not queued", ErrFull, n, s.bounds.Bytes)
 	}
 	if age > s.bounds.Age {
-		return fmt.Errorf("%w: the first request has waited for %v, and nothing more is taken after %v; this one was not queued",
+		return fmt.Errorf("%w: the oldest request has waited for %v, and the queue is closed after %v; this one was not queued",
 			ErrFull, age.Round(time.Second), s.bounds.Age)
 	}
 	return nil

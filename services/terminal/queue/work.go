@@ -74,7 +74,7 @@ func (q *Queue) finish() error {
 	q.mu.Unlock()
 	if errors.Is(err, ErrNoRoom) {
 		if loud {
-			q.config.Log.Error("the disk is full: outcomes of queued requests can't be kept, and are asked for again", "error", err)
+			q.config.Log.Error("the disk is full: outcomes of queued requests can't be stored; they are requested from the pair again", "error", err)
 		}
 		return nil
 	}
@@ -134,7 +134,7 @@ func (q *Queue) settle() (*host, error) {
 		q.mu.Lock()
 		for _, p := range q.store.Waiting() {
 			q.finished = append(q.finished, Finished{p.Number, Outcome{Unknown: true, Code: bus.CodeTooOld, At: time.Now(), Message: fmt.Sprintf(
-				"it was queued for pair %s, and this terminal belongs to pair %s now: whether the other one has executed it is not known here", pair, h.pair)}})
+				"it was queued for pair %s, and this terminal now belongs to pair %s: it is unknown whether the former pair executed it", pair, h.pair)}})
 		}
 		q.mu.Unlock()
 		if err := q.finish(); err != nil {

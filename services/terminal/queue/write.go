@@ -99,7 +99,7 @@ func (s *Store) readAll(b *bolt.Bucket) error {
 		return fmt.Errorf("%w: its state: %w", boltfile.ErrDamaged, err)
 	}
 	if s.state.Terminal != s.terminal {
-		return fmt.Errorf("%w: it is that of %.128q, and this one is %q; to have its requests done, put the file into the directory of its own terminal's agent",
+		return fmt.Errorf("%w: it belongs to terminal %.128q, and this is terminal %q; move the file to the directory of its terminal's agent to execute its requests",
 			ErrForeign, s.state.Terminal, s.terminal)
 	}
 	said, now := s.state, time.Now()
@@ -109,7 +109,7 @@ func (s *Store) readAll(b *bolt.Bucket) error {
 			return nil
 		}
 		if len(k) != 9 || k[0] != entryPrefix || v == nil {
-			return fmt.Errorf("%w: a key of %d bytes that can't be", boltfile.ErrDamaged, len(k))
+			return fmt.Errorf("%w: invalid key of %d bytes", boltfile.ErrDamaged, len(k))
 		}
 		number := binary.BigEndian.Uint64(k[1:])
 		data, err := boltfile.Unseal(k, v)
@@ -132,7 +132,7 @@ func (s *Store) readAll(b *bolt.Bucket) error {
 		return nil
 	})
 	if err == nil && s.state != said {
-		err = fmt.Errorf("%w: there is %+v, and its state says %+v", boltfile.ErrDamaged, s.state, said)
+		err = fmt.Errorf("%w: it contains %+v, but its state says %+v", boltfile.ErrDamaged, s.state, said)
 	}
 	return errors.Join(err, s.arrange())
 }
@@ -150,7 +150,7 @@ func (s *Store) arrange() error {
 		s.state.Results = s.state.Last
 	}
 	if n := len(s.over); n > 0 && s.over[n-1].result > s.state.Results {
-		return fmt.Errorf("%w: an outcome has the number %d, and the last one was %d", boltfile.ErrDamaged, s.over[n-1].result, s.state.Results)
+		return fmt.Errorf("%w: an outcome has number %d, but the last number was %d", boltfile.ErrDamaged, s.over[n-1].result, s.state.Results)
 	}
 	return nil
 }
@@ -320,7 +320,7 @@ func (s *Store) Put(list []Request, now time.Time, room func(number uint64) bool
 		r := &list[i]
 		if at, ok := sooner[r.Key]; ok && r.Key != "" {
 			if became[i] = became[at]; list[at].digest() != r.digest() {
-				became[i] = Queued{Err: fmt.Errorf("%w: %.128q; this one was not queued. Give each request a key of its own", ErrReused, r.Key)}
+				became[i] = Queued{Err: fmt.Errorf("%w: %.128q; this one was not queued. Give each request its own key", ErrReused, r.Key)}
 			}
 			became[i].Again = true
 			continue
@@ -334,7 +334,7 @@ func (s *Store) Put(list []Request, now time.Time, room func(number uint64) bool
 			err = s.roomFor(r, len(edits), ahead, age)
 		}
 		if err == nil && !room(state.Last+1) {
-			err = fmt.Errorf("%w: the first request that waits is so many before this one that the pair would forget its answer; this one was not queued", ErrFull)
+			err = fmt.Errorf("%w: the oldest waiting request is so far behind this one that the pair would discard its answer; this one was not queued", ErrFull)
 		}
 		if err != nil {
 			became[i].Err = err

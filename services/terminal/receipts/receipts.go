@@ -170,7 +170,7 @@ func (r *Receipts) Run(ctx context.Context, dir string, log *slog.Logger) error 
 		case durable.Full(err):
 			if now := time.Now(); now.Sub(said) > complainEvery {
 				said = now
-				log.Warn("the disk is full: what this terminal was told last can't be kept, and a check after a takeover may know less of it", "error", err)
+				log.Warn("the disk is full: the latest receipts can't be stored, and a check after a takeover may miss them", "error", err)
 			}
 			r.again()
 		case err != nil:

@@ -149,6 +149,6 @@ func absent(w http.ResponseWriter, r *http.Request) {
 	if len(shown) > 100 {
 		shown = shown[:100]
 	}
-	refusal(http.StatusNotFound, "file", "There is no such file", strings.ToValidUTF8(shown, "?")+" is none of the files that are served here",
-		"Files come from HOTPAIR_TERMINAL_FILES; requests go to POST /v1/<service>/<operation>.").tell(w)
+	refusal(http.StatusNotFound, "file", "No such file", strings.ToValidUTF8(shown, "?")+" is not served here",
+		"Files are served from HOTPAIR_TERMINAL_FILES; send requests to POST /v1/<service>/<operation>.").tell(w)
 }

@@ -39,7 +39,7 @@ func (s *Server) notices(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.streams.Add(1) > maxStreams {
 		s.streams.Add(-1)
-		s.refuse(w, r, failed(bus.CodeOverloaded, fmt.Sprintf("%d streams of notices are open already, and no more are kept", maxStreams)))
+		s.refuse(w, r, failed(bus.CodeOverloaded, fmt.Sprintf("%d streams of notices are open already, which is the maximum", maxStreams)))
 		return
 	}
 	defer s.streams.Add(-1)
@@ -51,7 +51,7 @@ func (s *Server) notices(w http.ResponseWriter, r *http.Request) {
 	err := t.run(r.Context(), s.stop)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		s.slow.say(s.log, "an application does not read its notices over HTTP; its stream is ended, and it may come again after the last number that it has", "number", t.after)
+		s.slow.say(s.log, "an application does not read its notices over HTTP; its stream is closed, and it can reconnect after its last number", "number", t.after)
 	case err != nil && r.Context().Err() == nil:
 		s.log.Warn("a stream of notices has ended", "error", err)
 	}
@@ -64,7 +64,7 @@ func startOf(r *http.Request, last uint64) (uint64, *problem) {
 	text, given := values.Get("after"), values.Has("after")
 	for name := range values {
 		if name != "after" || len(values[name]) > 1 {
-			return 0, failed(bus.CodeMalformed, fmt.Sprintf("behind the ? stands %.50q, and only one after=NUMBER may", name))
+			return 0, failed(bus.CodeMalformed, fmt.Sprintf("the query string has %.50q, and only one after=NUMBER is allowed", name))
 		}
 	}
 	if id := r.Header.Get("Last-Event-ID"); id != "" {
@@ -75,7 +75,7 @@ func startOf(r *http.Request, last uint64) (uint64, *problem) {
 	}
 	number, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		return 0, failed(bus.CodeMalformed, fmt.Sprintf("%.50q is no number of a notice; ask after the last one that you have, or after 0", text))
+		return 0, failed(bus.CodeMalformed, fmt.Sprintf("%.50q is not the number of a notice; ask after the last one that you have, or after 0", text))
 	}
 	return number, nil
 }
@@ -131,7 +131,7 @@ func (t *stream) news(ctx context.Context) error {
 	}
 	if last := t.agent.Last(); t.after > last {
 		// The agent's directory is another one than it was.
-		text := fmt.Appendf(nil, `{"after":"%d","last":"%d","why":"there never was that number here: the directory of this terminal's agent is another one. All that is kept follows"}`, t.after, last)
+		text := fmt.Appendf(nil, `{"after":"%d","last":"%d","why":"this terminal never had that number: the directory of its agent was lost or replaced. All stored notices follow"}`, t.after, last)
 		t.after = 0
 		if err := t.event("reset", "0", text); err != nil {
 			return err
@@ -168,14 +168,14 @@ func (t *stream) page() (more bool, err error) {
 	}
 	text, err := t.agent.Kept(notice.After{Number: t.after, Limit: pageOfNotices, Fenced: true})
 	if err != nil {
-		return false, errors.Join(err, t.event("end", "", []byte(`{"why":"the notices that this terminal keeps can't be read; its agent's log says why"}`)))
+		return false, errors.Join(err, t.event("end", "", []byte(`{"why":"the notices stored at this terminal can't be read; see the log of its agent"}`)))
 	}
 	kept, err := pageOf(text)
 	if err != nil {
 		return false, err
 	}
 	if kept.First > t.after+1 {
-		gone := fmt.Appendf(nil, `{"after":"%d","first":"%d","why":"what lies between is not kept here any more: look at the data"}`, t.after, kept.First)
+		gone := fmt.Appendf(nil, `{"after":"%d","first":"%d","why":"the notices between were discarded here: check the data"}`, t.after, kept.First)
 		t.after = kept.First - 1
 		if err := t.event("missed", strconv.FormatUint(t.after, 10), gone); err != nil {
 			return false, err

@@ -80,7 +80,7 @@ type Server struct {
 // ErrFiles says that the folder of a kiosk can't be used, ErrNotLocal that others than this machine could come in.
 var (
 	ErrFiles    = errors.New("the kiosk's files can't be used")
-	ErrNotLocal = errors.New("applications come in from this machine alone")
+	ErrNotLocal = errors.New("only applications on this machine are allowed")
 )
 
 // New makes a server. Nothing is opened until Run.
@@ -90,7 +90,7 @@ func New(c Config) *Server {
 	}
 	s := &Server{config: c, log: c.Log, within: defaults(), ready: make(chan struct{}), stop: make(chan struct{})}
 	s.conns = newConnections(maxConnections, func() {
-		s.crowded.say(s.log, "more connections are open over HTTP than are kept; the ones that ask nothing are closed", "most", maxConnections)
+		s.crowded.say(s.log, "too many HTTP connections are open; the idle ones are closed", "most", maxConnections)
 	})
 	s.bodies.free, s.answers.most = bodyBytes, unreadBytes
 	return s
@@ -133,7 +133,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	s.log.Info("applications can ask over HTTP", "address", s.Address())
+	s.log.Info("listening for applications over HTTP", "address", s.Address())
 	select {
 	case err = <-served:
 	case <-ctx.Done():
@@ -170,7 +170,7 @@ func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 	for try := 0; ; try++ {
 		listener, err := bus.OrTCP(s.config.Network).Listen(ctx, s.config.Listen)
 		if err == nil && !isLocal(listener.Addr().String()) {
-			return nil, errors.Join(fmt.Errorf("%w: %s is another address", ErrNotLocal, listener.Addr()), listener.Close())
+			return nil, errors.Join(fmt.Errorf("%w: %s is an address of another machine", ErrNotLocal, listener.Addr()), listener.Close())
 		}
 		s.mu.Lock()
 		s.why = err
@@ -183,7 +183,7 @@ func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 			return listener, nil
 		}
 		if try%sayEvery == 0 {
-			s.log.Error("applications can't ask over HTTP, the port can't be had; it is tried again each second: end what has it, or set HOTPAIR_TERMINAL_HTTP",
+			s.log.Error("HTTP is not available to applications: the port can't be opened and is tried again each second; stop the program that uses it, or set HOTPAIR_TERMINAL_HTTP",
 				"address", s.config.Listen, "error", err)
 		}
 		if pace.Rest(ctx, listenEvery) != nil {

@@ -13,7 +13,7 @@ import (
 
 var (
 	// ErrExists says that there is a service of this name.
-	ErrExists = errors.New("there is a service of this name already")
+	ErrExists = errors.New("a service of this name exists already")
 	// ErrMissing says that there is none.
 	ErrMissing = errors.New("there is no service of this name")
 	// ErrEnded says that a service ended while it was waited for to be up.
@@ -76,7 +76,7 @@ func Install(m Manager, s Service) error {
 		return err
 	}
 	if err := m.Give(s); err != nil {
-		return errors.Join(fmt.Errorf("give %s to the service: %w", s.Data, err), m.Remove(s.Name))
+		return errors.Join(fmt.Errorf("grant the service access to %s: %w", s.Data, err), m.Remove(s.Name))
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func Start(ctx context.Context, m Manager, name string) error {
 		case r.State == Running:
 			return nil
 		case r.State == Stopped:
-			return fmt.Errorf("%w with code %d: the event log (Windows Logs, Application, source %s) says why", ErrEnded, r.Code, name)
+			return fmt.Errorf("%w with code %d: see the event log (Windows Logs, Application, source %s)", ErrEnded, r.Code, name)
 		}
 		if err := pace.Rest(ctx, look); err != nil {
 			return fmt.Errorf("it is still %s: %w", r.State, err)

@@ -46,7 +46,7 @@ func with(name string, call func(*mgr.Service) error) error {
 // asAdministrator says what it takes where something was refused.
 func asAdministrator(err error) error {
 	if errors.Is(err, windows.ERROR_ACCESS_DENIED) {
-		return fmt.Errorf("%w: it takes a prompt of an administrator", err)
+		return fmt.Errorf("%w: run this in an administrator's prompt", err)
 	}
 	return err
 }
@@ -69,7 +69,7 @@ func (System) Create(s Service) error {
 		return fmt.Errorf("%w: %s", ErrExists, s.Name)
 	}
 	if err != nil {
-		return asAdministrator(fmt.Errorf("make service %s: %w", s.Name, err))
+		return asAdministrator(fmt.Errorf("create service %s: %w", s.Name, err))
 	}
 	defer func() { _ = made.Close() }() // the same
 	restart := func(after time.Duration) mgr.RecoveryAction {
@@ -161,7 +161,7 @@ func (System) Report(name string) (r Report, err error) {
 		var status windows.SERVICE_STATUS_PROCESS
 		var needed uint32
 		if err := windows.QueryServiceStatusEx(s.Handle, windows.SC_STATUS_PROCESS_INFO, (*byte)(unsafe.Pointer(&status)), uint32(unsafe.Sizeof(status)), &needed); err != nil {
-			return fmt.Errorf("ask for service %s: %w", name, err)
+			return fmt.Errorf("query service %s: %w", name, err)
 		}
 		r = Report{PID: status.ProcessId, Code: status.Win32ExitCode}
 		switch windows.Errno(status.Win32ExitCode) {

@@ -36,7 +36,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) < 4 || args[0] == "queue" && len(args) < 5 {
-		return errors.New("nats sell URL SEAT CUSTOMER, or nats queue URL SEAT CUSTOMER KEY")
+		return errors.New("usage: nats sell URL SEAT CUSTOMER, or nats queue URL SEAT CUSTOMER KEY")
 	}
 	nc, err := nats.Connect(args[1], nats.MaxReconnects(-1), nats.ReconnectWait(time.Second), nats.RetryOnFailedConnect(true))
 	if err != nil {
@@ -127,7 +127,7 @@ func queue(nc *nats.Conn, body []byte, lane, key string) error {
 func (o outcome) tell() error {
 	switch {
 	case o.State == "unknown":
-		return fmt.Errorf("not known, look at the seat: %s", o.Error)
+		return fmt.Errorf("outcome unknown, check the seat: %s", o.Error)
 	case o.Code != 0:
 		return fmt.Errorf("refused: %s", o.Error)
 	}

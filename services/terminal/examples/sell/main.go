@@ -24,7 +24,7 @@ const maxAnswer = 8 << 20
 
 func main() {
 	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "sell URL SEAT CUSTOMER")
+		fmt.Fprintln(os.Stderr, "usage: sell URL SEAT CUSTOMER")
 		os.Exit(2)
 	}
 	answer, err := ask(os.Args[1], "tickets", "sell", map[string]string{"seat": os.Args[2], "customer": os.Args[3]})

@@ -469,7 +469,7 @@ func TestUnreadable_OthersAreSent(t *testing.T) {
 	u.await("it is sent too", func() bool { return len(u.lane("stock", "bad").Queue) == 0 })
 	u.to("stock", good, waybill.Target{Unreadable: "it is cut short"})
 	unset := func(s outbox.EmissionState) bool {
-		return s.Out == 0 && s.Failing == "stock" && strings.Contains(s.Why, "how it is set can't be read")
+		return s.Out == 0 && s.Failing == "stock" && strings.Contains(s.Why, "its stored settings can't be read")
 	}
 	u.awaitState(g, unset) // a look that has begun goes by what was set before
 	u.emit("stock", "good", "5")

@@ -41,11 +41,11 @@ func (t *target) work(ctx context.Context, lane string) {
 func (t *target) once(ctx context.Context, lane string) (goes bool) {
 	load, unreadable, err := t.head(ctx, lane)
 	if err == nil && unreadable != "" { // which says nothing about the target, nor about other lanes
-		t.spoiled(lane, "what stands at its head can't be read as it is kept: "+unreadable)
+		t.spoiled(lane, "the stored emission at its head can't be read: "+unreadable)
 		return false
 	}
 	if err != nil {
-		t.round.log.Debug("the updater does not say what is to be sent", "target", t.name, "lane", lane, "error", err)
+		t.round.log.Debug("the updater does not return the emissions to send", "target", t.name, "lane", lane, "error", err)
 		t.pause(lane)
 	}
 	if err == nil && load == nil {
@@ -70,7 +70,7 @@ func (t *target) once(ctx context.Context, lane string) (goes bool) {
 		return t.record(ctx, lane, waybill.Outcome{Number: load.Number, What: waybill.Pass})
 	case emissions.Old:
 		t.round.log.Warn("Emission is too old, and parked", "target", t.name, "lane", lane, "emission", waybill.Text(load.First))
-		why := fmt.Sprintf("not taken within %s: %s", set.Age, t.lastWhy(lane))
+		why := fmt.Sprintf("not accepted within %s: %s", set.Age, t.lastWhy(lane))
 		goes := t.record(ctx, lane, waybill.Outcome{Number: load.Number, What: waybill.Park, Pass: set.Skip, Why: why})
 		if goes && !set.Skip {
 			t.forget(lane) // it is blocked now, and does not fail
@@ -98,7 +98,7 @@ func (t *target) send(ctx context.Context, lane string, p *parcel) (goes bool) {
 		t.failed(lane, answer{why: err.Error()}, drawn())
 		return false
 	case err != nil: // of the updater, which is no sign against the target
-		t.round.log.Debug("the updater does not say how to reach a target", "target", t.name, "error", err)
+		t.round.log.Debug("the updater does not return the settings of a target", "target", t.name, "error", err)
 		t.pause(lane)
 		return false
 	}
@@ -114,13 +114,13 @@ func (t *target) send(ctx context.Context, lane string, p *parcel) (goes bool) {
 		return t.record(ctx, lane, waybill.Outcome{Number: p.Number, What: waybill.Done})
 	case what == emissions.Final:
 		t.answered(lane)
-		t.round.log.Warn("Emission is refused for good, and parked", "target", t.name, "lane", lane, "emission", waybill.Text(p.First), "reason", a.why)
+		t.round.log.Warn("Emission is refused permanently, and parked", "target", t.name, "lane", lane, "emission", waybill.Text(p.First), "reason", a.why)
 		_, set := t.now()
 		return t.record(ctx, lane, waybill.Outcome{Number: p.Number, What: waybill.Park, Pass: set.Skip, Why: a.why})
 	case cause != nil:
 		return false // the term or the right is over: nothing is known against the target
 	}
-	t.round.log.Debug("Emission was not taken", "target", t.name, "lane", lane, "emission", waybill.Text(p.First), "reason", a.why)
+	t.round.log.Debug("Emission was not accepted", "target", t.name, "lane", lane, "emission", waybill.Text(p.First), "reason", a.why)
 	t.failed(lane, a, drawn())
 	return false
 }
@@ -138,7 +138,7 @@ func (t *target) record(ctx context.Context, lane string, o waybill.Outcome) boo
 		if err == nil || errors.Is(err, waybill.ErrGone) { // recorded before, or dropped meanwhile
 			return true
 		}
-		t.round.log.Debug("What came of an emission is not recorded yet", "target", t.name, "lane", lane, "error", err)
+		t.round.log.Debug("Outcome of an emission is not recorded yet", "target", t.name, "lane", lane, "error", err)
 		_ = pace.Rest(ctx, askPause)
 	}
 	return false

@@ -34,7 +34,7 @@ const (
 )
 
 // errRoots says that there are no certificates by which a target could be believed.
-var errRoots = errors.New("no certificate can be read in what the target is to be believed by")
+var errRoots = errors.New("no readable certificate among the target's root certificates")
 
 // Dial connects to a target; nil is the machine's own.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -95,7 +95,7 @@ func (p *parcel) order() string {
 func (r *route) post(ctx context.Context, p *parcel, at time.Time) answer {
 	q, err := http.NewRequestWithContext(ctx, http.MethodPost, r.setting.URL, bytes.NewReader(p.Body))
 	if err != nil {
-		return answer{why: "its URL can't be used"}
+		return answer{why: "its URL is invalid"}
 	}
 	id := p.pair + "/" + waybill.Text(p.First)
 	h := q.Header
@@ -118,7 +118,7 @@ func (r *route) post(ctx context.Context, p *parcel, at time.Time) answer {
 	if emissions.Judge(a.code) != emissions.Good {
 		a.why = fmt.Sprintf("it answered %d %s", got.StatusCode, http.StatusText(got.StatusCode))
 		if got.StatusCode >= 300 && got.StatusCode < 400 {
-			a.why += ", and no redirection is followed"
+			a.why += ", and redirections are not followed"
 		}
 		if said := shown(text); said != "" {
 			a.why += ": " + said

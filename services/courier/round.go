@@ -103,7 +103,7 @@ func (r *round) run(ctx context.Context) {
 		p, err := r.updater.Pending(asking, waybill.Question{Epoch: r.epoch, Seen: seen, Wait: watchFor})
 		cancel()
 		if err != nil {
-			r.log.Debug("the updater does not say what is to be sent", "error", err)
+			r.log.Debug("the updater does not return the emissions to send", "error", err)
 			_ = pace.Rest(ctx, askPause)
 			continue
 		}
@@ -166,7 +166,7 @@ func (r *round) state() outbox.EmissionState {
 		t.mu.Lock()
 		s.Out += len(t.working)
 		if why := t.set.Unreadable; why != "" && (s.Since.IsZero() || t.spoiledAt.Before(s.Since)) {
-			s.Failing, s.Since, s.Why = t.name, t.spoiledAt.UTC(), "how it is set can't be read as it is kept: "+why
+			s.Failing, s.Since, s.Why = t.name, t.spoiledAt.UTC(), "its stored settings can't be read: "+why
 		}
 		if lane := t.oldest(); lane != "" && t.set.Waiting > 0 {
 			if f := t.rests[lane]; s.Since.IsZero() || f.since.Before(s.Since) {

@@ -111,7 +111,7 @@ func (g *environment) state() outbox.EmissionState {
 func (g *environment) takeRight(m *nats.Msg) {
 	var r lease.Right
 	if err := bus.DecodeJSON(m.Data, &r); err != nil {
-		g.log.Error("right to answer is unreadable", "error", err)
+		g.log.Error("message with the right to answer is unreadable", "error", err)
 		r = lease.Right{}
 	}
 	g.right.set(r)

@@ -68,7 +68,7 @@ func (t *target) update(p waybill.Pending, set waybill.Target) {
 		t.spoiledAt = time.Time{}
 	} else if t.spoiledAt.IsZero() {
 		t.spoiledAt = t.round.wall()
-		t.round.log.Error("How a target is set can't be read; nothing is sent to it, others go on", "target", t.name, "reason", set.Unreadable)
+		t.round.log.Error("Stored settings of a target can't be read; nothing is sent to it, other targets continue", "target", t.name, "reason", set.Unreadable)
 	}
 	t.pending, t.set = p, set
 	t.mu.Unlock()
@@ -154,7 +154,7 @@ func (t *target) through(ctx context.Context, after string, blocked bool, group 
 		l, err := t.round.updater.Lanes(asking, waybill.Lanes{Epoch: t.round.epoch, Target: t.name, After: after, Blocked: blocked})
 		cancel()
 		if err != nil {
-			t.round.log.Debug("the updater does not say what is to be sent", "target", t.name, "error", err)
+			t.round.log.Debug("the updater does not return the emissions to send", "target", t.name, "error", err)
 			return after, false
 		}
 		for _, lane := range l.Lanes {
@@ -323,7 +323,7 @@ func (t *target) spoiled(lane, why string) {
 		return
 	}
 	if r.why != why {
-		t.round.log.Error("An emission can't be read, and its lane rests; others go on", "target", t.name, "lane", lane, "reason", why)
+		t.round.log.Error("A stored emission can't be read; its lane stops, other lanes continue", "target", t.name, "lane", lane, "reason", why)
 	}
 	if r.why, r.until = why, time.Now().Add(emissions.LongestPause); r.since.IsZero() {
 		r.since = t.round.wall()

@@ -99,9 +99,9 @@ type Change struct {
 
 var (
 	// ErrGone says that what is to be changed is not there: somebody else was first.
-	ErrGone = errors.New("the emission is not there any more")
+	ErrGone = errors.New("the emission no longer exists")
 	// ErrInvalid says that a change can't be made of any lane.
-	ErrInvalid = errors.New("not a change of a lane")
+	ErrInvalid = errors.New("invalid change of a lane")
 )
 
 // Apply gives the lane after a change. l stays as it is.

@@ -7,7 +7,7 @@ import (
 
 var (
 	// ErrBehind says that what was read is older than what the terminal has of the epoch that is served: read again.
-	ErrBehind = errors.New("what was read is older than what the terminal has")
+	ErrBehind = errors.New("the notices read are older than the terminal's")
 	// ErrDeposed says that the terminal has notices of a later epoch than the one that is served here.
 	ErrDeposed = errors.New("the terminal has notices of a later epoch")
 )

@@ -14,9 +14,9 @@ var DefaultWindow = Window{Notices: 64, Bytes: 256 << 10}
 
 var (
 	// ErrStream says that a stream as it was read has holes: nothing may be sent from it.
-	ErrStream = errors.New("the stream of notices has a hole")
+	ErrStream = errors.New("the stream of notices has a gap")
 	// ErrConfirm says that a terminal confirms what it was not sent.
-	ErrConfirm = errors.New("a confirmation of what was not sent")
+	ErrConfirm = errors.New("confirmation of notices that were not sent")
 )
 
 // Notice is what is decided by; the rest of it stays with the caller.
@@ -111,7 +111,7 @@ func (s *Sender) Next(v View) (list []Message, err error) {
 		}
 		n := v[stream].Kept[0]
 		if n.Count != s.marks[stream].Count+1 {
-			return list, fmt.Errorf("%w: %v comes as %d after %d", ErrStream, n.Number, n.Count, s.marks[stream].Count)
+			return list, fmt.Errorf("%w: %v has count %d after count %d", ErrStream, n.Number, n.Count, s.marks[stream].Count)
 		}
 		list = append(list, s.sent(Message{Stream: stream, Notice: n, Again: !n.Number.After(s.again[stream])}))
 		v[stream].Kept = v[stream].Kept[1:]

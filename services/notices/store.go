@@ -7,7 +7,7 @@ import (
 
 var (
 	// ErrLower says that a message is of a term that is over.
-	ErrLower = errors.New("of a lower epoch than the one attached to")
+	ErrLower = errors.New("epoch is lower than the attached epoch")
 	// ErrOrder says that a message does not follow what is stored: the session has to begin anew.
 	ErrOrder = errors.New("out of order")
 )
@@ -29,7 +29,7 @@ type Kept struct {
 // Attach notes the epoch of an attach. From then on nothing of a lower one is taken.
 func (s *Store) Attach(epoch uint64) error {
 	if epoch < s.Epoch {
-		return fmt.Errorf("%w: %d, attached to %d", ErrLower, epoch, s.Epoch)
+		return fmt.Errorf("%w: %d, attached in epoch %d", ErrLower, epoch, s.Epoch)
 	}
 	s.Epoch = epoch
 	return nil
@@ -42,7 +42,7 @@ func (s *Store) Resume(epoch uint64, r Resumed) (k Kept, stored bool, err error)
 		return Kept{}, false, err
 	}
 	if !s.Cursor.same(r.From) {
-		return Kept{}, false, fmt.Errorf("%w: it goes on from %v, and has %v", ErrOrder, r.From.Last, s.Cursor.Last)
+		return Kept{}, false, fmt.Errorf("%w: it continues from %v, but the terminal has %v", ErrOrder, r.From.Last, s.Cursor.Last)
 	}
 	s.Cursor = r.Cursor
 	if r.Void == nil {
@@ -57,15 +57,15 @@ func (s *Store) Take(epoch uint64, m Message) (k Kept, stored bool, err error) {
 	mark, next := &s.Cursor.Marks[m.Stream], m.mark()
 	switch {
 	case epoch < s.Epoch:
-		return Kept{}, false, fmt.Errorf("%w: %d, attached to %d", ErrLower, epoch, s.Epoch)
+		return Kept{}, false, fmt.Errorf("%w: %d, attached in epoch %d", ErrLower, epoch, s.Epoch)
 	case !next.Number.After(mark.Number):
 		return Kept{}, false, nil // it is there already
 	case m.Gap != (Gap{}):
 		if m.Gap.From != mark.Number {
-			return Kept{}, false, fmt.Errorf("%w: a gap after %v, had %v", ErrOrder, m.Gap.From, mark.Number)
+			return Kept{}, false, fmt.Errorf("%w: a gap after %v, but the last number was %v", ErrOrder, m.Gap.From, mark.Number)
 		}
 	case !mark.Rough && next.Count != mark.Count+1, !next.Number.After(s.Cursor.Last):
-		return Kept{}, false, fmt.Errorf("%w: %v as %d, had %d and %v", ErrOrder, next.Number, next.Count, mark.Count, s.Cursor.Last)
+		return Kept{}, false, fmt.Errorf("%w: %v with count %d, after count %d and number %v", ErrOrder, next.Number, next.Count, mark.Count, s.Cursor.Last)
 	default:
 		s.Cursor.Last = next.Number
 	}

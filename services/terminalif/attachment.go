@@ -76,7 +76,7 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 	s.heard(answer.Epoch)
 	if !answer.OK {
 		a.close()
-		s.log.Warn("terminal refuses to be attached", "epoch", t.Epoch, "error", wire.Clip(answer.Error))
+		s.log.Warn("terminal refuses the attach", "epoch", t.Epoch, "error", wire.Clip(answer.Error))
 		s.set(stateRefused, wire.Clip(answer.Error))
 		t.round.Report(s, round.Refused)
 		return nil
@@ -99,7 +99,7 @@ func (a *attachment) base(ctx context.Context, t *term) (base numbers.Base, err 
 	s := a.session
 	base, err = numbers.Call.Ask(ctx, s.owner.conns.Traffic, numbers.Question{Epoch: t.Epoch, Terminal: s.id, Seen: s.seen.Load()})
 	if err != nil {
-		return base, fmt.Errorf("ask where the numbers of its new directory begin: %w", err)
+		return base, fmt.Errorf("ask for the first number of its new directory: %w", err)
 	}
 	s.log.Info("the terminal's directory is new", "base", base.Base)
 	return base, nil

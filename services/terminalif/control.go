@@ -23,9 +23,9 @@ const (
 
 var (
 	// errOrder says that an order can't be carried out: it is incomplete, or comes late.
-	errOrder = errors.New("not an order to carry out")
+	errOrder = errors.New("invalid order")
 	// errStillOut says that a drain ended before all requests were answered.
-	errStillOut = errors.New("requests are still out")
+	errStillOut = errors.New("requests are still in progress")
 )
 
 // listen subscribes to main's word.
@@ -66,7 +66,7 @@ func (i *Interface) announce(run context.Context) error {
 func (i *Interface) takeRight(m *nats.Msg) {
 	var right lease.Right
 	if err := bus.DecodeJSON(m.Data, &right); err != nil {
-		i.log.Error("right to answer is unreadable", "error", err)
+		i.log.Error("message with the right to answer is unreadable", "error", err)
 		right = lease.Right{}
 	}
 	i.relay.setRight(right)
@@ -126,9 +126,9 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() (bus.At
 	i.mu.Lock()
 	switch known := i.term; {
 	case order.Epoch == 0, order.PairID == "", order.Identity == "", order.Counter == 0, order.Counter >= 1<<32, len(order.TicketKey) == 0:
-		fault = fmt.Errorf("%w: it lacks epoch, counter, pair id, identity or key", errOrder)
+		fault = fmt.Errorf("%w: epoch, counter, pair id, identity or key is missing", errOrder)
 	case known != nil && (order.Epoch < known.Epoch || order.Epoch == known.Epoch && order.Counter <= i.ordered):
-		fault = fmt.Errorf("%w: epoch %d, counter %d comes before epoch %d, counter %d", errOrder, order.Epoch, order.Counter, known.Epoch, i.ordered)
+		fault = fmt.Errorf("%w: epoch %d, counter %d is older than epoch %d, counter %d", errOrder, order.Epoch, order.Counter, known.Epoch, i.ordered)
 	}
 	if fault != nil {
 		i.mu.Unlock()
@@ -184,7 +184,7 @@ func (i *Interface) goOn(t *term) func() (bus.Attached, error) {
 				result.Unreachable++
 			}
 		}
-		i.log.Info("the term goes on", "epoch", t.Epoch, "attached", result.Attached, "refused", result.Refused, "unreachable", result.Unreachable)
+		i.log.Info("the term continues", "epoch", t.Epoch, "attached", result.Attached, "refused", result.Refused, "unreachable", result.Unreachable)
 		return result, nil
 	}
 }
@@ -229,7 +229,7 @@ func (i *Interface) drainService(ctx context.Context, order bus.DrainService) fu
 		case <-patience.C:
 		case <-ctx.Done():
 		}
-		return bus.Done{}, fmt.Errorf("%w: of service %s", errStillOut, order.Service)
+		return bus.Done{}, fmt.Errorf("%w: service %s", errStillOut, order.Service)
 	}
 }
 

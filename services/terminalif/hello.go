@@ -28,7 +28,7 @@ const (
 
 var (
 	// errGreeting says that what answered is not the agent that was meant.
-	errGreeting = errors.New("not the agent of this terminal")
+	errGreeting = errors.New("the agent of another terminal")
 	// errSilent says that a terminal answered nothing, although its connection stands.
 	errSilent = errors.New("silent")
 )
@@ -57,7 +57,7 @@ func (s *session) hello(ctx context.Context, conn wire.Asker) (bus.AgentWelcome,
 	case apart != nil:
 		return welcome, fmt.Errorf("%w: %w", errGreeting, apart)
 	case welcome.Terminal != s.id:
-		return welcome, fmt.Errorf("%w: it says it is %q", errGreeting, wire.Clip(welcome.Terminal))
+		return welcome, fmt.Errorf("%w: its id is %q", errGreeting, wire.Clip(welcome.Terminal))
 	}
 	s.heard(welcome.Epoch)
 	s.owner.directories.Note(s.id, welcome.Directory, time.Now())

@@ -196,7 +196,7 @@ func (r *relay) admit(f *flight, t *term) (*sending, *bus.Reply) {
 	}
 	if there, ok := r.flights[id]; ok {
 		if !there.asks(&f.request) {
-			return nil, &bus.Reply{Code: bus.CodeConflict, Message: "another request with the same id is under way; this one was not executed. Give each request an id of its own"}
+			return nil, &bus.Reply{Code: bus.CodeConflict, Message: "another request with the same id is in progress; this one was not executed. Give each request its own id"}
 		}
 		r.joined++
 		there.answer = f.answer
@@ -208,13 +208,13 @@ func (r *relay) admit(f *flight, t *term) (*sending, *bus.Reply) {
 	}
 	f.service = r.services.find(f.request.Service)
 	if f.service == nil {
-		return nil, &bus.Reply{Code: bus.CodeOverloaded, Message: "too many unknown services were asked for; not executed"}
+		return nil, &bus.Reply{Code: bus.CodeOverloaded, Message: "too many requests name unknown services; not executed"}
 	}
 	if f.request.Timer != nil && !f.service.up() { // it comes again, and keeps nobody's place meanwhile
-		return nil, &bus.Reply{Code: bus.CodeNobody, Message: "service " + f.service.name + " does not run"}
+		return nil, &bus.Reply{Code: bus.CodeNobody, Message: "service " + f.service.name + " is not running"}
 	}
 	if f.service.up() && !f.service.admission.Admits(f.service.out) {
-		return nil, &bus.Reply{Code: bus.CodeOverloaded, Message: "service " + f.service.name + " has all it can do in time; not executed"}
+		return nil, &bus.Reply{Code: bus.CodeOverloaded, Message: "service " + f.service.name + " is overloaded; not executed"}
 	}
 	r.books.Enter(id.Terminal, size)
 	r.flights[id] = f
@@ -363,7 +363,7 @@ func (r *relay) sweep(now time.Time) {
 	for _, f := range r.flights {
 		if f.place != out && f.deadline.Before(late) {
 			if f.request.Timer != nil { // which has nobody to give it up
-				f.answer(bus.Reply{Code: bus.CodeNobody, Message: "service " + f.request.Service + " does not run", Crashes: f.request.Crashes})
+				f.answer(bus.Reply{Code: bus.CodeNobody, Message: "service " + f.request.Service + " is not running", Crashes: f.request.Crashes})
 			}
 			r.forget(f)
 			gone = true

@@ -40,7 +40,7 @@ func (r *roster) set(list []*session) { r.list.Store(&list) }
 // this process begins.
 func (i *Interface) setTerminals(ctx context.Context, order bus.SetTerminals) error {
 	if i.config.KeyOf == nil {
-		return fmt.Errorf("%w: this process can't make keys of terminals", errOrder)
+		return fmt.Errorf("%w: this process has no key to derive the terminals' keys from", errOrder)
 	}
 	if len(order.Terminals) > bus.MaxTerminals {
 		return fmt.Errorf("%w: %d terminals, at most %d", errOrder, len(order.Terminals), bus.MaxTerminals)
@@ -74,7 +74,7 @@ func (i *Interface) setTerminals(ctx context.Context, order bus.SetTerminals) er
 	for _, s := range fresh {
 		i.begin(ctx, s)
 	}
-	i.log.Info("the table of terminals has changed", "terminals", len(list), "new", len(fresh), "gone", len(stays), "revision", order.Revision)
+	i.log.Info("the list of terminals has changed", "terminals", len(list), "new", len(fresh), "gone", len(stays), "revision", order.Revision)
 	i.noteChange()
 	if t := i.present(); t != nil {
 		t.delivery.Listed()

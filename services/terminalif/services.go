@@ -308,7 +308,7 @@ func (s *sending) proven(reply bus.Reply) (bus.Reply, error) {
 	}
 	if proof == "" {
 		if !claimed.IsZero() {
-			return reply, fmt.Errorf("%w: position %v comes without one", ticket.ErrProof, claimed)
+			return reply, fmt.Errorf("%w: position %v has none", ticket.ErrProof, claimed)
 		}
 		return reply, nil
 	}

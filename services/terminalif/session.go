@@ -324,5 +324,5 @@ func (s *session) changed(m *nats.Msg) {
 
 // left says that the terminal follows a later term than this host's: it takes nothing from here any more.
 func (s *session) left(host string, epoch uint64) {
-	s.set(stateRefused, fmt.Sprintf("it follows %s in epoch %d", wire.Clip(host), epoch))
+	s.set(stateRefused, fmt.Sprintf("it is attached to %s in epoch %d", wire.Clip(host), epoch))
 }

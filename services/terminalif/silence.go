@@ -71,7 +71,7 @@ func (i *Interface) nobodyAnswers(ctx context.Context) bool {
 	}
 	for _, s := range greeted {
 		if conn := s.warm(); conn != nil && conn.Heard().Before(began) {
-			s.condemn(fmt.Errorf("%w: like all others, no answer within %v", errSilent, suspectWithin))
+			s.condemn(fmt.Errorf("%w: no answer within %v, like all other terminals", errSilent, suspectWithin))
 		}
 	}
 	return true

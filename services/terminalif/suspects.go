@@ -64,7 +64,7 @@ func (d *directory) crashed(s *service, killed bool) route.Route {
 		// Of the run of a timer there is no id under which a service could record that.
 		if (!s.description.Batches || f.request.Timer != nil) && f.request.Crashes >= poisoned {
 			r.deliver(f, bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf(
-				"service %s ended %d times while it had this request; the outcome is unknown", s.name, f.request.Crashes)})
+				"service %s crashed %d times while it executed this request; the outcome is unknown", s.name, f.request.Crashes)})
 			continue
 		}
 		s.waiting = append(s.waiting, f)
@@ -73,7 +73,7 @@ func (d *directory) crashed(s *service, killed bool) route.Route {
 	if planned {
 		level = slog.LevelInfo
 	}
-	d.log.Log(context.Background(), level, "service went down, its requests wait", "service", s.name, "planned", planned, "killed", killed, "out", len(had), "waiting", len(s.waiting))
+	d.log.Log(context.Background(), level, "service ended, its requests wait", "service", s.name, "planned", planned, "killed", killed, "out", len(had), "waiting", len(s.waiting))
 	return s.route
 }
 
@@ -126,7 +126,7 @@ func (d *directory) limit(f *flight) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if s := f.service; s.alone == f && f.sending == number {
-			d.log.Warn("a request that was out at a crash is slow; others are let in", "service", s.name, "waiting", len(s.waiting))
+			d.log.Warn("a request repeated after a crash is slow; other requests are admitted", "service", s.name, "waiting", len(s.waiting))
 			s.alone = nil
 			d.turnSoon(s)
 		}

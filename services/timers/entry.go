@@ -64,7 +64,7 @@ var (
 	// ErrMoved says that the timer is not there any more as it was read: the run is dropped.
 	ErrMoved = errors.New("the timer was moved")
 	// ErrInvalid says that a change can't be made of any timer.
-	ErrInvalid = errors.New("not a change of a timer")
+	ErrInvalid = errors.New("invalid change of a timer")
 )
 
 // Apply gives the entry after a change by the update with a revision, made at a time; nil when there is none. old is nil when there is none

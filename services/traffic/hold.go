@@ -29,7 +29,7 @@ func hold(address string) (reserved, error) {
 	}
 	own, is := bound.(*syscall.SockaddrInet4)
 	if err == nil && !is {
-		err = fmt.Errorf("%s: the kernel gave no port", address)
+		err = fmt.Errorf("%s: the kernel assigned no port", address)
 	}
 	if err != nil {
 		_ = free() // nothing was reserved

@@ -30,7 +30,7 @@ import (
 )
 
 // ErrSelf says that the certificate is of somebody else than the settings say.
-var ErrSelf = errors.New("certificate of somebody else")
+var ErrSelf = errors.New("certificate of another process")
 
 // What is spoken on each wire, as ALPN names it: a connection of one is never taken for another's.
 const (
@@ -64,7 +64,7 @@ type Environment struct {
 }
 
 // Insecure is what is said wherever plain text to other machines was allowed.
-const Insecure = "HOTPAIR_INSECURE is set: the wires between the machines of this pair are plain text, and whoever reaches them can read and forge what goes over them, the pair's keys too"
+const Insecure = "HOTPAIR_INSECURE is set: connections between the machines of this pair are plain text: anybody on the network can read and forge them, including the pair's keys"
 
 // Wires are those of one process.
 type Wires struct {
@@ -119,11 +119,11 @@ func open(c config.TLS, self identity.Name, g Environment, log *slog.Logger) (*W
 	}
 	w.self = current.Self.Name
 	if self.Pair = w.self.Pair; self != w.self {
-		return nil, fmt.Errorf("%w: HOTPAIR_TLS_CERT: %s holds that of %s, and by its settings this is %s", ErrSelf, c.TLSCert, w.self, self)
+		return nil, fmt.Errorf("%w: HOTPAIR_TLS_CERT: %s is the certificate of %s, but the settings name this process %s", ErrSelf, c.TLSCert, w.self, self)
 	}
 	w.files.Pin(w.self)
 	if w.clear = c.TLSOptional; w.clear {
-		log.Warn("HOTPAIR_TLS_OPTIONAL: who has no certificate is met in plain text; take it away once every process of the pair has one")
+		log.Warn("HOTPAIR_TLS_OPTIONAL is set: peers without a certificate are served in plain text; remove it once every process of the pair has a certificate")
 	}
 	return w, nil
 }
@@ -142,7 +142,7 @@ func (w *Wires) Run(ctx context.Context) error {
 	}
 	return w.files.Run(ctx, func() {
 		ended := w.Sweep()
-		w.log.Info("other authorities are believed than before; connections of those that are not have ended", "connections", len(ended))
+		w.log.Info("the trusted authorities have changed; connections that they do not vouch for were closed", "connections", len(ended))
 	})
 }
 
@@ -233,7 +233,7 @@ func (w *Wires) Doubt() string {
 		return why
 	}
 	if own := w.Own(); own != (identity.Peer{}) && time.Now().Before(own.NotBefore) {
-		return fmt.Sprintf("the own certificate begins on %s, and it was made before now", own.NotBefore.UTC().Format(time.RFC3339))
+		return fmt.Sprintf("the certificate of this process is valid from %s, which is in the future", own.NotBefore.UTC().Format(time.RFC3339))
 	}
 	return ""
 }

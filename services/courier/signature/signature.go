@@ -47,7 +47,7 @@ const (
 const version = "v1"
 
 // ErrSignature says that something does not come from the pair, or not as it was sent, or not now.
-var ErrSignature = errors.New("not signed as it should be")
+var ErrSignature = errors.New("invalid signature")
 
 // Sign signs what is sent, at a time: it sets the last two headers. Without a secret it says the time only.
 func Sign(secret []byte, h http.Header, body []byte, at time.Time) {
@@ -71,23 +71,23 @@ func sum(secret []byte, h http.Header, body []byte) []byte {
 // nobody who has recorded it can send it again later. The error is ErrSignature.
 func Verify(secret []byte, h http.Header, body []byte, now time.Time, tolerance time.Duration) error {
 	if len(secret) == 0 {
-		return fmt.Errorf("%w: there is no secret to verify it by", ErrSignature)
+		return fmt.Errorf("%w: no secret given to verify it", ErrSignature)
 	}
 	for _, name := range []string{Timestamp, Emission, Order, Target, Lane, Service, Signature} {
 		if n := len(h.Values(name)); n != 1 {
-			return fmt.Errorf("%w: the header %s is there %d times", ErrSignature, name, n)
+			return fmt.Errorf("%w: the header %s occurs %d times", ErrSignature, name, n)
 		}
 	}
 	want := version + "=" + hex.EncodeToString(sum(secret, h, body))
 	if !hmac.Equal([]byte(want), []byte(h.Get(Signature))) {
-		return fmt.Errorf("%w: by another secret, or it was changed", ErrSignature)
+		return fmt.Errorf("%w: signed with another secret, or the message was changed", ErrSignature)
 	}
 	seconds, err := strconv.ParseInt(h.Get(Timestamp), 10, 64)
 	if err != nil {
-		return fmt.Errorf("%w: its time %.30q is none", ErrSignature, h.Get(Timestamp))
+		return fmt.Errorf("%w: invalid time %.30q", ErrSignature, h.Get(Timestamp))
 	}
 	if apart := now.Sub(time.Unix(seconds, 0)).Abs(); apart > tolerance {
-		return fmt.Errorf("%w: it was sent %s from now, by the clocks of both", ErrSignature, apart.Round(time.Second))
+		return fmt.Errorf("%w: its time differs from this clock by %s", ErrSignature, apart.Round(time.Second))
 	}
 	return nil
 }

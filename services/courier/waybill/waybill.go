@@ -36,7 +36,7 @@ var (
 )
 
 // ErrGone says that what is to be recorded of an emission was recorded already, or that somebody took it away.
-var ErrGone = fault.New("emission-gone", "the emission is not there any more")
+var ErrGone = fault.New("emission-gone", "the emission no longer exists")
 
 // Bounds of questions.
 const (
@@ -260,11 +260,11 @@ func Text(n position.Number) string {
 func Parse(text string) (n position.Number, err error) {
 	at := strings.LastIndexByte(text, '/')
 	if at < 0 {
-		return n, fmt.Errorf("%w: %.100q is no number of an emission, as 7/123/0", position.ErrMalformed, text)
+		return n, fmt.Errorf("%w: %.100q is not the number of an emission, like 7/123/0", position.ErrMalformed, text)
 	}
 	p, err := position.Parse(text[:at])
 	if err != nil {
-		return n, fmt.Errorf("number of an emission, as 7/123/0: %w", err)
+		return n, fmt.Errorf("number of an emission, like 7/123/0: %w", err)
 	}
 	index, err := strconv.ParseUint(text[at+1:], 10, 32)
 	if err != nil {

@@ -196,7 +196,7 @@ func (a *Agenda) giveUp(ctx context.Context) {
 	a.gaveUp = time.Now()
 	for _, k := range a.known {
 		if k.running && time.Since(k.began) > runWithin+outTime {
-			a.judge(ctx, end{k.timer, k.run, bus.Reply{Code: codeSilent, Message: "the service has not answered within " + runWithin.String()}})
+			a.judge(ctx, end{k.timer, k.run, bus.Reply{Code: codeSilent, Message: "the service did not answer within " + runWithin.String()}})
 		}
 	}
 }
@@ -261,14 +261,14 @@ func (a *Agenda) after(ctx context.Context, k *known, t Timer, o timers.Outcome,
 		return
 	case next == timers.ParkIt:
 		pause = timers.LongestPause // the order may fail
-		said := "a timer has failed too often: it is parked until an operator releases it or drops it"
+		said := "a timer has failed too often: it is parked until an operator releases or drops it"
 		if o == timers.Crashed {
-			said = "a timer has ended its service too often: it is parked until an operator releases it or drops it"
+			said = "a timer has crashed its service too often: it is parked until an operator releases or drops it"
 		}
 		log.Error(said, "crashes", k.crashes)
 		a.order(ctx, []Order{{Service: t.Service, Key: t.Key, Kind: timers.Park, Revision: t.Revision, Why: why}})
 	case o == timers.Failed:
-		log.Warn("a timer has failed; it is run again", "in", pause)
+		log.Warn("a timer has failed; it will run again", "in", pause)
 	}
 	k.rest = time.Now().Add(max(pause, askPause))
 }

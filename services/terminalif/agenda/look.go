@@ -149,7 +149,7 @@ func (a *Agenda) consider(ctx context.Context, t Timer) (rest time.Duration, may
 		return 0, true
 	case k.done:
 		k.done = false
-		a.after(ctx, k, t, timers.Failed, "its run has ended, and was not committed")
+		a.after(ctx, k, t, timers.Failed, "its run ended without a commit")
 	}
 	return max(0, time.Until(k.rest)), true
 }

@@ -281,7 +281,7 @@ func (d *Delivery) settle(o outcome) {
 	r.sender, r.due = nil, true
 	d.failed(r)
 	if d.recipients[r.id] == r { // else its connection has ended, and it begins anew
-		d.Log.Warn("a terminal does not take its notices; they are sent again", "terminal", r.id, "failures", r.failures, "error", err)
+		d.Log.Warn("a terminal does not accept its notices; they are sent again", "terminal", r.id, "failures", r.failures, "error", err)
 	}
 }
 
@@ -300,9 +300,9 @@ func (d *Delivery) tell() {
 	for _, r := range d.recipients {
 		said := ""
 		if why := r.spoiled[notices.Common]; why != "" {
-			said = "those to all terminals: " + why
+			said = "notices to all terminals: " + why
 		} else if why := r.spoiled[notices.Own]; why != "" {
-			said = "those to " + r.id + " alone: " + why
+			said = "notices to " + r.id + " alone: " + why
 		}
 		if said != "" && (s.Unreadable == "" || said < s.Unreadable) {
 			s.Unreadable = said

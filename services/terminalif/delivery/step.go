@@ -47,7 +47,7 @@ func (d *Delivery) roster(ctx context.Context) time.Duration {
 	if err == nil {
 		return 0
 	}
-	d.Log.Debug("the updater does not take the list of terminals", "error", err)
+	d.Log.Debug("the updater does not accept the list of terminals", "error", err)
 	d.mu.Lock()
 	d.listed = true
 	d.mu.Unlock()
@@ -85,7 +85,7 @@ func (d *Delivery) begin(ctx context.Context) time.Duration {
 		a, err := d.Updater.Begin(within, q)
 		cancel()
 		if err != nil || len(a.Terminals) != len(part) {
-			d.Log.Debug("the updater does not say where terminals go on", "error", err)
+			d.Log.Debug("the updater does not return the positions of terminals", "error", err)
 			return askPause
 		}
 		for i, r := range part {
@@ -121,7 +121,7 @@ func (d *Delivery) resume(r *recipient, h notices.History, k Known) (wait time.D
 	r.sender, r.resumed, r.had = notices.NewSender(notices.DefaultWindow, resumed.Cursor, k.Had), &resumed, k.Had
 	if resumed.Void != nil {
 		r.diverged = true
-		d.Log.Warn("a terminal has notices that the pair has not: a host was promoted by force, or the pair restored", "terminal", r.id,
+		d.Log.Warn("a terminal has notices that the pair lost: a host was promoted by force, or the pair was restored", "terminal", r.id,
 			"from", resumed.Void.From, "to", resumed.Void.To)
 	}
 	return 0
@@ -150,7 +150,7 @@ func (d *Delivery) read(ctx context.Context) time.Duration {
 		v, err := d.Updater.Read(within, q)
 		cancel()
 		if err != nil || len(v.Own) == 0 || len(v.Own) > n {
-			d.Log.Debug("the updater does not give notices", "error", err)
+			d.Log.Debug("the updater does not return notices", "error", err)
 			return askPause
 		}
 		if !d.Right() { // it must hold after the last read that what leaves rests on (R6)
@@ -173,7 +173,7 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 	d.spoil(r, notices.Common, common.Unreadable)
 	messages, err := r.sender.Next(v)
 	if err != nil {
-		d.Log.Error("notices can't be sent as they are kept", "terminal", r.id, "error", err)
+		d.Log.Error("stored notices can't be sent", "terminal", r.id, "error", err)
 		r.sender = nil
 		d.failed(r)
 		return
@@ -200,7 +200,7 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 			o.sent++
 		} else {
 			o.gone += m.Gap.Missing
-			d.Log.Warn("a terminal misses notices: they were too many or too old before it had them", "terminal", r.id, "missing", m.Gap.Missing)
+			d.Log.Warn("a terminal misses notices: they were discarded, too many or too old, before it received them", "terminal", r.id, "missing", m.Gap.Missing)
 		}
 		b.Messages = append(b.Messages, w)
 	}
@@ -213,7 +213,7 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 		if !d.Right() {
 			o.err = errRight
 		} else if o.said, o.err = r.send(within, b); o.err == nil && o.said.Why == "" && len(messages) > 0 && o.said.Serial != messages[len(messages)-1].Serial {
-			o.err = fmt.Errorf("%w: it has stored up to %d of %d", notices.ErrConfirm, o.said.Serial, messages[len(messages)-1].Serial)
+			o.err = fmt.Errorf("%w: stored up to %d of %d", notices.ErrConfirm, o.said.Serial, messages[len(messages)-1].Serial)
 		}
 		select {
 		case d.stored <- o:
@@ -231,10 +231,10 @@ func (d *Delivery) spoil(r *recipient, stream notices.Stream, why string) {
 	switch {
 	case why == "":
 	case stream == notices.Own:
-		d.Log.Error("a notice to a terminal can't be read as it is kept; nothing that comes after it is sent to that terminal, others go on", "terminal", r.id, "error", why)
+		d.Log.Error("a stored notice to a terminal can't be read; later notices to that terminal are blocked, other terminals continue", "terminal", r.id, "error", why)
 	case why != d.spoiled: // once for all terminals
 		d.spoiled = why
-		d.Log.Error("a notice to all can't be read as it is kept; nothing that comes after it is sent to any terminal", "error", why)
+		d.Log.Error("a stored notice to all terminals can't be read; later notices to all terminals are blocked", "error", why)
 	}
 }
 
@@ -273,7 +273,7 @@ func (d *Delivery) report(ctx context.Context) time.Duration {
 		err := d.Updater.Had(within, Report{Epoch: d.Epoch, Had: part})
 		cancel()
 		if err != nil {
-			d.Log.Debug("what terminals have could not be noted", "error", err)
+			d.Log.Debug("positions of terminals could not be recorded", "error", err)
 			return reportEvery
 		}
 		for i := range part {

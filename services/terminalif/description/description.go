@@ -82,13 +82,13 @@ func (d Description) Lacking(service string) func(operation string) string {
 		list, size := d.Operations(service), 0
 		for i, name := range list {
 			if size += len(name); size > longestList {
-				return fmt.Sprintf("; it has %s and %d more", strings.Join(list[:i], ", "), len(list)-i)
+				return fmt.Sprintf("; its operations are %s and %d more", strings.Join(list[:i], ", "), len(list)-i)
 			}
 		}
 		if len(list) == 0 {
 			return ""
 		}
-		return "; it has " + strings.Join(list, ", ")
+		return "; its operations are " + strings.Join(list, ", ")
 	})
 	return func(operation string) string { return "service " + service + " has no operation " + operation + has() }
 }

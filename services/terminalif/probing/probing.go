@@ -65,11 +65,11 @@ func (p *Prober) Probe(ctx context.Context, t Terminal, epoch uint64) bus.Termin
 	case apart != nil:
 		r.Outcome, r.Detail = bus.ProbeVersion, apart.Error()
 	case welcome.Terminal != t.ID:
-		r.Outcome, r.Detail = bus.ProbeOtherAgent, fmt.Sprintf("it says it is %q", wire.Clip(welcome.Terminal))
+		r.Outcome, r.Detail = bus.ProbeOtherAgent, fmt.Sprintf("its id is %q", wire.Clip(welcome.Terminal))
 	case welcome.Error != "":
 		r.Outcome, r.Detail = bus.ProbeOtherPair, wire.Clip(welcome.Error)
 	case epoch > 0 && welcome.Epoch > epoch:
-		r.Outcome, r.Detail = bus.ProbeHigherEpoch, fmt.Sprintf("it has accepted epoch %d, this host knows %d", welcome.Epoch, epoch)
+		r.Outcome, r.Detail = bus.ProbeHigherEpoch, fmt.Sprintf("it has accepted epoch %d, this host has seen epoch %d", welcome.Epoch, epoch)
 	default:
 		r.Outcome = bus.ProbeOK
 	}

@@ -27,7 +27,7 @@ func Follow(ctx context.Context, updater bus.Asker, changed <-chan struct{}, wan
 			take(keys)
 		}
 		if err != nil && ctx.Err() == nil && !errors.Is(err, bus.ErrNobody) {
-			log.Warn("the updater does not give the keys of receipts", "error", err)
+			log.Warn("the updater does not return the keys of receipts", "error", err)
 		}
 		pause := (<-chan time.Time)(nil)
 		if err != nil || len(keys.Keys) == 0 && wanted() {

@@ -122,7 +122,7 @@ func readReply(m *nats.Msg) (bus.Reply, error) {
 		reply.Code = code
 	}
 	if text := m.Header.Get(bus.HeaderPosition); text != "" {
-		return bus.Reply{}, fmt.Errorf("%w: the header %s is not a service's to set; the reply to its commit has a proof, which goes into %s as it is",
+		return bus.Reply{}, fmt.Errorf("%w: a service must not set the header %s; copy the proof in the reply to its commit to the header %s",
 			bus.ErrMalformed, bus.HeaderPosition, bus.HeaderProof)
 	}
 	reply.Proof = m.Header.Get(bus.HeaderProof)

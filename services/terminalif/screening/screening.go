@@ -29,9 +29,9 @@ func Series(terminal string, q *bus.Request) string {
 func Check(q *bus.Request) string {
 	switch {
 	case !bus.ValidName(q.Service), !bus.ValidName(q.Operation):
-		return "service or operation is not a name"
+		return "the name of the service or operation is invalid"
 	case (q.ID.Counter == 0) == (q.ID.App == ""), q.Queued && q.ID.App != "":
-		return "the request has no id or two"
+		return "the request has no id, or more than one"
 	case len(q.Body) > MaxBody:
 		return "the body is too large"
 	}

@@ -70,9 +70,9 @@ func (d *Desk) Ask(terminal string, q bus.Request, answer func(bus.Reply)) {
 	fault := ""
 	switch {
 	case q.Operation != notice.OperationTake && q.Operation != notice.OperationDone:
-		fault = fmt.Sprintf("the pair knows no operation %.70q of an agent", q.Operation)
+		fault = fmt.Sprintf("the pair does not know the agent operation %.70q", q.Operation)
 	case len(q.Body) > maxBody:
-		fault = fmt.Sprintf("%d bytes, at most %d", len(q.Body), maxBody)
+		fault = fmt.Sprintf("the body has %d bytes, at most %d are allowed", len(q.Body), maxBody)
 	default:
 		if err := bus.DecodeJSON(q.Body, &t.Taking); err != nil {
 			fault = err.Error()
@@ -83,7 +83,7 @@ func (d *Desk) Ask(terminal string, q bus.Request, answer func(bus.Reply)) {
 		return
 	}
 	if !d.enter(terminal) {
-		answer(bus.Reply{Code: bus.CodeOverloaded, Message: "too many commands are being taken; ask again"})
+		answer(bus.Reply{Code: bus.CodeOverloaded, Message: "too many commands are being taken at the same time; ask again"})
 		return
 	}
 	d.Go(func() {
@@ -127,7 +127,7 @@ func (d *Desk) ask(ctx context.Context, q Question) (reply bus.Reply, ok bool) {
 			return bus.Reply{Code: bus.CodeMalformed, Message: err.Error()}, true
 		}
 		if err != nil {
-			d.Log.Debug("the updater does not say what becomes of a command", "terminal", q.Terminal, "error", err)
+			d.Log.Debug("the updater does not return the state of a command", "terminal", q.Terminal, "error", err)
 			_ = pace.Rest(ctx, askPause)
 			continue
 		}

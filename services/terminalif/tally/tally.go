@@ -37,7 +37,7 @@ func (t *Tally) Sweep(log *slog.Logger) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.more > 0 {
-		log.Warn("more terminals lost", "terminals", t.more, "error", t.first)
+		log.Warn("further terminals lost", "terminals", t.more, "error", t.first)
 	}
 	t.told, t.more, t.first = 0, 0, nil
 }

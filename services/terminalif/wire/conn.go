@@ -37,9 +37,9 @@ const (
 
 var (
 	// errTLSWanted says that the server wants TLS, which is not what was agreed on.
-	errTLSWanted = errors.New("terminal's server wants TLS")
+	errTLSWanted = errors.New("terminal's server requires TLS")
 	// errRefusedByServer is an error of the terminal's server that ends the connection.
-	errRefusedByServer = errors.New("terminal's server ends the connection")
+	errRefusedByServer = errors.New("terminal's server closed the connection")
 )
 
 // Config describes a connection to a terminal.
@@ -153,7 +153,7 @@ func (w *Conn) greet() error {
 			return w.fault(rest)
 		case "+OK", "INFO", "PING":
 		default:
-			return fmt.Errorf("%w: %.20s before the greeting's end", ErrHostile, verb)
+			return fmt.Errorf("%w: %.20s before the end of the greeting", ErrHostile, verb)
 		}
 	}
 }

@@ -83,7 +83,7 @@ func (o *Attempt) dial(network bus.Network, address string) (net.Conn, error) {
 	conn, err := network.Dial(dialling, address)
 	dialled()
 	if errors.Is(err, syscall.EMFILE) {
-		err = fmt.Errorf("this process may open no more files: raise LimitNOFILE= of the unit, or ulimit -n: %w", err)
+		err = fmt.Errorf("the limit of open files is reached: raise LimitNOFILE= of the unit, or ulimit -n: %w", err)
 	}
 	if err != nil {
 		o.failed.Store(&err)

@@ -24,11 +24,11 @@ const (
 )
 
 var (
-	errLineLong = errors.New("line without an end")
+	errLineLong = errors.New("line without end")
 	errVerb     = errors.New("unknown line")
 	errForm     = errors.New("malformed line")
 	errSize     = errors.New("size out of bounds")
-	errEnd      = errors.New("payload without its end")
+	errEnd      = errors.New("payload without end")
 	errFirst    = errors.New("first line is not INFO")
 )
 

@@ -30,7 +30,7 @@ func (a *Attempt) Judge(err error) (outcome, detail string) {
 	case seen != nil:
 		return bus.ProbeUnreachable, Clip(seen.Error())
 	case errors.Is(err, nats.ErrAuthorization):
-		return bus.ProbeWrongKey, "it refuses the key that belongs to this id"
+		return bus.ProbeWrongKey, "it refuses the key of this terminal id"
 	}
-	return bus.ProbeNoAgent, "it takes connections, but does not speak as an agent does: " + Clip(err.Error())
+	return bus.ProbeNoAgent, "it accepts connections, but does not speak an agent's protocol: " + Clip(err.Error())
 }

@@ -69,7 +69,7 @@ type Answer struct {
 func Parse(what string, body []byte) (Question, error) {
 	service, operation, found := strings.Cut(what, ".")
 	if !found || !bus.ValidName(service) || !bus.ValidName(operation) {
-		return Question{}, fmt.Errorf("%w: %.80q: give SERVICE.OPERATION, such as kv.get; each is letters, digits, - and _", ErrQuestion, what)
+		return Question{}, fmt.Errorf("%w: %.80q: give SERVICE.OPERATION, such as kv.get, both of letters, digits, - and _", ErrQuestion, what)
 	}
 	q := Question{Service: service, Operation: operation, Body: body}
 	return q, q.check()
@@ -84,17 +84,17 @@ func (q *Question) check() error {
 		return fmt.Errorf("%w: the body has more than %d bytes", ErrQuestion, MaxBody)
 	}
 	if !utf8.Valid(q.Body) {
-		return fmt.Errorf("%w: the body is no UTF-8", ErrQuestion)
+		return fmt.Errorf("%w: the body is not UTF-8", ErrQuestion)
 	}
 	var value any
 	err := json.Unmarshal(q.Body, &value)
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
 		line, column := place(q.Body, syntax.Offset)
-		return fmt.Errorf("%w: the body is no JSON: line %d, column %d: %w", ErrQuestion, line, column, err)
+		return fmt.Errorf("%w: the body is not JSON: line %d, column %d: %w", ErrQuestion, line, column, err)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: the body is no JSON: %w", ErrQuestion, err)
+		return fmt.Errorf("%w: the body is not JSON: %w", ErrQuestion, err)
 	}
 	return nil
 }
@@ -153,10 +153,10 @@ func (c *Client) Ask(ctx context.Context, q Question) (Answer, error) {
 		return Answer{}, err
 	}
 	if q.Queue && q.ID != "" {
-		return Answer{}, fmt.Errorf("%w: what is queued takes no id, as the time in that may be over before it is sent: give a key", ErrQuestion)
+		return Answer{}, fmt.Errorf("%w: --id is not allowed with --queue, as the id may expire before the request is sent: use --key", ErrQuestion)
 	}
 	if !q.Queue && q.Key != "" {
-		return Answer{}, fmt.Errorf("%w: a key is for what is queued; give an id", ErrQuestion)
+		return Answer{}, fmt.Errorf("%w: --key is allowed only with --queue: use --id", ErrQuestion)
 	}
 	if q.ID == "" {
 		q.ID = cmp.Or(q.Key, NewID())
@@ -194,7 +194,7 @@ func (c *Client) Ask(ctx context.Context, q Question) (Answer, error) {
 	}
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
-		return a, fmt.Errorf("%w: %s is no agent of a terminal", ErrTerminal, c.conn.ConnectedUrl())
+		return a, fmt.Errorf("%w: %s is not the agent of a terminal", ErrTerminal, c.conn.ConnectedUrl())
 	case c.closed.Err() != nil:
 		return a, fmt.Errorf("%w: %w", ErrUnanswered, context.Cause(c.closed))
 	case err != nil:
@@ -209,7 +209,7 @@ func (a Answer) read(m *nats.Msg) (Answer, error) {
 	if code := m.Header.Get(bus.HeaderErrorCode); code != "" {
 		n, err := strconv.Atoi(code)
 		if err != nil || n <= 0 {
-			return a, fmt.Errorf("%w: the answer has the code %.20q, which is none", ErrUnanswered, code)
+			return a, fmt.Errorf("%w: the answer has the invalid code %.20q", ErrUnanswered, code)
 		}
 		a.Code = n
 	}
@@ -222,7 +222,7 @@ func (c *Client) Discover(ctx context.Context, service string) ([]Operation, err
 	defer cancel()
 	reply, err := c.conn.RequestWithContext(ctx, "$SRV.INFO."+service, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the terminal knows no operations of %s yet: %w", ErrUnanswered, service, err)
+		return nil, fmt.Errorf("%w: the terminal does not know the operations of %s yet: %w", ErrUnanswered, service, err)
 	}
 	var info struct {
 		Endpoints []struct {
@@ -230,7 +230,7 @@ func (c *Client) Discover(ctx context.Context, service string) ([]Operation, err
 		} `json:"endpoints"`
 	}
 	if err := json.Unmarshal(reply.Data, &info); err != nil {
-		return nil, fmt.Errorf("%w: what %s can do: %w", ErrUnanswered, service, err)
+		return nil, fmt.Errorf("%w: operations of %s: %w", ErrUnanswered, service, err)
 	}
 	var list []Operation
 	for _, e := range info.Endpoints {

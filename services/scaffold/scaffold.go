@@ -18,7 +18,7 @@ var (
 	// ErrOption says that a folder can't be made as it was asked for.
 	ErrOption = errors.New("wrong option")
 	// ErrTaken says that there is something already where the folder is to be.
-	ErrTaken = errors.New("there is something already")
+	ErrTaken = errors.New("folder is in use")
 )
 
 // Options say which folder is made.
@@ -83,7 +83,7 @@ func New(o Options) (Made, error) {
 	}
 	at := slices.IndexFunc(languages, func(l language) bool { return l.name == o.Language })
 	if at < 0 {
-		return Made{}, fmt.Errorf("%w: --lang %q: give %s; how to write one in any other language is in services/business/PROTOCOL.md", ErrOption, o.Language, strings.Join(Languages(), ", "))
+		return Made{}, fmt.Errorf("%w: --lang %q: use %s; for other languages see services/business/PROTOCOL.md", ErrOption, o.Language, strings.Join(Languages(), ", "))
 	}
 	l := languages[at]
 	if o.Replace != "" && l.name != "go" {
@@ -116,9 +116,9 @@ func free(dir string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return fmt.Errorf("%w: %w: name another folder with --dir", ErrTaken, err)
+		return fmt.Errorf("%w: %w: choose another folder with --dir", ErrTaken, err)
 	case len(entries) > 0:
-		return fmt.Errorf("%w: %s is not empty (%s): name another folder with --dir, or empty it", ErrTaken, dir, entries[0].Name())
+		return fmt.Errorf("%w: %s is not empty (%s): choose another folder with --dir, or empty it", ErrTaken, dir, entries[0].Name())
 	}
 	return nil
 }

@@ -41,8 +41,8 @@ func typescriptFiles(o Options) (files, notes, error) {
 `)
 	f[".gitignore"] = file{[]byte("node_modules/\ndist/\n"), plain}
 	return f, notes{
-		"npm fetches the compiler and the client of NATS when it is built first",
-		"the runtime is in the folder hotpair: replace that to get a newer one",
+		"npm fetches the compiler and the NATS client on the first build",
+		"the runtime is in the folder hotpair: replace the folder to update it",
 	}, nil
 }
 

@@ -64,7 +64,7 @@ func Read(dir string) (Service, error) {
 	text, err := regular.Read(filepath.Join(dir, File), maxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Service{}, fmt.Errorf("%w: %s has no %s: make a service with hotpair service new, name the folder of one, or write %s for the one that is here: "+
+		return Service{}, fmt.Errorf("%w: %s has no %s: create a service with hotpair service new, give the folder of a service, or write %s for the service in this folder: "+
 			`{"service": "tickets", "run": "path/of/program"}`, ErrNone, dir, File, File)
 	case err != nil:
 		return Service{}, fmt.Errorf("%w: %s: %w", ErrInvalid, dir, err)
@@ -75,7 +75,7 @@ func Read(dir string) (Service, error) {
 	}
 	s.Dir = dir
 	if program := s.Program(); strings.Contains(program, ",") {
-		return Service{}, fmt.Errorf("%w: the path of the program, %s, has a comma, which ends a service in HOTPAIR_BUSINESS: rename the folder", ErrInvalid, program)
+		return Service{}, fmt.Errorf("%w: the path of the program, %s, contains a comma, the separator in HOTPAIR_BUSINESS: rename the folder", ErrInvalid, program)
 	}
 	return s, nil
 }
@@ -90,21 +90,21 @@ func Parse(text []byte) (Service, error) {
 		return Service{}, fmt.Errorf("%w: service: %w", ErrInvalid, err)
 	}
 	if s.Run == "" || len(s.Run) > maxWord || strings.ContainsAny(s.Run, ",\x00\n") {
-		return Service{}, fmt.Errorf("%w: run is to be the path of a program, without commas; it takes no arguments", ErrInvalid)
+		return Service{}, fmt.Errorf("%w: run must be the path of a program, without commas and arguments", ErrInvalid)
 	}
 	for what, words := range map[string][]string{"build": s.Build, "watch": s.Watch} {
 		if len(words) > maxWords {
-			return Service{}, fmt.Errorf("%w: %s has %d words, at most %d", ErrInvalid, what, len(words), maxWords)
+			return Service{}, fmt.Errorf("%w: %s has %d words, at most %d are allowed", ErrInvalid, what, len(words), maxWords)
 		}
 		for _, word := range words {
 			if word == "" || len(word) > maxWord || strings.Contains(word, "\x00") {
-				return Service{}, fmt.Errorf("%w: %s has a word that is empty, longer than %d bytes, or has a zero byte", ErrInvalid, what, maxWord)
+				return Service{}, fmt.Errorf("%w: %s has a word that is empty, longer than %d bytes, or contains a zero byte", ErrInvalid, what, maxWord)
 			}
 		}
 	}
 	for _, pattern := range s.Watch {
 		if _, err := path.Match(pattern, ""); err != nil || strings.Contains(pattern, "/") {
-			return Service{}, fmt.Errorf("%w: watch: %q is no pattern of a file's name, such as *.go", ErrInvalid, pattern)
+			return Service{}, fmt.Errorf("%w: watch: %q is not a pattern of file names, such as *.go", ErrInvalid, pattern)
 		}
 	}
 	return s, nil
@@ -114,10 +114,10 @@ func Parse(text []byte) (Service, error) {
 func Name(name string) error {
 	var s config.Services
 	if strings.ContainsAny(name, ",= ") {
-		return fmt.Errorf("%w: %q: give 1 to 32 lower-case letters, digits or hyphens", ErrName, name)
+		return fmt.Errorf("%w: %q: use 1 to 32 lower-case letters, digits or hyphens", ErrName, name)
 	}
 	if err := s.Decode(name + "=/program"); err != nil || len(s) != 1 {
-		return fmt.Errorf("%w: %.80q: give 1 to 32 lower-case letters, digits or hyphens, and none that hotpair uses itself", ErrName, name)
+		return fmt.Errorf("%w: %.80q: use 1 to 32 lower-case letters, digits or hyphens, and no name that hotpair reserves", ErrName, name)
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func (s Service) Runnable() error {
 	info, err := os.Stat(program)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: run: %w: name the program that build makes", ErrInvalid, err)
+		return fmt.Errorf("%w: run: %w: give the program that the build creates", ErrInvalid, err)
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%w: run: %s is not a file", ErrInvalid, program)
 	case info.Mode().Perm()&0o111 == 0:

@@ -17,7 +17,7 @@ import (
 )
 
 // ErrWrong says that a terminal was told something that does not follow from what it was told before.
-var ErrWrong = errors.New("told what can't be")
+var ErrWrong = errors.New("impossible notice")
 
 const (
 	pageOf = 1000
@@ -81,7 +81,7 @@ func read(ctx context.Context, conn *nats.Conn, after uint64) (page notice.Kept,
 		return page, err
 	}
 	if len(page.Notices) == 0 && page.More {
-		return page, errors.New("an empty page, and more")
+		return page, errors.New("an empty page that says more follows")
 	}
 	return page, nil
 }
@@ -119,7 +119,7 @@ func (b *Board) Read(ctx context.Context, conn *nats.Conn) error {
 func (b *Board) take(list []notice.Told) error {
 	for _, told := range list {
 		if told.Number != b.after+1 {
-			return fmt.Errorf("%w: number %d comes after %d", ErrWrong, told.Number, b.after)
+			return fmt.Errorf("%w: number %d follows number %d", ErrWrong, told.Number, b.after)
 		}
 		b.after = told.Number
 		b.Notices++
@@ -136,7 +136,7 @@ func (b *Board) take(list []notice.Told) error {
 				return fmt.Errorf("%w: %w", ErrWrong, err)
 			}
 			if !n.After(b.last) {
-				return fmt.Errorf("%w: %s is told after %+v", ErrWrong, told.ID, b.last)
+				return fmt.Errorf("%w: %s follows %+v", ErrWrong, told.ID, b.last)
 			}
 			b.last = n
 			b.count(n, told)

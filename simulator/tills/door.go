@@ -152,7 +152,7 @@ func (d overHTTP) send(ctx context.Context, method, path string, body []byte, he
 		Detail string `json:"detail"`
 	}
 	if err := json.Unmarshal(r.body, &problem); err != nil || problem.Code == 0 {
-		return r, fmt.Errorf("%w: status %d with %.200q, which is no problem of an agent", errNoAnswer, answer.StatusCode, r.body)
+		return r, fmt.Errorf("%w: status %d with %.200q, which is not an agent's problem+json", errNoAnswer, answer.StatusCode, r.body)
 	}
 	return reply{code: problem.Code, message: problem.Detail}, nil
 }

@@ -24,7 +24,7 @@ const (
 )
 
 // errUnread says that the database can't be read back, though nothing is broken any more.
-var errUnread = errors.New("it can't be read back")
+var errUnread = errors.New("can't be read back")
 
 // database is what is there in the end.
 type database struct {
@@ -116,7 +116,7 @@ func (t *till) outcome(ctx context.Context, d door, id string) (end outcome, err
 			}
 		}
 		if waits := pace.Rest(ctx, again); waits != nil {
-			return end, fmt.Errorf("%w: it is %s, %d %s: %w", errUnread, end.State, r.code, r.message, errors.Join(err, waits))
+			return end, fmt.Errorf("%w: state %s, %d %s: %w", errUnread, end.State, r.code, r.message, errors.Join(err, waits))
 		}
 	}
 }
@@ -149,7 +149,7 @@ func (t *till) list(ctx context.Context, d door) (l listing, err error) {
 			continue
 		}
 		if more = page.More; more && len(page.Results) == 0 {
-			return l, fmt.Errorf("%w: outcomes after %d: an empty page, and more", errUnread, last)
+			return l, fmt.Errorf("%w: outcomes after %d: an empty page that says more follows", errUnread, last)
 		}
 		l.first = page.First
 		for _, raw := range page.Results {
@@ -158,7 +158,7 @@ func (t *till) list(ctx context.Context, d door) (l listing, err error) {
 				return l, err
 			}
 			if one.Number <= last {
-				l.wrong = append(l.wrong, fmt.Sprintf("outcome %d is told after %d", one.Number, last))
+				l.wrong = append(l.wrong, fmt.Sprintf("outcome %d is listed after %d", one.Number, last))
 			}
 			last = one.Number
 			l.ids, l.texts[one.ID] = append(l.ids, one.ID), one.text

@@ -169,7 +169,7 @@ func (t *till) look(ctx context.Context, lane int, key string) {
 		t.absent = append(t.absent, key)
 		t.mu.Unlock()
 	default:
-		t.say("key %s can't be asked for: %d %s", key, r.code, r.message)
+		t.say("key %s can't be read: %d %s", key, r.code, r.message)
 	}
 }
 

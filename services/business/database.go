@@ -33,7 +33,7 @@ var (
 	// errRecorded: the request was executed before. Its answer is to be repeated.
 	errRecorded = errors.New("executed before")
 	// errAway: the updater did not execute the call, but may execute the next one.
-	errAway = errors.New("updater does not serve")
+	errAway = errors.New("updater is not serving")
 	// errTermOver: as errAway, and the term of the request has ended: it never will.
 	errTermOver = errors.New("term is over")
 	// errDoubt: the call may or may not have been executed.

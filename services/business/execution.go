@@ -93,7 +93,7 @@ func (e *execution) serve(ctx context.Context) bus.Reply {
 			e.conflicts++
 			e.counts.conflicts.Add(1)
 			if e.conflicts >= maxRuns {
-				fixed = failed(&Error{Code: bus.CodeOverloaded, Message: "too many other requests change the same keys; this one was not executed"})
+				fixed = failed(&Error{Code: bus.CodeOverloaded, Message: "too many other requests change the same keys; this request was not executed"})
 				continue
 			}
 			err = e.yield(ctx)
@@ -103,7 +103,7 @@ func (e *execution) serve(ctx context.Context) bus.Reply {
 			return e.unserved(bus.CodeFault, "") // without an id nobody could tell the second execution from the first
 		case errors.Is(err, errDoubt) && e.doubts >= maxDoubts:
 			if e.request.Timer != nil { // whatever became of it, it is there no more, or fails as often as it may
-				return bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf("what became of the update is unknown, after %d runs", maxDoubts)}
+				return bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf("the outcome of the update is unknown after %d runs", maxDoubts)}
 			}
 			return e.unserved(bus.CodeFault, "")
 		case errors.Is(err, errDoubt), errors.Is(err, errAway):
@@ -118,7 +118,7 @@ func (e *execution) serve(ctx context.Context) bus.Reply {
 			fixed, err = failed(fault()), nil
 		}
 		if err != nil && e.request.Timer != nil && errors.Is(context.Cause(ctx), errStopping) { // which uses up none of its tries
-			return bus.Reply{Code: bus.CodeNobody, Message: "this process is stopping; the run of the timer was not brought to its end"}
+			return bus.Reply{Code: bus.CodeNobody, Message: "this process is stopping; the run of the timer was not completed"}
 		}
 		if err != nil && e.request.Timer != nil {
 			return bus.Reply{Code: bus.CodeFault, Message: "the run of the timer did not end within its deadline"} // or it would come again for ever
@@ -179,11 +179,11 @@ func (e *execution) handle(tx *Tx) (out *outcome) {
 	}
 	body, err := encodeAnswer(answer)
 	if err != nil {
-		e.complain("Answer can't be written as JSON", "error", err)
+		e.complain("Answer can't be encoded as JSON", "error", err)
 		return failed(fault())
 	}
 	if len(body) > maxAnswer {
-		return failed(TooLarge("the answer would have %d bytes, at most %d can be sent", len(body), maxAnswer))
+		return failed(TooLarge("the answer has %d bytes, at most %d are allowed", len(body), maxAnswer))
 	}
 	return &outcome{body: body}
 }
@@ -248,7 +248,7 @@ func (e *execution) writes(operation string) bool {
 // ask makes one trip and sorts what comes back.
 func (e *execution) ask(ctx context.Context, call bus.DatabaseCall) (bus.DatabaseReply, error) {
 	if size := callSize(call); size > maxCall {
-		return bus.DatabaseReply{}, &refusal{told: *TooLarge("the request needs %d bytes of the database at once, at most %d are possible", size, maxCall), final: true}
+		return bus.DatabaseReply{}, &refusal{told: *TooLarge("the request needs a database call of %d bytes, at most %d are allowed", size, maxCall), final: true}
 	}
 	if ctx.Err() != nil {
 		return bus.DatabaseReply{}, context.Cause(ctx) // not sent, so there is no doubt

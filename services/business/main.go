@@ -18,7 +18,7 @@ import (
 )
 
 // ErrByHand says that nobody started this program who could tell it where to work.
-var ErrByHand = errors.New("a service is started by a host")
+var ErrByHand = errors.New("a service must be started by a host")
 
 // Main is the main function of a program that is a service, or one of several: a host says which when it starts it. It
 // does not return. It ends with 0 when it was told to end, 1 when it can't go on, and 2 when it was started in a way
@@ -60,7 +60,7 @@ func wanted(user string, services []Service) (Service, error) {
 	name := strings.TrimPrefix(user, bus.ProcessBusiness+".")
 	i := slices.IndexFunc(services, func(s Service) bool { return s.Name == name })
 	if i < 0 {
-		return Service{}, fmt.Errorf("%w: the host started this program as %q, and it is %s: name it so in HOTPAIR_BUSINESS", ErrService, name, names(services))
+		return Service{}, fmt.Errorf("%w: the host started this program as %q, but it is %s: use that name in HOTPAIR_BUSINESS", ErrService, name, names(services))
 	}
 	return services[i], nil
 }
@@ -98,11 +98,11 @@ func (p program) run(ctx context.Context) int {
 		fmt.Fprint(p.stdout, p.version())
 		return launch.Done
 	case asked != "":
-		err = fmt.Errorf("%q is no argument of it, which are --help and --version alone", asked)
+		err = fmt.Errorf("unknown argument %q; only --help and --version are allowed", asked)
 		fmt.Fprintf(p.stderr, "%s: %v\n", names(p.services), err)
 		return launch.Usage
 	case !p.started():
-		fmt.Fprintf(p.stderr, "%s: %v, and nobody has said where it is to work (HOTPAIR_BUS_URL).\n\n%s", names(p.services), ErrByHand, p.usage())
+		fmt.Fprintf(p.stderr, "%s: %v, which sets HOTPAIR_BUS_URL.\n\n%s", names(p.services), ErrByHand, p.usage())
 		return launch.Usage
 	default:
 		err = Launch(ctx, p.stderr, p.services, nil)
@@ -123,14 +123,14 @@ func (p program) run(ctx context.Context) int {
 // check refuses services that can't be registered, whichever is wanted: whoever wrote them learns it at the first start.
 func (p program) check() error {
 	if len(p.services) == 0 {
-		return fmt.Errorf("%w: business.Main was given none", ErrService)
+		return fmt.Errorf("%w: business.Main needs at least one service", ErrService)
 	}
 	for i, s := range p.services {
 		if err := s.check(); err != nil {
 			return err
 		}
 		if slices.ContainsFunc(p.services[:i], func(o Service) bool { return o.Name == s.Name }) {
-			return fmt.Errorf("%w: business.Main was given two of the name %s", ErrService, s.Name)
+			return fmt.Errorf("%w: business.Main has two services of the name %s", ErrService, s.Name)
 		}
 	}
 	return nil
@@ -176,12 +176,12 @@ func (p program) usage() string {
 		entries = append(entries, s.Name+"="+path)
 	}
 	set := "HOTPAIR_BUSINESS=" + strings.Join(entries, ",")
-	return fmt.Sprintf(`Try it on this machine, with a pair and a terminal:
+	return fmt.Sprintf(`To try it on this machine, with a pair and a terminal:
   %s hotpair cluster
 
-On a pair, put it onto both hosts, and into the environment of both:
+To run it on a pair, copy it to both hosts and set in the environment of both:
   %s
-Hosts start it themselves, and again when it ends.
+Hosts start the program and restart it when it ends.
 `, set, set)
 }
 

@@ -74,7 +74,7 @@ func (r *requests) take(ctx context.Context, q bus.Request, answer func(bus.Repl
 	number, bytes := r.inFlight.Add(1), r.bytes.Add(int64(len(q.Body)))
 	if number > maxRequests || bytes > maxBytes || r.backlog() > maxBacklog {
 		r.leave(q)
-		answer(notNow(op, q, bus.CodeOverloaded, "too many requests at once; this one was not executed"))
+		answer(notNow(op, q, bus.CodeOverloaded, "too many requests at the same time; this request was not executed"))
 		return
 	}
 	r.noteEpoch(q.Epoch)
@@ -128,7 +128,7 @@ func mayRepeat(op Operation, q bus.Request) bool {
 // notNow is the reply to a request that is not executed now, and, if it may be a repetition, was perhaps before.
 func notNow(op Operation, q bus.Request, code int, message string) bus.Reply {
 	if mayRepeat(op, q) {
-		return bus.Reply{Code: bus.CodeUnknown, Message: "the outcome is unknown; repeat the request with the same id"}
+		return bus.Reply{Code: bus.CodeUnknown, Message: "the outcome is unknown; send the request again with the same id"}
 	}
 	return bus.Reply{Code: code, Message: message}
 }

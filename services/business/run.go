@@ -150,7 +150,7 @@ func (p place) serve(ctx, working context.Context, stopWork context.CancelCauseF
 	batches, err := batch.NewResponder(conn, bus.BatchSubject(service.Name), queueGroup, replySize,
 		func(q bus.Request, _ string, answer func(bus.Reply)) { requests.take(working, q, answer) },
 		func(m *nats.Msg, err error) {
-			log.Warn("Message is no batch of requests", "subject", m.Subject, "error", err)
+			log.Warn("Message is not a batch of requests", "subject", m.Subject, "error", err)
 		})
 	if err != nil {
 		return err
@@ -180,7 +180,7 @@ func (p place) serve(ctx, working context.Context, stopWork context.CancelCauseF
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
 	defer cancel()
 	if err := batches.Flush(leaving); err != nil {
-		log.Debug("Answers could not be sent before the end", "error", err) // the connection is gone, and who asked knows
+		log.Debug("Answers could not be sent before the process ended", "error", err) // the connection is gone, and who asked knows
 	}
 	return finished
 }

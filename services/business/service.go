@@ -70,21 +70,21 @@ func (s Service) names() []string {
 // check is ErrService unless the service can be registered.
 func (s Service) check() error {
 	if !bus.ValidName(s.Name) {
-		return fmt.Errorf("%w: name %q is not one token of letters, digits, - and _", ErrService, s.Name)
+		return fmt.Errorf("%w: invalid name %q; use letters, digits, - and _", ErrService, s.Name)
 	}
 	if len(s.Operations) == 0 {
 		return fmt.Errorf("%w: %s has no operations", ErrService, s.Name)
 	}
 	for _, name := range s.names() {
 		if !bus.ValidName(name) {
-			return fmt.Errorf("%w: operation %q of %s is not one token of letters, digits, - and _", ErrService, name, s.Name)
+			return fmt.Errorf("%w: invalid operation %q of %s; use letters, digits, - and _", ErrService, name, s.Name)
 		}
 		op := s.Operations[name]
 		if op.Handler == nil {
 			return fmt.Errorf("%w: operation %s of %s has no handler", ErrService, name, s.Name)
 		}
 		if op.ReadOnly && op.Revision {
-			return fmt.Errorf("%w: operation %s of %s only reads, so no update has a revision", ErrService, name, s.Name)
+			return fmt.Errorf("%w: operation %s of %s only reads, so its answer can't have a revision", ErrService, name, s.Name)
 		}
 	}
 	return nil

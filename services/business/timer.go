@@ -45,7 +45,7 @@ func (t *Tx) After(key string, d time.Duration, timer Timer) {
 func (t *Tx) At(key string, at time.Time, timer Timer) {
 	hour := at.UnixNano()
 	if at.Before(time.Unix(0, 1)) || !time.Unix(0, hour).Equal(at) {
-		t.fail(fmt.Errorf("%w: %q is to run at %v, which can't be kept", ErrTimer, key, at))
+		t.fail(fmt.Errorf("%w: %q is due at %v, which is out of range", ErrTimer, key, at))
 		return
 	}
 	t.timer(key, timer, outbox.Timer{At: hour})
@@ -66,7 +66,7 @@ func (t *Tx) Due() (d Due, ok bool) {
 // timer sets one that is due as o says.
 func (t *Tx) timer(key string, timer Timer, o outbox.Timer) {
 	if !t.env.writes(timer.Operation) {
-		t.fail(fmt.Errorf("%w: %q names the operation %q, which the service does not have, or which only reads", ErrTimer, key, timer.Operation))
+		t.fail(fmt.Errorf("%w: %q needs an operation that writes, and %q is not one", ErrTimer, key, timer.Operation))
 		return
 	}
 	o.Key, o.Operation, o.Skip = key, timer.Operation, timer.SkipLate

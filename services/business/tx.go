@@ -12,7 +12,7 @@ import (
 
 // ErrReadOnly says that a handler of a read-only operation wrote. A mistake of the service: the request is answered with
 // 500.
-var ErrReadOnly = errors.New("a read-only operation writes nothing")
+var ErrReadOnly = errors.New("a read-only operation can't write")
 
 // Item is a key with what it holds.
 type Item struct {

@@ -83,14 +83,14 @@ func ReadCases(name string) ([]Case, error) {
 // ParseCases reads a list of cases. The error is ErrCases.
 func ParseCases(data []byte) ([]Case, error) {
 	if len(data) > mostBytes {
-		return nil, fmt.Errorf("%w: they have more than %d bytes", ErrCases, mostBytes)
+		return nil, fmt.Errorf("%w: the file has more than %d bytes", ErrCases, mostBytes)
 	}
 	var list []Case
 	if err := strictjson.Decode(data, &list); err != nil {
-		return nil, fmt.Errorf("%w: %w; a list of {\"operation\": …, \"body\": …, \"answer\": …} is awaited", ErrCases, err)
+		return nil, fmt.Errorf("%w: %w; want a list of {\"operation\": …, \"body\": …, \"answer\": …}", ErrCases, err)
 	}
 	if len(list) == 0 || len(list) > mostCases {
-		return nil, fmt.Errorf("%w: there are %d, and 1 to %d can be tried", ErrCases, len(list), mostCases)
+		return nil, fmt.Errorf("%w: the file has %d cases; want 1 to %d", ErrCases, len(list), mostCases)
 	}
 	for i, c := range list {
 		if err := c.check(); err != nil {
@@ -103,19 +103,19 @@ func ParseCases(data []byte) ([]Case, error) {
 func (c Case) check() error {
 	switch {
 	case (c.Operation == "") == (c.Fire == ""):
-		return errors.New(`it has either an "operation" or the key of a timer in "fire"`)
+		return errors.New(`want either an "operation" or the key of a timer in "fire"`)
 	case c.Fire != "" && (len(c.Fire) > outbox.MaxKey || len(c.Body) > 0):
-		return fmt.Errorf(`the key in "fire" has at most %d bytes, and the body is that of the timer`, outbox.MaxKey)
+		return fmt.Errorf(`the key in "fire" may have at most %d bytes, and the body is the timer's`, outbox.MaxKey)
 	case c.Operation != "" && !bus.ValidName(c.Operation):
 		return fmt.Errorf("%.70q can't be the name of an operation", c.Operation)
 	case c.Code != 0 && (c.Code < 400 || c.Code > 599):
-		return fmt.Errorf(`"code" is %d; 0 is success, and errors have 400 to 599`, c.Code)
+		return fmt.Errorf(`"code" is %d; want 0 for success or 400 to 599 for errors`, c.Code)
 	case c.Code != 0 && c.Answer != nil:
-		return errors.New(`an error has no "answer"`)
+		return errors.New(`an error can't have an "answer"`)
 	case c.As != "" && (!bus.ValidName(c.As) || c.Code != 0 || c.Query):
-		return fmt.Errorf(`"as" names the answer of a case that writes, by letters, digits, - and _; it is %.70q`, c.As)
+		return fmt.Errorf(`"as" is %.70q; want a name of letters, digits, - and _, on a case that writes`, c.As)
 	case c.Query && c.Fire != "":
-		return errors.New("the run of a timer is no query")
+		return errors.New("the run of a timer can't be a query")
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ const (
 )
 
 // errTimer says that a case runs a timer that no case before it has set.
-var errTimer = errors.New("no case before has set this timer")
+var errTimer = errors.New("no earlier case set this timer")
 
 // timer is one that the program has set.
 type timer struct {
@@ -173,7 +173,7 @@ func (u *suite) writing() []int {
 // noWriting is why a rule can't be tried that needs a request which writes.
 func (u *suite) noWriting() verdict {
 	if u.options.Cases == nil {
-		return untried("no operation writes with {} as its body: say with --cases which requests do")
+		return untried("no operation writes with the body {}: give requests that write with --cases")
 	}
 	return untried("no case writes")
 }
@@ -222,7 +222,7 @@ func (u *suite) expect(i int, a stand.Answer) error {
 	case a.Wrong != "":
 		return errors.New(a.Wrong)
 	case a.Code != base.Code:
-		return fmt.Errorf("it is answered %s, and %s when nothing goes wrong", said(a.Reply), said(base.Reply))
+		return fmt.Errorf("the answer is %s, but %s without the fault", said(a.Reply), said(base.Reply))
 	}
 	return u.cases[i].differs(a)
 }
@@ -230,7 +230,7 @@ func (u *suite) expect(i int, a stand.Answer) error {
 // differs says how an answer is not what a case awaits.
 func (c Case) differs(a stand.Answer) error {
 	if c.Message != "" && a.Message != c.Message {
-		return fmt.Errorf("the sentence is %.200q, awaited is %.200q", a.Message, c.Message)
+		return fmt.Errorf("the message is %.200q; want %.200q", a.Message, c.Message)
 	}
 	if c.Answer == nil {
 		return nil
@@ -241,7 +241,7 @@ func (c Case) differs(a stand.Answer) error {
 	}
 	if !alike(c.Answer, got) {
 		want, _ := json.Marshal(c.Answer) // it was read from JSON
-		return fmt.Errorf("the answer is %.300s, awaited is %.300s", a.Body, want)
+		return fmt.Errorf("the answer is %.300s; want %.300s", a.Body, want)
 	}
 	return nil
 }

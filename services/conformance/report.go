@@ -71,7 +71,7 @@ func (r *Report) write(w io.Writer) error {
 			fmt.Fprintf(&b, "%s (PROTOCOL.md, %s): %s\n  %s\n", one.Rule, one.Heading, one.Asks, wording.Printable(one.Saw))
 		}
 	}
-	fmt.Fprintf(&b, "%s: %d rules passed, %d failed, %d not tried\n", wording.Printable(r.Service), r.Passed, r.Failed, r.NotTried)
+	fmt.Fprintf(&b, "%s: %d rules passed, %d failed, %d not tested\n", wording.Printable(r.Service), r.Passed, r.Failed, r.NotTried)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -43,33 +43,36 @@ const (
 
 // Config describes an Agent.
 type Config struct {
-	ID     string // of the terminal, as the hosts know it
-	Listen string // host:port where hosts come in; port 0 takes a free one
-	Apps   string // host:port where applications of this machine come in; port 0 takes a free one
+	ID     string // of the terminal, as in the hosts' list of terminals
+	Listen string // host:port for hosts; port 0 takes a free one
+	Apps   string // host:port for applications of this machine; port 0 takes a free one
 	// Network that Listen and Apps are of; nil is TCP.
 	Network bus.Network
-	// Hosts is the network that Listen is of, with what proves who comes in; nil is Network.
+	// Hosts is the network of Listen with authentication of the hosts; nil is Network.
 	Hosts bus.Network
-	// Renewal takes the next certificate from hosts; nil: it comes from elsewhere.
+	// Renewal receives the next certificate from hosts; nil: certificates are replaced by other means.
 	Renewal Renewal
 	Key     string // what hosts log in with: config.TerminalKey of the pair secret and ID
 	Data    string // directory of this agent alone
-	// Disk keeps the durable facts instead of a file in Data, when many agents run in one process; a directory that has the
-	// file keeps it. May be nil.
+	// Disk keeps the durable facts in place of a file in Data, when many agents run in one process. A directory that
+	// already has the file keeps using it. May be nil.
 	Disk *Disk
-	// PairID is set by an operator: the only pair that is accepted. When it differs from the pair the directory belongs
-	// to, the agent forgets the other pair's epoch and serves this one. Empty: the first pair that attaches stays.
+	// PairID is set by an operator: the only pair that is accepted. If it differs from the pair that the directory
+	// belongs to, the agent forgets the former pair's epoch and serves this one. If empty, the directory belongs to
+	// the first pair that attaches.
 	PairID string
 	// Deadline of a request that names none, and the longest that one may name; 0 is 30 s and 5 min.
 	Deadline, MaxDeadline time.Duration
-	// Bound and BoundBytes of requests that wait for an answer; 0 is 1024 and 64 MiB. Beyond it an application hears 429.
+	// Bound and BoundBytes limit the requests that wait for an answer; 0 is 1024 and 64 MiB. Further requests are
+	// answered with 429.
 	Bound      int
 	BoundBytes int
-	// Queue bounds what applications queue, and what is kept of what came of it; 0 is the default of each.
+	// Queue bounds the queued requests and the stored outcomes; a 0 field has its default.
 	Queue queue.Bounds
-	// HTTP is where applications come in that speak it. Without an address there is none; Network, Agent, Queue and Log are the agent's.
+	// HTTP configures the server for HTTP applications. Without an address there is none; its fields Network, Agent,
+	// Queue and Log are set by the agent.
 	HTTP web.Config
-	// Token is required of applications, over NATS and HTTP; "": none is.
+	// Token is required of applications, over NATS and HTTP; "" requires none.
 	Token string
 	Log   *slog.Logger
 }
@@ -114,7 +117,7 @@ type Agent struct {
 	renewing  errgroup.Group // of the certificate
 }
 
-// New makes an agent. Nothing is opened until Run.
+// New returns an agent. Nothing is opened until Run.
 func New(c Config) *Agent {
 	if c.Deadline == 0 {
 		c.Deadline = 30 * time.Second
@@ -153,29 +156,29 @@ func New(c Config) *Agent {
 // Started is closed when the agent accepts connections; URL is valid from then on.
 func (a *Agent) Started() <-chan struct{} { return a.started }
 
-// URL is where hosts connect.
+// URL is the address that hosts dial.
 func (a *Agent) URL() string { return a.doors.hosts.URL() }
 
-// Address is URL as host:port.
+// Address is URL without its scheme, as host:port.
 func (a *Agent) Address() string { return a.doors.hosts.Address() }
 
-// AppURL is where applications of this machine connect.
+// AppURL is the NATS address for applications of this machine.
 func (a *Agent) AppURL() string { return a.doors.apps.URL() }
 
-// HTTP is the door of applications that speak it, nil if there is none.
+// HTTP returns the server for HTTP applications, nil if there is none.
 func (a *Agent) HTTP() *web.Server { return a.web }
 
 // Waiting counts the requests without an answer.
 func (a *Agent) Waiting() int { return a.table.count() }
 
-// Epoch is the highest that was accepted, with the host that has it. Valid once started.
+// Epoch returns the highest accepted epoch and its host. Valid once started.
 func (a *Agent) Epoch() (uint64, string) {
 	f := a.store.get()
 	return f.Epoch, f.Host
 }
 
-// Run serves until ctx ends (and then gives nil) or the agent can't go on: ErrDamaged, ErrInUse, bus.ErrListen at the
-// start, web.ErrFiles soon after, ErrDisk and receipts.ErrDisk later. It may be called once.
+// Run serves until ctx ends, which returns nil, or until a fault: ErrDamaged, ErrInUse, bus.ErrListen at the start,
+// web.ErrFiles soon after, ErrDisk and receipts.ErrDisk later. It may be called once.
 func (a *Agent) Run(ctx context.Context) (err error) {
 	closes, err := a.openFacts()
 	defer func() { err = errors.Join(err, closes()) }()

@@ -14,9 +14,9 @@ import (
 // disksFile holds the facts of many agents, two slots for each.
 const disksFile = "agents.state"
 
-// Disk keeps the durable facts of many agents of one process in one file, and their notices in another. Agents that are attached at the same moment,
-// as in a takeover, then share one flush of the disk instead of queueing for one each: with fifty agents on one disk
-// the difference was some 10 ms. So do those that are told something at the same moment. A terminal in the field has a disk of its own and needs none of this.
+// Disk keeps the durable facts of many agents of one process in one file, and their notices in another. Agents that
+// attach or receive notices at the same moment, as in a takeover, share one flush of the disk; without this, fifty
+// agents on one disk take some 10 ms longer. An agent with a disk of its own does not need it.
 type Disk struct {
 	file    *os.File
 	notices *inbox.File
@@ -39,7 +39,7 @@ type flush struct {
 	err  error
 }
 
-// OpenDisk opens or makes the file in a directory. Errors: ErrInUse, ErrDamaged, ErrDisk.
+// OpenDisk opens the files in a directory and creates them if they are absent. Errors: ErrInUse, ErrDamaged, ErrDisk.
 func OpenDisk(dir string) (*Disk, error) {
 	if err := durable.MakeDir(dir); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDisk, err)
@@ -150,5 +150,5 @@ func (d *Disk) flush() error {
 	return mine.err
 }
 
-// Close closes the files. No agent may run on them any more.
+// Close closes the files. No agent may use them afterwards.
 func (d *Disk) Close() error { return errors.Join(d.notices.Close(), d.file.Close()) }

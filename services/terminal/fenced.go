@@ -48,7 +48,8 @@ func (a *Agent) told(number uint64) (notice.Told, error) {
 	return kept.Notices[0], nil
 }
 
-// askOwn asks the pair something for the agent itself, as requests of applications are asked: of whoever serves, until the deadline.
+// askOwn sends a request of the agent itself to the pair, like a request of an application: to the attached host,
+// until the deadline.
 func (a *Agent) askOwn(operation string, body []byte, answer func(bus.Reply)) {
 	now := time.Now()
 	e := &entry{

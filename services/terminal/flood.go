@@ -66,7 +66,7 @@ func (f *flood) look(sub *nats.Subscription) {
 	for id, now := range sent {
 		if lately := now - f.sent[id]; lately > fromOne {
 			f.log.Warn("an application sends faster than this agent can read; its connection is closed", "connection", id, "bytes", lately)
-			// An error says that it has left by itself.
+			// An error says that the application has closed the connection itself.
 			_ = f.server.DisconnectClientByID(id)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 // paceOver is the length of one of the two stretches over which requests are counted.
 const paceOver = 5 * time.Second
 
-// Pace counts the requests of the last seconds, so that a host that takes over can attach the busiest terminals first. The zero
-// value is ready; for use by several goroutines.
+// Pace counts the requests of the last seconds, so that a host that takes over can attach the busiest terminals first.
+// The zero value is ready for use by several goroutines.
 type Pace struct {
 	mu            sync.Mutex
 	began         time.Time // of the present stretch
@@ -24,7 +24,7 @@ func (p *Pace) Note(now time.Time) {
 	p.since++
 }
 
-// Recent is how many requests came within the last one or two stretches.
+// Recent returns the number of requests in the last one or two intervals.
 func (p *Pace) Recent(now time.Time) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -61,8 +61,8 @@ func ownHostsPermissions() *server.Permissions {
 		[]string{"agent.*", bus.SessionAnswers("*") + ".>", notice.Subject("*")})
 }
 
-// ownAppsPermissions are the agent's towards the applications. What it publishes is checked by itself (request): the
-// server's check would be made anew for the inbox of each answer, which was 3 % of the whole path.
+// ownAppsPermissions are the agent's own for the account of applications. The agent checks the subjects that it
+// publishes to itself (request): the server would check the inbox of each answer again, at 3 % of the whole path.
 func ownAppsPermissions() *server.Permissions {
 	return &server.Permissions{Subscribe: &server.SubjectPermission{Allow: asked}}
 }

@@ -190,7 +190,7 @@ func checkKey(key string) error {
 	case key == "":
 		return business.Malformed("field \"key\" is missing or empty")
 	case len(key) > MaxKey:
-		return business.Malformed("field \"key\" has %d bytes, at most %d are possible", len(key), MaxKey)
+		return business.Malformed("field \"key\" has %d bytes, at most %d are allowed", len(key), MaxKey)
 	}
 	return nil
 }
@@ -200,7 +200,7 @@ func checkWrite(key string, value json.RawMessage) error {
 		return err
 	}
 	if value == nil {
-		return business.Malformed("field \"value\" is missing; null is a value too")
+		return business.Malformed("field \"value\" is missing; null is allowed")
 	}
 	return nil
 }

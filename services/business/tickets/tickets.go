@@ -117,7 +117,7 @@ func Service() business.Service {
 	return business.Service{
 		Name:        Name,
 		Version:     "1.0.0",
-		Description: "sells seats, and reserves them for a while",
+		Description: "sells and reserves seats",
 		Operations: map[string]business.Operation{
 			"reserve": {Handler: business.Handle(reserve)},
 			"sell":    {Handler: business.Handle(sell)},
@@ -132,7 +132,7 @@ func Service() business.Service {
 
 func reserve(_ context.Context, tx *business.Tx, q Reserve) (any, error) {
 	if q.Seconds < 0 || q.Seconds > int(longest.Seconds()) {
-		return nil, business.Malformed("field \"seconds\" is 1 to %d", int(longest.Seconds()))
+		return nil, business.Malformed("field \"seconds\" must be 1 to %d", int(longest.Seconds()))
 	}
 	d := time.Duration(q.Seconds) * time.Second
 	if q.Seconds == 0 {
@@ -184,7 +184,7 @@ func give(_ context.Context, tx *business.Tx, q Request) (any, error) {
 // release is the run of a reservation's timer.
 func release(_ context.Context, tx *business.Tx, q Request) (any, error) {
 	if _, timer := tx.Due(); !timer {
-		return nil, business.Malformed("a reservation ends by itself; give gives it back")
+		return nil, business.Malformed("a reservation expires automatically; to end it earlier use give")
 	}
 	s, err := read(tx, q.Seat)
 	if err != nil {
@@ -229,7 +229,7 @@ func account(_ context.Context, tx *business.Tx, q Account) (any, error) {
 		return q, nil
 	}
 	if !bus.ValidName(q.Target) {
-		return nil, business.Malformed("field \"target\" is the name of a target: hotpair targets list shows them")
+		return nil, business.Malformed("field \"target\" must be the name of a target: hotpair targets list shows them")
 	}
 	tx.Put(told, []byte(q.Target))
 	return q, tell(tx, Entry{Event: "begun"})
@@ -299,7 +299,7 @@ func keep(tx *business.Tx, s Seat, state, customer string, until *time.Time) (an
 // checkName refuses what can't be part of a key.
 func checkName(field, name string) error {
 	if name == "" || len(name) > MaxName || strings.ContainsAny(name, "/\x00") {
-		return business.Malformed("field %q is a name of 1 to %d bytes without a slash", field, MaxName)
+		return business.Malformed("field %q must be a name of 1 to %d bytes without a slash", field, MaxName)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ import (
 // How a request ends without an answer.
 var (
 	// ErrNobody says that the program does not listen to the operation.
-	ErrNobody = errors.New("the program does not listen to it")
+	ErrNobody = errors.New("the program does not listen on the subject")
 	// ErrNoAnswer says that no answer came in time.
 	ErrNoAnswer = errors.New("no answer")
 	// ErrGone says that the program ended, or its connection did.
@@ -110,12 +110,12 @@ func readSingle(m *nats.Msg) (a Answer) {
 	if text := m.Header.Get(bus.HeaderErrorCode); text != "" {
 		code, err := strconv.Atoi(text)
 		if err != nil || code < 400 || code > 599 {
-			a.Wrong = fmt.Sprintf("the header %s is %.20q, which is no code from 400 to 599", bus.HeaderErrorCode, text)
+			a.Wrong = fmt.Sprintf("the header %s is %.20q, which is not a code from 400 to 599", bus.HeaderErrorCode, text)
 		}
 		a.Code = code
 	}
 	if text := m.Header.Get(bus.HeaderPosition); text != "" {
-		a.Wrong = fmt.Sprintf("the header %s is not a service's to set; what the updater gave as proof goes into %s", bus.HeaderPosition, bus.HeaderProof)
+		a.Wrong = fmt.Sprintf("a service must not set the header %s; copy the updater's proof to %s", bus.HeaderPosition, bus.HeaderProof)
 	}
 	return a
 }
@@ -131,13 +131,13 @@ func (a *asker) batched(m *nats.Msg) {
 	}
 	var answers numbered[bus.Reply]
 	if err := bus.Decode(m.Data, &answers); err != nil {
-		a.stand.refused.add(fmt.Sprintf("a message on %s is no batch of answers: %v", m.Subject, err))
+		a.stand.refused.add(fmt.Sprintf("a message on %s is not a batch of answers: %v", m.Subject, err))
 		return
 	}
 	for _, one := range answers.Items {
 		answer := Answer{Reply: one.Value}
 		if code := answer.Code; code != 0 && (code < 400 || code > 599) {
-			answer.Wrong = fmt.Sprintf("the code %d is none from 400 to 599", code)
+			answer.Wrong = fmt.Sprintf("the code %d is not from 400 to 599", code)
 		}
 		a.answered(one.Number, answer)
 	}

@@ -108,7 +108,7 @@ func (b *between) subscribe() error {
 			b.take(&Call{DatabaseCall: c, Name: nameOf(c), Packed: true}, answer)
 		},
 		func(m *nats.Msg, err error) {
-			b.stand.refused.add(fmt.Sprintf("a message on %s is no batch: %v", m.Subject, err))
+			b.stand.refused.add(fmt.Sprintf("a message on %s is not a batch: %v", m.Subject, err))
 		}, b.toAsker)
 	if err != nil {
 		return err
@@ -137,7 +137,7 @@ func (b *between) subscribe() error {
 func (b *between) toAsker(m *nats.Msg) error {
 	inbox := bus.InboxPrefix(bus.ProcessBusiness+"."+b.stand.options.Service) + "."
 	if !strings.HasPrefix(m.Reply, inbox) {
-		return fmt.Errorf("a call on %s asks for its answer at %q, which is not below HOTPAIR_BUS_INBOX: nobody is answered there", m.Subject, m.Reply)
+		return fmt.Errorf("a call on %s has the reply subject %q, which is not below HOTPAIR_BUS_INBOX", m.Subject, m.Reply)
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ const (
 )
 
 // ErrStand says that the stand itself failed: it says nothing of the program.
-var ErrStand = errors.New("the host that the program is tried on failed")
+var ErrStand = errors.New("the host of the test failed")
 
 // Options of a stand.
 type Options struct {

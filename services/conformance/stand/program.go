@@ -101,10 +101,10 @@ func (s *Stand) AwaitReady(ctx context.Context, p *Program) error {
 // otherwise says what the program did instead of what is awaited.
 func (s *Stand) otherwise() string {
 	if name := s.Announced(); name != "" && name != s.options.Service {
-		return fmt.Sprintf("; it announces the name %q, which is not its own: %s, or give --name", name, "a program serves under the name that HOTPAIR_BUSINESS gives it")
+		return fmt.Sprintf("; it announces another name, %q: %s, or give --name", name, "a program must serve under its name in HOTPAIR_BUSINESS")
 	}
 	if list := s.Refusals(); len(list) > 0 {
-		return "; the host refuses what it tries: it " + Readable(list[0])
+		return "; the host refuses its message: it " + Readable(list[0])
 	}
 	return ""
 }

@@ -24,19 +24,19 @@ const (
 	owedEvery = 2 * time.Second
 )
 
-// State of a command as applications see it.
+// State of a command, as applications see it.
 type State string
 
 // What becomes of a command here.
 const (
 	asking  State = "asking"  // the pair is asked, or was when the agent ended: applications see it as open
-	Open    State = "open"    // nothing is kept of it: nobody at this terminal has taken it
-	Taken   State = "taken"   // it was handed out, and is not said to be done
-	Done    State = "done"    // an application has said that it was carried out
-	Late    State = "late"    // its time was over before it was taken
-	Unknown State = "unknown" // nobody knows whether it was carried out
-	Void    State = "void"    // the pair's history was taken back, and nobody knows
-	Gone    State = "gone"    // the pair does not keep it any more
+	Open    State = "open"    // not recorded: nobody at this terminal has taken it
+	Taken   State = "taken"   // it was handed out and is not confirmed as done
+	Done    State = "done"    // an application has confirmed that it was carried out
+	Late    State = "late"    // it expired before it was taken
+	Unknown State = "unknown" // it is unknown whether it was carried out
+	Void    State = "void"    // the pair lost the history in which it was sent; unknown whether it was carried out
+	Gone    State = "gone"    // the pair has discarded it
 )
 
 func (s State) known() bool {
@@ -49,15 +49,15 @@ func (s State) known() bool {
 
 // Config describes a Fence.
 type Config struct {
-	Dir       string // of the agent
-	Directory string // its identity
-	// Find gives what was told under a number. The error says that there is nothing, or not any more.
+	Dir       string // the agent's directory
+	Directory string // the identity of that directory
+	// Find returns the notice with a number. The error says that it does not exist or was discarded.
 	Find func(number uint64) (notice.Told, error)
-	// Ask asks the pair. answer is called at most once, from any goroutine.
+	// Ask sends a request to the pair. answer is called at most once, from any goroutine.
 	Ask func(operation string, body []byte, answer func(bus.Reply))
-	// Serves reports whether somebody is there to be asked now.
+	// Serves reports whether a host is attached now.
 	Serves func() bool
-	// Tell has applications hear what became of a command.
+	// Tell sends the state of a command to applications.
 	Tell func(notice.Became)
 	Log  *slog.Logger
 }
@@ -104,7 +104,7 @@ type hand struct {
 	at   time.Time
 }
 
-// New opens what is kept of commands in a directory.
+// New opens the book in a directory.
 func New(c Config) (*Fence, error) {
 	b, name, why, err := openBook(c.Dir)
 	if err != nil {
@@ -119,10 +119,10 @@ func New(c Config) (*Fence, error) {
 	}, nil
 }
 
-// Close closes the file. Run has ended.
+// Close closes the file, after Run has ended.
 func (f *Fence) Close() error { return f.book.close() }
 
-// State says what became of a command, by the id of its notice.
+// State returns the state of a command, by the id of its notice.
 func (f *Fence) State(id string) string {
 	if e, ok := f.book.get(id); ok && e.State != asking {
 		return string(e.State)
@@ -130,10 +130,10 @@ func (f *Fence) State(id string) string {
 	return string(Open)
 }
 
-// Take has an application take a command. answer is called once, unless the agent ends before, and must not block.
+// Take takes a command for an application. answer is called once, unless the agent ends first, and must not block.
 func (f *Fence) Take(data []byte, answer func(bus.Reply)) { f.ask(data, false, answer) }
 
-// Finish takes that a command was carried out. answer is as in Take.
+// Finish confirms that a command was carried out. answer is called as in Take.
 func (f *Fence) Finish(data []byte, answer func(bus.Reply)) { f.ask(data, true, answer) }
 
 func (f *Fence) ask(data []byte, done bool, answer func(bus.Reply)) {
@@ -163,7 +163,7 @@ func refuse(answer func(bus.Reply), code int, why string) {
 	answer(bus.Reply{Code: code, Message: why})
 }
 
-// Run judges until ctx ends (and then gives its error) or nothing can be written: ErrDisk.
+// Run works until ctx ends, which returns its error, or until the disk fails: ErrDisk.
 func (f *Fence) Run(ctx context.Context) error {
 	if err := f.recover(); err != nil {
 		return err
@@ -215,7 +215,8 @@ func (f *Fence) work() error {
 	return nil
 }
 
-// recover finds what was taken and not said to be done when the agent ended: whether an application has it nobody knows.
+// recover finds the commands that were taken and not confirmed as done when the agent ended: it is unknown whether an
+// application has them.
 func (f *Fence) recover() error {
 	var list []string
 	for id, e := range f.book.entries {
@@ -249,7 +250,7 @@ func (f *Fence) forgotten() error {
 	return nil
 }
 
-// become makes durable what became of a command that is not handed out any more, and tells it.
+// become makes the state of a command durable that is not handed out again, and sends it to applications.
 func (f *Fence) become(id string, e entry, s State, why string) error {
 	e.State, e.At = s, f.now().UnixNano()
 	switch err := f.book.put(id, e); {

@@ -1,6 +1,6 @@
-// Package figures has an agent's metrics: it counts answers by their codes, and writes all that an agent counts as a page for Prometheus. That is
-// written by hand, so that the agent, which stands on small machines, carries no library for a page of text. Labels are bounded, whatever
-// services answer.
+// Package figures has an agent's metrics: it counts answers by code, and writes all counters as a Prometheus page. The
+// page is written by hand, so that the agent, which runs on small machines, needs no metrics library. Labels are
+// bounded, whatever codes services answer.
 package figures
 
 import (
@@ -28,7 +28,7 @@ type Codes struct {
 	unknown atomic.Uint64
 }
 
-// Count counts one.
+// Count counts one answer.
 func (c *Codes) Count(code int) {
 	for i, known := range codes {
 		if code == known {
@@ -39,7 +39,7 @@ func (c *Codes) Count(code int) {
 	c.other.Add(1)
 }
 
-// CountOutcome counts what came of a request that was queued; unknown: nobody knows.
+// CountOutcome counts the outcome of a queued request; unknown: its outcome is unknown.
 func (c *Codes) CountOutcome(code int, unknown bool) {
 	if unknown {
 		c.unknown.Add(1)
@@ -48,14 +48,14 @@ func (c *Codes) CountOutcome(code int, unknown bool) {
 	c.Count(code)
 }
 
-// Figures are what an agent counts at one moment.
+// Figures are the values of an agent's metrics at one moment.
 type Figures struct {
 	Terminal, Version string
 	Attached          bool
-	Since             time.Time // when that began to be so
+	Since             time.Time // of the present state
 	Epoch             uint64
 	Waiting           int           // requests without an answer
-	Oldest            time.Duration // how long the first of them has waited
+	Oldest            time.Duration // age of the oldest of them
 	Queue             Queue
 	Takeovers         standing.Total
 	Outages           standing.Total
@@ -63,10 +63,10 @@ type Figures struct {
 	Answers, Outcomes *Codes
 }
 
-// Queue is what is queued at the terminal.
+// Queue are the values of the queue.
 type Queue struct {
 	Waiting, Bytes int
-	Oldest         time.Duration // how long the first has waited
+	Oldest         time.Duration // age of the oldest request
 	Unknown, Kept  int           // of which nobody knows whether they took effect; outcomes
 }
 
@@ -112,7 +112,7 @@ func (c *Codes) each() (list []sample) {
 	return append(list, sample{float64(c.other.Load()), []string{"code", "other"}})
 }
 
-// Page is the text that Prometheus reads.
+// Page returns the text for Prometheus.
 func (f Figures) Page() []byte {
 	p := &page{}
 	p.family("info", "gauge", "The terminal, and the version of its agent.", sample{1, []string{"terminal", f.Terminal, "version", f.Version}})

@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// Most and MostBytes bound what is kept for the applications of a terminal, whichever comes first. The oldest goes.
+	// Most and MostBytes bound the notices stored for the applications of a terminal, whichever comes first. Beyond
+	// them the oldest are discarded.
 	Most      = 10_000
 	MostBytes = 16 << 20
 )
@@ -33,7 +34,7 @@ func noticeKey(number uint64) []byte {
 // record is what is written of a state.
 type record struct {
 	Local  uint64         `cbor:"1,keyasint"`
-	Count  int            `cbor:"2,keyasint"` // that are kept
+	Count  int            `cbor:"2,keyasint"` // of notices stored
 	Bytes  int            `cbor:"3,keyasint"`
 	Cursor notices.Cursor `cbor:"4,keyasint"`
 }
@@ -41,7 +42,7 @@ type record struct {
 // state is what a terminal has durably. It is never changed: two that are not the same have something between them.
 type state struct{ record }
 
-// Box is what one terminal has.
+// Box has the notices of one terminal.
 type Box struct {
 	file     *File
 	terminal string
@@ -62,8 +63,9 @@ func (f *File) box(terminal string) *Box {
 	return b
 }
 
-// Box gives the box of a terminal. No number up to used is given when what is kept does not tell which were: of a terminal that has
-// nothing here, because its file was quarantined, or of a file whose last transaction may be missing.
+// Box returns the box of a terminal. Numbers up to used are not given again if the file can't tell which were given:
+// for a terminal without an entry, because its file was quarantined, or for a file whose last transaction may be
+// missing.
 func (f *File) Box(terminal string, used uint64) *Box {
 	b := f.box(terminal)
 	b.taking.Lock()
@@ -80,7 +82,7 @@ func (f *File) Box(terminal string, used uint64) *Box {
 	return b
 }
 
-// Last is the highest number that was given.
+// Last is the highest number given.
 func (b *Box) Last() uint64 { return b.current.Load().Local }
 
 // entry is what is told under a number.

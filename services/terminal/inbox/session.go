@@ -14,18 +14,18 @@ import (
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
-// ErrRefused says that a batch is not taken; its text goes to the host. Nothing of it is kept.
+// ErrRefused says that a batch is refused; its text goes to the host. Nothing of the batch is stored.
 var ErrRefused = errors.New("notices refused")
 
-// Reserve makes durable, elsewhere than in the file, that numbers up to one may have been given. It returns at once when that is so
-// already.
+// Reserve makes durable, outside the file, that numbers up to a limit may have been given. It returns at once if that
+// is already durable.
 type Reserve func(upTo uint64) error
 
-// Session is what one attached host tells a terminal.
+// Session takes the notices of one attached host for a terminal.
 //
-// Where it goes on is worked out by the host from the cursor that the terminal said. Another session may have written since, or this one
-// when an answer was lost: then what the host says is of a place where the terminal is no more, and would have it store notices twice. So a
-// resume says what it was worked out from, and counts only while the terminal has just that.
+// The host computes where the notices continue from the cursor that the terminal sent. If another session has written since, or this one and
+// its answer was lost, that place is out of date, and the terminal would store notices twice. So a resume names the cursor that it was
+// computed from, and is valid only while the terminal's cursor is the same.
 type Session struct {
 	box     *Box
 	pair    string
@@ -38,7 +38,7 @@ type Session struct {
 	serial  uint64
 }
 
-// Session begins one of a host that serves a pair in an epoch, and gives the cursor to say to it.
+// Session begins a session of a host that serves a pair in an epoch, and returns the cursor to send to it.
 func (b *Box) Session(pair string, epoch uint64, reserve Reserve) (*Session, notices.Cursor) {
 	s := &Session{box: b, pair: pair, epoch: epoch, reserve: reserve}
 	return s, s.begin()
@@ -52,9 +52,9 @@ func (s *Session) begin() notices.Cursor {
 	return s.seen.Cursor
 }
 
-// Take takes a batch: all of it is durable when it returns, or nothing is. What is new is for the applications. An error is also in the
-// answer, and the session begins anew: ErrRefused, with ErrNoRoom when there is none; any other one says that the file, or what Reserve
-// writes, takes nothing any more.
+// Take takes a batch: it is durable as a whole when Take returns, or not at all. The result has the new notices for
+// applications. An error is also in the answer, and the session begins again: ErrRefused, with ErrNoRoom if the disk
+// is full; any other error says that the file, or the target of Reserve, accepts no further writes.
 func (s *Session) Take(b notice.Batch) ([]Published, notice.Stored, error) {
 	s.box.taking.Lock()
 	defer s.box.taking.Unlock()
@@ -66,7 +66,7 @@ func (s *Session) Take(b notice.Batch) ([]Published, notice.Stored, error) {
 	return told, notice.Stored{Serial: s.serial}, nil
 }
 
-// Refuse is Take for what is no batch.
+// Refuse answers a message that is not a batch, like Take.
 func (s *Session) Refuse(err error) notice.Stored {
 	s.box.taking.Lock()
 	defer s.box.taking.Unlock()
@@ -121,8 +121,8 @@ func (s *Session) take(b notice.Batch) ([]Published, error) {
 	return list, nil
 }
 
-// write makes durable what is new. Where a terminal goes on is not, as long as it is told nothing: it is worked out again at the next
-// attach, and thousands that are attached at a takeover write nothing.
+// write makes new notices durable. A resume without notices is not written: it is computed again at the next attach,
+// so that thousands of terminals that attach in a takeover write nothing.
 func (s *Session) write(store notices.Store, list []Published) error {
 	if len(list) == 0 {
 		return nil

@@ -37,7 +37,7 @@ type change struct {
 	apply    func(*bolt.Bucket) error
 }
 
-// write makes a change durable. Errors: ErrNoRoom, after which all is as it was; ErrDisk, after which every call fails (R8).
+// write makes a change durable. Errors: ErrNoRoom, which changes nothing; ErrDisk, after which every call fails (R8).
 func (f *File) write(c change, size int) error {
 	l := &f.line
 	l.turn.Lock()

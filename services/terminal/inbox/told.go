@@ -19,21 +19,21 @@ import (
 )
 
 const (
-	// DefaultLimit is how many notices are given to who does not say, and MaxLimit how many at most; pageBytes bounds them together, the
-	// last one not counted.
+	// DefaultLimit is the number of notices in a page without a limit, and MaxLimit the most in one page; pageBytes
+	// bounds their size, not counting the last one.
 	DefaultLimit = 100
 	MaxLimit     = 1000
 	pageBytes    = 1 << 20
 )
 
-// ErrBeyond says that somebody asks for what comes after a number that was never given.
+// ErrBeyond says that a question names a number that was never given.
 var ErrBeyond = errors.New("this terminal never had a notice with that number")
 
-// Published is what applications hear, and Data how.
+// Published is the subject and content of a notice for applications.
 type Published struct {
 	notice.Told
 	Data []byte
-	// Skipped says why it stands in place of a notice that can't be told; "" when it does not.
+	// Skipped says why the entry replaces a notice that can't be delivered; "" if it does not.
 	Skipped string
 }
 
@@ -101,7 +101,8 @@ func readable(data []byte) ([]byte, error) {
 	return encode(t)
 }
 
-// Show has what is told of fenced notices say what became of each, by its id. It comes before all else.
+// Show sets the function that returns the state of a fenced command by its id, for the content of its notice. It must
+// be called first.
 func (b *Box) Show(state func(id string) string) { b.state = state }
 
 // shown gives a notice with what became of it, if it is fenced. It is hidden from who does not ask for such: he would take it for one of the
@@ -143,11 +144,11 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
-// After gives what was told after a number: notice.Kept, as JSON. Errors: ErrBeyond, ErrDamaged, ErrClosed.
+// After returns the notices after a number: notice.Kept, as JSON. Errors: ErrBeyond, ErrDamaged, ErrClosed.
 func (b *Box) After(a notice.After) ([]byte, error) {
 	var kept struct {
 		notice.Kept
-		Notices []json.RawMessage `json:"notices"` // as they were told
+		Notices []json.RawMessage `json:"notices"` // as sent to applications
 	}
 	last := b.Last()
 	if a.Number > last {

@@ -86,7 +86,7 @@ is renewed automatically.`,
 // mostToken is more than any token has, in bytes.
 const mostToken = 4096
 
-// tokenText gives the token as it was given.
+// tokenText returns the token from the arguments, the file or standard input.
 func tokenText(c *cobra.Command, args []string, file string) (string, error) {
 	switch {
 	case len(args) == 1 && file == "":

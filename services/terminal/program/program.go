@@ -1,5 +1,5 @@
-// Package program is the agent of a terminal as a program: its command line, which is the same in hotpair-terminal, a program of its own for
-// machines that are nothing but terminals, and below hotpair terminal, for whoever has the whole.
+// Package program is the command line of a terminal's agent. It is the same in hotpair-terminal, a program for
+// machines that are only terminals, and in hotpair terminal, a command of the complete program.
 package program
 
 import (
@@ -25,9 +25,9 @@ import (
 // ErrUsage says that arguments are wrong. Nothing was done.
 var ErrUsage = errors.New("wrong usage")
 
-// Program is what differs between the two that have this command line.
+// Program distinguishes the two programs with this command line.
 type Program struct {
-	// Use is how the command is called below its parent, Path how people type it.
+	// Use is the name of the command below its parent, Path the full command as typed.
 	Use, Path string
 }
 
@@ -37,7 +37,7 @@ func Within() Program { return Program{Use: "terminal", Path: "hotpair terminal"
 // Alone is hotpair-terminal.
 func Alone() Program { return Program{Use: "hotpair-terminal", Path: "hotpair-terminal"} }
 
-// Command is the agent, and below it what is done at a terminal by hand.
+// Command returns the command of the agent, with the subcommands for manual work at a terminal.
 func (p Program) Command() *cobra.Command {
 	var s settings
 	var service *string
@@ -72,7 +72,7 @@ files, a later file over an earlier one.`),
 	return c
 }
 
-// Main is the whole of hotpair-terminal: it gives the exit code.
+// Main runs hotpair-terminal and returns its exit code.
 func Main(ctx context.Context, args []string) int {
 	root := Alone().Command()
 	root.SilenceErrors, root.SilenceUsage = true, true
@@ -166,7 +166,7 @@ type settings struct {
 	files []string
 }
 
-// apply puts into the environment what it does not say by itself.
+// apply adds the settings of the files to the environment, which takes precedence.
 func (s settings) apply() error {
 	said := map[string]bool{}
 	for _, entry := range os.Environ() {

@@ -18,7 +18,7 @@ import (
 	"github.com/hotpair/hotpair/services/terminal"
 )
 
-// ErrNotConfirmed says that somebody was asked and did not agree. Nothing was done.
+// ErrNotConfirmed says that the person at the prompt did not agree. Nothing was done.
 var ErrNotConfirmed = errors.New("not confirmed, nothing was done")
 
 // readmitCommand returns terminal readmit.

@@ -19,8 +19,8 @@ const (
 	outcomeRoom = 8 << 10
 	// overhead is what an entry takes beside its body, in bytes, amply.
 	overhead = 1 << 10
-	// slack is what a transaction writes beside entries, and what is lost between them, in bytes: pages of the tree are written anew, and
-	// the old ones are free only after it.
+	// slack is the room that a transaction needs beside its entries, in bytes: pages of the tree are written again,
+	// and the old ones become free only afterwards.
 	slack = 4 << 20
 	// step is by how much the file grows, in bytes.
 	step = 1 << 20
@@ -38,8 +38,8 @@ type file struct {
 	blocks *os.File
 }
 
-// open opens the database, made if it is not there: with its first content and beside its name, so that one without is always damage. Only
-// the writer comes here.
+// open opens the database and creates it if it is absent, complete under a temporary name first, so that a file
+// without content is always damage. Only the writer calls it.
 func (f *file) open(first func(*bolt.Bucket) error) error {
 	f.using.Lock()
 	defer f.using.Unlock()
@@ -135,7 +135,7 @@ func (f *file) update(write func(*bolt.Bucket) error) error {
 	return err
 }
 
-// close closes the file; whoever uses it is waited for.
+// close waits for operations in progress and closes the file.
 func (f *file) close() error {
 	f.using.Lock()
 	defer f.using.Unlock()
@@ -152,7 +152,7 @@ func (f *file) close() error {
 	return errors.Join(err, db.Close())
 }
 
-// reset closes what can't be used, so that it can be opened anew.
+// reset closes a file that can't be used, so that it can be opened again.
 func (f *file) reset() error {
 	err := boltfile.Guard(f.close)
 	*f = file{path: f.path}

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// MaxName bounds the name of a lane and a key of an application, in bytes.
+	// MaxName bounds the name of a lane and a key, in bytes.
 	MaxName = 128
 	// maxBody bounds the body of an answer that is kept, in bytes.
 	maxBody = 1 << 20
@@ -22,9 +22,9 @@ const (
 	digestSize  = 16
 )
 
-// Request is what an application has queued.
+// Request is a request to queue.
 type Request struct {
-	Key       string // of the application, under which the same is taken once; may be empty
+	Key       string // of the application: a request with the same key is queued once; may be empty
 	Lane      string
 	Service   string
 	Operation string
@@ -44,30 +44,30 @@ func (r *Request) digest() (d [digestSize]byte) {
 	return d
 }
 
-// Outcome is what came of a request.
+// Outcome is the outcome of a request.
 type Outcome struct {
-	Unknown  bool              // nobody can tell whether it took effect
+	Unknown  bool              // whether it took effect
 	Code     int               // of the answer
-	Message  string            // a sentence, when Code is not bus.CodeOK
+	Message  string            // if Code is not bus.CodeOK
 	Body     []byte            // JSON
-	Dropped  int               // bytes of a body that there was no room for
-	Position position.Position // of the update, when something was written
+	Dropped  int               // size of a body that did not fit
+	Position position.Position // of the update, if it wrote
 	At       time.Time
 }
 
-// State is how far a request has come.
+// State is the state of a request.
 type State uint8
 
 // States.
 const (
 	Waiting State = iota
 	Done
-	Unsure // it is over, and whether it took effect is not known; a person has to look
+	Unsure // it has ended with an unknown outcome; a person must check the data
 )
 
 var stateNames = [...]string{"queued", "done", "unknown"}
 
-// String names it for applications.
+// String returns the name that applications see.
 func (s State) String() string { return stateNames[s] }
 
 // item is what is known of a request without looking into the file.
@@ -108,7 +108,7 @@ type written struct {
 	Service   string           `cbor:"4,keyasint"`
 	Operation string           `cbor:"5,keyasint"`
 	Body      []byte           `cbor:"6,keyasint,omitempty"`
-	At        int64            `cbor:"7,keyasint"` // Unix nanoseconds, by this machine's clock
+	At        int64            `cbor:"7,keyasint"` // Unix nanoseconds, this machine's clock
 	Digest    [digestSize]byte `cbor:"8,keyasint"`
 	Outcome   *writtenOutcome  `cbor:"9,keyasint,omitempty"`
 }
@@ -121,7 +121,7 @@ type writtenOutcome struct {
 	Dropped  int               `cbor:"5,keyasint,omitempty"`
 	Position position.Position `cbor:"6,keyasint,omitempty"`
 	At       int64             `cbor:"7,keyasint"`
-	Number   uint64            `cbor:"8,keyasint,omitempty"` // counts outcomes; 0 of one from before they were counted
+	Number   uint64            `cbor:"8,keyasint,omitempty"` // counts outcomes; 0 in an entry of a version that did not count them
 }
 
 // item gives what is known of an entry.
@@ -167,19 +167,19 @@ func sentence(text string) string {
 	return strings.ToValidUTF8(fmt.Sprintf("%.*s", maxSentence, text), "?")
 }
 
-// Refused is the last answer to a request that is still queued: a host was asked, and another moment may bring another answer. It is of
-// this run of the agent, and no outcome.
+// Refused is the latest answer to a request that stays queued: a host answered, and a later answer may differ. It is
+// not stored and not an outcome.
 type Refused struct {
 	Code  int       `json:"code"`
 	Error string    `json:"error,omitempty"`
 	At    time.Time `json:"at"`
 }
 
-// Told is what applications are told of a request.
+// Told is the state of a request for applications.
 type Told struct {
 	ID         string          `json:"id"`
 	State      string          `json:"state"`                   // queued, done or unknown
-	Number     uint64          `json:"number,string,omitempty"` // counts outcomes, in the order in which they came
+	Number     uint64          `json:"number,string,omitempty"` // counts outcomes, in their order
 	Key        string          `json:"key,omitempty"`
 	Lane       string          `json:"lane,omitempty"`
 	Service    string          `json:"service"`
@@ -190,9 +190,9 @@ type Told struct {
 	Error      string          `json:"error,omitempty"`
 	Body       json.RawMessage `json:"body,omitempty"`
 	Position   string          `json:"position,omitempty"`
-	// Dropped is how many bytes the body had, if it is not kept because there was no room for it.
+	// Dropped is the size of the answer's body if it did not fit and was not stored.
 	Dropped int `json:"dropped,omitempty"`
-	// Refused is why it is still queued, if a host was asked.
+	// Refused is the reason why the request is still queued, if a host has answered.
 	Refused *Refused `json:"refused,omitempty"`
 	entry   uint64   // its number
 }

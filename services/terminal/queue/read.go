@@ -12,10 +12,11 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// KeyAlone is said of a request that names a key and is not to be queued. Done at once it would be done again when it is repeated.
+// KeyAlone refuses a request that has a key but is not queued: executed at once, it would be executed again when it is
+// repeated.
 const KeyAlone = bus.HeaderQueueKey + " is valid only with " + bus.HeaderQueue + ": yes; to execute a request without queue once, use " + bus.HeaderRequestID
 
-// Name gives what a header names, "" if it is not there, or says what is wrong with it.
+// Name returns the value of a name in a header, "" if the header is absent, or what is wrong with it.
 func Name(h nats.Header, header string) (value, wrong string) {
 	list, given := h[header]
 	if !given {
@@ -30,7 +31,7 @@ func Name(h nats.Header, header string) (value, wrong string) {
 	return value, ""
 }
 
-// Read takes lane and key from the headers of a message that says bus.HeaderQueue, or says what is wrong with them.
+// Read returns lane and key from the headers of a message with bus.HeaderQueue, or what is wrong with them.
 func (r *Request) Read(h nats.Header) (wrong string) {
 	for _, stray := range [...]struct{ header, why string }{
 		{bus.HeaderRequestID, "gets its own id, and this one may expire before the request is sent; to queue it once, use " + bus.HeaderQueueKey},
@@ -52,7 +53,7 @@ func (r *Request) Read(h nats.Header) (wrong string) {
 	return wrong
 }
 
-// CodeOf is the code by which an application hears of an error of this package.
+// CodeOf returns the code for applications of an error of this package.
 func CodeOf(err error) int {
 	switch {
 	case errors.Is(err, ErrFull), errors.Is(err, ErrNoRoom):

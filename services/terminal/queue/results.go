@@ -18,29 +18,30 @@ import (
 )
 
 const (
-	// DefaultLimit is how many outcomes are given to who does not say, and MaxLimit how many at most; pageBytes bounds them together, as JSON
-	// and the last one not counted.
+	// DefaultLimit is the number of outcomes in a page without a limit, and MaxLimit the most in one page; pageBytes
+	// bounds their size as JSON, not counting the last one.
 	DefaultLimit = 100
 	MaxLimit     = 1000
 	pageBytes    = 1 << 20
 )
 
-// ErrBeyond says that somebody asks for what comes after a number that was never given.
+// ErrBeyond says that a question names a number that was never given.
 var ErrBeyond = errors.New("this terminal never had an outcome with that number")
 
-// Results are outcomes, in the order in which they came.
+// Results are outcomes, in their order.
 type Results struct {
 	Results []Told `json:"results"`
-	// First is the lowest number from which on none has gone for want of room, Last the highest that there was.
+	// First is the lowest number from which on no outcome was discarded for lack of room, Last the highest number.
 	First uint64 `json:"first,string"`
 	Last  uint64 `json:"last,string"`
 	More  bool   `json:"more"`
-	// Directory is that of the agent: in another one numbers begin anew. The store does not know it.
+	// Directory is the identity of the agent's directory: in another directory numbers start again. The store does not
+	// know it.
 	Directory string `json:"directory,omitempty"`
 }
 
-// EncodeJSON writes what applications are told. Bodies are as they came: with the escapes that only web pages need, a byte could become six, and
-// an outcome that is kept be more than a message holds.
+// EncodeJSON encodes the outcomes for applications. Bodies are unchanged: the escapes for web pages could make six
+// bytes of one, and a stored outcome would exceed a message.
 func EncodeJSON(v any) []byte {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
@@ -54,7 +55,8 @@ func EncodeJSON(v any) []byte {
 // byResult finds what has an outcome by the number of that.
 func byResult(it *item, number uint64) int { return cmp.Compare(it.result, number) }
 
-// After gives the outcomes that are kept after a number, as many as one page has. Errors: ErrBeyond, boltfile.ErrDamaged, ErrClosed.
+// After returns the stored outcomes after a number, at most one page. Errors: ErrBeyond, boltfile.ErrDamaged,
+// ErrClosed.
 func (s *Store) After(a notice.After) (r Results, err error) {
 	list, r, err := s.after(a)
 	if err == nil {

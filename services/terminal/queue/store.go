@@ -20,17 +20,18 @@ import (
 const FileName = "queue.db"
 
 var (
-	// ErrDisk says that a write or flush failed in a way that leaves open what is on the disk. Nothing is tried again (R8): the agent ends.
+	// ErrDisk says that a write or flush failed, so that the content of the disk is uncertain. Nothing is tried again
+	// (R8): the agent ends.
 	ErrDisk = errors.New("queue of the terminal could not be written")
-	// ErrNoRoom says that the disk is full. What is in the file is as it was.
+	// ErrNoRoom says that the disk is full. The file is unchanged.
 	ErrNoRoom = errors.New("no room on the disk of this terminal")
-	// ErrFull says that a bound is reached; what wraps it says which.
+	// ErrFull says that a bound is reached; the error that wraps it says which.
 	ErrFull = errors.New("queue of the terminal is full")
-	// ErrForeign says that the file is another terminal's.
+	// ErrForeign says that the file belongs to another terminal.
 	ErrForeign = errors.New("queue of another terminal")
-	// ErrReused says that a key stands for another request.
+	// ErrReused says that a key belongs to another request.
 	ErrReused = errors.New("key was already used for another request")
-	// ErrAbsent says that there is no such entry, any more or at all.
+	// ErrAbsent says that an entry does not exist or was removed.
 	ErrAbsent = errors.New("no request with this id or key is known: it was not queued at this terminal, or it was removed")
 	// ErrWaits says that an entry has no outcome yet.
 	ErrWaits = errors.New("request is still waiting and may have taken effect")
@@ -38,13 +39,13 @@ var (
 	ErrClosed = errors.New("queue is closed")
 )
 
-// Bounds of what is kept. A field that is 0 has its default.
+// Bounds of the queue. A 0 field has its default.
 type Bounds struct {
-	Entries int           // requests that wait, and those of which nobody knows whether they took effect; 10,000
-	Bytes   int           // that these have in the file, with the room for their outcomes; 256 MiB
-	Age     time.Duration // while the first one has waited for longer, nothing more is taken; 7 days
-	Kept    int           // outcomes, of which the oldest goes when there are more; 10,000
-	// KeptBytes bounds them too; 64 MiB.
+	Entries int           // waiting requests and those with an unknown outcome; 10,000
+	Bytes   int           // their size in the file, with the room for their outcomes; 256 MiB
+	Age     time.Duration // while the oldest has waited longer, no more are queued; 7 days
+	Kept    int           // outcomes stored, beyond which the oldest is discarded; 10,000
+	// KeptBytes bounds the stored outcomes too; 64 MiB.
 	KeptBytes int
 }
 
@@ -61,7 +62,7 @@ func (b Bounds) orDefault() Bounds {
 	return b
 }
 
-// Store is the queue of a terminal on its disk. One goroutine at a time may change it; any may ask it.
+// Store is the queue of a terminal on its disk. One goroutine at a time may change it; any may read it.
 type Store struct {
 	path, terminal string
 	bounds         Bounds
@@ -85,9 +86,10 @@ type Store struct {
 	unsure int
 }
 
-// Open opens the queue of a terminal, if there is one. What can't be read, or is another terminal's, is quarantined. No number up to used is
-// given that the file does not tell of; reserve makes durable, elsewhere than in the file, that numbers up to one may have been given, to
-// requests or outcomes, and returns at once when that is so. Errors: boltfile.ErrInUse, and those of the system.
+// Open opens the queue of a terminal, if it exists. A file that is unreadable, or another terminal's, is quarantined.
+// Numbers up to used that the file does not know are not given again. reserve makes durable, outside the file, that
+// numbers up to a limit may have been given to requests or outcomes, and returns at once if that is already durable.
+// Errors: boltfile.ErrInUse, and those of the system.
 func Open(dir, terminal string, used uint64, reserve func(upTo uint64) error, b Bounds) (*Store, error) {
 	s := &Store{path: filepath.Join(dir, FileName), terminal: terminal, bounds: b.orDefault(), reserve: reserve}
 	s.forget()
@@ -117,10 +119,11 @@ func (s *Store) forget() {
 	s.waits, s.done, s.over, s.unsure = nil, nil, nil, 0
 }
 
-// Moved says why the file was quarantined that was there when this one was opened, and what it is called now; nil when none was.
+// Moved returns why the earlier file was quarantined when this one was opened, and its new name; nil if it was not.
 func (s *Store) Moved() (name string, why error) { return s.moved, s.quarantined }
 
-// Quarantined names the files that are quarantined, now or before: in each is something that was to be done, until somebody takes it away.
+// Quarantined lists the quarantined files, old ones included: each may contain requests that were not executed, until
+// a person removes it.
 func (s *Store) Quarantined() (names []string) {
 	for _, name := range s.earlier {
 		if _, err := os.Lstat(filepath.Join(filepath.Dir(s.path), name)); err == nil {
@@ -133,27 +136,27 @@ func (s *Store) Quarantined() (names []string) {
 // Doubt reports whether the last transaction of the file may be missing.
 func (s *Store) Doubt() bool { return s.doubt }
 
-// Last is the highest number that was given.
+// Last is the highest number given.
 func (s *Store) Last() uint64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.state.Last
 }
 
-// Series is the pair whose numbers these are, and what it adds to them; "" and 0 before one was said.
+// Series is the pair that the numbers belong to, and what it adds to them; "" and 0 if not known yet.
 func (s *Store) Series() (pair string, base uint64) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.state.Pair, s.state.Base
 }
 
-// Place is a request that waits.
+// Place is a waiting request.
 type Place struct {
 	Number uint64
 	Lane   string
 }
 
-// Waiting gives what has no outcome, in the order in which it was queued.
+// Waiting returns the requests without an outcome, in their order.
 func (s *Store) Waiting() (list []Place) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -166,14 +169,14 @@ func (s *Store) Waiting() (list []Place) {
 	return list
 }
 
-// Count is what there is.
+// Count is the size of the queue.
 type Count struct {
 	Waiting, Unsure, Done int
-	Bytes                 int       // of what waits, with the room for outcomes
-	Oldest                time.Time // when the first that waits was queued
+	Bytes                 int       // of waiting requests, with the room for outcomes
+	Oldest                time.Time // when the oldest waiting request was queued
 }
 
-// Count counts what there is.
+// Count returns the size of the queue.
 func (s *Store) Count() Count {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -184,7 +187,7 @@ func (s *Store) Count() Count {
 	return c
 }
 
-// Age is how long the first that waits has done so, 0 if none does. A clock that is set meanwhile changes nothing.
+// Age is how long the oldest request has waited, 0 if none waits. A clock that is set meanwhile does not affect it.
 func (s *Store) Age() time.Duration {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -210,7 +213,7 @@ func (s *Store) oldest() *item {
 	return s.items[s.waits[0]]
 }
 
-// pass leaves out of what waits those at the beginning that do not any more. The lock is held.
+// pass removes requests that no longer wait from the front of the list. The caller holds the lock.
 func (s *Store) pass() {
 	for len(s.waits) > 0 {
 		if it := s.items[s.waits[0]]; it != nil && it.state == Waiting {
@@ -253,7 +256,7 @@ func (s *Store) roomFor(r *Request, ahead, aheadBytes int, age time.Duration) er
 // needs is what a request takes in the file, with the room for its outcome.
 func needs(r *Request) int { return len(r.Body) + overhead + outcomeRoom }
 
-// Get gives what applications are told of an entry, by its id or by its key. The error is ErrAbsent, or that of the file.
+// Get returns the state of an entry, by its id or its key. The error is ErrAbsent, or that of the file.
 func (s *Store) Get(id, key string) (t Told, err error) {
 	s.mu.RLock()
 	it := s.ids[id]
@@ -273,7 +276,7 @@ func (s *Store) Get(id, key string) (t Told, err error) {
 	return t, nil
 }
 
-// Request gives what was queued under a number that waits. Errors: ErrAbsent, boltfile.ErrDamaged, ErrClosed.
+// Request returns the request that waits under a number. Errors: ErrAbsent, boltfile.ErrDamaged, ErrClosed.
 func (s *Store) Request(number uint64) (Request, error) {
 	w, err := s.read(number)
 	if err == nil && w.Outcome != nil {
@@ -311,5 +314,5 @@ func (s *Store) read(number uint64) (w written, err error) {
 // newID makes an id at random.
 func newID() string { return rand.Text() }
 
-// Close closes the file; whoever uses it is waited for.
+// Close waits for operations in progress and closes the file.
 func (s *Store) Close() error { return s.file.close() }

@@ -28,21 +28,21 @@ const entryPrefix = 'e'
 // skipped are the numbers that a transaction may have given, at most, which may be missing.
 const skipped = MaxBatch
 
-// MaxBatch bounds what is written in one transaction, in requests.
+// MaxBatch bounds one transaction, in requests.
 const MaxBatch = 1024
 
 // record is what is written of the state.
 type record struct {
 	Terminal string `cbor:"1,keyasint"`
-	Pair     string `cbor:"2,keyasint,omitempty"` // whose numbers these are
-	Base     uint64 `cbor:"3,keyasint,omitempty"` // what it adds to them
-	Last     uint64 `cbor:"4,keyasint"`           // the highest number that was given
-	// What there is, to see when something is missing.
+	Pair     string `cbor:"2,keyasint,omitempty"` // that the numbers belong to
+	Base     uint64 `cbor:"3,keyasint,omitempty"` // that the pair adds to them
+	Last     uint64 `cbor:"4,keyasint"`           // the highest number given
+	// The content, to detect a missing part.
 	Entries      int `cbor:"5,keyasint"`
 	Waiting      int `cbor:"6,keyasint"`
 	WaitingBytes int `cbor:"7,keyasint"`
 	KeptBytes    int `cbor:"8,keyasint"`
-	// Results is the highest number that an outcome was given, Gone the highest of one that went to make room for others.
+	// Results is the highest number of an outcome, Gone the highest of a discarded one.
 	Results uint64 `cbor:"9,keyasint,omitempty"`
 	Gone    uint64 `cbor:"10,keyasint,omitempty"`
 }
@@ -213,7 +213,7 @@ type edit struct {
 	value    []byte // nil: it goes
 }
 
-// write makes edits durable, all or none, with the state that they lead to. Errors: ErrNoRoom, after which all is as it was; ErrDisk.
+// write makes edits durable, all or none, with the resulting state. Errors: ErrNoRoom, which changes nothing; ErrDisk.
 func (s *Store) write(state record, edits []edit) error {
 	if s.failed != nil {
 		return s.failed
@@ -301,16 +301,16 @@ func change(state record, edits []edit) record {
 	return counting.state
 }
 
-// Queued is what became of a request that was to be queued: its place, or that of the one before it with its key.
+// Queued is the result of queueing a request: its place, or that of the earlier request with its key.
 type Queued struct {
 	ID     string
 	Number uint64
-	Again  bool // it was queued before
+	Again  bool // it was already queued
 	Err    error
 }
 
-// Put queues requests in order, at most MaxBatch: those that there is room for are durable when it returns. room is asked of each number
-// that would be given. The error ends the store: ErrDisk, or that of Reserve.
+// Put queues requests in order, at most MaxBatch: those that fit are durable when it returns. room is asked for each
+// number to give. An error ends the store: ErrDisk, or that of Reserve.
 func (s *Store) Put(list []Request, now time.Time, room func(number uint64) bool) ([]Queued, error) {
 	became := make([]Queued, len(list))
 	edits := make([]edit, 0, len(list))
@@ -374,14 +374,15 @@ func (s *Store) Put(list []Request, now time.Time, room func(number uint64) bool
 	return became, err
 }
 
-// Finished is an outcome of what waits under a number.
+// Finished is an outcome with the number of its waiting request.
 type Finished struct {
 	Number uint64
 	Outcome
 }
 
-// Finish puts outcomes in place of requests: durable when it returns, all or none. The oldest outcomes that are too many go. It gives what
-// applications are told. Errors: ErrNoRoom, after which all of them wait still; ErrDisk, or that of Reserve, which end the store.
+// Finish replaces requests by their outcomes: durable when it returns, all or none. The oldest outcomes beyond the
+// bound are discarded. It returns the states for applications. Errors: ErrNoRoom, after which all of the requests
+// still wait; ErrDisk, or that of Reserve, which end the store.
 func (s *Store) Finish(list []Finished) ([]Told, error) {
 	told, err := s.finish(list)
 	if !errors.Is(err, ErrNoRoom) {
@@ -442,7 +443,7 @@ func (s *Store) finish(list []Finished) ([]Told, error) {
 	return told, nil
 }
 
-// Forget takes an entry away that has its outcome. Errors: ErrAbsent, ErrWaits, ErrNoRoom, ErrDisk.
+// Forget removes an entry that has its outcome. Errors: ErrAbsent, ErrWaits, ErrNoRoom, ErrDisk.
 func (s *Store) Forget(id string) error {
 	it := s.ids[id]
 	switch {
@@ -455,7 +456,7 @@ func (s *Store) Forget(id string) error {
 	return s.write(change(s.state, edits), edits)
 }
 
-// Adopt notes whose numbers these are, and what is added to them. Errors: ErrNoRoom, ErrDisk.
+// Adopt records the pair that the numbers belong to, and what it adds to them. Errors: ErrNoRoom, ErrDisk.
 func (s *Store) Adopt(pair string, base uint64) error {
 	state := s.state
 	if state.Pair, state.Base = pair, base; state == s.state {

@@ -53,7 +53,7 @@ export class Connection {
   ) {
     const parts = URL.canParse(login.url) ? new URL(login.url) : undefined;
     if (parts?.protocol !== "nats:" || !parts.hostname || !parts.port) {
-      throw new TypeError(`${JSON.stringify(login.url)} is no address such as nats://127.0.0.1:4222`);
+      throw new TypeError(`${JSON.stringify(login.url)} is not an address like nats://127.0.0.1:4222`);
     }
   }
 
@@ -81,7 +81,7 @@ export class Connection {
         return true;
       } catch (error) {
         if (error instanceof errors.AuthorizationError) {
-          throw new Forbidden(`the server at ${url} does not let this process in: ${words(error)}`);
+          throw new Forbidden(`the server at ${url} refuses this process: ${words(error)}`);
         }
         log.debug("%s: %s", url, words(error));
         await new Promise((resolve) => setTimeout(resolve, this.#wait()));

@@ -106,7 +106,7 @@ export class Execution {
     try {
       return await this.#serve();
     } catch (error) {
-      log.error(`${this.request.operation}: a request could not be brought to its end`, error);
+      log.error(`${this.request.operation}: a request could not be completed`, error);
       return this.operation.readOnly ? this.#unserved(Code.fault, fault().message) : reply(Code.unknown, "the outcome is unknown");
     } finally {
       this.#place.leave();
@@ -125,7 +125,7 @@ export class Execution {
           if (ended instanceof Moved) {
             this.counts.conflicts++;
             if (this.#place.lost >= MAX_RUNS - 1) {
-              fixed = reply(Code.busy, "too many other requests change the same keys; this one was not executed");
+              fixed = reply(Code.busy, "too many other requests change the same keys; this request was not executed");
             } else {
               await this.#place.giveWay(this.#lost.splice(0));
             }
@@ -133,7 +133,7 @@ export class Execution {
             return this.#unserved(Code.fault, ""); // without an id nobody could tell the second execution from the first
           } else if (ended instanceof Doubt && ++this.#doubts >= MAX_DOUBTS) {
             if (this.request.timer) { // whatever became of it, it is there no more, or fails as often as it may
-              return reply(Code.fault, `what became of the update is unknown, after ${MAX_DOUBTS} runs`);
+              return reply(Code.fault, `the outcome of the update is unknown after ${MAX_DOUBTS} runs`);
             }
             return this.#unserved(Code.fault, "");
           } else if (ended instanceof Doubt || ended instanceof Away) {
@@ -172,7 +172,7 @@ export class Execution {
       throw why;
     }
     if (this.request.timer && this.shared.stopping) { // which uses up none of its tries
-      return reply(Code.nobody, "this process is stopping; the run of the timer was not brought to its end");
+      return reply(Code.nobody, "this process is stopping; the run of the timer was not completed");
     }
     if (this.request.timer) { // or it would come again for ever
       return reply(Code.fault, "the run of the timer did not end within its deadline");
@@ -214,7 +214,7 @@ export class Execution {
     } catch (error) {
       if (error instanceof Late && !tx.failed) {
         if (!tx.waits && !this.shared.stopping) {
-          this.#complain("the handler has not returned within the deadline of its request, and is not waited for any longer");
+          this.#complain("the handler did not return within the deadline of its request and is abandoned");
         }
         tx.fail(error);
       }
@@ -232,13 +232,13 @@ export class Execution {
       throw tx.failed;
     }
     const size = Buffer.byteLength(body);
-    return size > MAX_ANSWER ? reply(Code.tooLarge, `the answer would have ${size} bytes, at most ${MAX_ANSWER} can be sent`) : reply(Code.ok, "", body);
+    return size > MAX_ANSWER ? reply(Code.tooLarge, `the answer has ${size} bytes, at most ${MAX_ANSWER} are allowed`) : reply(Code.ok, "", body);
   }
 
   /** What an error of the handler says. A class of the service's own may have made anything of it. */
   #told(error: ServiceError): Reply {
     if (!isErrorCode(error.code) || typeof error.message !== "string") {
-      this.#complain("the handler threw an error whose code is not 400 to 599, or whose message is no text", error);
+      this.#complain("the handler threw an error whose code is not 400 to 599, or whose message is not text", error);
       return fault();
     }
     return reply(error.code, clean(error.message));
@@ -291,7 +291,7 @@ export class Execution {
     const data = JSON.stringify(message);
     const size = Buffer.byteLength(data);
     if (size > MAX_CALL) {
-      throw new Refused(Code.tooLarge, `the request needs ${size} bytes of the database at once, at most ${MAX_CALL} are possible`, true);
+      throw new Refused(Code.tooLarge, `the request needs a database call of ${size} bytes, at most ${MAX_CALL} are allowed`, true);
     }
     if (this.#deadline.over) {
       throw new Late(); // not sent, so there is no doubt
@@ -392,7 +392,7 @@ function mayRepeat(operation: Operation, request: Request, attempt: number): boo
 /** The reply to a request that is not executed now, and, if it may be a repetition, was perhaps before. */
 export function notNow(operation: Operation, request: Request, code: number, message: string): Reply {
   return mayRepeat(operation, request, request.attempt)
-    ? reply(Code.unknown, "the outcome is unknown; repeat the request with the same id")
+    ? reply(Code.unknown, "the outcome is unknown; send the request again with the same id")
     : reply(code, message);
 }
 

@@ -17,12 +17,12 @@ export async function main(service: Service): Promise<void> {
   // A promise that nobody waited for has failed: its request, if any, goes on without it.
   process.on("unhandledRejection", (reason) => {
     if (!(reason instanceof Interrupt || reason instanceof Misuse)) { // which the transaction keeps in mind
-      log.error("a promise was rejected that no handler waits for; an await is missing", reason);
+      log.error("a rejected promise was not awaited; an await is missing", reason);
     }
   });
   // After this nobody knows what state the process is in. main starts another one.
   process.on("uncaughtException", (error) => {
-    log.error("an exception that no handler caught, such as of a timer or an event", error);
+    log.error("uncaught exception outside a handler, such as in a timer or an event", error);
     end(1, error);
   });
   try {

@@ -39,7 +39,7 @@ export class Reads {
     const reply = await this.#ask("read", putTexts({ ranges: still ?? [] }, "keys", wanted));
     const items = elements(reply, "items");
     if (items.length !== wanted.length) {
-      throw new Misuse(`the updater gave ${items.length} items for ${wanted.length} keys`);
+      throw new Misuse(`the updater returned ${items.length} items for ${wanted.length} keys`);
     }
     const at = position(reply);
     if (!still && this.#ranges.length && !samePosition(at, this.#at)) {
@@ -145,7 +145,7 @@ export class Reads {
 function elements(reply: Message, name: string): Message[] {
   const all = reply[name] ?? [];
   if (!Array.isArray(all)) {
-    throw new TypeError(`${name} is no list`);
+    throw new TypeError(`${name} is not a list`);
   }
   return all as Message[];
 }

@@ -38,16 +38,16 @@ export function readRequest(operation: string, body: Uint8Array, given: Iterable
       continue;
     }
     if (!HEADERS.includes(name)) {
-      throw new Malformed(`there is no header ${shown(name)} here: leave it out, or write one of ${HEADERS.join(", ")}`);
+      throw new Malformed(`unknown header ${shown(name)}: omit it, or use one of ${HEADERS.join(", ")}`);
     }
     if (values.length !== 1) {
-      throw new Malformed(`the header ${name} stands more than once, and only one can be meant: give it once`);
+      throw new Malformed(`the header ${name} occurs more than once: give it once`);
     }
     headers.set(name, values[0]!);
   }
   const own = headers.get("Hotpair-Request-Id");
   if ((own || number(headers, "Hotpair-Counter")) && !headers.get("Hotpair-Terminal")) {
-    throw new Malformed("header Hotpair-Terminal is missing: an id is one of a terminal");
+    throw new Malformed("header Hotpair-Terminal is missing: an id needs its terminal");
   }
   const attempt = number(headers, "Hotpair-Attempt");
   return {
@@ -65,7 +65,7 @@ export function readRequest(operation: string, body: Uint8Array, given: Iterable
 function number(headers: Map<string, string>, name: string): bigint {
   const text = headers.get(name) ?? "0";
   if (!/^[0-9]{1,20}$/.test(text)) {
-    throw new Malformed(`header ${name}: ${shown(text.slice(0, 40))} is no number`);
+    throw new Malformed(`header ${name}: ${shown(text.slice(0, 40))} is not a number`);
   }
   return BigInt(text);
 }
@@ -76,7 +76,7 @@ function remaining(text: string | undefined): number {
   }
   const ms = /^(\d{1,9})ms$/.exec(text)?.[1];
   if (!Number(ms)) {
-    throw new Malformed(`header Hotpair-Deadline: ${shown(text.slice(0, 40))} is no whole number of ms such as 29500ms`);
+    throw new Malformed(`header Hotpair-Deadline: ${shown(text.slice(0, 40))} is not a whole number of ms like 29500ms`);
   }
   return Number(ms);
 }

@@ -57,10 +57,10 @@ export class Service {
     { version = "0.1.0", description = "" }: ServiceOptions = {},
   ) {
     if (!named(name)) {
-      throw new TypeError(`${shown(name)} is no name of a service: it has 1 to 64 letters, digits, - and _`);
+      throw new TypeError(`${shown(name)} is not a name of a service; use 1 to 64 letters, digits, - and _`);
     }
     if (!VERSION.test(version)) {
-      throw new TypeError(`${shown(version)} is no version such as 1.0.0`);
+      throw new TypeError(`${shown(version)} is not a version like 1.0.0`);
     }
     this.version = version;
     this.description = description;
@@ -82,7 +82,7 @@ export class Service {
 
   #add(name: string, readOnly: boolean, rest: unknown[]): this {
     if (!named(name)) {
-      throw new TypeError(`${shown(name)} is no name of an operation: it has 1 to 64 letters, digits, - and _`);
+      throw new TypeError(`${shown(name)} is not a name of an operation; use 1 to 64 letters, digits, - and _`);
     }
     if (this.operations.has(name)) {
       throw new TypeError(`${this.name} has two operations ${name}`);
@@ -90,7 +90,7 @@ export class Service {
     const shape = typeof rest[0] === "function" ? undefined : object(rest.shift() as Fields);
     const [handler, options] = rest as [Handler<any>, OperationOptions | undefined];
     if (typeof handler !== "function") {
-      throw new TypeError(`operation ${name} has no handler: it is a function of the transaction and the body`);
+      throw new TypeError(`operation ${name} has no handler: want a function of the transaction and the body`);
     }
     this.operations.set(name, { handler, shape, readOnly, revision: options?.revision ?? false });
     return this;

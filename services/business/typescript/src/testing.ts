@@ -206,7 +206,7 @@ export class Memory {
   #commit(q: Message): Message {
     this.commits++;
     if (!q["ticket"] && q["epoch"] !== String(this.epoch)) {
-      return { code: Code.nobody, message: "another epoch is served" };
+      return { code: Code.nobody, message: "the epoch has changed" };
     }
     const outbox = (q["outbox"] ?? {}) as Outbox;
     const operations = (q["operations"] ?? []) as Message[];
@@ -250,11 +250,11 @@ export class Memory {
     }
     const { fired, notices = [], emissions = [] } = outbox;
     if (fired && String(this.timers.get(fired.key)?.revision ?? 0) !== fired.revision) {
-      return { code: Code.tooOld, message: "the timer is not there any more as it was" };
+      return { code: Code.tooOld, message: "the timer was moved" };
     }
     const stranger = notices.flatMap((one) => one.to ?? []).find((to) => this.terminals && !this.terminals.includes(to));
     if (stranger !== undefined) {
-      return { code: Code.absent, message: `a notice is for ${stranger}, which is no terminal of this pair` };
+      return { code: Code.absent, message: `a notice is for ${stranger}, which is not a terminal of this pair` };
     }
     const nowhere = emissions.find((one) => this.targets && !this.targets.includes(one.target));
     if (nowhere) {
@@ -293,7 +293,7 @@ export class Memory {
       return undefined;
     }
     const lost = conflicts.map((c) => Buffer.from(text(c, "key"), "latin1").toString("base64"));
-    return { code: Code.conflict, message: "a condition does not hold", conflicts_base64: lost, moved };
+    return { code: Code.conflict, message: "a condition of the commit does not hold", conflicts_base64: lost, moved };
   }
 
   #range(prefix: string, after: string, through: string): string[] {

@@ -86,7 +86,7 @@ export class Tx {
       }
       for (const key of [prefix, after]) {
         if (typeof key !== "string") {
-          throw new Misuse(`a scan takes texts, not ${shown(key)}`);
+          throw new Misuse(`a scan needs texts, not ${shown(key)}`);
         }
       }
       return await this.#reads.scan(prefix, after, limit > 0 && limit <= MAX_SCAN ? Math.ceil(limit) : MAX_SCAN, kept);
@@ -128,7 +128,7 @@ export class Tx {
     this.#check(key);
     const isNumber = typeof revision === "bigint" ? revision >= 0n && revision < 1n << 64n : Number.isSafeInteger(revision) && (revision as number) >= 0;
     if (revision !== "present" && !isNumber) {
-      throw this.fail(new Misuse('require takes a revision from 0, or "present"'));
+      throw this.fail(new Misuse('require needs a revision from 0, or "present"'));
     }
     this.#required.push(putText(revision === "present" ? { present: true } : { revision: String(revision) }, "key", key));
   }
@@ -142,7 +142,7 @@ export class Tx {
    */
   after(key: string, ms: number, operation: string, body?: unknown, options: TimerOptions = {}): void {
     if (typeof ms !== "number" || !(ms >= 0 && ms <= LONGEST_MS)) {
-      throw this.fail(new Misuse(`timer ${shown(key)} is to run after ${typeof ms === "number" ? ms : shown(ms)}; it is a number of milliseconds`));
+      throw this.fail(new Misuse(`timer ${shown(key)} has the invalid delay ${typeof ms === "number" ? ms : shown(ms)}; want a number of milliseconds`));
     }
     const whole = Math.ceil(ms); // never early
     this.#timer({ key, operation, ...(whole ? { after_ms: whole } : {}) }, body, options);
@@ -153,7 +153,7 @@ export class Tx {
     const ms = hour instanceof Date ? hour.getTime() : NaN;
     const ns = Number.isNaN(ms) ? 0n : BigInt(ms) * 1_000_000n;
     if (ns <= 0n || ns >= 1n << 63n) {
-      throw this.fail(new Misuse(`timer ${shown(key)} is to run at ${Number.isNaN(ms) ? "no valid Date" : hour.toISOString()}, which can't be kept`));
+      throw this.fail(new Misuse(`timer ${shown(key)} is due at ${Number.isNaN(ms) ? "an invalid Date" : hour.toISOString()}, which is out of range`));
     }
     this.#timer({ key, operation, at_ns: String(ns) }, body, options);
   }
@@ -167,10 +167,10 @@ export class Tx {
     this.#mayWrite();
     if (typeof timer.operation !== "string" || !this.#environment.writes(timer.operation)) {
       throw this.fail(new Misuse(
-        `timer ${shown(timer.key)} names the operation ${shown(timer.operation)}, which the service does not have, or which only reads`));
+        `timer ${shown(timer.key)} needs an operation that writes, and ${shown(timer.operation)} is not one`));
     }
     if (late !== "run" && late !== "skip") {
-      throw this.fail(new Misuse(`timer ${shown(timer.key)} has late: ${shown(late)}; it is "run" or "skip"`));
+      throw this.fail(new Misuse(`timer ${shown(timer.key)} has late: ${shown(late)}; want "run" or "skip"`));
     }
     this.#leave("timers", { ...timer, ...this.#body(body), ...(late === "skip" ? { skip: true as const } : {}) });
   }
@@ -248,7 +248,7 @@ export class Tx {
   async close(returned: boolean): Promise<void> {
     this.#closed = true;
     if (returned && this.waits && !this.#failed) {
-      this.fail(new Misuse("the handler has returned before what it reads was there: an await is missing"));
+      this.fail(new Misuse("the handler returned before its read was done: an await is missing"));
     }
     await this.#last;
   }
@@ -312,13 +312,13 @@ export class Tx {
   #mayWrite(): void {
     this.#goOn();
     if (this.#environment.readOnly) {
-      throw this.fail(new Misuse("a query writes nothing"));
+      throw this.fail(new Misuse("a query can't write"));
     }
   }
 
   #check(key: string): void {
     if (typeof key !== "string" || key === "") {
-      throw this.fail(new Misuse(`a key is a text that is not empty, not ${shown(key)}`));
+      throw this.fail(new Misuse(`a key must be a non-empty text, not ${shown(key)}`));
     }
     this.#try(() => keyBytes(key));
   }
@@ -336,7 +336,7 @@ export class Tx {
       throw this.#failed;
     }
     if (this.#closed) {
-      throw new Misuse("this transaction is over: its handler has returned");
+      throw new Misuse("this transaction has ended: its handler has returned");
     }
   }
 }

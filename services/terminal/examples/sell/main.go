@@ -1,6 +1,6 @@
 // Command sell sells a seat with Go's own library, as in: go run ./services/terminal/examples/sell http://127.0.0.1:4280 A1 ann
 //
-// The id is made once. Whatever happens to this call, the same is sent again and takes effect once.
+// The id is made once: the same request is sent again after any fault and takes effect once.
 package main
 
 import (

@@ -85,7 +85,7 @@ func (d *database) lost(error) { d.turn(true) }
 
 func (d *database) restored() { d.turn(false) }
 
-// turn takes that the updater went down, or that there is another one. Either way, what was sent before gets no answer any more.
+// turn records that the updater went down, or was replaced. Either way, earlier calls get no answer.
 func (d *database) turn(down bool) {
 	d.mu.Lock()
 	d.down = down
@@ -123,8 +123,8 @@ func (d *database) call(ctx context.Context, q bus.DatabaseCall) (bus.DatabaseRe
 	return reply, errors.Join(errDoubt, err)
 }
 
-// pause waits before the nth repetition (from 1), not longer than until the updater comes up, and gives the number of
-// the next one: when it has come up the count begins anew, because it serves within ms. The error is ctx's cause.
+// pause waits before the nth repetition (from 1), at most until the updater comes up, and returns the number of the
+// next one: once it is up the count starts again, because it serves within milliseconds. The error is ctx's cause.
 func (d *database) pause(ctx context.Context, n int) (int, error) {
 	d.mu.Lock()
 	changed := d.changed

@@ -18,14 +18,14 @@ import (
 const (
 	// defaultDeadline is for requests that bring none.
 	defaultDeadline = 30 * time.Second
-	// maxCrashes: a request that was in flight at so many crashes of its process is not run any more (T2).
+	// maxCrashes: a request that was in flight at that many crashes of its process is not run again (T2).
 	maxCrashes = 3
 )
 
 // unnamed says that nothing of a request can be recorded, nor repeated. The run of a timer is told from another one by the timer.
 func unnamed(q bus.Request) bool { return q.Ticket == "" && q.Timer == nil }
 
-// outcome is what a request comes to: an answer or an error, before it is committed.
+// outcome is the result of a request: an answer or an error, before it is committed.
 type outcome struct {
 	code    int
 	message string

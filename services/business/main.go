@@ -17,12 +17,11 @@ import (
 	"github.com/hotpair/hotpair/services/process"
 )
 
-// ErrByHand says that nobody started this program who could tell it where to work.
+// ErrByHand says that the program was not started by a host, which sets its environment.
 var ErrByHand = errors.New("a service must be started by a host")
 
-// Main is the main function of a program that is a service, or one of several: a host says which when it starts it. It
-// does not return. It ends with 0 when it was told to end, 1 when it can't go on, and 2 when it was started in a way
-// that can't work.
+// Main is the main function of a program with one service or several: the host that starts it says which to run. It
+// does not return. The exit code is 0 after a signal to end, 1 after a fault, and 2 if it was started wrongly.
 //
 //	func main() { business.Main(counter()) }
 func Main(services ...Service) {
@@ -33,8 +32,8 @@ func Main(services ...Service) {
 	os.Exit(code)
 }
 
-// Launch is a business process whose settings come from its environment, until ctx ends. prepare may be nil: it is called before the
-// service begins, and what it gives when the service has ended.
+// Launch runs a business process with the settings of its environment, until ctx ends. prepare may be nil: it is
+// called before the service starts, and the function that it returns after the service has ended.
 func Launch(ctx context.Context, stderr io.Writer, services []Service, prepare func() (end func())) error {
 	name := bus.ProcessBusiness
 	if len(services) == 1 {
@@ -120,7 +119,7 @@ func (p program) run(ctx context.Context) int {
 	return launch.Failed
 }
 
-// check refuses services that can't be registered, whichever is wanted: whoever wrote them learns it at the first start.
+// check refuses services that can't be registered, whichever is run: their author learns it at the first start.
 func (p program) check() error {
 	if len(p.services) == 0 {
 		return fmt.Errorf("%w: business.Main needs at least one service", ErrService)

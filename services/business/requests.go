@@ -118,9 +118,9 @@ func (r *requests) start(job func()) {
 	})
 }
 
-// mayRepeat says whether a request may have been executed before, so that nothing may be said about it that an earlier
-// attempt contradicts. An app's own id may always be a repetition, since an agent that was restarted does not remember
-// the first time. That of a timer takes effect once, whatever is said of it.
+// mayRepeat reports whether a request may have been executed before, so that no answer may contradict an earlier
+// attempt. A request with an application's own id may always be a repetition, since a restarted agent does not
+// remember the first attempt. A timer takes effect once, whatever the answer.
 func mayRepeat(op Operation, q bus.Request) bool {
 	return !op.ReadOnly && q.Timer == nil && (q.Attempt > 1 || q.ID.App != "")
 }

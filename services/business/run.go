@@ -27,13 +27,13 @@ const (
 	queueGroup = "q"
 )
 
-// ErrStuck says that handlers did not return although their contexts had ended.
+// ErrStuck says that handlers did not return after their contexts had ended.
 var ErrStuck = errors.New("handlers do not return")
 
-// Run serves as one business process until ctx ends, then gives the requests in flight a second and returns nil.
-// Otherwise it returns why it could not go on: ErrService, bus.ErrDisconnected when its connection to main is closed (a
-// business process does not outlive its main), bus.ErrForbidden when it is refused a subject. It goes on through a restart of
-// terminal-if, from which it gets requests, and of the updater.
+// Run serves as one business process until ctx ends, then waits a second for the requests in flight and returns nil.
+// Other errors: ErrService; bus.ErrDisconnected if its connection to main is closed (a business process does not
+// outlive its main); bus.ErrForbidden if it is refused a subject. It continues through restarts of terminal-if, which
+// sends requests, and of the updater.
 func Run(ctx context.Context, cfg config.Business, service Service, log *slog.Logger) error {
 	return RunOn(ctx, cfg, service, log, nil)
 }

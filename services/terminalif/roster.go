@@ -35,9 +35,9 @@ func (r *roster) all() []*session {
 
 func (r *roster) set(list []*session) { r.list.Store(&list) }
 
-// setTerminals carries out bus.SetTerminals: sessions of terminals that are no longer named are retired, new ones begin, and
-// all others go on as they are. The same table again changes nothing. Revision 0 is the list of the environment, with which
-// this process begins.
+// setTerminals carries out bus.SetTerminals: sessions of removed terminals are retired, sessions of new ones begin,
+// and all others continue unchanged. The same table again changes nothing. Revision 0 is the list of the environment,
+// with which this process starts.
 func (i *Interface) setTerminals(ctx context.Context, order bus.SetTerminals) error {
 	if i.config.KeyOf == nil {
 		return fmt.Errorf("%w: this process has no key to derive the terminals' keys from", errOrder)

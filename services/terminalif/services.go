@@ -180,7 +180,7 @@ func (d *directory) leave(name string) <-chan struct{} {
 	return left
 }
 
-// finished tells who waits for it that the service has nothing any more. The relay's lock is held.
+// finished answers those who wait for a service to have no more requests. The caller holds the relay's lock.
 func (s *service) finished() {
 	if s.left != nil && s.out == 0 {
 		close(s.left)

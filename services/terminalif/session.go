@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// orderWithin bounds an attach or a detach. It is long because a terminal that is late is better than one whose
-	// session is cut, and begun anew, at the moment when all of them are attached.
+	// orderWithin bounds an attach or a detach. It is long because a late terminal is better than a session that is
+	// closed, and started again, at the moment when all terminals attach.
 	orderWithin = 5 * time.Second
 	// redialFirst and redialLast bound the pause between dials: short when an agent was restarted, long when a terminal
 	// is gone for days. Half of it is random, so that thousands do not dial in step.
@@ -46,7 +46,7 @@ const (
 var (
 	// errBacklog says that a terminal does not read its answers.
 	errBacklog = errors.New("terminal does not read its answers")
-	// errRetired says that the terminal is no longer one of the pair's.
+	// errRetired says that the terminal was removed from the pair.
 	errRetired = errors.New("terminal was removed")
 )
 
@@ -322,7 +322,7 @@ func (s *session) changed(m *nats.Msg) {
 	}
 }
 
-// left says that the terminal follows a later term than this host's: it takes nothing from here any more.
+// left records that the terminal is attached in a later term than this host's: it accepts nothing more from here.
 func (s *session) left(host string, epoch uint64) {
 	s.set(stateRefused, fmt.Sprintf("it is attached to %s in epoch %d", wire.Clip(host), epoch))
 }

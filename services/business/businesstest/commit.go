@@ -143,7 +143,7 @@ func (d *Database) unmoved(service string, conditions []bus.Condition, ranges []
 	return reply
 }
 
-// moved reports whether a range is not as it was.
+// moved reports whether a range has changed.
 func (d *Database) moved(service string, r *keyrange.Range) bool {
 	var keys uint64
 	prefix := service + "/" + string(r.Prefix)

@@ -32,7 +32,7 @@ const (
 	maxList     = business.MaxScan
 )
 
-// Service is the service as business.Run takes it.
+// Service returns the service for business.Run.
 func Service() business.Service {
 	return business.Service{
 		Name:        Name,
@@ -90,7 +90,7 @@ type Listed struct {
 	More  bool   `json:"more"`
 }
 
-// Item is a key with what it holds.
+// Item is a key with its value.
 type Item struct {
 	Key      string          `json:"key"`
 	Value    json.RawMessage `json:"value"`

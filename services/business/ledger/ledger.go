@@ -30,7 +30,7 @@ const MaxAccount = 256
 // accounts is the prefix of the keys of accounts; the rest of the key is the name, the value the balance in decimal.
 const accounts = "account/"
 
-// Service is the service as business.Run takes it.
+// Service returns the service for business.Run.
 func Service() business.Service {
 	return business.Service{
 		Name:        Name,
@@ -45,7 +45,7 @@ func Service() business.Service {
 	}
 }
 
-// Open asks for a new account. Balance is what it holds at first, not below 0.
+// Open asks for a new account with an initial Balance, not below 0.
 type Open struct {
 	Account string `json:"account"`
 	Balance int64  `json:"balance"`
@@ -70,7 +70,7 @@ type Transferred struct {
 	To   Balance `json:"to"`
 }
 
-// Balance is what an account holds now.
+// Balance is the present balance of an account.
 type Balance struct {
 	Balance int64 `json:"balance"`
 }

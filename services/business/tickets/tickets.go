@@ -1,23 +1,23 @@
 // Package tickets is the business process that sells seats: an example of what a service can do.
 //
-//	reserve {seat, customer, seconds} → {seat, state, customer, until}   for 600 seconds if none are said; again for longer
-//	sell    {seat, customer}          → {seat, state, customer}          what is free, or reserved for the customer
-//	give    {seat, customer}          → {seat, state}                    gives a reservation back
+//	reserve {seat, customer, seconds} → {seat, state, customer, until}   for 600 seconds by default; again for longer
+//	sell    {seat, customer}          → {seat, state, customer}          a seat that is free, or reserved for the customer
+//	give    {seat, customer}          → {seat, state}                    ends a reservation early
 //	look    {seat}                    → {seat, state, customer, until, released}
 //	find    {customer, after}         → {seats, more}                    of the customer, in the order of their names
-//	account {target}                  → {target}                         accounting is told there from now on; "" tells nobody
+//	account {target}                  → {target}                         sets the target for accounting; "" for none
 //
-// A reservation ends by itself: it sets a timer, whose run frees the seat. Selling and giving back take the timer away, in the update
+// A reservation expires automatically: it sets a timer, whose run frees the seat. Selling and giving back remove the timer, in the update
 // that changes the seat, so no seat that is sold is ever freed.
 //
-// Boards at all terminals are told what is not for sale any more and what is again: notices on the topics sold and released, each a Seat, in
-// the update that makes it so.
+// Boards at all terminals get a notice for each seat that is sold or free again: on the topics sold and released, each a Seat, in
+// the update of the seat.
 //
-// Once account has named a target of the pair, each seat that is sold or free again is emitted to it, as an Entry, in the update that makes
-// it so. What becomes of one seat arrives in order, each seat being a lane of its own.
+// Once account has named a target of the pair, each seat that is sold or free again is emitted to it, as an Entry, in the update of the
+// seat. Entries of one seat arrive in order, each seat being a lane of its own.
 //
-// Seats are found by customer over keys of their own, which are written in the same update as the seat: what find gives is what look
-// would say of each. No seat is sold twice, because an update whose handler has read a seat takes effect only while the seat is as it was.
+// Seats are found by customer over separate keys, which are written in the same update as the seat, so find agrees with look.
+// No seat is sold twice, because an update whose handler has read a seat takes effect only while the seat is unchanged.
 package tickets
 
 import (
@@ -66,17 +66,17 @@ const (
 	Sold     = "sold"
 )
 
-// Seat is a seat as it is.
+// Seat is the state of a seat.
 type Seat struct {
 	Seat     string     `json:"seat"`
 	State    string     `json:"state"`
 	Customer string     `json:"customer,omitempty"`
 	Until    *time.Time `json:"until,omitempty"` // reserved
-	// Released is how often a reservation has ended by itself.
+	// Released is how often a reservation has expired.
 	Released int `json:"released,omitempty"`
 }
 
-// Request is that of most operations.
+// Request is the request of most operations.
 type Request struct {
 	Seat     string `json:"seat"`
 	Customer string `json:"customer"`
@@ -91,28 +91,28 @@ type Reserve struct {
 // Find asks which seats a customer has.
 type Find struct {
 	Customer string `json:"customer"`
-	After    string `json:"after"` // the last seat that is known already
+	After    string `json:"after"` // the last seat already known
 }
 
-// Found answers it.
+// Found is the answer to Find.
 type Found struct {
 	Seats []string `json:"seats"`
 	More  bool     `json:"more"`
 }
 
-// Account names who is told.
+// Account sets the target for accounting.
 type Account struct {
 	Target string `json:"target"`
 }
 
-// Entry is what accounting is told. The first one, of no seat, says that it begins.
+// Entry is an emission to accounting. The first one, without a seat, says that it begins.
 type Entry struct {
 	Event    string `json:"event"` // begun, sold, free
 	Seat     string `json:"seat,omitempty"`
 	Customer string `json:"customer,omitempty"`
 }
 
-// Service is the service as business.Run takes it.
+// Service returns the service for business.Run.
 func Service() business.Service {
 	return business.Service{
 		Name:        Name,

@@ -1,8 +1,8 @@
-// Package agenda has the timers of services run when they are due, by the host that serves.
+// Package agenda runs the timers of services when they are due, on the active host.
 //
-// It asks the updater what is due, makes a request of each timer, and hands it to the relay as if a terminal had sent it: so admission,
-// suspects and drains apply. What becomes of a run is decided in package timers. That a timer runs once is not kept here: the update of
-// a run takes its timer away, under the revision that was read. So all that is remembered here is of one term, and may be lost.
+// It asks the updater which timers are due, makes a request of each, and hands it to the relay like a request of a terminal: so admission,
+// suspects and drains apply. Package timers decides the outcome of a run. This package does not make a timer run once: the update of
+// a run removes its timer, under the revision that was read. So all of its state is of one term, and may be lost.
 package agenda
 
 import (
@@ -31,7 +31,7 @@ const (
 	lookAgain = 5 * time.Second
 	// watchFor is how long the updater lets a question wait for a change.
 	watchFor = 10 * time.Second
-	// runWithin is the deadline of a run. A service that has not answered outTime after it does not answer any more.
+	// runWithin is the deadline of a run. A service that has not answered outTime after it will not answer.
 	runWithin = 30 * time.Second
 	outTime   = 15 * time.Second
 	// mostKnown is when what was done is forgotten before a look has come to its end.
@@ -44,30 +44,30 @@ const (
 	fillPages = 8
 	// noteEvery is how often the time is noted while there are timers, for the host that takes over.
 	noteEvery = time.Minute
-	// Poisoned is the number of crashes of its service after which a timer is parked, however many tries it has left: each crash stops
-	// what everybody else asks of the service.
+	// Poisoned is the number of crashes of its service after which a timer is parked, whatever number of tries is
+	// left: each crash stops all other requests of the service.
 	Poisoned = 3
 	// askWithin bounds a question, askPause how soon one that failed is asked again.
 	askWithin = 5 * time.Second
 	askPause  = 100 * time.Millisecond
 )
 
-// Updater answers for one host. Its errors end nothing: it is asked again.
+// Updater is the updater of one host. Its errors end nothing: the call is repeated.
 type Updater interface {
 	Due(context.Context, Question) (Due, error)
 	Order(context.Context, Orders) error
 }
 
-// Relay gives requests to services. The answer is given once, from any goroutine, or never when the term ends. It says at how many
-// crashes of the service the run was out, with those that the request says already, so that a run which was given up between does not
-// begin to count anew.
+// Relay sends requests to services. The answer is given once, from any goroutine, or never if the term ends. It has
+// the number of crashes of the service during the run, including those in the request, so that a run that was
+// abandoned between does not start to count again.
 type Relay interface {
 	Run(q bus.Request, answer func(bus.Reply))
-	// Waiting counts the requests of terminals that have no answer yet.
+	// Waiting counts the requests of terminals without an answer.
 	Waiting() int
 }
 
-// Agenda is that of one term.
+// Agenda has the timers of one term.
 type Agenda struct {
 	epoch   uint64
 	tries   int // after which a timer is parked
@@ -117,7 +117,8 @@ type end struct {
 	reply bus.Reply
 }
 
-// New makes the agenda of a term. A timer that has failed so many tries is parked. tell hears of each look; it must not block.
+// New returns the agenda of a term. A timer that has failed that many tries is parked. tell is called after each look;
+// it must not block.
 func New(epoch uint64, tries int, u Updater, r Relay, log *slog.Logger, tell func(outbox.TimerState)) *Agenda {
 	return &Agenda{
 		epoch: epoch, tries: tries, updater: u, relay: r, log: log, tell: tell,
@@ -125,7 +126,7 @@ func New(epoch uint64, tries int, u Updater, r Relay, log *slog.Logger, tell fun
 	}
 }
 
-// Run looks and runs until ctx ends, with the term.
+// Run looks and runs timers until ctx ends, with the term.
 func (a *Agenda) Run(ctx context.Context) {
 	watching := make(chan struct{})
 	go func() {
@@ -290,7 +291,8 @@ func outcomeOf(code int) timers.Outcome {
 	return timers.Failed
 }
 
-// order has the pair change timers by itself. What fails is done at another look: nothing has changed then.
+// order sends changes of timers to the pair. A change that fails is sent at a later look: nothing has changed until
+// then.
 func (a *Agenda) order(ctx context.Context, list []Order) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()

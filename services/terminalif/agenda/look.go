@@ -7,10 +7,10 @@ import (
 	"github.com/hotpair/hotpair/services/timers"
 )
 
-// look starts what is due and may run, and says when to look again.
+// look starts the timers that are due and may run, and returns when to look again.
 //
-// A pass goes through all that is due, page by page, and starts what has room. What has none is left where it is, and the place is
-// remembered: when a run ends, its service goes on there at once, while the pass goes on for the others.
+// A pass reads all due timers, page by page, and starts those that there is room for. The place of the first other one is
+// remembered: when a run ends, its service continues there at once, while the pass continues for the other services.
 func (a *Agenda) look(ctx context.Context) (next time.Duration, err error) {
 	a.giveUp(ctx)
 	if a.relay.Waiting() > 0 {
@@ -49,8 +49,8 @@ func (a *Agenda) look(ctx context.Context) (next time.Duration, err error) {
 	return min(next, max(0, time.Until(a.soonest))), nil
 }
 
-// fill has services that have much room again run what was put off, and says when to go on with that at the latest. Much is half of it: so
-// what is read for one run is read for several.
+// fill starts deferred timers of services that have much room again, and returns when to continue at the latest. Much
+// is half of the room, so that one read serves several runs.
 func (a *Agenda) fill(ctx context.Context) (next time.Duration, err error) {
 	next = lookAgain
 	for service, from := range a.putOff {

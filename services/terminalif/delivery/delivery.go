@@ -1,8 +1,8 @@
-// Package delivery sends notices to the terminals that are attached, in a term of the host that serves.
+// Package delivery sends notices to the attached terminals, in a term of the active host.
 //
-// A commit only wakes it: then it reads what a terminal has not had, its own stream and the common one at one committed position, and sends
-// that; the next piece when the terminal has stored the one before. What is sent in which order is decided in package notices. Nothing is
-// remembered beyond the term: where a terminal goes on it says itself, and that is checked against the history.
+// A commit only wakes it: then it reads the notices that a terminal does not have, of its own stream and the common one at one committed
+// position, and sends them; the next batch follows when the terminal has stored the one before. Package notices decides the order. No state
+// outlives the term: a terminal itself says where its notices continue, and that is checked against the history.
 package delivery
 
 import (
@@ -41,7 +41,7 @@ const (
 	maxPair = 128
 )
 
-// Updater answers for one host. Its errors end nothing: it is asked again.
+// Updater is the updater of one host. Its errors end nothing: the call is repeated.
 type Updater interface {
 	Watch(context.Context, Watch) (Changed, error)
 	Begin(context.Context, Begin) (Begun, error)
@@ -50,23 +50,23 @@ type Updater interface {
 	Roster(context.Context, Roster) error
 }
 
-// Send gives a terminal a batch, and returns when it has stored it. The error is that of the connection.
+// Send sends a batch to a terminal, and returns when the terminal has stored it. The error is that of the connection.
 type Send func(context.Context, notice.Batch) (notice.Stored, error)
 
 // Config describes a Delivery.
 type Config struct {
 	Epoch   uint64
 	Updater Updater
-	// Right reports whether something may leave in this term (R6).
+	// Right reports whether data may leave in this term (R6).
 	Right func() bool
-	// Roster gives the terminals of the pair, and the revision of the table that says so; 0: the environment does.
+	// Roster returns the terminals of the pair, and the revision of their table; 0: the environment lists them.
 	Roster func() (ids []string, revision uint64)
-	// Tell hears of each change of the state; it must not block.
+	// Tell is called for each change of the state; it must not block.
 	Tell func(outbox.NoticeState)
 	Log  *slog.Logger
 }
 
-// Delivery is that of one term. Attach and Listed may be called from any goroutine.
+// Delivery sends the notices of one term. Attach and Listed may be called from any goroutine.
 type Delivery struct {
 	Config
 	woken   chan struct{} // one token
@@ -117,7 +117,7 @@ type outcome struct {
 	err   error
 }
 
-// New makes the delivery of a term.
+// New returns the delivery of a term.
 func New(c Config) *Delivery {
 	return &Delivery{
 		Config: c, woken: make(chan struct{}, 1), changes: make(chan Changed), stored: make(chan outcome, 64),
@@ -125,7 +125,7 @@ func New(c Config) *Delivery {
 	}
 }
 
-// Attach takes a terminal that says that it has c. It is sent notices until gone is closed, or it attaches again.
+// Attach adds a terminal with the cursor c. It gets notices until gone is closed, or it attaches again.
 func (d *Delivery) Attach(id string, c notices.Cursor, send Send, gone <-chan struct{}) {
 	bound(&c)
 	d.mu.Lock()
@@ -134,7 +134,7 @@ func (d *Delivery) Attach(id string, c notices.Cursor, send Send, gone <-chan st
 	d.wake()
 }
 
-// Listed says that the roster has changed.
+// Listed records that the roster has changed.
 func (d *Delivery) Listed() {
 	d.mu.Lock()
 	d.listed = true

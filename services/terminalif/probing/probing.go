@@ -1,4 +1,4 @@
-// Package probing dials a terminal as a session would, and says what is there.
+// Package probing dials a terminal like a session would, and reports what answers.
 package probing
 
 import (
@@ -26,18 +26,18 @@ type Prober struct {
 	Host    string
 	Dialer  *wire.Dialer
 	Network func(id string) bus.Network
-	// Greeting is what the host says to every agent.
+	// Greeting is the host's hello to every agent.
 	Greeting func() bus.AgentHello
 }
 
-// Apart says why this host and the agent that welcomes it have no level in common.
+// Apart returns why this host and the agent that welcomes it have no level in common.
 func Apart(w bus.AgentWelcome) error {
 	_, err := level.Meet(level.This("this host"), level.Party{Name: "the agent", Range: w.Levels})
 	return err
 }
 
-// Probe dials one terminal on a connection of its own and greets it, which changes nothing there. epoch is the highest that the host knows;
-// 0: a higher one is not remarked on.
+// Probe dials one terminal on a connection of its own and greets it, which changes nothing there. epoch is the highest
+// that the host has seen; 0 reports no higher one.
 func (p *Prober) Probe(ctx context.Context, t Terminal, epoch uint64) bus.TerminalProbe {
 	r := bus.TerminalProbe{ID: t.ID, Address: t.URL}
 	ctx, cancel := context.WithTimeout(ctx, 2*Within)

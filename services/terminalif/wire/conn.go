@@ -21,10 +21,10 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// Why a client of our own: the client library gives each connection 37 KB of buffers and, with two subscriptions, six
-// goroutines, and each message wakes three of them. There are thousands of these connections, they speak to one kind of
-// server, and the filter has checked every line before it is read here. A wire is one goroutine and 4 KB; whoever sends
-// writes to the socket itself.
+// Why our own client: the client library gives each connection 37 KB of buffers and, with two subscriptions, six
+// goroutines, and each message wakes three of them. There are thousands of these connections, to one kind of server,
+// and the filter has already checked every line. A wire is one goroutine and 4 KB; senders write to the socket
+// themselves.
 
 const (
 	// wireBuffer holds the longest line that the filter passes, but for INFO.
@@ -44,12 +44,12 @@ var (
 
 // Config describes a connection to a terminal.
 type Config struct {
-	// Name is that of this side, for the logs of the other.
+	// Name of this side, for the logs of the other.
 	Name          string
 	URL, Password string
-	// Network that URL is an address of, with what proves who is there; nil is the dialer's.
+	// Network is the network of URL with its authentication; nil is the dialer's.
 	Network bus.Network
-	// Complaint gets refused subjects (bus.ErrForbidden).
+	// Complaint is called with refused subjects (bus.ErrForbidden).
 	Complaint func(error)
 }
 
@@ -264,7 +264,8 @@ func (w *Conn) message(args []byte, header bool) error {
 	return nil
 }
 
-// Subscribe hears a subject until the returned function is called. The server hears of both with what is sent next.
+// Subscribe receives the messages of a subject until the returned function is called. The server hears of both with
+// the next write.
 func (w *Conn) Subscribe(subject string, handle func(*nats.Msg)) (unsubscribe func()) {
 	w.mu.Lock()
 	w.number++
@@ -321,8 +322,8 @@ func (w *Conn) answered(m *nats.Msg) {
 	}
 }
 
-// FlushWithContext returns when the server has answered to everything that was sent before. Errors: bus.ErrDisconnected,
-// the context's.
+// FlushWithContext returns when the server has answered everything sent before. Errors: bus.ErrDisconnected, the
+// context's.
 func (w *Conn) FlushWithContext(ctx context.Context) error {
 	got := make(chan struct{})
 	// The order of waiting for answers is that of the questions.
@@ -365,14 +366,14 @@ func (w *Conn) end(why error) {
 	_ = w.conn.Close()
 }
 
-// Close ends the connection and waits until no handler runs any more.
+// Close closes the connection and waits until no handler runs.
 func (w *Conn) Close() {
 	w.end(nats.ErrConnectionClosed)
 	<-w.ended
 }
 
-// Heard is when the server said something last.
+// Heard is when the server last sent something.
 func (w *Conn) Heard() time.Time { return w.began.Add(time.Duration(w.last.Load())) }
 
-// Up is a context that lives as long as the connection; its cause is bus.ErrDisconnected.
+// Up returns a context that lives as long as the connection; its cause is bus.ErrDisconnected.
 func (w *Conn) Up() context.Context { return w.up }

@@ -26,7 +26,7 @@ type options struct {
 	json, queue                  bool
 }
 
-// Command is "hotpair request".
+// Command returns "hotpair request".
 func Command() *cobra.Command {
 	var o options
 	c := &cobra.Command{
@@ -144,7 +144,7 @@ func (o options) address(ctx context.Context) (string, error) {
 	return TerminalOf(dir, o.terminal)
 }
 
-// TerminalOf is where applications reach a terminal of a cluster; "" is the first one.
+// TerminalOf returns the address for applications at a terminal of a cluster; "" is the first terminal.
 func TerminalOf(dir, id string) (string, error) {
 	file, err := local.ReadFile(dir)
 	if err != nil {
@@ -161,7 +161,7 @@ func TerminalOf(dir, id string) (string, error) {
 // print writes an answer as JSON.
 func (a Answer) print(out io.Writer, failed error) error {
 	shown := struct {
-		Code     int             `json:"code"` // 0 is done
+		Code     int             `json:"code"` // 0 for success
 		Error    string          `json:"error,omitempty"`
 		Body     json.RawMessage `json:"body,omitempty"`
 		Position string          `json:"position,omitempty"`

@@ -10,16 +10,16 @@ import (
 
 // Exit codes of hotpair request.
 const (
-	Refused = 1 // the answer is an error: asking again changes nothing
-	Usage   = 2 // not sent: the request itself is wrong
-	Nobody  = 3 // nothing was done: ask again
-	Unknown = 4 // it may have been done: repeat it under its id
+	Refused = 1 // the answer is an error: sending it again changes nothing
+	Usage   = 2 // not sent: the request is malformed
+	Nobody  = 3 // nothing was done: send it again
+	Unknown = 4 // it may have been executed: send it again under its id
 )
 
-// Failure is a request that was not done, or of which that is not known.
+// Failure is a request that failed, or whose outcome is unknown.
 type Failure struct {
 	Question Question
-	Answer   Answer // with the code and the sentence, if there was one
+	Answer   Answer // with code and message, if there was one
 	Err      error  // why there was no answer
 }
 
@@ -34,10 +34,10 @@ func (f *Failure) Error() string {
 	return what + "\n" + f.advice()
 }
 
-// Unwrap gives why there was no answer.
+// Unwrap returns the reason for a missing answer.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// ExitCode is that of the command.
+// ExitCode is the exit code of the command.
 func (f *Failure) ExitCode() int {
 	switch {
 	case errors.Is(f.Err, ErrQuestion):

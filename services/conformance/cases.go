@@ -18,44 +18,44 @@ const (
 	mostBytes = 8 << 20
 )
 
-// ErrCases says that a list of cases can't be used.
+// ErrCases says that a list of cases is invalid.
 var ErrCases = errors.New("cases can't be used")
 
-// Case is one request, or the run of a timer, and what is to come of it. Cases are made one after the other on one pair that held nothing
-// before.
+// Case is one request, or the run of a timer, with the expected results. Cases are sent one after the other to one
+// pair that starts empty.
 type Case struct {
 	Operation string          `json:"operation,omitempty"`
 	Body      json.RawMessage `json:"body,omitempty"`
-	// Fire is the key of a timer that a case before has set: it runs.
+	// Fire is the key of a timer of an earlier case, which runs.
 	Fire string `json:"fire,omitempty"`
-	// Code of the answer, 0 when it is none of an error, and its sentence; "" is any.
+	// Code of the answer, 0 for success, and its message; "" is any.
 	Code    int    `json:"code,omitempty"`
 	Message string `json:"message,omitempty"`
-	// Answer is the body of the answer. A field whose value is "*" may have any.
+	// Answer is the body of the answer. A field with the value "*" may have any value.
 	Answer map[string]any `json:"answer,omitempty"`
-	// As names the answer for the cases behind it: a text "$NAME.FIELD" in the body of one is that field of it.
+	// As names the answer for later cases: the text "$NAME.FIELD" in their bodies is replaced by that field.
 	As string `json:"as,omitempty"`
-	// Timer is the key of a timer that waits after it.
+	// Timer is the key of a timer that is set afterwards.
 	Timer string `json:"timer,omitempty"`
-	// Notices are what it tells terminals.
+	// Notices are its notices to terminals.
 	Notices []Notice `json:"notices,omitempty"`
-	// Emissions are what it leaves for the outside.
+	// Emissions are its emissions.
 	Emissions []Emission `json:"emissions,omitempty"`
 	// Query: the operation only reads.
 	Query bool `json:"query,omitempty"`
 }
 
-// Notice is what terminals are told.
+// Notice is an expected notice.
 type Notice struct {
 	To    []string       `json:"to,omitempty"` // ids; none is all
 	Topic string         `json:"topic"`
 	Body  map[string]any `json:"body"`
-	// Fenced and WithinMS are of a command.
+	// Fenced and WithinMS are for a fenced command.
 	Fenced   bool  `json:"fenced,omitempty"`
 	WithinMS int64 `json:"within_ms,omitempty"`
 }
 
-// Emission is what the outside is told.
+// Emission is an expected emission.
 type Emission struct {
 	Target string         `json:"target"`
 	Lane   string         `json:"lane"`
@@ -120,7 +120,7 @@ func (c Case) check() error {
 	return nil
 }
 
-// String names a case in a sentence.
+// String names a case in messages.
 func (c Case) String() string {
 	if c.Fire != "" {
 		return fmt.Sprintf("the run of timer %.80q", c.Fire)

@@ -20,7 +20,7 @@ import (
 	"github.com/hotpair/hotpair/services/scaffold/folder"
 )
 
-// ErrBroken says that the program breaks a rule; which one has been printed.
+// ErrBroken says that the program violates a rule; the output says which.
 var ErrBroken = errors.New("the program violates rules")
 
 // Bounds of what can be asked for.
@@ -29,22 +29,21 @@ const (
 	mostNames               = 64
 )
 
-// Command is "hotpair service check".
+// Command returns "hotpair service check".
 func Command() *cobra.Command {
 	var f flags
 	c := usage.Command("check [flags] -- COMMAND [ARGUMENT…]", "Test a service program against the rules of the protocol, with faults",
-		`Runs the program of a service on a host of its own, with a real updater, and tries each rule of PROTOCOL.md: the updater or its
-answer is lost, a commit loses to another one, a request comes again, the program is killed in the middle. Says passed, failed or not tried for each rule.
+		`Runs the program of a service on a separate host with a real updater, and tests each rule of PROTOCOL.md: the updater or its answer is
+lost, a commit conflicts, a request is repeated, the program is killed at work. Prints passed, failed or not tried for each rule.
 
---cases says what requests of the service look like, a list in JSON of {"operation": …, "body": …}, with "code", "message" and "answer"
-when what comes of it is to be compared, "as" for what later ones are to have of it, "fire" for the run of a timer that a case before has
-set, and "query": true for what only reads.
-Without it each operation is asked with {}, and rules that need a request which writes are not tried.
+--cases names a file with requests of the service: a JSON list of {"operation": …, "body": …}, with "code", "message" and "answer" to
+compare, "as" to use the answer in later requests, "fire" for the run of a timer of an earlier case, and "query": true for operations
+that only read. Without it each operation is called with {}, and rules that need a request that writes are not tested.
 
-A program whose main function is business.Main serves under its own name alone: in a folder with hotpair.json that stands there, elsewhere
---name says it.
+A program whose main function is business.Main serves only under its own name, which is read from hotpair.json in this folder, or given
+with --name.
 
-The program gets the environment that a host gives it: PATH, HOME, TMPDIR, TZ and the language, and nothing else of this shell.`,
+The program gets the environment that a host sets: PATH, HOME, TMPDIR, TZ and the language, and nothing else of this shell.`,
 		`  hotpair service check -- ./run
   hotpair service check --cases cases.json -- ./run
   hotpair service check --cases cases.json --json -- ./run | jq -r '.rules[] | select(.outcome == "failed") | .rule'`,

@@ -233,7 +233,7 @@ func unknownOutcome(ctx context.Context, u *suite) verdict {
 	return passed()
 }
 
-// losing loses the first commit, once it was done or before, by the end of the connection.
+// losing drops the answer to the first commit, after or before its execution, by closing the connection.
 func losing(ctx context.Context, t *trial, done bool) stand.Fault {
 	return firstCommit(func(_ *stand.Call, forward func() (bus.DatabaseReply, bool), _ func(bus.DatabaseReply)) {
 		if done {

@@ -19,18 +19,18 @@ const (
 	NotTried Outcome = "not tried"
 )
 
-// Result is what came of one rule.
+// Result is the result of one rule.
 type Result struct {
 	Rule    string  `json:"rule"`
 	Heading string  `json:"heading"` // of the protocol
 	Asks    string  `json:"asks"`
 	Outcome Outcome `json:"outcome"`
-	// Saw says what was seen when the rule is broken, and what is missing when it was not tried.
+	// Saw says how the rule is violated, or what is missing if it was not tested.
 	Saw    string `json:"saw,omitempty"`
 	TookMS int64  `json:"took_ms"`
 }
 
-// Report is what came of all.
+// Report has the results of all rules.
 type Report struct {
 	Service    string   `json:"service"`
 	Version    string   `json:"version,omitempty"`
@@ -71,12 +71,12 @@ func (r *Report) write(w io.Writer) error {
 			fmt.Fprintf(&b, "%s (PROTOCOL.md, %s): %s\n  %s\n", one.Rule, one.Heading, one.Asks, wording.Printable(one.Saw))
 		}
 	}
-	fmt.Fprintf(&b, "%s: %d rules passed, %d failed, %d not tested\n", wording.Printable(r.Service), r.Passed, r.Failed, r.NotTried)
+	fmt.Fprintf(&b, "%s: %d rules passed, %d failed, %d not tried\n", wording.Printable(r.Service), r.Passed, r.Failed, r.NotTried)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// verdict is what a rule comes to.
+// verdict is the outcome of a rule, with its reason.
 type verdict struct {
 	outcome Outcome
 	saw     string

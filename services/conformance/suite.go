@@ -12,19 +12,19 @@ import (
 	"github.com/hotpair/hotpair/services/terminalif/description"
 )
 
-// Options say what is tried, and how.
+// Options of a test.
 type Options struct {
 	Command   []string
 	Environ   []string
-	Name      string // of the service; "" is what it announces
-	Cases     []Case // nil: each operation that it announces is asked with {}
+	Name      string // of the service; "" is the name that it announces
+	Cases     []Case // nil: each operation that it announces is called with {}
 	Terminals []string
 	Targets   []string
-	// Start is how long the program may take to get ready, Within for each request.
+	// Start bounds the time until the program is ready, Within one request.
 	Start, Within time.Duration
-	// Only are the names of the rules to try; none are all.
+	// Only are the names of the rules to test; none are all.
 	Only []string
-	// Told hears of each rule once it was tried; nil is nobody.
+	// Told is called after each rule; it may be nil.
 	Told func(Result)
 }
 
@@ -48,8 +48,8 @@ type suite struct {
 	slowest  time.Duration // from the start of the program until it was ready
 }
 
-// Run tries all rules. The error says that nothing could be found out: the context's, stand.ErrStand, or why the files could not be made.
-// With the context's error the report has what was tried before.
+// Run tests all rules. The error says that nothing could be found out: the context's, stand.ErrStand, or that files
+// could not be created. With the context's error the report has the rules tested so far.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	dir, err := os.MkdirTemp("", "hotpair-check-")
 	if err != nil {

@@ -37,7 +37,7 @@ func (t *target) work(ctx context.Context, lane string) {
 	}
 }
 
-// once does what is to be done with the head of a lane, and reports whether the lane goes on.
+// once handles the head of a lane, and reports whether the lane continues.
 func (t *target) once(ctx context.Context, lane string) (goes bool) {
 	load, unreadable, err := t.head(ctx, lane)
 	if err == nil && unreadable != "" { // which says nothing about the target, nor about other lanes

@@ -58,7 +58,7 @@ func newRoute(s waybill.Setting, dial Dial) (*route, error) {
 		dial = (&net.Dialer{Timeout: connectWithin}).DialContext
 	}
 	return &route{setting: s, client: &http.Client{
-		// Whoever is sent elsewhere would get what was meant and signed for another one.
+		// Redirections are not followed: another address would get what was meant and signed for this target.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       tryWithin,
 		Transport: &http.Transport{

@@ -9,7 +9,7 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 )
 
-// errNoRight is the cause of what ends because the host may not answer any more.
+// errNoRight is the cause of contexts that end because the host has lost the right to answer.
 var errNoRight = errors.New("the right to answer is over")
 
 // right is the host's right to answer, as main gave it last.
@@ -48,8 +48,8 @@ func (r *right) holds(epoch uint64) bool {
 	return now == epoch && epoch != 0
 }
 
-// during gives a context that ends when the host may not answer in the epoch any more. The right is shorter than a try may take, and renewed
-// all the time: so it is watched while one is on its way.
+// during returns a context that ends when the host loses the right to answer in the epoch. The right is shorter than a
+// post may take, and renewed all the time, so it is watched while a post is in flight.
 func (r *right) during(ctx context.Context, epoch uint64) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {

@@ -20,7 +20,7 @@ const (
 	watchPause = 5 * time.Millisecond
 )
 
-// Updater answers for one host. Its errors end nothing: it is asked again.
+// Updater is the updater of one host. Its errors end nothing: the call is repeated.
 type Updater interface {
 	Pending(context.Context, waybill.Question) (waybill.Pending, error)
 	Target(context.Context, waybill.TargetQuestion) (waybill.Setting, error)
@@ -29,7 +29,7 @@ type Updater interface {
 	Record(context.Context, waybill.Outcome) error
 }
 
-// Calls is an Updater that is asked over the bus.
+// Calls is an Updater that calls the updater over the bus.
 type Calls struct{ Conn bus.Asker }
 
 // Pending implements Updater.
@@ -92,7 +92,7 @@ func newRound(g environment, epoch uint64) *round {
 	return &round{environment: g, epoch: epoch, targets: map[string]*running{}}
 }
 
-// run works until ctx ends, and returns when nothing is on its way any more.
+// run works until ctx ends, and returns when no post is in flight.
 func (r *round) run(ctx context.Context) {
 	defer r.stop()
 	for ctx.Err() == nil {

@@ -19,7 +19,7 @@ import (
 // subscribeWithin bounds the round trip after which all subscriptions stand.
 const subscribeWithin = 5 * time.Second
 
-// Environment is what a courier stands on. Each nil field is what the machine offers; a simulation brings its own.
+// Environment is the environment of a courier. Each nil field is the machine's; a simulation sets its own.
 type Environment struct {
 	Network bus.Network
 	Clock   lease.Clock
@@ -27,7 +27,7 @@ type Environment struct {
 	Dial    Dial
 }
 
-// Run is the process. It returns nil when ctx has ended, and an error when the bus of main is gone.
+// Run runs the process. It returns nil when ctx has ended, and an error when main's bus is gone.
 func Run(ctx context.Context, c config.Courier, log *slog.Logger) error {
 	return RunOn(ctx, c, log, Environment{})
 }

@@ -59,7 +59,8 @@ func newTarget(r *round, name string) *target {
 func (t *target) update(p waybill.Pending, set waybill.Target) {
 	p.Targets = nil
 	t.mu.Lock()
-	// Set anew: what failed may do now. And when nothing waits, nothing fails; what a try on its way says after that is of nothing either.
+	// The settings have changed: failed posts may succeed now. And when nothing waits, nothing fails; a post that is
+	// still in flight changes nothing afterwards.
 	if t.set.Set != set.Set || set.Waiting == 0 || t.set.Waiting == 0 {
 		clear(t.rests)
 		t.failures, t.until, t.why = 0, time.Time{}, ""
@@ -84,7 +85,7 @@ func (t *target) now() (waybill.Pending, waybill.Target) {
 	return t.pending, t.set
 }
 
-// run has lanes worked on until ctx ends, and returns when none is any more.
+// run works on lanes until ctx ends, and returns when none is in progress.
 func (t *target) run(ctx context.Context) {
 	var group sync.WaitGroup
 	defer func() {
@@ -108,8 +109,8 @@ func (t *target) run(ctx context.Context) {
 	}
 }
 
-// walk goes once through the lanes that have something to send, from behind a lane, and gives where it ended. Every look goes on where the
-// one before ended, so that lanes at the end have their turn too.
+// walk goes once through the lanes that have something to send, from behind a lane, and returns where it ended. Each
+// look continues there, so that the last lanes have their turn too.
 func (t *target) walk(ctx context.Context, from string, group *sync.WaitGroup) (after string) {
 	p, set := t.now()
 	if set.Unreadable != "" {
@@ -135,8 +136,8 @@ func (t *target) walk(ctx context.Context, from string, group *sync.WaitGroup) (
 	return after
 }
 
-// sweep forgets lanes that failed and have nothing to send any more, as a look at all lanes since then has shown: somebody took away what
-// failed, or it was parked.
+// sweep removes failed lanes that have nothing to send, as a look at all lanes since then has shown: their emissions
+// were dropped or parked.
 func (t *target) sweep(begun time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -338,8 +339,8 @@ func (t *target) forget(lane string) {
 	delete(t.rests, lane)
 }
 
-// answered forgets what stood against a lane, and against the target: when all was laid to it, its other lanes go on at once too. Since when
-// they fail is kept until they are answered themselves.
+// answered clears the failures of a lane, and of the target: if the failures were counted as the target's, its other
+// lanes continue at once too. The time since which they fail is kept until they are answered themselves.
 func (t *target) answered(lane string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -10,16 +10,16 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// NewCommand is "hotpair service new".
+// NewCommand returns "hotpair service new".
 func NewCommand() *cobra.Command {
 	var o Options
 	c := &cobra.Command{
 		Use:   "new NAME --lang " + strings.Join(Languages(), "|"),
 		Short: "Create the folder of a new service, with a build and a test",
 		Long: `Create the folder of a new service, with a build and a test. The example service counts:
-		replace it by your own. Run hotpair dev in the folder to run it on a pair on this machine.
+replace it by your own. Run hotpair dev in the folder to run it on a pair on this machine.
 
-NAME is 1 to 32 lower-case letters, digits or hyphens. Files that exist are not overwritten.
+NAME is 1 to 32 lower-case letters, digits or hyphens. The folder must be new or empty.
 
 A service in Python has its runtime in its folder and needs only Python 3.9. One in TypeScript
 has its runtime in its folder too; it needs Node 18.20 or newer, and npm, which fetches the

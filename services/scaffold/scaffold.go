@@ -15,27 +15,27 @@ import (
 )
 
 var (
-	// ErrOption says that a folder can't be made as it was asked for.
+	// ErrOption says that an option is invalid.
 	ErrOption = errors.New("wrong option")
-	// ErrTaken says that there is something already where the folder is to be.
+	// ErrTaken says that the folder exists and is not empty, or can't be created.
 	ErrTaken = errors.New("folder is in use")
 )
 
-// Options say which folder is made.
+// Options of a new folder.
 type Options struct {
 	Name     string // of the service
 	Language string // one of Languages
-	Dir      string // "" is a folder of the name, here
-	// Replace is the source of hotpair that a service in Go is built with; "" is the one that this program was built from.
+	Dir      string // "" is a folder of that name in the current one
+	// Replace is the source of hotpair for a service in Go; "" is the source that this program was built from.
 	Replace string
 }
 
-// Made is a folder that was made.
+// Made describes a new folder.
 type Made struct {
 	Dir   string
-	Notes []string // what the reader should know of it
-	Test  string   // the command that tries it, in the folder
-	Begin string   // the file to begin in
+	Notes []string // hints for the user
+	Test  string   // the command that runs its test, in the folder
+	Begin string   // the file to start with
 }
 
 // language writes the files of a service.
@@ -68,7 +68,7 @@ var languages = []language{
 	{"typescript", "TypeScript", "npm install-test", "src/service.ts", typescriptFiles},
 }
 
-// Languages are those in which a service can be begun.
+// Languages lists the languages that a service can be created in.
 func Languages() (names []string) {
 	for _, l := range languages {
 		names = append(names, l.name)
@@ -76,7 +76,7 @@ func Languages() (names []string) {
 	return names
 }
 
-// New makes the folder, whole or not at all. Errors: folder.ErrName, ErrOption, ErrTaken.
+// New creates the folder, completely or not at all. Errors: folder.ErrName, ErrOption, ErrTaken.
 func New(o Options) (Made, error) {
 	if err := folder.Name(o.Name); err != nil {
 		return Made{}, err

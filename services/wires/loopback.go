@@ -10,7 +10,7 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 )
 
-// ErrPlain says that plain text would go to another machine.
+// ErrPlain says that a connection would carry plain text to another machine.
 var ErrPlain = errors.New("plain text to another machine is refused")
 
 // loopback is TCP to this machine only: terminals come with a table that the start of a process has not seen.

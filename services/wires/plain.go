@@ -16,7 +16,7 @@ type plain struct {
 	log  *slog.Logger
 }
 
-// Guarded says to the bus that its own connections do not come in by this: nobody has to look at them.
+// Guarded tells the bus that its own connections do not arrive through this network: they need no check.
 func (plain) Guarded() {}
 
 // Listen implements bus.Network.

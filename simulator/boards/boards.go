@@ -1,5 +1,5 @@
-// Package boards reads what terminals were told of the seats of service tickets, for loads: a board reads on and on, counts what it was told
-// of each seat, and says what does not follow from what it was told before.
+// Package boards reads the notices of service tickets at terminals, for loads: a board reads continuously, counts the
+// notices of each seat, and reports those that contradict earlier ones.
 package boards
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/hotpair/hotpair/services/business/tickets"
 )
 
-// ErrWrong says that a terminal was told something that does not follow from what it was told before.
+// ErrWrong says that a notice contradicts earlier ones.
 var ErrWrong = errors.New("impossible notice")
 
 const (
@@ -25,12 +25,12 @@ const (
 	mostRecent = 1 << 14
 )
 
-// Board is what a terminal was told.
+// Board is the state by a terminal's notices.
 type Board struct {
 	Sold, Released map[string]int // seats, with how often
 	Notices        int
-	Gap            bool // it misses some, and was told so
-	Trimmed        bool // some were not read before they were trimmed, so counts are too low
+	Gap            bool // it misses some, as a gap has reported
+	Trimmed        bool // some were trimmed before they were read, so counts are too low
 
 	prefix string
 	after  uint64
@@ -46,12 +46,12 @@ type entry struct {
 	seat   string
 }
 
-// New begins a board of seats whose names begin so, with all that the terminal keeps.
+// New returns a board of seats whose names have a prefix, with all stored notices of the terminal.
 func New(prefix string) *Board {
 	return &Board{Sold: map[string]int{}, Released: map[string]int{}, prefix: prefix}
 }
 
-// Told reads all that a terminal keeps of what it was told.
+// Told reads all stored notices of a terminal.
 func Told(ctx context.Context, conn *nats.Conn) (all []notice.Told, err error) {
 	for after := uint64(0); ; after = all[len(all)-1].Number {
 		page, err := read(ctx, conn, after)
@@ -86,7 +86,7 @@ func read(ctx context.Context, conn *nats.Conn, after uint64) (page notice.Kept,
 	return page, nil
 }
 
-// FromNow leaves out what the terminal has been told until now.
+// FromNow skips the notices so far.
 func (b *Board) FromNow(ctx context.Context, conn *nats.Conn) error {
 	page, err := read(ctx, conn, 0)
 	if err == nil {
@@ -95,7 +95,7 @@ func (b *Board) FromNow(ctx context.Context, conn *nats.Conn) error {
 	return err
 }
 
-// Read reads what is new. The error is ErrWrong, or the terminal can't be asked.
+// Read reads new notices. The error is ErrWrong, or that of the terminal.
 func (b *Board) Read(ctx context.Context, conn *nats.Conn) error {
 	for {
 		page, err := read(ctx, conn, b.after)

@@ -10,21 +10,21 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Verdict is what applications at tills prove.
+// Verdict is the evidence of the applications at tills.
 type Verdict struct {
-	Accepted int           // orders that an agent said it keeps
-	Cut      int           // of these while the line was cut
+	Accepted int           // orders that an agent confirmed
+	Cut      int           // of these while the network was down
 	Again    int           // of these whose first answer was lost
-	Done     int           // with an outcome that takes effect once
-	Refused  int           // that were refused, as they had to be
-	Unknown  int           // of which nobody can tell whether they took effect
-	Heard    int           // outcomes that a listener was told; each has two
-	Asked    int           // outcomes that no listener heard, and that were found by asking
-	Listed   int           // outcomes that who was away is told, as they are kept
-	Looked   int           // last keys that were there for who asked behind them in their lane
-	Full     int           // times that there was no room
-	Moved    int           // epochs in which orders of one terminal were done, beyond the first of each
-	Caught   time.Duration // the longest that it took, once a line was back, until all was done that had been queued meanwhile
+	Done     int           // executed with effect
+	Refused  int           // refused as expected
+	Unknown  int           // with an unknown outcome
+	Heard    int           // outcomes that a listener received; each has two
+	Asked    int           // outcomes that no listener received, found by asking
+	Listed   int           // outcomes in the list of stored ones
+	Looked   int           // last keys that a later read in their lane found
+	Full     int           // refusals because the queue was full
+	Moved    int           // epochs in which orders of one terminal were executed, beyond the first of each
+	Caught   time.Duration // the longest time from the return of a network until everything queued meanwhile was executed
 	load.Findings
 }
 
@@ -59,7 +59,8 @@ func (t *till) judge(ends map[string]outcome, db database, v *Verdict) {
 	}
 }
 
-// told gives what the agent says of an order in the end, or, if it does not keep that any more, what a listener has heard.
+// told returns the agent's final state of an order or, if the agent has discarded it, the one that a listener has
+// received.
 func (t *till) told(o *order, ends map[string]outcome, v *Verdict) outcome {
 	end := ends[o.id]
 	for _, l := range t.hears {
@@ -194,8 +195,8 @@ func (c *checking) written(name string, o *order, end outcome, at position.Posit
 	}
 }
 
-// line judges when an order was done: not while its line was cut, if it was asked for after that. The answer to one from before may have been
-// on this side of the cut, and an agent that stands still for want of a processor takes it in whenever it goes on.
+// line judges when an order was executed: not while its network was down, if it was sent after the start of that. The
+// answer to an earlier one may already have passed, and an agent without a processor reads it whenever it continues.
 func (c *checking) line(o *order, end outcome) {
 	for _, cut := range c.cut {
 		if !cut.has(o.accepted) {

@@ -23,7 +23,7 @@ const (
 	pageOf = 1000
 )
 
-// errUnread says that the database can't be read back, though nothing is broken any more.
+// errUnread says that the database can't be read back after all faults were healed.
 var errUnread = errors.New("can't be read back")
 
 // database is what is there in the end.
@@ -48,8 +48,9 @@ func read(text string) (end outcome, err error) {
 	return end, nil
 }
 
-// Finish ends the work, waits until all that was accepted has its outcome, reads everything back and judges it. Nothing may be broken any
-// more. Repeatable is only Close, which is done here too. The error says that something could not be asked; ctx bounds all of it.
+// Finish ends the work, waits until all accepted orders have their outcomes, reads everything back and judges it. All
+// faults must be healed. Only Close, which it includes, may be called again. The error says that something could not
+// be read; ctx bounds all of it.
 func (w *Tills) Finish(ctx context.Context) (v Verdict, err error) {
 	defer func() { err = errors.Join(err, w.Close()) }()
 	w.rest()

@@ -22,10 +22,10 @@ const (
 	MaxAge    = 10 * 365 * 24 * time.Hour
 )
 
-// ErrTarget says that a target can't be set so.
+// ErrTarget says that the settings of a target are invalid.
 var ErrTarget = fault.New("no-target", "not a target")
 
-// Check refuses what no target can be set to. The error is ErrTarget.
+// Check refuses invalid settings of a target. The error is ErrTarget.
 func (t *SetTarget) Check() error {
 	switch {
 	case !bus.ValidName(t.Name):

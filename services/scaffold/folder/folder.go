@@ -1,4 +1,4 @@
-// Package folder reads hotpair.json, by which the folder of a service says how it is built, run and watched.
+// Package folder reads hotpair.json, which says how the service of a folder is built, run and watched.
 //
 //	{
 //	  "service": "tickets",
@@ -7,9 +7,9 @@
 //	  "watch": ["*.go", "go.mod"]
 //	}
 //
-// service and run must be there. run is the program that HOTPAIR_BUSINESS names, so it takes no arguments. build is run in the folder
-// before the program is started, and again when a file changes; where nothing is built it may try the program instead. watch
-// are patterns of the names of files, as of a shell; without any all files count.
+// service and run are required. run is the program for HOTPAIR_BUSINESS, so it takes no arguments. build is run in the folder
+// before the program is started, and again when a file changes; a service without a build step may test the program instead. watch
+// has patterns of file names, as in a shell; without patterns all files count.
 package folder
 
 import (
@@ -36,11 +36,11 @@ const (
 )
 
 var (
-	// ErrNone says that a folder is not that of a service.
+	// ErrNone says that a folder has no service.
 	ErrNone = errors.New("no service here")
-	// ErrInvalid says that hotpair.json is wrong; the text says what to fix.
+	// ErrInvalid says that hotpair.json is invalid; the text says what to correct.
 	ErrInvalid = errors.New(File + " is wrong")
-	// ErrName says that a service can't have a name.
+	// ErrName says that a name is invalid for a service.
 	ErrName = errors.New("not a name for a service")
 )
 
@@ -51,7 +51,7 @@ type Service struct {
 	Run   string   `json:"run"`
 	Watch []string `json:"watch,omitempty"`
 
-	// Dir is where it is, an absolute path.
+	// Dir is the absolute path of the folder.
 	Dir string `json:"-"`
 }
 
@@ -80,7 +80,7 @@ func Read(dir string) (Service, error) {
 	return s, nil
 }
 
-// Parse reads the text of the file. The error is ErrInvalid.
+// Parse parses the text of the file. The error is ErrInvalid.
 func Parse(text []byte) (Service, error) {
 	var s Service
 	if err := strictjson.Decode(text, &s); err != nil {
@@ -110,7 +110,7 @@ func Parse(text []byte) (Service, error) {
 	return s, nil
 }
 
-// Name is nil for what a service can be called, else ErrName.
+// Name checks the name of a service. The error is ErrName.
 func Name(name string) error {
 	var s config.Services
 	if strings.ContainsAny(name, ",= ") {
@@ -122,7 +122,7 @@ func Name(name string) error {
 	return nil
 }
 
-// Program is the absolute path of what is run.
+// Program is the absolute path of the program to run.
 func (s Service) Program() string {
 	if filepath.IsAbs(s.Run) {
 		return filepath.Clean(s.Run)
@@ -130,7 +130,7 @@ func (s Service) Program() string {
 	return filepath.Join(s.Dir, s.Run)
 }
 
-// Runnable is ErrInvalid unless the program is there and can be run.
+// Runnable returns ErrInvalid unless the program exists and is executable.
 func (s Service) Runnable() error {
 	program := s.Program()
 	info, err := os.Stat(program)
@@ -145,7 +145,7 @@ func (s Service) Runnable() error {
 	return nil
 }
 
-// Watches reports whether a change of the file with this name counts.
+// Watches reports whether a change of the file with this name restarts the service.
 func (s Service) Watches(name string) bool {
 	for _, pattern := range s.Watch {
 		if ok, err := path.Match(pattern, name); ok && err == nil {

@@ -279,10 +279,10 @@ func children(t *testing.T) (list []string) {
 
 func TestCases_SayWhatIsWrong(t *testing.T) {
 	for text, want := range map[string]string{
-		``:                               "awaited",
-		`[]`:                             "there are 0",
+		``:                               "want a list",
+		`[]`:                             "has 0 cases",
 		`{}`:                             "a list of",
-		`[{}]`:                           `number 1: it has either an "operation"`,
+		`[{}]`:                           `number 1: want either an "operation"`,
 		`[{"operation":"a","fire":"b"}]`: "either",
 		`[{"operation":"a b"}]`:          "can't be the name",
 		`[{"operation":"a","code":1}]`:   "400 to 599",

@@ -244,7 +244,7 @@ func TestService_GoesThroughItsLife(t *testing.T) {
 			}
 		}
 		do("start", "", winservice.ErrMissing)
-		do("install --data "+dir+" --settings "+filepath.Join(dir, "more.env"), "start it with", nil)
+		do("install --data "+dir+" --settings "+filepath.Join(dir, "more.env"), "to run it: ", nil)
 		s := m.services["hotpair-terminal"]
 		if want := []string{"--service", "hotpair-terminal", "--data", dir, "--settings", filepath.Join(dir, "more.env")}; !slices.Equal(s.Args, want) || s.User != "" || !filepath.IsAbs(s.Program) || s.Data != dir {
 			t.Errorf("it is put up as %+v", s)

@@ -67,7 +67,7 @@ Application, source NAME.`,
 			if err := winservice.Install(m, s); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "Service %s is installed, with its data in %s; start it with %s service start\n", name, s.Data, p.Path)
+			_, err = fmt.Fprintf(c.OutOrStdout(), "Service %s is installed, with its data in %s; to run it: %s service start\n", name, s.Data, p.Path)
 			return err
 		}))
 	install.Flags().StringVar(&s.Data, "data", defaultData(), "directory of the agent")

@@ -22,11 +22,11 @@ log = logging.getLogger("hotpair")
 
 DEFAULT_DEADLINE = 30.0
 MAX_CALL = 4 << 20
-# Who has lost so often runs alone; who has lost that often is refused.
+# After this many conflicts a request runs alone; after that many it is refused.
 ALONE_AFTER, MAX_RUNS = 4, 20
 # Commits of one request whose outcome is unknown: one that is lost again and again may be refused each time.
 MAX_DOUBTS = 20
-# Pauses of who has lost, and of who waits for the updater, in seconds.
+# Pauses after a conflict, and while waiting for the updater, in seconds.
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.0005, 0.02
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.1
 # A handler that takes its time must not hold up others for longer.
@@ -347,7 +347,7 @@ class Execution:
             self._holds = None
 
     def _queue(self, keys: List[str]) -> None:
-        """Called at the first trip of a run: who would read a key for which others stand in line joins the line."""
+        """Called at the first read of a run: a request that reads a contended key joins its queue."""
         if self._operation.read_only or self._holds or self._entered:
             return
         busy = self._shared.lanes.contended(keys)
@@ -366,7 +366,7 @@ class Execution:
         self._entered = []
 
     def _give_way(self) -> None:
-        """What a run that lost does before the next one."""
+        """Called after a conflict, before the next run."""
         wanted = self._entered + self._lost
         self._lost = []
         self._leave_lanes()
@@ -379,7 +379,7 @@ class Execution:
 
 
 def may_repeat(operation: Operation, request: Request, attempt: int) -> bool:
-    """Whether a request may have been executed before, so that nothing may be said that an earlier attempt contradicts.
+    """Whether a request may have been executed before, so that no answer may contradict an earlier attempt.
 
     An app's own id may always be a repetition. The run of a timer takes effect once, whatever is said of it.
     """
@@ -387,14 +387,14 @@ def may_repeat(operation: Operation, request: Request, attempt: int) -> bool:
 
 
 def not_now(operation: Operation, request: Request, code: int, message: str) -> Reply:
-    """The reply to a request that is not executed now, and, if it may be a repetition, was perhaps before."""
+    """The reply to a request that is not executed now, but, if it may be a repetition, perhaps was before."""
     if may_repeat(operation, request, request.attempt):
         return Reply(e.UNKNOWN, "the outcome is unknown; send the request again with the same id")
     return Reply(code, message)
 
 
 def own_part(trace: Optional[TracebackType]) -> Optional[TracebackType]:
-    """What of a traceback is the service's: without the calls in this package that led to its handler."""
+    """The service's part of a traceback: without the calls in this package that led to its handler."""
     part = trace
     while part is not None and _is_ours(part):
         part = part.tb_next
@@ -402,7 +402,7 @@ def own_part(trace: Optional[TracebackType]) -> Optional[TracebackType]:
 
 
 def place(error: BaseException) -> str:
-    """Where in the service an error came up; "" where it did not come up there."""
+    """The place of an error in the service; "" if it is not in the service."""
     last = None
     part = error.__traceback__
     while part is not None:
@@ -423,7 +423,7 @@ def _fault() -> Reply:
 
 
 def _lost(message: Dict[str, Any], reply: Dict[str, Any]) -> List[str]:
-    """The lines of what was not as it was."""
+    """The queues of the changed keys and ranges."""
     lost = [key_text(base64.b64decode(key)) for key in reply.get("conflicts_base64", [])]
     ranges = message.get("ranges") or []
     for i in reply.get("moved", []):

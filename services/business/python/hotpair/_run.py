@@ -24,7 +24,7 @@ from ._wire import Disconnected, Forbidden, Message, NobodyServes, NotSent
 
 log = logging.getLogger("hotpair")
 
-# Bounds of what the process has taken and not yet answered. Beyond any a request is refused with 429.
+# Bounds of the accepted, unanswered requests. Beyond any a request is refused with 429.
 MAX_REQUESTS, MAX_BYTES = 4096, 64 << 20
 WORKERS = 64
 # What requests in flight get to end when the process is asked to stop.

@@ -13,7 +13,7 @@ from ._tx import Tx
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _VERSION = re.compile(r"\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
 
-# Takes a transaction and the body of the request, and gives what becomes the JSON of the answer.
+# Takes a transaction and the body of the request, and returns the answer, which becomes JSON.
 Handler = Callable[[Tx, Any], Any]
 
 

@@ -13,7 +13,7 @@ const AS_DIGITS = 1e21;
 const PARTS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const LONE = /\p{Surrogate}/gu;
 
-/** Writes JSON as all runtimes do, without space between its parts. Misuse for what JSON.stringify would leave out or change. */
+/** Encodes JSON like all runtimes, without space between its parts. Misuse for what JSON.stringify would leave out or change. */
 export function encode(value: unknown): string {
   let text: string | undefined;
   try {
@@ -34,8 +34,8 @@ export function encode(value: unknown): string {
 }
 
 /**
- * Reads JSON that is kept. RangeError for a whole number that would be rounded: whoever wrote it back would change it. SyntaxError for what is
- * no JSON.
+  * Reads stored JSON. RangeError for a whole number that would be rounded: writing it back would change it. SyntaxError for invalid
+  * JSON.
  */
 export function decode(bytes: Uint8Array, key: string): any {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
@@ -94,7 +94,7 @@ function called(value: unknown): string {
   return `an object of ${typeof name === "string" ? name.slice(0, 64) : "no class"}`;
 }
 
-/** What an error says, in one line; anything can be thrown. */
+/** The message of an error, in one line; anything can be thrown. */
 export function words(error: unknown): string {
   try {
     return String(error instanceof Error ? error.message : error).split("\n", 1)[0]!.slice(0, 300);
@@ -103,12 +103,12 @@ export function words(error: unknown): string {
   }
 }
 
-/** A text as others can read it: half of a character becomes a question mark. */
+/** A text as valid UTF-8: a lone surrogate becomes a question mark. */
 export function clean(text: string): string {
   return text.replace(LONE, "?");
 }
 
-/** Adds the field "revision" at the end of an object. What is no object stays as it is. */
+/** Appends the field "revision" to an object. Other values stay unchanged. */
 export function withRevision(body: string, revision: bigint): string {
   const inner = body.trim() || "{}";
   if (!inner.startsWith("{") || !inner.endsWith("}")) {
@@ -120,7 +120,7 @@ export function withRevision(body: string, revision: bigint): string {
 
 // Keys are texts here. The bytes of one that is no UTF-8 are kept as halves of characters, U+DC80 and up, which no text has.
 
-/** The key whose bytes these are. */
+/** The key of these bytes. */
 export function keyText(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
@@ -135,7 +135,7 @@ export function keyText(bytes: Uint8Array): string {
   }
 }
 
-/** How many bytes the character at i has, 0 if there is none. */
+/** The number of bytes of the character at i, 0 if there is none. */
 function sizeOf(bytes: Uint8Array, i: number): number {
   for (let size = 1; size <= 4 && i + size <= bytes.length; size++) {
     try {
@@ -198,7 +198,7 @@ export function coded(data: Uint8Array | string): string {
   return (typeof data === "string" ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength)).toString("base64");
 }
 
-/** A field of a reply that was asked for in base64. */
+/** A base64 field of a reply. */
 export function decoded(message: Message, name: string): Buffer {
   const text = message[`${name}_base64`] ?? "";
   if (typeof text !== "string") {
@@ -220,7 +220,7 @@ export interface Position {
 
 export const NOWHERE: Position = { epoch: 0n, sequence: 0n };
 
-/** Where a reply is of, NOWHERE if it does not say. */
+/** The position of a reply, NOWHERE if it has none. */
 export function position(reply: Message): Position {
   const at = (reply["position"] ?? {}) as Message;
   return { epoch: whole(at["epoch"]), sequence: whole(at["sequence"]) };

@@ -6,7 +6,7 @@ import { Process } from "./process.js";
 import type { Service } from "./service.js";
 import { watch } from "./watchdog.js";
 
-/** Serves until SIGTERM, then ends the process: with 0, or with 1 and a sentence when it could not go on. */
+/** Serves until SIGTERM, then ends the process: with 0, or with 1 and a message after a fault. */
 export async function main(service: Service): Promise<void> {
   const end = (code: number, why?: unknown): never => {
     if (why !== undefined) {

@@ -17,7 +17,7 @@ const FINISH_WITHIN = 1000;
 const SUBSCRIBE_WITHIN = 5000;
 const BEAT_EVERY = 250;
 
-/** The way to the updater of a host. */
+/** The connection to the updater of a host. */
 class Updater implements Database {
   constructor(
     readonly connection: Connection,
@@ -64,7 +64,7 @@ export class Process {
     this.#about = new About(service);
   }
 
-  /** Has run end: no more requests are taken, and those in flight get a second. */
+  /** Makes run end: new requests are refused, and requests in flight get one second. */
   stop(): void {
     this.#stopped = true;
     this.#stop();
@@ -75,7 +75,7 @@ export class Process {
     this.stop();
   }
 
-  /** Why a host refuses what this program does: it refuses all of one that it has started under another name. */
+  /** Explains a refusal by the host when it started this program under another name. */
   refused(error: Error): Error {
     const name = this.environment["HOTPAIR_BUS_USER"]!.replace(/^business\./, "");
     return name === this.service.name ? error : new Error(`the host started this program as "${name}", but it is ${this.service.name}: ` +
@@ -145,7 +145,7 @@ export class Process {
     return setInterval(() => control.publish(`heartbeat.${name}`, beat), BEAT_EVERY);
   }
 
-  /** Takes no more requests and waits for those in flight: as they are, then as if their deadlines had passed. */
+  /** Refuses new requests and waits for those in flight, first with their deadlines, then as if those had passed. */
   async #finish(subscribed: Subscription[]): Promise<void> {
     // What is on its way is taken: a drain asks for no more, and hears until there is none.
     await within(Promise.all(subscribed.map((one) => one.drain().catch(() => {}))), FINISH_WITHIN);

@@ -1,10 +1,10 @@
-/** Requests as they come, and what they are answered with. */
+/** Requests as received, and their replies. */
 import { Malformed } from "./errors.js";
 import type { Fired } from "./items.js";
 import { whole, words } from "./json.js";
 import { shown } from "./outbox.js";
 
-/** A request as it comes. */
+/** A request as received. */
 export interface Request {
   readonly operation: string;
   readonly body: Uint8Array;
@@ -13,12 +13,12 @@ export interface Request {
   readonly ownId: boolean;
   readonly attempt: number;
   readonly epoch: bigint;
-  /** In milliseconds; 0 is not said. */
+  /** In milliseconds; 0 if not given. */
   readonly remaining: number;
   readonly timer?: Fired | undefined;
 }
 
-/** What a request is answered with. */
+/** The reply to a request. */
 export interface Reply {
   readonly code: number;
   readonly message: string;
@@ -30,7 +30,7 @@ export const reply = (code: number, message = "", body = "", proof = ""): Reply 
 
 const HEADERS = ["Terminal", "Counter", "Request-Id", "Ticket", "Attempt", "Epoch", "Deadline", "Timer"].map((name) => `Hotpair-${name}`);
 
-/** Reads the headers of a request. What is not there is zero; what is there and can't be read is refused. */
+/** Reads the headers of a request. A missing header is zero; an unreadable one is refused. */
 export function readRequest(operation: string, body: Uint8Array, given: Iterable<[string, string[]]>): Request {
   const headers = new Map<string, string>();
   for (const [name, values] of given) {

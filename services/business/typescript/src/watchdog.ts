@@ -1,8 +1,8 @@
 /**
- * Ends a process that a handler keeps busy without end.
+ * Kills a process whose handler blocks its thread for too long.
  *
- * There is one thread: while a handler computes, nothing else is heard, neither requests nor the order to end. A thread beside it sees that,
- * and kills the process, so that main starts another one.
+  * There is one thread: while a handler computes, neither requests nor the order to end are handled. A second thread detects that
+  * and kills the process, so that main starts another one.
  */
 import { Worker } from "node:worker_threads";
 import { log } from "./log.js";

@@ -187,7 +187,7 @@ func callSize(q bus.DatabaseCall) int {
 	return size
 }
 
-// rangesOf gives the ranges that a call demands.
+// rangesOf returns the ranges that a call demands.
 func rangesOf(q bus.DatabaseCall) []keyrange.Range {
 	switch {
 	case q.Read != nil:

@@ -27,7 +27,7 @@ type lane struct {
 
 func newLanes() *lanes { return &lanes{lanes: map[string]*lane{}} }
 
-// contended gives those of the keys that somebody holds.
+// contended returns those of the keys that somebody holds.
 func (l *lanes) contended(keys []string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -80,7 +80,7 @@ type program struct {
 	stdout, stderr io.Writer
 }
 
-// run gives the exit code.
+// run returns the exit code.
 func (p program) run(ctx context.Context) int {
 	asked := ""
 	if len(p.args) > 1 {

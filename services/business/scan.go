@@ -112,7 +112,7 @@ func (r *ranges) add(scan *bus.Scan, reply bus.DatabaseReply) {
 	r.read = append(r.read, page)
 }
 
-// at gives the ranges as they were at a position.
+// at returns the ranges as they were at a position.
 func (r *ranges) at(p position.Position) []keyrange.Range {
 	all := append([]keyrange.Range(nil), r.read...)
 	for i := range all {

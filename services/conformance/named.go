@@ -25,7 +25,7 @@ func exact(data []byte, into any) error {
 	return d.Decode(into)
 }
 
-// fill gives a body in which each text "$NAME.FIELD" of a named answer is that field of it. Any other text stays as it is.
+// fill returns a body in which each text "$NAME.FIELD" of a named answer is that field of it. Any other text stays as it is.
 func (n named) fill(body json.RawMessage) json.RawMessage {
 	var value any
 	if len(n) == 0 || !bytes.Contains(body, []byte(`"$`)) || exact(body, &value) != nil {

@@ -32,7 +32,7 @@ func (r *right) set(to lease.Right) {
 	r.changed = make(chan struct{})
 }
 
-// epoch gives the epoch in which the host may answer now, 0 for none, how long it may yet, and a channel that is closed when that changes.
+// epoch returns the epoch in which the host may answer now, 0 for none, how long it may yet, and a channel that is closed when that changes.
 func (r *right) epoch() (epoch uint64, left time.Duration, changed <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -74,7 +74,7 @@ func (r *right) during(ctx context.Context, epoch uint64) (context.Context, cont
 	return ctx, func() { cancel(nil) }
 }
 
-// await gives an epoch in which the host may answer, as soon as there is one; 0 when ctx has ended.
+// await returns an epoch in which the host may answer, as soon as there is one; 0 when ctx has ended.
 func (r *right) await(ctx context.Context) uint64 {
 	for ctx.Err() == nil {
 		epoch, _, changed := r.epoch()

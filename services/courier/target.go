@@ -210,7 +210,7 @@ func (t *target) room() bool {
 	return len(t.rests) < mostRests && !now.Before(t.until)
 }
 
-// oldest gives the lane that has failed for the longest time, "" when none does.
+// oldest returns the lane that has failed for the longest time, "" when none does.
 func (t *target) oldest() (lane string) {
 	for name, r := range t.rests {
 		if !r.since.IsZero() && (lane == "" || r.since.Before(t.rests[lane].since)) {

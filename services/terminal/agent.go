@@ -21,9 +21,10 @@ import (
 )
 
 const (
-	// counterBlock is how many counters are made durable at once; one that is used up within a second is large enough.
+	// counterBlock is the number of counters made durable at once; a block that lasts a second is large enough.
 	counterBlock = 1 << 14
-	// hostConnections bounds who is connected from elsewhere: two hosts, some of their older sessions, operators that probe.
+	// hostConnections bounds the connections from elsewhere: two hosts, some of their older sessions, operators'
+	// probes.
 	hostConnections = 256
 	// appConnections and appSubscriptions bound the applications of this machine. maxPending is what the server holds for a
 	// connection that does not read, in bytes; far more than flood lets the agent's own come to, which all applications' messages
@@ -61,7 +62,7 @@ type Config struct {
 	// belongs to, the agent forgets the former pair's epoch and serves this one. If empty, the directory belongs to
 	// the first pair that attaches.
 	PairID string
-	// Deadline of a request that names none, and the longest that one may name; 0 is 30 s and 5 min.
+	// Deadline of a request without its own, and the longest allowed; 0 is 30 s and 5 min.
 	Deadline, MaxDeadline time.Duration
 	// Bound and BoundBytes limit the requests that wait for an answer; 0 is 1024 and 64 MiB. Further requests are
 	// answered with 429.
@@ -229,7 +230,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	return err
 }
 
-// openFacts opens what is durable; closes is to be called whatever the error.
+// openFacts opens the durable state; closes must be called whatever the error.
 func (a *Agent) openFacts() (closes func() error, err error) {
 	closes = func() error { return nil }
 	shared := a.config.Disk != nil && !hasStore(a.config.Data)

@@ -53,7 +53,7 @@ func (c *counters) run(ctx context.Context) error {
 	}
 }
 
-// take gives the next counter, or a channel to wait on before asking again.
+// take returns the next counter, or a channel to wait on before asking again.
 func (c *counters) take() (uint64, <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -21,8 +21,8 @@ const (
 	questionBytes = 1 << 20
 )
 
-// catalogue is what there is, for applications that look for services as clients of NATS services do. It is what the attached host
-// has said last, or the last one that was.
+// catalogue has the services for applications that discover services like NATS clients do. It is the last list of the
+// attached host, or of the last one that was attached.
 type catalogue struct {
 	mu       sync.Mutex
 	services []bus.AgentService
@@ -58,7 +58,7 @@ func (c *catalogue) list() []bus.AgentService {
 func (a *Agent) discover(m *nats.Msg) {
 	parts := strings.Split(m.Subject, ".")
 	if !strings.HasPrefix(m.Reply, inboxPrefix) || len(parts) < 2 || len(parts) > 4 {
-		return // nobody can be answered, or nobody is asked
+		return // there is no reply subject, or the question is for another service
 	}
 	for _, s := range a.catalogue.list() {
 		if len(parts) > 2 && parts[2] != s.Name || len(parts) > 3 && parts[3] != a.config.ID {

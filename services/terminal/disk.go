@@ -29,7 +29,7 @@ type Disk struct {
 	flushing sync.Mutex // one at a time
 
 	turn   sync.Mutex // protects the two below
-	next   *flush     // that has not begun; whoever joins it wrote before it
+	next   *flush     // not begun yet; those that join it have already written
 	failed error
 }
 
@@ -93,7 +93,7 @@ func (d *Disk) region(at int64) *store {
 	return &store{file: d.file, base: at, flush: d.flush}
 }
 
-// open gives the facts of one agent, making them at its first start.
+// open returns the facts of one agent and creates them at its first start.
 func (d *Disk) open(terminal string) (*store, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -135,7 +135,7 @@ func (d *Disk) flush() error {
 		d.flushing.Lock()
 		defer d.flushing.Unlock()
 		d.turn.Lock()
-		d.next = &flush{} // who comes from now on may have written too late for this one
+		d.next = &flush{} // later callers may have written too late for this one
 		failed := d.failed
 		d.turn.Unlock()
 		if mine.err = failed; failed != nil {

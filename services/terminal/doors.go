@@ -17,8 +17,8 @@ import (
 	"github.com/hotpair/hotpair/services/renewal"
 )
 
-// doors are the two servers of an agent. Hosts come in by one, from anywhere and with a key; applications by the other, from
-// this machine and without one. What applications do to theirs, whatever its size or number, leaves the hosts' alone.
+// doors are the two servers of an agent. Hosts use one, from anywhere and with a key; applications the other, from
+// this machine and without a key. Load from applications, whatever its size, does not affect the hosts' server.
 type doors struct {
 	hosts, apps         *broker.Server
 	hostUsers, appUsers *broker.Users
@@ -95,7 +95,7 @@ func patiently(connect func() (*bus.Conn, error)) (*bus.Conn, error) {
 	}
 }
 
-// lesser is a subscription of which what is too much is dropped, as a request that times out.
+// lesser is a subscription whose excess messages are dropped, like requests that time out.
 type lesser struct {
 	conn            *bus.Conn
 	subject         string

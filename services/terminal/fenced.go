@@ -14,8 +14,8 @@ import (
 	"github.com/hotpair/hotpair/services/terminal/fence"
 )
 
-// openFence opens what became of fenced commands. The identity of the directory is made once, and never again: the pair knows by it who has
-// taken a command.
+// openFence opens the states of fenced commands. The identity of the directory is created once and never changes: by
+// it the pair knows the taker of a command.
 func (a *Agent) openFence() (*fence.Fence, error) {
 	if a.store.get().Directory == "" {
 		if err := a.store.update(func(f *facts) { f.Directory = rand.Text() }); err != nil {
@@ -32,7 +32,7 @@ func (a *Agent) openFence() (*fence.Fence, error) {
 	return f, err
 }
 
-// told gives what was told under a number, as it is kept.
+// told returns the stored notice with a number.
 func (a *Agent) told(number uint64) (notice.Told, error) {
 	page, err := a.inbox.After(notice.After{Number: number - 1, Limit: 1, Fenced: true})
 	if err != nil {

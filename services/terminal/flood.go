@@ -19,12 +19,12 @@ const (
 	perMessage = 2048
 )
 
-// weigh gives what messages cost, in bytes.
+// weigh returns the cost of messages, in bytes.
 func weigh(messages, bytes int64) int64 { return bytes + messages*perMessage }
 
-// flood ends the connections of applications that send faster than the agent reads. The server would hold what they
-// send until it takes the agent's own connection, which all of it goes to, for one that does not read. It is used by the
-// goroutine that reads.
+// flood closes the connections of applications that send faster than the agent reads. Otherwise the server would
+// buffer their messages until it treats the agent's own connection, which receives all of them, as a slow consumer. It
+// is used by the goroutine that reads.
 type flood struct {
 	server *broker.Server
 	own    *bus.Conn

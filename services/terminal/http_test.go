@@ -366,7 +366,7 @@ func hear(t *testing.T, url string, headers ...string) *hearing {
 	return &hearing{t, lines, cancel}
 }
 
-// next gives the next event.
+// next returns the next event.
 func (h *hearing) next() (e heard) {
 	h.Helper()
 	for h.lines.Scan() {
@@ -388,7 +388,7 @@ func (h *hearing) next() (e heard) {
 	return e
 }
 
-// message gives the next event of a kind.
+// message returns the next event of a kind.
 func (h *hearing) of(kind string) heard {
 	h.Helper()
 	for {

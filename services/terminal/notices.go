@@ -98,8 +98,8 @@ func (a *Agent) tellCame(topic string, data []byte) {
 	a.bell.ring()
 }
 
-// reserve makes durable that numbers of notices may have been given: what was told is kept in another file than the facts, which may be
-// lost.
+// reserve makes durable that numbers of notices may have been given: notices are stored in another file than the
+// facts, which may be lost.
 func (a *Agent) reserve(upTo uint64) error {
 	if upTo <= a.store.get().Told {
 		return nil
@@ -122,7 +122,7 @@ func (a *Agent) afterOf(m *nats.Msg) (after notice.After, by []asker, ok bool) {
 	return after, by, true
 }
 
-// noticesAfter gives an application what is kept.
+// noticesAfter returns an application what is kept.
 func (a *Agent) noticesAfter(m *nats.Msg) {
 	after, reply, ok := a.afterOf(m)
 	if !ok {

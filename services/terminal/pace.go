@@ -32,7 +32,7 @@ func (p *Pace) Recent(now time.Time) int {
 	return p.before + p.since
 }
 
-// turn begins another stretch when the present one is over. The lock is held.
+// turn starts another interval when the present one has ended. The caller holds the lock.
 func (p *Pace) turn(now time.Time) {
 	switch over := now.Sub(p.began); {
 	case over >= 2*paceOver:

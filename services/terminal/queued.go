@@ -39,7 +39,7 @@ func (a *Agent) reserveQueued(upTo uint64) error {
 	return a.store.update(func(f *facts) { f.Queued = max(f.Queued, upTo+keptBlock) })
 }
 
-// isQueued reports whether a request says that it is to be kept; what else it says about that is looked at later.
+// isQueued reports whether a request asks to be queued; its other headers are checked later.
 func isQueued(q question) bool { return len(q.header[bus.HeaderQueue]) > 0 }
 
 // enqueue keeps a request until it is done, and says so when that is durable.
@@ -61,7 +61,7 @@ func (a *Agent) enqueue(q question, by asker) {
 		}
 		a.answer(to, bus.Reply{Code: bus.CodeQueued, Body: bus.EncodeJSON(struct {
 			ID    string `json:"id"`
-			Again bool   `json:"again,omitempty"` // it was queued before, under its key
+			Again bool   `json:"again,omitempty"` // it was already queued, under its key
 		}{became.ID, became.Again})})
 	})
 }
@@ -100,7 +100,7 @@ func (a *Agent) queueGet(m *nats.Msg) {
 	}
 }
 
-// kept is the answer to who asks what came of a request.
+// kept answers a question for one queued request.
 func (a *Agent) kept(w which) bus.Reply {
 	told, err := a.queue.Get(w.ID, w.Key)
 	if err != nil {
@@ -109,14 +109,14 @@ func (a *Agent) kept(w which) bus.Reply {
 	return bus.Reply{Body: queue.EncodeJSON(told)}
 }
 
-// queueResults gives an application what has come of requests.
+// queueResults returns an application what has come of requests.
 func (a *Agent) queueResults(m *nats.Msg) {
 	if after, by, ok := a.afterOf(m); ok {
 		a.answer(by, a.results(after))
 	}
 }
 
-// results is the answer to who asks what has come of requests.
+// results answers a question for outcomes.
 func (a *Agent) results(after notice.After) bus.Reply {
 	kept, err := a.queue.After(after)
 	if err != nil {

@@ -30,14 +30,14 @@ const (
 
 // question is a request of an application, as it came.
 type question struct {
-	app                string // who asks
+	app                string // the application
 	service, operation string
 	header             nats.Header
 	body               []byte
 }
 
-// asker is an application that waits for an answer: at an inbox, or behind another door than that of NATS, which take gives it to. take
-// must not block.
+// asker is an application that waits for an answer: at an inbox, or over HTTP, where take gets the answer. take must
+// not block.
 type asker struct {
 	inbox string
 	take  func(bus.Reply)
@@ -93,7 +93,8 @@ func (a *Agent) ask(q question, by asker) {
 	a.send(out)
 }
 
-// admit gives a request its number, if it has no id of its own, and takes it in: one at a time, so that numbers rise in the order of arrival.
+// admit gives a request its number, if it has no id of its own, and adds it: one at a time, so that numbers rise in
+// the order of arrival.
 func (a *Agent) admit(e *entry) (admission, []sending) {
 	a.numbering.Lock()
 	defer a.numbering.Unlock()
@@ -103,7 +104,7 @@ func (a *Agent) admit(e *entry) (admission, []sending) {
 			e.id.Counter = counter
 			break
 		}
-		// Only a disk slower than half a block of counters, or one that has failed, brings us here.
+		// Only a disk slower than half a block of counters, or a failed one, leads here.
 		select {
 		case <-more:
 		case <-a.hosts.Up().Done():
@@ -191,7 +192,7 @@ func (a *Agent) send(out []sending) {
 	}
 }
 
-// settled takes what a session answered.
+// settled handles a session's answer.
 func (a *Agent) settled(s sending, reply bus.Reply, err error) {
 	outcome, replies := a.table.settle(s, reply, err)
 	switch outcome {
@@ -252,8 +253,8 @@ func (a *Agent) answer(replies []asker, reply bus.Reply) {
 			m.Header.Set(bus.HeaderErrorCode, strconv.Itoa(reply.Code))
 			m.Header.Set(bus.HeaderError, oneLine(reply.Message))
 		}
-		// An error says that the agent ends, or that its own connection was lost and is made anew, as it has told: the
-		// application repeats.
+		// An error says that the agent ends, or that its own connection was lost and is being made again, which is
+		// logged there: the application sends the request again.
 		_ = a.apps.PublishMsg(m)
 		a.unread.answered(len(reply.Body))
 	}

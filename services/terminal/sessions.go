@@ -70,7 +70,7 @@ func (e *endedConnections) has(id uint64) bool {
 	return slices.Contains(e.ids[:], id)
 }
 
-// disconnected is told by the server of each connection in the hosts' account that has ended.
+// disconnected handles the server's event for each connection in the hosts' account that has ended.
 func (a *Agent) disconnected(m *nats.Msg) {
 	var event struct {
 		Client struct {
@@ -89,7 +89,7 @@ func (a *Agent) disconnected(m *nats.Msg) {
 
 // leave ends a session if it is still the attached one. What it had is kept for the next.
 func (a *Agent) leave(s *session, why string) {
-	a.queue.Detach(s.caller) // whoever has it now: it may have been attached to the queue after it was lost
+	a.queue.Detach(s.caller) // whichever session is attached now: this one may have been attached to the queue after it was lost
 	if !a.table.lose(s) {
 		return
 	}
@@ -98,7 +98,7 @@ func (a *Agent) leave(s *session, why string) {
 	a.pushChange()
 }
 
-// pushChange tells every host, and who asks over HTTP, who is attached now.
+// pushChange tells every host, and HTTP applications, which host is attached now.
 func (a *Agent) pushChange() {
 	// An error says that the agent ends; its own connection reports that.
 	_ = a.hosts.Publish(bus.SubjectAgentChanged, bus.EncodeJSON(a.change()))

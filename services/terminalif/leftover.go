@@ -55,7 +55,7 @@ func (i *Interface) beginLeft(t *term) {
 	})
 }
 
-// equip gives a term what lives as long as it does. Terminals that are attached before the delivery runs are kept for it.
+// equip returns a term what lives as long as it does. Terminals that are attached before the delivery runs are kept for it.
 func (i *Interface) equip(t *term) {
 	t.life, t.end = context.WithCancel(i.relay.services.ctx)
 	right := func() bool { return i.relay.right.Load().Holds(t.Epoch, i.config.Clock()) }

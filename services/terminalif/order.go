@@ -17,7 +17,7 @@ const (
 	attachesAtOnce = 256
 )
 
-// busiest gives the sessions in the order in which they are to be attached: by the requests that their terminals told of
+// busiest returns the sessions in the order in which they are to be attached: by the requests that their terminals told of
 // when they lost the other host, or at the last hello. A terminal that lies about it is attached earlier, no more.
 func busiest(all []*session) []*session {
 	type ranked struct {

@@ -67,7 +67,7 @@ func (s asSessions) Ask(ctx context.Context, id string, o renewal.Offer) (a rene
 	return a, err
 }
 
-// conn gives the connection to a terminal that was greeted, or nil.
+// conn returns the connection to a terminal that was greeted, or nil.
 func (s asSessions) conn(id string) *wire.Conn {
 	if one := s.i.roster.of(id); one != nil {
 		return one.warm()
@@ -75,7 +75,7 @@ func (s asSessions) conn(id string) *wire.Conn {
 	return nil
 }
 
-// of gives the session of a terminal, or nil.
+// of returns the session of a terminal, or nil.
 func (r *roster) of(id string) *session {
 	all := r.all()
 	if at := slices.IndexFunc(all, func(s *session) bool { return s.id == id }); at >= 0 {

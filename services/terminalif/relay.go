@@ -295,7 +295,7 @@ func (r *relay) current(s *sending) bool {
 	return r.flights[f.request.ID] == f && f.place == out && f.sending == s.number
 }
 
-// deliver gives the terminal the answer to a flight. This is the one place where an answer leaves, and the right to
+// deliver returns the terminal the answer to a flight. This is the one place where an answer leaves, and the right to
 // answer is compared in the step before: after everything the answer rests on was read (R6).
 func (r *relay) deliver(f *flight, reply bus.Reply) {
 	if !r.right.Load().Holds(f.request.Epoch, r.clock()) {

@@ -25,7 +25,7 @@ type roster struct {
 	revision uint64 // of the table that the list is from; 0: of the environment
 }
 
-// all gives the present list, which must not be changed.
+// all returns the present list, which must not be changed.
 func (r *roster) all() []*session {
 	if list := r.list.Load(); list != nil {
 		return *list

@@ -93,7 +93,7 @@ func newDirectory(r *relay, log *slog.Logger) *directory {
 	return &directory{relay: r, log: log, services: map[string]*service{}, routes: map[string]route.Route{}}
 }
 
-// find gives the service, asking for it when nobody announced it; nil when too many such questions are open. The lock
+// find returns the service, asking for it when nobody announced it; nil when too many such questions are open. The lock
 // is held.
 func (d *directory) find(name string) *service {
 	if s, ok := d.services[name]; ok {
@@ -161,7 +161,7 @@ func (d *directory) announced(p bus.ProcessState) {
 	}
 }
 
-// leave gives a service nothing new from now on, because it is about to end on purpose. What it gives is closed when the service
+// leave returns a service nothing new from now on, because it is about to end on purpose. What it gives is closed when the service
 // has answered what it has.
 func (d *directory) leave(name string) <-chan struct{} {
 	d.relay.mu.Lock()

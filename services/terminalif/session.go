@@ -107,7 +107,7 @@ func (s *session) condemn(why error) {
 	}
 }
 
-// warm gives the connection if the terminal has been greeted.
+// warm returns the connection if the terminal has been greeted.
 func (s *session) warm() *wire.Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -77,7 +77,7 @@ func (i *Interface) nobodyAnswers(ctx context.Context) bool {
 	return true
 }
 
-// greetedFrom gives the next few sessions with a connection behind a place in the list, and the place to go on at.
+// greetedFrom returns the next few sessions with a connection behind a place in the list, and the place to go on at.
 func greetedFrom(all []*session, from int) (some []*session, next int) {
 	for n := range all {
 		at := (from + n) % len(all)

@@ -77,7 +77,7 @@ func (d *directory) crashed(s *service, killed bool) route.Route {
 	return s.route
 }
 
-// ready gives what may be sent now of what waits: the next suspect, or everything when there is none. The lock is held.
+// ready returns what may be sent now of what waits: the next suspect, or everything when there is none. The lock is held.
 func (d *directory) ready(s *service) (sends []*sending) {
 	if !s.up() || s.alone != nil {
 		return nil

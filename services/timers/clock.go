@@ -115,7 +115,7 @@ type Time struct {
 	Expected int64 // the wall clock's time by the count; 0 if not known
 }
 
-// Time gives the time now.
+// Time returns the time now.
 func (c Count) Time(n Now) Time {
 	t := Time{Wall: n.Wall, Believed: c.believed(n)}
 	t.Counted = c.Tick(n).Counted

@@ -81,7 +81,7 @@ func Password(key config.Secret, process string) string {
 	return config.DeriveKey(key.Reveal(), "traffic:"+process)
 }
 
-// service gives the service of a business process.
+// service returns the service of a business process.
 func service(process string) (name string, is bool) {
 	name, is = strings.CutPrefix(process, bus.ProcessBusiness+".")
 	return name, is && bus.ValidName(name)

@@ -74,7 +74,7 @@ func last(_ context.Context, tx *business.Tx, in Last) (any, error) {
 	return Number{number}, nil
 }
 
-// read gives the number that a name gave out last.
+// read returns the number that a name gave out last.
 func read(tx *business.Tx, name string) (uint64, error) {
 	switch {
 	case name == "":

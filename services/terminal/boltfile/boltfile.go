@@ -96,7 +96,7 @@ func Quarantined(path string) (names []string, err error) {
 	return names, err
 }
 
-// begins is what bolt writes into a file that it makes, in pages.
+// begins is the size of a file that bolt creates, in pages.
 const begins = 4
 
 // tryRoom says whether there is room for a file that is made. bolt leaves one open that it can't make.

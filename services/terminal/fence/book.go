@@ -120,7 +120,7 @@ func (b *book) load() error {
 	return nil
 }
 
-// database gives the database, made whole beside its name if it is not there.
+// database returns the database, and creates it complete under a temporary name if it is absent.
 func (b *book) database() (*bolt.DB, error) {
 	if b.db != nil {
 		return b.db, nil
@@ -135,7 +135,7 @@ func (b *book) database() (*bolt.DB, error) {
 	return db, err
 }
 
-// get gives what became of a command; ok is false when nothing is kept of it.
+// get returns the state of a command; ok is false if nothing is recorded.
 func (b *book) get(id string) (e entry, ok bool) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
@@ -194,7 +194,8 @@ func (b *book) put(id string, e entry) error {
 	return nil
 }
 
-// tooMany gives what goes so that there is room for one more: some at once, so that it is seldom looked for.
+// tooMany returns the entries to discard so that there is room for one more: several at once, so that it rarely
+// searches.
 func (b *book) tooMany(more string) (gone []string) {
 	if _, there := b.entries[more]; there || len(b.entries) < Most {
 		return nil

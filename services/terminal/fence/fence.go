@@ -17,10 +17,10 @@ const (
 	// atOnce bounds what applications may ask at one time, and open the commands that may be unsettled.
 	atOnce = 256
 	open   = Most / 2
-	// maxAsked bounds a question of an application, in bytes, and maxBy who asks.
+	// maxAsked bounds an application's request, and maxBy the name of the application, in bytes.
 	maxAsked = 4096
 	maxBy    = 128
-	// owedEvery is how soon the pair is told again that a command was carried out, when it did not hear it.
+	// owedEvery is the interval at which a confirmation is repeated that the pair did not receive.
 	owedEvery = 2 * time.Second
 )
 
@@ -97,7 +97,7 @@ type flight struct {
 	waiting []func(bus.Reply)
 }
 
-// hand is what was handed out, and to whom: who asks again hears it again.
+// hand is a command that was handed out, and to which application, which gets it again when it asks again.
 type hand struct {
 	by   string
 	body []byte

@@ -13,7 +13,7 @@ import (
 // done is the token of who says that a command was carried out, which needs none.
 const done = "done"
 
-// mostWaiting bounds who waits for one command: an application that asks again.
+// mostWaiting bounds the callers that wait for one command: an application that asks again.
 const mostWaiting = 16
 
 // noRoom is said when nothing can be written: it was not taken, nor is it known to be done.
@@ -76,7 +76,7 @@ func (f *Fence) token(id string) string {
 	return token
 }
 
-// judge takes what the pair says of a command that is being taken.
+// judge handles the pair's answer to a taking.
 func (f *Fence) judge(a answered) error {
 	q := f.flying[a.id]
 	if q == nil {
@@ -136,7 +136,7 @@ func (f *Fence) judge(a answered) error {
 	return nil
 }
 
-// handed is the answer to who has taken a command.
+// handed is the answer to the application that takes a command.
 func handed(t *notice.Told, body []byte) bus.Reply {
 	return bus.Reply{Body: bus.EncodeJSON(notice.Handed{
 		Number: t.Number, First: true, Service: t.Service, Topic: t.Topic, Body: body, ID: t.ID, At: t.At, Until: t.Until,
@@ -210,14 +210,14 @@ func (f *Fence) owes() bool {
 }
 
 func (f *Fence) owe(id string) {
-	if f.owing[id] || len(f.owing) >= atOnce || !f.Serves() { // else it is told later
+	if f.owing[id] || len(f.owing) >= atOnce || !f.Serves() { // otherwise it is sent later
 		return
 	}
 	f.owing[id] = true
 	f.Ask(notice.OperationDone, f.taking(id, done), func(r bus.Reply) { f.in.answer(answered{id: id, done: true, reply: r}) })
 }
 
-// paid takes that the pair knows, or why not. Whatever it says of the command, it was told.
+// paid handles the pair's answer to a confirmation. Whatever it says of the command, the pair has been told.
 func (f *Fence) paid(a answered) error {
 	delete(f.owing, a.id)
 	e, ok := f.book.get(a.id)
@@ -226,7 +226,7 @@ func (f *Fence) paid(a answered) error {
 	}
 	e.Owed = false
 	err := f.book.put(a.id, e)
-	if errors.Is(err, ErrNoRoom) { // after a restart it is told again
+	if errors.Is(err, ErrNoRoom) { // after a restart it is sent again
 		f.book.remember(a.id, e)
 		return nil
 	}

@@ -67,7 +67,7 @@ type Figures struct {
 type Queue struct {
 	Waiting, Bytes int
 	Oldest         time.Duration // age of the oldest request
-	Unknown, Kept  int           // of which nobody knows whether they took effect; outcomes
+	Unknown, Kept  int           // requests with an unknown outcome; stored outcomes
 }
 
 // page is what is written.
@@ -104,7 +104,7 @@ func of[N int | uint64](n N) sample { return sample{value: float64(n)} }
 
 func (p *page) gauge(name, help string, s sample) { p.family(name, "gauge", help, s) }
 
-// each are the figures of all codes, so that none begins to exist with its first answer.
+// each returns the counters of all codes, so that none is missing before its first answer.
 func (c *Codes) each() (list []sample) {
 	for i, code := range codes {
 		list = append(list, sample{float64(c.known[i].Load()), []string{"code", strconv.Itoa(code)}})

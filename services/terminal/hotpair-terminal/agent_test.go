@@ -150,7 +150,7 @@ func TestAgent_IsLightAndSoonUp(t *testing.T) {
 	}
 }
 
-// parents gives the directories of tests above paths.
+// parents returns the directories of tests above paths.
 func parents(paths ...string) map[string]bool {
 	found := map[string]bool{}
 	for _, path := range paths {

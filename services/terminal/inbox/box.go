@@ -21,12 +21,12 @@ const (
 	MostBytes = 16 << 20
 )
 
-// Keys of a terminal's bucket: stateKey has a record, and noticePrefix with a number what was told under it.
+// Keys of a terminal's bucket: stateKey has a record, and noticePrefix with a number the notice of that number.
 const noticePrefix = 'n'
 
 var stateKey = []byte("state")
 
-// noticeKey is where what was told under a number stands.
+// noticeKey is the key of a notice.
 func noticeKey(number uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{noticePrefix}, number)
 }
@@ -51,7 +51,7 @@ type Box struct {
 	taking   sync.Mutex             // one batch at a time
 }
 
-// box gives the box of a terminal.
+// box returns the box of a terminal.
 func (f *File) box(terminal string) *Box {
 	f.opening.Lock()
 	defer f.opening.Unlock()
@@ -85,13 +85,13 @@ func (f *File) Box(terminal string, used uint64) *Box {
 // Last is the highest number given.
 func (b *Box) Last() uint64 { return b.current.Load().Local }
 
-// entry is what is told under a number.
+// entry is a notice with its number.
 type entry struct {
 	number uint64
 	data   []byte
 }
 
-// apply writes what is new, takes the oldest away that has no room, and notes in next what there is then.
+// apply writes new notices, removes the oldest that do not fit, and records the resulting counts in next.
 func (next *state) apply(b *bolt.Bucket, list []entry) error {
 	b.FillPercent = 0.9 // numbers rise
 	for _, e := range list {

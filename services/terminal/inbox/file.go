@@ -110,7 +110,7 @@ func (f *File) load() error {
 	return nil
 }
 
-// database gives the database, made if it is not there. Only one writer comes here at a time.
+// database returns the database, created if it is absent. Only one writer calls it at a time.
 func (f *File) database() (*bolt.DB, error) {
 	if db := f.db.Load(); db != nil {
 		return db, nil

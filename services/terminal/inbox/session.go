@@ -44,7 +44,7 @@ func (b *Box) Session(pair string, epoch uint64, reserve Reserve) (*Session, not
 	return s, s.begin()
 }
 
-// begin has the session begin with what is durable.
+// begin starts the session with the durable cursor.
 func (s *Session) begin() notices.Cursor {
 	s.seen = s.box.current.Load()
 	s.resumed, s.serial = false, 0

@@ -52,7 +52,7 @@ func (f *File) write(c change, size int) error {
 		defer l.writing.Unlock()
 		l.turn.Lock()
 		if l.next == mine {
-			l.next = &together{} // who comes from now on is not in it
+			l.next = &together{} // later callers are not in it
 		}
 		mine.err = l.failed
 		l.turn.Unlock()

@@ -70,10 +70,10 @@ func (s *Session) publish(k notices.Kept, c notice.Content) (p Published, err er
 	return Published{t, data, skipped}, err
 }
 
-// tooDeep is why a notice is not told which could not be read with what it is told in.
+// tooDeep is the reason why a notice is skipped whose page could not be decoded.
 var tooDeep = fmt.Sprintf("its body nests lists and objects deeper than %d levels", outbox.MaxDepth)
 
-// lacks makes of what is told that the notice of an id is missing: what comes after the place just before it.
+// lacks turns a notice into the report that the notice of an id is missing: the range after the place just before it.
 func lacks(t *notice.Told, id string) {
 	t.Service, t.Topic, t.To, t.Missing = notice.System, notice.TopicGap, id, 1
 	if pair, n, err := notice.ParseID(id); err == nil {
@@ -84,9 +84,9 @@ func lacks(t *notice.Told, id string) {
 	}
 }
 
-// readable gives what was told as it is kept, or of what is too deep to be read in a page that it is missing.
+// readable returns a stored notice, or, if it is too deep to be decoded in a page, the report that it is missing.
 func readable(data []byte) ([]byte, error) {
-	if strictjson.Depth(data) <= outbox.MaxDepth+1 { // a body stands in what was told
+	if strictjson.Depth(data) <= outbox.MaxDepth+1 { // the body is nested in the notice
 		return bytes.Clone(data), nil
 	}
 	var was struct {
@@ -105,8 +105,8 @@ func readable(data []byte) ([]byte, error) {
 // be called first.
 func (b *Box) Show(state func(id string) string) { b.state = state }
 
-// shown gives a notice with what became of it, if it is fenced. It is hidden from who does not ask for such: he would take it for one of the
-// others, and do what it says.
+// shown returns a notice with the state of its command, if it is fenced. Fenced notices are hidden from applications
+// that do not ask for them: they would treat one like the others, and act on it.
 func (b *Box) shown(data []byte, fenced bool) (text []byte, hidden bool, err error) {
 	if !bytes.Contains(data, []byte(`"fenced":true`)) {
 		return data, false, nil

@@ -27,7 +27,7 @@ func during(ctx context.Context, service string, log io.Writer, run func(context
 	return winservice.Run(ctx, service, func(ctx context.Context, log io.Writer, up func()) error {
 		err := run(ctx, environment{log, up})
 		if err != nil {
-			// What is wrong with settings is told before there is a log.
+			// Faults in settings are reported before there is a log.
 			fmt.Fprintf(log, "level=ERROR msg=\"the agent has ended\" error=%q\n", err)
 		}
 		return err

@@ -46,10 +46,11 @@ func readSettings(path string, to map[string]string) (found bool, err error) {
 	return true, nil
 }
 
-// parseSettings reads lines of NAME=value, as files of environments are for systemd: empty lines and such that begin with # or ; are none, and
-// a value may stand in quotes. Only what is ours can be set: nobody who may write such a file is to change how programs are found or loaded.
+// parseSettings parses lines of NAME=value, like systemd's environment files: empty lines and those that begin with #
+// or ; are skipped, and a value may be quoted. Only hotpair's variables are allowed: writing such a file must not
+// change how programs are found or loaded.
 func parseSettings(text string) (list [][2]string, err error) {
-	text = strings.TrimPrefix(text, "\ufeff") // as editors of Windows begin a file
+	text = strings.TrimPrefix(text, "\ufeff") // a byte order mark, as from Windows editors
 	n := 0
 	for line := range strings.Lines(text) {
 		n++

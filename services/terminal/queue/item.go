@@ -84,14 +84,15 @@ type item struct {
 	size   int // that it has in the file, in bytes
 }
 
-// clockSet is the year below which a machine's clock was never set: gates without a battery begin in 1970 until they hear the time.
+// clockSet is the year below which a machine's clock was never set: machines without a battery start in 1970 until
+// they get the time.
 const clockSet = 2020
 
 // year is more than a request is taken to wait across a restart: what lies further apart was said by a clock that was set.
 const year = 365 * 24 * time.Hour
 
-// since gives since when a request waits that is read from the file. Where the clock was not set, or has been set back or by more than a year
-// since, what it says is no age: then it begins now.
+// since returns the time since when a request of the file waits. If the clock was not set, or was set back or by more
+// than a year since, the recorded time is useless: then it starts now.
 func since(now, at time.Time) time.Time {
 	age := now.Sub(at)
 	if age < 0 || age > year || at.Year() < clockSet {
@@ -100,7 +101,7 @@ func since(now, at time.Time) time.Time {
 	return now.Add(-age)
 }
 
-// written is an entry as it stands in the file: a request, and its outcome if there is one; then its body is gone.
+// written is an entry in the file: a request, and its outcome if there is one, which removes the request's body.
 type written struct {
 	ID        string           `cbor:"1,keyasint"`
 	Key       string           `cbor:"2,keyasint,omitempty"`
@@ -124,7 +125,7 @@ type writtenOutcome struct {
 	Number   uint64            `cbor:"8,keyasint,omitempty"` // counts outcomes; 0 in an entry of a version that did not count them
 }
 
-// item gives what is known of an entry.
+// item returns the index entry of an entry.
 func (w *written) item(number uint64, size int) *item {
 	it := &item{number: number, id: w.ID, key: w.Key, lane: w.Lane, digest: w.Digest, at: time.Unix(0, w.At).UTC(), size: size}
 	if o := w.Outcome; o != nil {
@@ -197,7 +198,7 @@ type Told struct {
 	entry   uint64   // its number
 }
 
-// told is what applications are told of an entry, the request of a number.
+// told is the state of an entry for applications, with the number of its request.
 func (w *written) told(number uint64) Told {
 	t := Told{ID: w.ID, State: Waiting.String(), Key: w.Key, Lane: w.Lane, Service: w.Service, Operation: w.Operation, QueuedAt: time.Unix(0, w.At).UTC()}
 	o := w.Outcome

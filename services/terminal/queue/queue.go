@@ -67,11 +67,11 @@ type Queue struct {
 	complains time.Time
 }
 
-// host is who is attached.
+// host is the attached host.
 type host struct {
 	session Session
 	pair    string
-	base    uint64 // where numbers begin that have no beginning yet
+	base    uint64 // the first number of a queue without one
 }
 
 // coming is a request that is not written yet.
@@ -211,8 +211,8 @@ func (q *Queue) Attach(s Session, pair string, base uint64) {
 // Detach records that a session has ended.
 func (q *Queue) Detach(s Session) { q.exchange(nil, s) }
 
-// exchange has requests go to another host, or to none. over is the session that is over: nothing changes when they go to another one; nil is
-// any.
+// exchange sends requests to another host, or to none. over is the session that has ended: nothing changes if another
+// one is in use; nil is any.
 func (q *Queue) exchange(h *host, over Session) {
 	q.mu.Lock()
 	if over != nil && (q.host == nil || q.host.session != over) {

@@ -65,8 +65,8 @@ func (s *Store) After(a notice.After) (r Results, err error) {
 	return r, err
 }
 
-// fill reads the page that these requests are. Some may have gone since they were found: what the page says of the first one is of the same
-// moment as what it has.
+// fill reads the page of these requests. Some may have been discarded since they were found: the page's first number
+// is of the same moment as its contents.
 func (s *Store) fill(r *Results, list []uint64) error {
 	size := 0
 	return s.file.view(func(b *bolt.Bucket) error {
@@ -101,7 +101,7 @@ func (s *Store) fill(r *Results, list []uint64) error {
 				return fmt.Errorf("entry %d of the queue: %w", number, err)
 			}
 			t := w.told(number)
-			if strictjson.Depth(t.Body) > outbox.MaxDepth { // nobody could read the page; who asks for this one alone has it
+			if strictjson.Depth(t.Body) > outbox.MaxDepth { // the page could not be decoded; asking for this one alone returns it
 				t.Dropped, t.Body = len(t.Body), nil
 			}
 			size += len(EncodeJSON(t))
@@ -111,7 +111,7 @@ func (s *Store) fill(r *Results, list []uint64) error {
 	})
 }
 
-// after gives the numbers of the requests whose outcomes are a page, and what else it says.
+// after returns the numbers of the requests whose outcomes are a page, and the rest of its fields.
 func (s *Store) after(a notice.After) (list []uint64, r Results, err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -191,7 +191,7 @@ func (q *Queue) send(h *host) (again time.Time, err error) {
 	}
 }
 
-// settled takes what a session answered, or why it did not.
+// settled handles a session's answer, or the reason for a missing one.
 func (q *Queue) settled(t *try, reply bus.Reply, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

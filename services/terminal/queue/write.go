@@ -175,7 +175,7 @@ func (s *Store) keep(it *item) {
 	}
 }
 
-// count adds an entry to what the state says there is, or takes it away.
+// count adds an entry to the counts of the state, or removes it.
 func (s *Store) count(it *item, n int) {
 	s.state.Entries += n
 	if it.state == Waiting {
@@ -278,7 +278,7 @@ func writeAll(b *bolt.Bucket, state record, edits []edit) error {
 	return b.Put(stateKey, boltfile.Seal(stateKey, data))
 }
 
-// sealed is an entry as it stands in the file.
+// sealed returns the encoding of an entry for the file.
 func sealed(number uint64, w *written) ([]byte, error) {
 	data, err := bus.Encode(w)
 	if err != nil {

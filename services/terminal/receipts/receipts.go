@@ -27,7 +27,7 @@ const (
 	// saveEvery is the least time between two writes, complainEvery how often a full disk is logged.
 	saveEvery     = time.Second
 	complainEvery = time.Minute
-	// most are enough to cover what a terminal was told in the moments before a takeover.
+	// most is enough for the receipts of the moments before a takeover.
 	most = 256
 	// maxFile bounds what is read at start: a receipt's code and app id are bounded far below 2 KiB.
 	maxFile = most * 2048
@@ -69,7 +69,7 @@ func (r *Receipts) Attached() {
 	r.before, r.ring, r.next = r.all(), nil, 0
 }
 
-// all gives the last most of both parts, newest last. The lock is held.
+// all returns the last most of both parts, newest last. The caller holds the lock.
 func (r *Receipts) all() []bus.Receipt {
 	missing := min(most-len(r.ring), len(r.before))
 	all := make([]bus.Receipt, 0, missing+len(r.ring))
@@ -77,14 +77,14 @@ func (r *Receipts) all() []bus.Receipt {
 	return append(append(all, r.ring[r.next:]...), r.ring[:r.next]...)
 }
 
-// Last gives up to limit, newest last; 0 is all.
+// Last returns up to limit receipts, newest last; 0 is all.
 func (r *Receipts) Last(limit int) []bus.Receipt {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return newest(r.all(), limit)
 }
 
-// BeforeAttach gives up to limit of those of the time before the last attach, newest last; 0 is all.
+// BeforeAttach returns up to limit receipts of the time before the last attach, newest last; 0 is all.
 func (r *Receipts) BeforeAttach(limit int) []bus.Receipt {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -149,8 +149,9 @@ func decode(data []byte) ([]bus.Receipt, error) {
 	return kept, nil
 }
 
-// Run writes them while they change, and once at the end. It lets them gather first: at a takeover hundreds of terminals of one machine are
-// answered in one moment, and none of them waits for this. While the disk is full it goes on trying. The error is ErrDisk, or that of ctx.
+// Run writes the receipts while they change, and once at the end. It gathers several first: at a takeover hundreds of
+// terminals of one machine are answered at the same moment, and none of them waits for this. While the disk is full it
+// tries again. The error is ErrDisk, or that of ctx.
 func (r *Receipts) Run(ctx context.Context, dir string, log *slog.Logger) error {
 	var said time.Time
 	for {
@@ -179,7 +180,7 @@ func (r *Receipts) Run(ctx context.Context, dir string, log *slog.Logger) error 
 	}
 }
 
-// again has them written once more.
+// again schedules another write.
 func (r *Receipts) again() {
 	select {
 	case r.changed <- struct{}{}:

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// MaxBody bounds the body of a request, in bytes, by whichever door it comes.
+	// MaxBody bounds the body of a request, in bytes, over HTTP and NATS.
 	MaxBody = 1 << 20
-	// drainBytes is how much of what is refused is read and dropped, so that who sends it hears why: a connection that is closed on a sender
-	// takes the answer with it.
+	// drainBytes is how much of a refused body is read and dropped, so that its sender gets the reason: closing a
+	// connection on a sender destroys the answer.
 	drainBytes = 16 << 20
 )
 
@@ -56,8 +56,8 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, service, operation 
 	}
 }
 
-// application names who asks, for the part of the agent's bounds that one application may have: all programs together, and the pages of
-// each origin. No name of an application of NATS has a space in it.
+// application names the application, for its share of the agent's bounds: all programs together, and the pages of each
+// origin. No name of a NATS application has a space in it.
 func application(r *http.Request) string {
 	origin, _ := originOf(r)
 	return "http " + origin
@@ -118,7 +118,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, *problem)
 	}
 }
 
-// answer gives an application its answer.
+// answer returns an application its answer.
 func (s *Server) answer(w http.ResponseWriter, id string, reply bus.Reply) {
 	h := w.Header()
 	if !reply.Position.IsZero() {

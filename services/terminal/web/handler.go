@@ -11,7 +11,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// api begins every path that is not of a file.
+// api is the prefix of every path that is not a file.
 const api = "/v1/"
 
 // Paths that are no service's.
@@ -59,8 +59,8 @@ func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, p *problem) {
 	s.refuse(w, r, p)
 }
 
-// whole notes that a call has come in whole, of which no body is read. One that has a body is refused: it might never come, and keep the
-// connection for as long.
+// whole records a complete request without a body. A request with a body is refused: the body might never arrive, and
+// occupy the connection.
 func (s *Server) whole(w http.ResponseWriter, r *http.Request) bool {
 	if r.ContentLength != 0 {
 		s.refuse(w, r, refusal(http.StatusBadRequest, "malformed", "The request is malformed", fmt.Sprintf("%.20q does not allow a body", r.Method), "Omit the body."))

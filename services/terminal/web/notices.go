@@ -22,14 +22,14 @@ const (
 	maxStreams = 64
 	// pageOfNotices is how many are read from disk at a time.
 	pageOfNotices = 100
-	// lookAgain is how often the status is told again to who was told that requests wait.
+	// lookAgain is the interval of the status for readers that were told of waiting requests.
 	lookAgain = time.Second
 	// reconnectMS is when a browser comes again whose stream has ended.
 	reconnectMS = 1000
 )
 
-// notices tells what is kept after a number, and then whatever comes, as server-sent events. Nothing is kept for a reader but where it is:
-// what it has not read stands in the agent's file.
+// notices sends the stored notices after a number, and then new ones, as server-sent events. Of a reader only its
+// position is kept: unread notices stay in the agent's file.
 func (s *Server) notices(w http.ResponseWriter, r *http.Request) {
 	last := s.config.Agent.Last()
 	after, p := startOf(r, last)
@@ -92,12 +92,12 @@ type stream struct {
 	waits   bool   // it said that requests wait, which is soon not so
 }
 
-// run tells until the reader leaves or the server stops. The error says why it could not go on.
+// run sends until the reader leaves or the server stops. The error says why it ended.
 func (t *stream) run(ctx context.Context, stop <-chan struct{}) error {
 	beat, look := time.NewTicker(t.within.beat), time.NewTicker(lookAgain)
 	defer beat.Stop()
 	defer look.Stop()
-	// With the number that it begins at: a reader that is cut off before the first notice comes again with that.
+	// With its first number: a reader that is cut off before the first notice reconnects with that.
 	if err := t.write(fmt.Sprintf("retry: %d\nid: %d\n: %s\n\n", reconnectMS, t.after, pathNotices)); err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (t *stream) news(ctx context.Context) error {
 		return err
 	}
 	if last := t.agent.Last(); t.after > last {
-		// The agent's directory is another one than it was.
+		// The agent's directory was lost or replaced.
 		text := fmt.Appendf(nil, `{"after":"%d","last":"%d","why":"this terminal never had that number: the directory of its agent was lost or replaced. All stored notices follow"}`, t.after, last)
 		t.after = 0
 		if err := t.event("reset", "0", text); err != nil {
@@ -183,7 +183,7 @@ func (t *stream) page() (more bool, err error) {
 	}
 	for _, n := range kept.Notices {
 		kind := ""
-		if n.fenced { // which who waits for messages does not hear
+		if n.fenced { // an event of its own, which listeners for messages do not get
 			kind = "fenced"
 		}
 		if err := t.event(kind, strconv.FormatUint(n.number, 10), n.text); err != nil {
@@ -194,7 +194,7 @@ func (t *stream) page() (more bool, err error) {
 	return kept.More, nil
 }
 
-// keptPage is a page of notices, each as it was told.
+// keptPage is a page of notices, as sent to applications.
 type keptPage struct {
 	First, Last uint64
 	More        bool

@@ -8,7 +8,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// problemType begins the type of every problem.
+// problemType is the prefix of every problem's type.
 const problemType = "urn:hotpair:terminal:"
 
 // Whether a request that was answered with a problem has done anything.
@@ -50,7 +50,7 @@ var kinds = map[int]kind{
 	bus.CodeUnknown:    {"unknown", "It is unknown whether the request was executed", "If you gave it an id, send it again with the same id; otherwise check the data.", doneUnknown},
 }
 
-// The statuses of HTTP are from 400 on; a code of a service that is none is told with ofService.
+// HTTP statuses start at 400; a service's code that is not a status is sent with ofService.
 const (
 	lowest    = 400
 	highest   = 599

@@ -83,7 +83,7 @@ func strangeQuery(what string) *problem {
 	return failed(bus.CodeMalformed, fmt.Sprintf("the query string has %.50q, and only key=KEY, or after=NUMBER with limit=NUMBER, is allowed", what))
 }
 
-// ofQueue answers who asks about one request of the queue, whose errors want something else done than those of services.
+// ofQueue answers a question about one queued request, whose errors have other remedies than those of services.
 func (s *Server) ofQueue(w http.ResponseWriter, reply bus.Reply) {
 	var title, do string
 	switch reply.Code {

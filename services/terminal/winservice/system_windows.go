@@ -183,8 +183,8 @@ func (System) Report(name string) (r Report, err error) {
 	return r, err
 }
 
-// Run has this process be the service of a name: run gets a log that goes into the system's, and is to call up when it does what it is for. code
-// gives what the service ends with.
+// Run runs this process as the service of a name: run gets a log that writes to the event log, and must call up when
+// it is ready. code converts its error to the exit code.
 func Run(ctx context.Context, name string, run func(ctx context.Context, log io.Writer, up func()) error, code func(error) uint32) error {
 	journal, err := eventlog.Open(name)
 	if err != nil {

@@ -205,7 +205,7 @@ func (t *till) take(b notice.Batch) (said notice.Stored, err error) {
 	return said, nil
 }
 
-// told gives what it was told, missed how many gaps there were and how often something was void.
+// told returns what it was told, missed how many gaps there were and how often something was void.
 func (t *till) told() []string { t.mu.Lock(); defer t.mu.Unlock(); return slices.Clone(t.topics) }
 
 func (t *till) missed() [2]int { t.mu.Lock(); defer t.mu.Unlock(); return [2]int{t.gaps, t.void} }

@@ -75,7 +75,7 @@ func (d Description) Operations(service string) (list []string) {
 // longestList bounds the names in Lacking, in bytes: a sentence travels in a header.
 const longestList = 400
 
-// Lacking gives what says that the service has no such operation, and which it has: what was asked for is mostly a slip of the pen. The list of those
+// Lacking returns what says that the service has no such operation, and which it has: what was asked for is mostly a slip of the pen. The list of those
 // is made once, when the first is asked about.
 func (d Description) Lacking(service string) func(operation string) string {
 	has := sync.OnceValue(func() string {

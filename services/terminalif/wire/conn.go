@@ -158,7 +158,7 @@ func (w *Conn) greet() error {
 	}
 }
 
-// line gives the next line without its end. It is valid until the next call. The filter bounds it.
+// line returns the next line without its end. It is valid until the next call. The filter bounds it.
 func (w *Conn) line() ([]byte, error) {
 	line, err := w.read.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) { // INFO

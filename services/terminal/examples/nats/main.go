@@ -19,7 +19,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// again are the codes after which the same is sent again: nobody knows yet, or nothing was done.
+// again are the codes after which the request is sent again: its outcome is unknown, or nothing was done.
 var again = []string{"429", "500", "503", "504"}
 
 const (
@@ -53,7 +53,7 @@ func run(args []string) error {
 	return queue(nc, body, args[3], args[4])
 }
 
-// sell has it done now.
+// sell sells the seat now.
 func sell(nc *nats.Conn, body []byte) error {
 	deadline := "30s"
 	if set := os.Getenv("DEADLINE"); set != "" {
@@ -77,7 +77,7 @@ type outcome struct {
 
 // queue has the agent keep it until it is done, and waits for that.
 func queue(nc *nats.Conn, body []byte, lane, key string) error {
-	// Before it is queued, so that nothing is told before somebody hears.
+	// Subscribe before queueing, so that no result is missed.
 	results, err := nc.SubscribeSync("notice.hotpair.result")
 	if err != nil {
 		return err
@@ -104,7 +104,7 @@ func queue(nc *nats.Conn, body []byte, lane, key string) error {
 		if err != nil {
 			return err
 		}
-		for again := time.Now().Add(time.Minute); err == nil; { // others are told of all the time
+		for again := time.Now().Add(time.Minute); err == nil; { // results of other requests arrive too
 			var o outcome
 			if err := json.Unmarshal(text, &o); err != nil {
 				return err

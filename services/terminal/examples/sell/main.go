@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// again are the answers after which the same is sent again: nobody knows yet, or nothing was done.
+// again are the statuses after which the request is sent again: its outcome is unknown, or nothing was done.
 var again = []int{http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 
 // maxAnswer bounds an answer, in bytes.
@@ -35,7 +35,7 @@ func main() {
 	fmt.Println(string(answer))
 }
 
-// ask gives the answer of an operation, or what the agent or the service says instead.
+// ask returns the answer of an operation, or the problem from the agent or the service.
 func ask(url, service, operation string, question any) ([]byte, error) {
 	body, err := json.Marshal(question)
 	if err != nil {

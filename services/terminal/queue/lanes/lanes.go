@@ -19,7 +19,7 @@ type Lanes struct {
 	called  []*Place
 }
 
-// lane is what stands in one, in order.
+// lane has the entries of one lane, in order.
 type lane struct {
 	name   string
 	places []*Place

@@ -76,7 +76,7 @@ func Parse(what string, body []byte) (Question, error) {
 	return q, q.check()
 }
 
-// check looks at the body, so that who typed it is told where it is wrong.
+// check parses the body, to report the place of an error.
 func (q *Question) check() error {
 	if len(strings.TrimSpace(string(q.Body))) == 0 {
 		q.Body = []byte("{}")
@@ -187,7 +187,7 @@ func (c *Client) Ask(ctx context.Context, q Question) (Answer, error) {
 	defer context.AfterFunc(c.closed, cancel)()
 	reply, err := c.conn.RequestMsgWithContext(ctx, m)
 	a.Took = time.Since(began)
-	if errors.Is(err, nats.ErrConnectionClosed) { // why, is told a moment later
+	if errors.Is(err, nats.ErrConnectionClosed) { // the reason is reported a moment later
 		select {
 		case <-c.closed.Done():
 		case <-ctx.Done():
@@ -204,7 +204,7 @@ func (c *Client) Ask(ctx context.Context, q Question) (Answer, error) {
 	return a.read(reply)
 }
 
-// read takes the answer out of a message.
+// read parses a message to an answer.
 func (a Answer) read(m *nats.Msg) (Answer, error) {
 	a.Body, a.Said, a.Position = m.Data, m.Header.Get(bus.HeaderError), m.Header.Get(bus.HeaderPosition)
 	if code := m.Header.Get(bus.HeaderErrorCode); code != "" {

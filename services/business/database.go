@@ -20,8 +20,8 @@ const (
 	maxCall = 4 << 20
 	// maxCalls bounds calls in flight. A request has one at a time.
 	maxCalls = 2 * maxRequests
-	// firstPause and longestPause bound the time until a call is repeated that was not executed. An updater that was
-	// restarted serves within some ms; one that is gone for longer needs no more than ten calls a second.
+	// firstPause and longestPause bound the pause before a call that was not executed is repeated. A restarted updater
+	// serves within milliseconds; for a longer absence ten calls a second are enough.
 	firstPause   = time.Millisecond
 	longestPause = 100 * time.Millisecond
 )
@@ -30,7 +30,7 @@ const (
 var (
 	// errMoved: something read, or required, is not so at the newest position. Nothing was done; run again.
 	errMoved = errors.New("read state has changed")
-	// errRecorded: the request was executed before. Its answer is to be repeated.
+	// errRecorded: the request was already executed. Its recorded answer is the reply.
 	errRecorded = errors.New("executed before")
 	// errAway: the updater did not execute the call, but may execute the next one.
 	errAway = errors.New("updater is not serving")
@@ -187,7 +187,7 @@ func callSize(q bus.DatabaseCall) int {
 	return size
 }
 
-// rangesOf returns the ranges that a call demands.
+// rangesOf returns the ranges that a call requires.
 func rangesOf(q bus.DatabaseCall) []keyrange.Range {
 	switch {
 	case q.Read != nil:

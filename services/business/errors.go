@@ -32,7 +32,7 @@ func newError(code int, format string, v []any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, v...)}
 }
 
-// fault is what a terminal is told when the reason is none of its business; the log has it.
+// fault is the answer for internal reasons, which are only logged.
 func fault() *Error {
 	return &Error{Code: bus.CodeFault, Message: "internal fault; the log of the business process has the reason"}
 }

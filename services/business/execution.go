@@ -22,7 +22,7 @@ const (
 	maxCrashes = 3
 )
 
-// unnamed says that nothing of a request can be recorded, nor repeated. The run of a timer is told from another one by the timer.
+// unnamed says that the request can't be recorded, nor repeated. The run of a timer is identified by the timer.
 func unnamed(q bus.Request) bool { return q.Ticket == "" && q.Timer == nil }
 
 // outcome is the result of a request: an answer or an error, before it is committed.
@@ -75,7 +75,7 @@ func (e *execution) serve(ctx context.Context) bus.Reply {
 	defer func() { e.passOut() }()
 
 	e.attempt = max(1, e.request.Attempt)
-	var fixed *outcome // set when the handler is not to be run any more
+	var fixed *outcome // set when the handler must not run again
 	if e.request.Crashes >= maxCrashes {
 		fixed = failed(&Error{Code: bus.CodeFault, Message: fmt.Sprintf(
 			"the business process crashed %d times while this request was in flight; it is not tried again", e.request.Crashes)})

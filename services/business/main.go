@@ -135,7 +135,7 @@ func (p program) check() error {
 	return nil
 }
 
-// started reports whether the environment says anything of where to work. What is missing then is told by name.
+// started reports whether the environment has any setting of a host. Missing ones are then reported by name.
 func (p program) started() bool {
 	return slices.ContainsFunc(p.environ, func(entry string) bool {
 		name, value, _ := strings.Cut(entry, "=")

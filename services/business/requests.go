@@ -35,7 +35,7 @@ type requests struct {
 	log     *slog.Logger
 	counts  map[string]*counts
 
-	unread atomic.Pointer[batch.Responder[bus.Request, bus.Reply]] // knows how much of what was answered nobody has read
+	unread atomic.Pointer[batch.Responder[bus.Request, bus.Reply]] // knows how many answers are unread
 
 	epoch    atomic.Uint64 // highest in which a request has come
 	inFlight atomic.Int64
@@ -58,7 +58,7 @@ func newRequests(service Service, db *database, log *slog.Logger) *requests {
 	return r
 }
 
-// take serves a request on a goroutine and gives the reply to answer. Never blocks.
+// take serves a request on a goroutine and returns the reply to send. Never blocks.
 func (r *requests) take(ctx context.Context, q bus.Request, answer func(bus.Reply)) {
 	op, known := r.service.Operations[q.Operation]
 	if !known {

@@ -120,8 +120,8 @@ func redial(failed int) time.Duration {
 	return pace.Redial(failed)
 }
 
-// reach connects as soon as somebody listens: who is connected to may be started at the same moment. The error is ctx's, or says that
-// this process is not let in.
+// reach connects as soon as the server listens, which may be started at the same moment. The error is ctx's, or says
+// that this process is refused.
 func reach(ctx context.Context, c bus.ConnConfig) (*bus.Conn, error) {
 	for failed := 0; ; failed++ {
 		conn, err := bus.Connect(ctx, c)
@@ -185,7 +185,7 @@ func (p place) serve(ctx, working context.Context, stopWork context.CancelCauseF
 	return finished
 }
 
-// ended is nothing wrong when the process was told to end while it waited.
+// ended returns nil if the process was told to end while it waited.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil

@@ -112,7 +112,7 @@ func (r *ranges) add(scan *bus.Scan, reply bus.DatabaseReply) {
 	r.read = append(r.read, page)
 }
 
-// at returns the ranges as they were at a position.
+// at returns the ranges as of a position.
 func (r *ranges) at(p position.Position) []keyrange.Range {
 	all := append([]keyrange.Range(nil), r.read...)
 	for i := range all {
@@ -121,7 +121,7 @@ func (r *ranges) at(p position.Position) []keyrange.Range {
 	return all
 }
 
-// still is at for what is to be compared at a further read: nil when that is nothing, or more than is compared at once.
+// still returns at for a comparison at a further read: nil if there is nothing to compare, or too much for one call.
 func (r *ranges) still(p position.Position) []keyrange.Range {
 	if r.cost > keyrange.MostKeys || len(r.read) > keyrange.MostRanges {
 		return nil
@@ -129,5 +129,5 @@ func (r *ranges) still(p position.Position) []keyrange.Range {
 	return r.at(p)
 }
 
-// lineOf names the line of those who fight for what begins with a prefix (lanes). No key that is a text is named so.
+// lineOf names the queue of requests that contend for keys with a prefix (lanes). No text key has such a name.
 func lineOf(prefix string) string { return "\x00scan\x00" + prefix }

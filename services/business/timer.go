@@ -64,7 +64,7 @@ func (t *Tx) Due() (d Due, ok bool) {
 	return Due{Key: t.fired.Key, At: time.Unix(0, t.fired.At), Late: t.fired.Late}, true
 }
 
-// timer sets one that is due as o says.
+// timer sets a timer that is due as o says.
 func (t *Tx) timer(key string, timer Timer, o outbox.Timer) {
 	if !t.env.writes(timer.Operation) {
 		t.fail(fmt.Errorf("%w: %q needs an operation that writes, and %q is not one", ErrTimer, key, timer.Operation))

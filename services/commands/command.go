@@ -30,7 +30,8 @@ const (
 	Done
 	// Late is entered when its time was over before anybody took it: it is never handed out. It is never left.
 	Late
-	// Unknown is entered when it was taken and nobody knows what came of it. It is left only when an application says that it was carried out.
+	// Unknown is entered when it was taken and its outcome is unknown. It is left only when an application confirms
+	// that it was carried out.
 	Unknown
 )
 
@@ -77,7 +78,7 @@ const (
 	First Verdict = iota + 1
 	// Settled: it was carried out.
 	Settled
-	// TooLate: its time is over, and nobody has taken it.
+	// TooLate: it expired before it was taken.
 	TooLate
 	// Doubtful: it was taken before, under another token or in another directory, and its outcome is unknown.
 	Doubtful

@@ -25,7 +25,7 @@ const (
 // errTimer says that a case runs a timer that no case before it has set.
 var errTimer = errors.New("no earlier case set this timer")
 
-// timer is one that the program has set.
+// timer is a timer of the program.
 type timer struct {
 	operation string
 	body      []byte

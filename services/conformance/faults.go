@@ -64,7 +64,7 @@ func (t *trial) once(ctx context.Context, i int, r stand.Request, most int) erro
 	return t.stand.Proven(r, a.Proof)
 }
 
-// under tries a fault at requests that write, each of which may be sent so often.
+// under tests a fault with requests that write, each of which may be sent a number of times.
 func (u *suite) under(ctx context.Context, most int, fault func(*trial) stand.Fault) verdict {
 	at := u.writing()
 	if len(at) == 0 {
@@ -233,7 +233,7 @@ func unknownOutcome(ctx context.Context, u *suite) verdict {
 	return passed()
 }
 
-// losing drops the answer to the first commit, after or before its execution, by closing the connection.
+// losing loses the first commit, before or after its execution, by closing the connection.
 func losing(ctx context.Context, t *trial, done bool) stand.Fault {
 	return firstCommit(func(_ *stand.Call, forward func() (bus.DatabaseReply, bool), _ func(bus.DatabaseReply)) {
 		if done {

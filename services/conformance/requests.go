@@ -82,7 +82,7 @@ func unknownNames(ctx context.Context, u *suite) verdict {
 	}))
 }
 
-// withName adds a name that nobody knows to an object.
+// withName adds an unknown name to an object.
 func withName(body []byte) []byte {
 	const name = `"no-such-name":1`
 	inside := bytes.TrimSpace(compact(body)[1:])
@@ -108,7 +108,7 @@ func unknownOperation(ctx context.Context, u *suite) verdict {
 	return of(err)
 }
 
-// atOnce makes requests at the same time, of which the first that asks the updater waits for it.
+// atOnce sends requests at the same time; the first that calls the updater waits for it.
 func atOnce(ctx context.Context, u *suite) verdict {
 	at := u.chosen(func(o observed) bool { return o.err == nil && o.request.Timer == nil && len(o.calls) > 0 })
 	if len(at) == 0 {

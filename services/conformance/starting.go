@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// endsWithin is what a host gives a process that it stops.
+	// endsWithin is the time that a host allows a process to end.
 	endsWithin = 5 * time.Second
 	// away is how long a server is away that comes back.
 	away = 200 * time.Millisecond
@@ -137,7 +137,7 @@ func (u *suite) back(ctx context.Context, who string, gone func(*stand.Stand) er
 	return nil
 }
 
-// ends asks a program to end that has nothing to do, and one that is waiting for its commit.
+// ends tells an idle program to end, and one that waits for its commit.
 func ends(ctx context.Context, u *suite) verdict {
 	t, err := u.open(ctx)
 	if err != nil {

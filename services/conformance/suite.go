@@ -28,7 +28,7 @@ type Options struct {
 	Told func(Result)
 }
 
-// discovered is the name of a service that can't be the program's: which one that is shows by what it is refused.
+// discovered is a name that can't be the program's: its refused subjects then show the real one.
 const discovered = "service-check"
 
 // suite is one run.

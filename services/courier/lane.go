@@ -15,7 +15,7 @@ import (
 const (
 	// inARow bounds what is sent of one lane before other lanes have their turn.
 	inARow = 64
-	// askWithin bounds a question to the updater, askPause how soon one that failed is asked again.
+	// askWithin bounds a call to the updater, askPause the pause before a failed call is repeated.
 	askWithin = 5 * time.Second
 	askPause  = 100 * time.Millisecond
 )
@@ -135,7 +135,7 @@ func (t *target) record(ctx context.Context, lane string, o waybill.Outcome) boo
 		asking, cancel := context.WithTimeout(ctx, askWithin)
 		err := t.round.updater.Record(asking, o)
 		cancel()
-		if err == nil || errors.Is(err, waybill.ErrGone) { // recorded before, or dropped meanwhile
+		if err == nil || errors.Is(err, waybill.ErrGone) { // already recorded, or dropped meanwhile
 			return true
 		}
 		t.round.log.Debug("Outcome of an emission is not recorded yet", "target", t.name, "lane", lane, "error", err)

@@ -25,7 +25,7 @@ import (
 const (
 	connectWithin = 5 * time.Second
 	tryWithin     = 15 * time.Second
-	// mostHeader and mostRead bound what is read of an answer, in bytes; mostTold what is told of it.
+	// mostHeader and mostRead bound the bytes read of an answer; mostTold those reported.
 	mostHeader = 32 << 10
 	mostRead   = 16 << 10
 	mostTold   = 200

@@ -18,12 +18,12 @@ type right struct {
 
 	mu      sync.Mutex
 	now     lease.Right
-	changed chan struct{} // closed and replaced when there is another one
+	changed chan struct{} // closed and replaced when the right changes
 }
 
 func newRight(clock lease.Clock) *right { return &right{clock: clock, changed: make(chan struct{})} }
 
-// set takes another one.
+// set replaces the right.
 func (r *right) set(to lease.Right) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -32,7 +32,8 @@ func (r *right) set(to lease.Right) {
 	r.changed = make(chan struct{})
 }
 
-// epoch returns the epoch in which the host may answer now, 0 for none, how long it may yet, and a channel that is closed when that changes.
+// epoch returns the epoch in which the host may answer now, 0 for none, for how long, and a channel that is closed
+// when that changes.
 func (r *right) epoch() (epoch uint64, left time.Duration, changed <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

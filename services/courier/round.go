@@ -112,7 +112,7 @@ func (r *round) run(ctx context.Context) {
 	}
 }
 
-// take begins with targets that are new, tells those that are there, and ends those that are gone.
+// take starts new targets, updates existing ones, and ends those that are gone.
 func (r *round) take(ctx context.Context, p waybill.Pending) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -154,7 +154,7 @@ func (r *round) stop() {
 	}
 }
 
-// state is what main is told of a term.
+// state is the state of a term for main.
 func (r *round) state() outbox.EmissionState {
 	r.mu.Lock()
 	defer r.mu.Unlock()

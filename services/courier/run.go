@@ -97,7 +97,7 @@ func RunOn(ctx context.Context, c config.Courier, log *slog.Logger, g Environmen
 	return group.Wait()
 }
 
-// state is what main is told. What was counted is told without a right too: counters never fall while the process runs.
+// state is the state for main. Counters are reported without a right too: they never fall while the process runs.
 func (g *environment) state() outbox.EmissionState {
 	s := outbox.EmissionState{}
 	if r := g.present.Load(); r != nil {
@@ -107,7 +107,7 @@ func (g *environment) state() outbox.EmissionState {
 	return s
 }
 
-// takeRight takes the right to answer as main gives it.
+// takeRight receives the right to answer from main.
 func (g *environment) takeRight(m *nats.Msg) {
 	var r lease.Right
 	if err := bus.DecodeJSON(m.Data, &r); err != nil {

@@ -32,7 +32,7 @@ type target struct {
 	route    *route
 	working  map[string]bool // lanes that are worked on
 	rests    map[string]rest
-	looks    uint64    // at all lanes
+	looks    uint64    // number of looks at all lanes
 	failures int       // in a row
 	until    time.Time // the target as a whole rests until then
 	why      string    // the last failure
@@ -55,7 +55,7 @@ func newTarget(r *round, name string) *target {
 	}
 }
 
-// update takes what there is for it now.
+// update replaces the target's settings and counts.
 func (t *target) update(p waybill.Pending, set waybill.Target) {
 	p.Targets = nil
 	t.mu.Lock()
@@ -198,7 +198,7 @@ func (t *target) room() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
-	oldest := t.oldest() // which is told of, however many there are
+	oldest := t.oldest() // which is reported, however many there are
 	for lane, r := range t.rests {
 		if len(t.rests) >= mostRests && lane != oldest && now.After(r.until) && !t.working[lane] {
 			delete(t.rests, lane)
@@ -210,7 +210,7 @@ func (t *target) room() bool {
 	return len(t.rests) < mostRests && !now.Before(t.until)
 }
 
-// oldest returns the lane that has failed for the longest time, "" when none does.
+// oldest returns the lane that has failed for the longest time, "" if none has.
 func (t *target) oldest() (lane string) {
 	for name, r := range t.rests {
 		if !r.since.IsZero() && (lane == "" || r.since.Before(t.rests[lane].since)) {
@@ -238,7 +238,7 @@ func (t *target) leave(lane string) {
 	delete(t.working, lane)
 	t.mu.Unlock()
 	<-t.slots
-	select { // it may have more, or be the one that others waited for
+	select { // the lane may have more, or others may wait for it
 	case t.wake <- struct{}{}:
 	default:
 	}
@@ -315,7 +315,7 @@ func (t *target) failed(lane string, a answer, drawn float64) {
 	t.why = a.why
 }
 
-// spoiled has a lane rest for as long as any does, because what is to be sent can't be read.
+// spoiled pauses a lane for the longest time, because its emission can't be read.
 func (t *target) spoiled(lane, why string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

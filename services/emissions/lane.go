@@ -164,7 +164,7 @@ func (l Lane) Apply(c Change) (Lane, error) {
 	return l, fmt.Errorf("%w: kind %d", ErrInvalid, c.Kind)
 }
 
-// pass notes that the lane went on.
+// pass records that the lane continues.
 func (l *Lane) pass(n Number) {
 	if n.After(l.Passed) {
 		l.Passed = n

@@ -69,7 +69,7 @@ func goFiles(o Options) (files, notes, error) {
 	return f, notes{"go.mod uses hotpair from " + source + ": keep that folder, or change the path there"}, nil
 }
 
-// source is the folder with the source of hotpair, or "" where a release is to be taken.
+// source is the folder with the source of hotpair, or "" for a release.
 func source(named string) (string, error) {
 	if named != "" {
 		dir, err := filepath.Abs(named)
@@ -149,8 +149,8 @@ func parseModule(text string) (required, error) {
 	return r, nil
 }
 
-// of is the go.mod of a service that is built with the source in a folder. What that needs stands in it, so that nothing is asked of
-// the network.
+// of is the go.mod of a service that is built with the source in a folder. It lists all dependencies, so that nothing
+// is fetched from the network.
 func (r required) of(name, source string) []byte {
 	var text bytes.Buffer
 	fmt.Fprintf(&text, "module %s\n\ngo %s\n\nrequire %s %s\n\nreplace %s => %s\n\n", name, r.version, module, unreleased, module, quoted(source))

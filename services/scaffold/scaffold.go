@@ -123,8 +123,8 @@ func free(dir string) error {
 	return nil
 }
 
-// write makes the folder beside its place and moves it there, so that a half is never left. A folder that is there, and empty, it fills
-// where it is: who asks may stand in it.
+// write creates the folder under a temporary name and renames it, so that no incomplete one is left. An existing empty
+// folder is filled in place: the caller's shell may be in it.
 func write(dir string, content files) (err error) {
 	if err := durable.MakeDir(filepath.Dir(dir)); err != nil {
 		return fmt.Errorf("folder: %w", err)

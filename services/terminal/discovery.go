@@ -58,7 +58,7 @@ func (c *catalogue) list() []bus.AgentService {
 func (a *Agent) discover(m *nats.Msg) {
 	parts := strings.Split(m.Subject, ".")
 	if !strings.HasPrefix(m.Reply, inboxPrefix) || len(parts) < 2 || len(parts) > 4 {
-		return // there is no reply subject, or the question is for another service
+		return // without a valid reply subject, or malformed
 	}
 	for _, s := range a.catalogue.list() {
 		if len(parts) > 2 && parts[2] != s.Name || len(parts) > 3 && parts[3] != a.config.ID {

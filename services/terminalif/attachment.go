@@ -91,7 +91,7 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 	return nil
 }
 
-// base asks the updater where the numbers of an agent begin whose directory is new; 0 for any other.
+// base asks the updater for the first number of an agent whose directory is new; 0 for any other.
 func (a *attachment) base(ctx context.Context, t *term) (base numbers.Base, err error) {
 	if !a.unnumbered {
 		return base, nil
@@ -105,7 +105,7 @@ func (a *attachment) base(ctx context.Context, t *term) (base numbers.Base, err 
 	return base, nil
 }
 
-// listen takes the requests that the agent sends to this attachment.
+// listen receives the requests that the agent sends to this attachment.
 func (a *attachment) listen(t *term) {
 	s := a.session
 	var answerer *batch.Answerer[bus.Request, bus.Reply]

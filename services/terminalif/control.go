@@ -119,7 +119,7 @@ func begun[Q, A any](i *Interface, r *bus.Router, e bus.Endpoint[Q, A], begin fu
 	})
 }
 
-// attach begins a term: every warm session sends its one message at once, on the connection it has.
+// attach begins a term: every warm session sends its one message at once, on its existing connection.
 func (i *Interface) attach(ctx context.Context, order bus.Attach) func() (bus.Attached, error) {
 	begun := time.Now()
 	var fault error
@@ -168,8 +168,9 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() (bus.At
 	}
 }
 
-// goOn keeps a term in which nobody was told to keep requests: its updater was restarted. Who is attached stays so, and loses
-// no answer that is on its way; attaching all again would cost each a trip and a flush of its disk.
+// goOn keeps a term in which terminals were not told to keep their requests: its updater was restarted. Attached
+// terminals stay attached, and lose no answer in flight; attaching all again would cost each a round trip and a flush
+// of its disk.
 func (i *Interface) goOn(t *term) func() (bus.Attached, error) {
 	i.relay.retryDeferred()
 	return func() (bus.Attached, error) {
@@ -217,7 +218,7 @@ func (i *Interface) drain(ctx context.Context, order bus.DrainRequests) func() (
 	}
 }
 
-// drainService gives one service nothing new and waits for what it has.
+// drainService sends no new requests to one service and waits for those in flight.
 func (i *Interface) drainService(ctx context.Context, order bus.DrainService) func() (bus.Done, error) {
 	left := i.relay.services.leave(order.Service)
 	return func() (bus.Done, error) {
@@ -244,7 +245,7 @@ func (i *Interface) ask(ctx context.Context, order bus.AskTerminals) (bus.Termin
 	_, identity := i.self()
 	var result bus.TerminalsAsked
 	sessions := i.roster.all()
-	answered := make(chan string, len(sessions)) // the id of one that is served by the other host, else ""
+	answered := make(chan string, len(sessions)) // the id of a terminal that is served by the other host, or ""
 	var asking sync.WaitGroup
 	for _, s := range sessions {
 		conn := s.warm()

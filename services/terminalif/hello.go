@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// helloEvery keeps a warm session known to be alive; the agent pushes changes, so this is housekeeping. Of all sessions
-	// together there are at most hellosPerSecond, so that thousands of them cost an idle host little; a terminal that can't
-	// be reached any more is noticed by the kernel before (wire/dialer.go).
+	// helloEvery keeps a warm session known to be alive; the agent pushes changes, so this is only a check. All
+	// sessions together send at most hellosPerSecond, so that thousands of them cost an idle host little; the kernel
+	// notices an unreachable terminal earlier (wire/dialer.go).
 	helloEvery      = 5 * time.Second
 	hellosPerSecond = 50
 	// patientWithin ends the session of one terminal.

@@ -217,11 +217,12 @@ func (i *Interface) Run(ctx context.Context) error {
 	i.roster.changing.Lock() // an order may come at once
 	err = i.listen(ctx)
 	if err == nil {
-		// Main is told before the terminals are dialled: what it has to say would else wait behind all their handshakes.
+		// Announce to main before the terminals are dialled: main's orders would otherwise wait behind all their
+		// handshakes.
 		err = i.announce(ctx)
 	}
 	if err == nil {
-		i.config.Enrolment.First(ctx, conns.Traffic) // before terminals are dialled: who was withdrawn stays out
+		i.config.Enrolment.First(ctx, conns.Traffic) // before terminals are dialled: revoked ones stay out
 	}
 	for _, s := range i.roster.all() {
 		i.begin(ctx, s)

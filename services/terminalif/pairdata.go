@@ -14,7 +14,7 @@ import (
 
 // pairData is what this process follows of the pair's own key space.
 type pairData struct {
-	receipts, members chan struct{} // a token each: it may have changed, or this host begins to serve
+	receipts, members chan struct{} // a token each: the data may have changed, or this host begins to serve
 }
 
 func newPairData() pairData { return pairData{make(chan struct{}, 1), make(chan struct{}, 1)} }

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	// overtime is how long a request that is with nobody is kept past its deadline: the agent has given it up by then.
+	// overtime is how long a request that was not sent is kept past its deadline: the agent has answered it by then.
 	overtime = time.Second
 	// poisoned is the number of crashes of its business process after which a request is not given to it again (T2). That of timers is the
 	// same: their agenda counts on over the runs that are given up before.
@@ -151,7 +151,7 @@ func (r *relay) inFlight() int {
 	return len(r.flights)
 }
 
-// take accepts a request of a terminal in a term, or answers it at once. terminal is who was dialled, whatever the
+// take accepts a request of a terminal in a term, or answers it at once. terminal is the dialled one, whatever the
 // request says.
 func (r *relay) take(terminal string, t *term, q bus.Request, answer func(bus.Reply)) {
 	if fault := screening.Check(&q); fault != "" {
@@ -221,7 +221,7 @@ func (r *relay) admit(f *flight, t *term) (*sending, *bus.Reply) {
 	return r.launch(f), nil
 }
 
-// launch sends f to its service if that takes it now, and lets it wait otherwise. The lock is held.
+// launch sends f to its service if the service accepts it now, and queues it otherwise. The caller holds the lock.
 func (r *relay) launch(f *flight) *sending {
 	if s := f.service; !s.open() || f.suspect() {
 		r.move(f, waiting)
@@ -269,8 +269,8 @@ func (r *relay) move(f *flight, to place) {
 	}
 }
 
-// settle ends a drain that waits for the last answer. The channel stays, because nothing new is taken until the term
-// ends or begins again. The lock is held.
+// settle ends a drain that waits for the last answer. The channel stays, because nothing new is accepted until the
+// term ends or begins again. The caller holds the lock.
 func (r *relay) settle() {
 	if r.draining == nil {
 		return
@@ -295,8 +295,8 @@ func (r *relay) current(s *sending) bool {
 	return r.flights[f.request.ID] == f && f.place == out && f.sending == s.number
 }
 
-// deliver returns the terminal the answer to a flight. This is the one place where an answer leaves, and the right to
-// answer is compared in the step before: after everything the answer rests on was read (R6).
+// deliver sends the answer of a flight to the terminal. Answers leave only here, and the right to answer is compared
+// in the step before: after everything that the answer depends on was read (R6).
 func (r *relay) deliver(f *flight, reply bus.Reply) {
 	if !r.right.Load().Holds(f.request.Epoch, r.clock()) {
 		if f.place != parked {

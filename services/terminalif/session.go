@@ -31,7 +31,7 @@ const (
 	// requestsPerSecond and burstRequests bound one terminal, far above what one agent can carry.
 	requestsPerSecond = 50_000
 	burstRequests     = 100_000
-	// complaintEach bounds how often a terminal's refusals are told of: it can send thousands of them a second.
+	// complaintEach bounds how often a terminal's refusals are logged: it can send thousands of them a second.
 	complaintEach = time.Minute
 )
 
@@ -64,7 +64,7 @@ type session struct {
 	wake         chan struct{} // one token: the term has changed
 	condemned    chan error    // one token: close the connection
 	suspected    chan struct{} // one token: ask whether the terminal is silent
-	retired      chan struct{} // closed when the terminal is no longer one of the pair's
+	retired      chan struct{} // closed when the terminal was removed from the pair
 	requests     *rate.Limiter
 	complaints   rate.Sometimes // what the terminal's server refuses has a line in the log
 	failures     int            // dials in a row that led to no session; of run alone
@@ -139,7 +139,7 @@ func (s *session) detail() bus.TerminalDetail {
 	return d
 }
 
-// said notes what the agent says of who is attached. Like everything from there it is only shown.
+// said records the agent's statement of its attached host. Like all data from there it is only shown.
 func (s *session) said(active string, fresh bool, recent int, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,7 +150,7 @@ func (s *session) said(active string, fresh bool, recent int, took time.Duration
 	}
 }
 
-// retire ends the session: the terminal is told to keep its requests for somebody else. It does not wait.
+// retire ends the session: the terminal is told to keep its requests for another host. It does not wait.
 func (s *session) retire() {
 	close(s.retired)
 	s.mu.Lock()

@@ -11,15 +11,13 @@ import (
 	"github.com/hotpair/hotpair/services/terminalif/route"
 )
 
-// A request that crashes its business process must end, and must not take others with it (T2). After a crash everything
-// that was out is suspect: sent again one at a time, with nothing else out. A crash then has one culprit, and only that
-// one is counted, so that the third leads to its answer 500 and to nobody else's. What comes meanwhile waits: a turn takes
-// as long as one request.
+// A request that crashes its business process must end, and must not take others with it (T2). After a crash all requests in flight are
+// suspects: they are sent again one at a time, with nothing else in flight. A further crash then has one culprit, and only that request is
+// counted, so that its third crash leads to its answer 500 and no other's. New requests wait: a turn takes as long as one request.
 //
-// A process that somebody killed says little against any of them. What was out is sent again together, once: with many
-// terminals one at a time is a long wait for nothing. Those that were out at another crash run alone, whatever ended it: the
-// kernel also kills a process whose request took all memory. It counts against each of them, so that such a request too
-// has its answer after three.
+// A process that was killed says little against any of them. Its requests are sent again together, once: with many terminals one at a
+// time is a long wait for nothing. Requests that were in flight at another crash run alone, whatever ended it: the kernel also kills a
+// process whose request took all memory. It counts against each of them, so that such a request too has its answer after three.
 
 const (
 	// aloneWithin is how long a suspect has the service to itself; then others are let in beside it, so that a slow request
@@ -31,8 +29,8 @@ const (
 // waits reports whether f is still to be sent. The lock is held.
 func (r *relay) waits(f *flight) bool { return r.flights[f.request.ID] == f && f.place == waiting }
 
-// crashed takes back what the service had: it may or may not have been executed, so it is sent again as a further
-// attempt. The lock is held; the way is to be failed after it is released.
+// crashed takes back the requests in flight at the service: they may have been executed, so they are sent again as
+// further attempts. The caller holds the lock; the route must be failed after the lock is released.
 func (d *directory) crashed(s *service, killed bool) route.Route {
 	r, planned := d.relay, s.state == leaving
 	s.state = down
@@ -77,7 +75,8 @@ func (d *directory) crashed(s *service, killed bool) route.Route {
 	return s.route
 }
 
-// ready returns what may be sent now of what waits: the next suspect, or everything when there is none. The lock is held.
+// ready returns the waiting requests that may be sent now: the next suspect, or all if there is none. The caller holds
+// the lock.
 func (d *directory) ready(s *service) (sends []*sending) {
 	if !s.up() || s.alone != nil {
 		return nil

@@ -49,7 +49,7 @@ func Open(s Stamp, boot time.Duration) Count {
 func (c *Count) Observe(s Stamp, boot time.Duration) {
 	switch ran := c.ran(boot); {
 	case !c.begun: // this one has counted nothing but its own life
-	case !c.stamp.Doubt && (s.Doubt || ran > s.Counted): // whoever made it knows less
+	case !c.stamp.Doubt && (s.Doubt || ran > s.Counted): // the host that made it knows less
 		if !s.Doubt {
 			s.Ahead -= ran - s.Counted
 		}

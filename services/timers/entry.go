@@ -41,7 +41,7 @@ type Stored struct {
 // Kind says what a change does to a timer.
 type Kind uint8
 
-// Changes. Those that have a revision are refused when the entry has another one by now.
+// Changes. One with a revision is refused if the entry has another revision by now.
 const (
 	Set     Kind = iota + 1 // sets it, or moves it
 	Cancel                  // removes it

@@ -65,7 +65,7 @@ func serve(ctx context.Context, c config.Traffic, g Environment, owner string, p
 	return &Server{server, conn}, nil
 }
 
-// closeWithin bounds how long a server takes what its own process has said last.
+// closeWithin bounds how long a server receives the last messages of its own process.
 const closeWithin = 250 * time.Millisecond
 
 // Close closes the connection, then the server, once it has received and delivered everything sent. It may be called

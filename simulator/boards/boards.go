@@ -21,7 +21,7 @@ var ErrWrong = errors.New("impossible notice")
 
 const (
 	pageOf = 1000
-	// mostRecent bounds the notices that are remembered one by one, of which some may be void: more than a terminal keeps.
+	// mostRecent bounds the notices remembered one by one, of which some may be void: more than a terminal stores.
 	mostRecent = 1 << 14
 )
 
@@ -115,7 +115,7 @@ func (b *Board) Read(ctx context.Context, conn *nats.Conn) error {
 	}
 }
 
-// take counts what was told, in order, without what is void.
+// take counts notices, in order, without void ones.
 func (b *Board) take(list []notice.Told) error {
 	for _, told := range list {
 		if told.Number != b.after+1 {
@@ -161,7 +161,7 @@ func (b *Board) void(told notice.Told) error {
 		}
 		b.recent = b.recent[:len(b.recent)-1]
 	}
-	b.Trimmed = b.Trimmed || b.forgot && len(b.recent) == 0 // nobody knows how much more is void
+	b.Trimmed = b.Trimmed || b.forgot && len(b.recent) == 0 // it is unknown how many more are void
 	b.last = from
 	return nil
 }

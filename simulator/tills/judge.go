@@ -272,7 +272,7 @@ func (l *listener) judge(terminal string, ends map[string]outcome, v *Verdict) {
 	}
 }
 
-// strangers notes keys that nobody has queued.
+// strangers reports keys that were never queued.
 func (w *Tills) strangers(db database, v *Verdict) {
 	asked := map[string]bool{}
 	for _, t := range w.tills {

@@ -39,7 +39,7 @@ type outcome struct {
 	absent bool // it knows nothing of it
 }
 
-// read reads what is told of a request.
+// read returns the agent's state of a request.
 func read(text string) (end outcome, err error) {
 	end.text = text
 	if err := json.Unmarshal([]byte(text), &end.Told); err != nil {
@@ -122,7 +122,7 @@ func (t *till) outcome(ctx context.Context, d door, id string) (end outcome, err
 	}
 }
 
-// listing is what an agent tells who was away, in the order in which it came.
+// listing is the agent's list of outcomes, in its order.
 type listing struct {
 	first uint64
 	ids   []string

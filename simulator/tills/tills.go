@@ -29,7 +29,7 @@ type Terminal struct {
 
 // Config describes the tills.
 type Config struct {
-	Name      string // begins all keys and accounts; new in the pair
+	Name      string // prefix of all keys and accounts; must be new in the pair
 	Seed      uint64
 	Terminals []Terminal
 	Lanes     int           // of each terminal; 0 is 2, one over NATS and one over HTTP

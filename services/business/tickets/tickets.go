@@ -53,7 +53,7 @@ const (
 	told  = "accounting" // the target
 )
 
-// Topics of what boards are told.
+// Topics of the notices to boards.
 const (
 	TopicSold     = "sold"
 	TopicReleased = "released"
@@ -268,7 +268,7 @@ func read(tx *business.Tx, seat string) (Seat, error) {
 	if err := checkName("seat", seat); err != nil {
 		return Seat{}, err
 	}
-	items, err := tx.GetMany(seats+seat, told) // who is told is read in the same trip
+	items, err := tx.GetMany(seats+seat, told) // the target is read in the same round trip
 	if err != nil || !items[0].Found {
 		return Seat{Seat: seat, State: Free}, err
 	}

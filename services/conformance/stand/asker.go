@@ -28,7 +28,7 @@ var (
 	ErrGone = errors.New("the program has ended")
 )
 
-// afterwards is how long after an answer another one is waited for.
+// afterwards is how long after an answer a second one is awaited.
 const afterwards = 30 * time.Millisecond
 
 // Answer is the result of a request.
@@ -88,7 +88,7 @@ func (a *asker) close() {
 	a.server.Conn.Close()
 }
 
-// single takes the answer to a request that was a message of its own.
+// single handles the answer to a single request.
 func (a *asker) single(m *nats.Msg) {
 	n, err := strconv.ParseUint(strings.TrimPrefix(m.Subject, prefix), 10, 64)
 	if err != nil {
@@ -101,7 +101,7 @@ func (a *asker) single(m *nats.Msg) {
 	a.answered(n, readSingle(m))
 }
 
-// nobody reports whether the server says that nobody has heard a message.
+// nobody reports whether the server says that a message had no listener.
 func nobody(m *nats.Msg) bool { return len(m.Data) == 0 && m.Header.Get("Status") == "503" }
 
 // readSingle reads an answer as terminal-if does.

@@ -25,11 +25,11 @@ const (
 	epoch    = 1
 	// within bounds each step of the stand's own.
 	within = 30 * time.Second
-	// answerWithin is how long one question to an updater that begins is waited for.
+	// answerWithin bounds one call to a starting updater.
 	answerWithin = 2 * time.Second
 	// lease is that of hosts, by which processes beat.
 	lease = time.Second
-	// askAgain is how soon a question is repeated that nobody has taken yet.
+	// askAgain is the pause before a call without a listener is repeated.
 	askAgain = 5 * time.Millisecond
 )
 
@@ -189,7 +189,7 @@ func (s *Stand) openInside(ctx context.Context) error {
 	return nil
 }
 
-// begin makes terminals and targets known.
+// begin adds terminals and targets.
 func (s *Stand) begin(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()

@@ -141,7 +141,7 @@ func (p *Program) Exit() process.Exit { return p.child.Wait() }
 
 // Kill kills it and its child processes.
 func (p *Program) Kill() {
-	_ = syscall.Kill(-p.child.PID(), syscall.SIGKILL) // who has ended already is no error
+	_ = syscall.Kill(-p.child.PID(), syscall.SIGKILL) // a process that has already ended is not an error
 	p.child.Wait()
 	p.child.Close()
 }

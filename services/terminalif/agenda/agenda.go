@@ -21,8 +21,8 @@ const (
 	atOnce = 64
 	// eachAtOnce bounds those of one service, so that a slow one leaves room for the others.
 	eachAtOnce = 16
-	// eachBeside bounds them while terminals wait for answers, whose requests have the same processor, disk and wire before them; besides is how
-	// long it goes on after terminals were last seen to wait.
+	// eachBeside bounds them while terminals wait for answers, whose requests take precedence on the same processor,
+	// disk and wire; besides is how long this lasts after the last waiting terminal.
 	eachBeside = 1
 	besides    = time.Second
 	// page is how many timers of each clock one look asks for.
@@ -47,7 +47,7 @@ const (
 	// Poisoned is the number of crashes of its service after which a timer is parked, whatever number of tries is
 	// left: each crash stops all other requests of the service.
 	Poisoned = 3
-	// askWithin bounds a question, askPause how soon one that failed is asked again.
+	// askWithin bounds a call, askPause the pause before a failed call is repeated.
 	askWithin = 5 * time.Second
 	askPause  = 100 * time.Millisecond
 )
@@ -79,15 +79,15 @@ type Agenda struct {
 	known   map[name]*known
 	place   *Place // where the pass through all that is due has come to; nil is its beginning
 	pass    uint64
-	rested  time.Time // the pass does not go on before
-	soonest time.Time // what was seen in the pass is to be looked at again then
+	rested  time.Time // the pass does not continue before
+	soonest time.Time // when to look again at the timers of the pass
 	// putOff is where to look for the first timer of a service that was due while as many ran as may; found is that of this pass.
 	putOff, found map[string]*Place
 	held          string    // what this pass has found to be held
 	gaveUp        time.Time // when runs were given up last
 	asked         time.Time // when terminals were last seen to wait for answers
 	running       int
-	of            map[string]int // of which service
+	of            map[string]int // by service
 	ended         chan end
 	changed       chan struct{} // one token: look
 	state         outbox.TimerState
@@ -106,7 +106,7 @@ type known struct {
 	tries    timers.Tries
 	crashes  int       // of its service while it was out, since a service answered its run
 	rest     time.Time // nothing is done before
-	done     bool      // it was answered as if it were done: if it is there as it was, it is not
+	done     bool      // it was answered as done: if the entry is unchanged, it is not
 	pass     uint64    // in which it was seen last
 }
 
@@ -175,7 +175,7 @@ func (a *Agenda) watch(ctx context.Context) {
 			case a.changed <- struct{}{}:
 			default:
 			}
-			_ = pace.Rest(ctx, pagePause) // what changes meanwhile is told together
+			_ = pace.Rest(ctx, pagePause) // so that changes meanwhile are reported together
 		}
 	}
 }
@@ -222,7 +222,7 @@ func (a *Agenda) start(t Timer) {
 	}, func(r bus.Reply) {
 		select {
 		case a.ended <- end{t, run, r}:
-		default: // one that was given up long ago
+		default: // an abandoned one
 		}
 	})
 }

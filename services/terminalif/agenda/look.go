@@ -81,7 +81,7 @@ func (a *Agenda) fill(ctx context.Context) (next time.Duration, err error) {
 	return next, nil
 }
 
-// take starts what may run of a page that begins at from, and says how many those are.
+// take starts the timers of a page that may run, beginning at from, and returns their number.
 func (a *Agenda) take(ctx context.Context, from *Place, due Due) (started int) {
 	a.state.Kept, a.state.Parked = due.Kept, due.Parked
 	if due.Deferred != "" {

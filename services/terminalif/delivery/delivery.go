@@ -22,7 +22,7 @@ import (
 const (
 	// watchFor is how long the updater lets a question wait for a change.
 	watchFor = 10 * time.Second
-	// askWithin bounds a question, askPause how soon one that failed is asked again.
+	// askWithin bounds a call, askPause the pause before a failed call is repeated.
 	askWithin = 5 * time.Second
 	askPause  = 100 * time.Millisecond
 	// storeWithin bounds how long a terminal may take to store a batch.
@@ -95,7 +95,7 @@ type recipient struct {
 	send   Send
 	gone   <-chan struct{}
 
-	sender   *notices.Sender  // nil until it is known where it goes on
+	sender   *notices.Sender  // nil until it is known where its notices continue
 	resumed  *notices.Resumed // which it has not been told yet
 	due      bool             // there may be something for it
 	more     bool             // there is, beyond what is on its way
@@ -112,7 +112,7 @@ type outcome struct {
 	r     *recipient
 	bytes int
 	sent  int    // notices
-	gone  uint64 // those that it misses by what it was told
+	gone  uint64 // those that it misses by the gaps sent
 	said  notice.Stored
 	err   error
 }
@@ -228,7 +228,7 @@ func (d *Delivery) mark(c Changed) {
 	}
 }
 
-// admit takes in who has attached, and lets go who has gone.
+// admit adds terminals that have attached, and removes those that are gone.
 func (d *Delivery) admit() {
 	d.mu.Lock()
 	arrivals := d.arrivals
@@ -246,7 +246,7 @@ func (d *Delivery) admit() {
 	}
 }
 
-// settle takes what came of a batch.
+// settle handles the result of a batch.
 func (d *Delivery) settle(o outcome) {
 	r := o.r
 	d.out -= o.bytes
@@ -280,7 +280,7 @@ func (d *Delivery) settle(o outcome) {
 	}
 	r.sender, r.due = nil, true
 	d.failed(r)
-	if d.recipients[r.id] == r { // else its connection has ended, and it begins anew
+	if d.recipients[r.id] == r { // otherwise its connection has ended, and it starts again
 		d.Log.Warn("a terminal does not accept its notices; they are sent again", "terminal", r.id, "failures", r.failures, "error", err)
 	}
 }

@@ -173,7 +173,7 @@ type Recipient struct {
 	// half a minute.
 	Waiting       int  `json:"waiting"`
 	WaitingCommon int  `json:"waiting_common"`
-	Leaving       bool `json:"leaving,omitempty"` // it is none of the pair's any more
+	Leaving       bool `json:"leaving,omitempty"` // it was removed from the pair
 	// Oldest is pair time of the oldest of its own that waits.
 	Oldest time.Time `json:"oldest,omitzero"`
 	// Unreadable says what of its notices can't be read, which are not sent.

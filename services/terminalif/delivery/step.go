@@ -12,10 +12,10 @@ import (
 	"github.com/hotpair/hotpair/services/notices"
 )
 
-// errRight says that nothing may leave here any more.
+// errRight says that the right to answer is over.
 var errRight = errors.New("this host has no right to answer at the moment")
 
-// step does what is to be done now, and says when to look again.
+// step does what is due now, and returns when to look again.
 func (d *Delivery) step(ctx context.Context) time.Duration {
 	next := reportEvery
 	for _, do := range []func(context.Context) time.Duration{d.roster, d.begin, d.read, d.report} {
@@ -73,7 +73,7 @@ func (d *Delivery) waiting(which func(*recipient) bool) (list []*recipient, rest
 	return list, rest
 }
 
-// begin finds out where terminals go on.
+// begin finds out where the notices of terminals continue.
 func (d *Delivery) begin(ctx context.Context) time.Duration {
 	list, next := d.waiting(func(r *recipient) bool { return r.sender == nil })
 	for part := range slices.Chunk(list, MostBegun) {
@@ -97,7 +97,7 @@ func (d *Delivery) begin(ctx context.Context) time.Duration {
 	return next
 }
 
-// resume has a terminal go on.
+// resume lets the notices of a terminal continue.
 func (d *Delivery) resume(r *recipient, h notices.History, k Known) (wait time.Duration) {
 	if d.spoil(r, notices.Own, k.Unreadable); k.Unreadable != "" {
 		r.rest = time.Now().Add(longestRest)
@@ -115,7 +115,7 @@ func (d *Delivery) resume(r *recipient, h notices.History, k Known) (wait time.D
 	case errors.Is(err, notices.ErrDeposed): // it follows another term by now
 		r.due = false
 		return 0
-	case err != nil: // what was read is older than what it has
+	case err != nil: // the read is older than the terminal's notices
 		return d.failed(r)
 	}
 	r.sender, r.resumed, r.had = notices.NewSender(notices.DefaultWindow, resumed.Cursor, k.Had), &resumed, k.Had
@@ -180,7 +180,7 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 	}
 	r.due = false
 	if len(messages) == 0 && (r.resumed == nil || r.resumed.Void == nil) {
-		if r.due = own.More || common.More; r.due { // too much was passed that is not there any more
+		if r.due = own.More || common.More; r.due { // too many discarded notices were passed over
 			r.rest = time.Now().Add(askPause)
 		} else if r.due = unreadable; r.due {
 			r.rest = time.Now().Add(longestRest)

@@ -21,7 +21,7 @@ const (
 	within = 2 * time.Second
 )
 
-// Description is what a service says. The zero Description is of one that has never said anything.
+// Description is a service's own description. The zero Description is of a service that has not sent one.
 type Description struct {
 	Batches  bool
 	Subjects []string // of its endpoints
@@ -29,7 +29,7 @@ type Description struct {
 	Says     string // in a sentence
 }
 
-// Ask gets a service's own description. Errors: bus.ErrNobody when nobody has that name, ctx's, bus.ErrMalformed.
+// Ask asks a service for its description. Errors: bus.ErrNobody if no service has that name, ctx's, bus.ErrMalformed.
 func Ask(ctx context.Context, conn bus.Asker, name string) (Description, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -75,8 +75,8 @@ func (d Description) Operations(service string) (list []string) {
 // longestList bounds the names in Lacking, in bytes: a sentence travels in a header.
 const longestList = 400
 
-// Lacking returns what says that the service has no such operation, and which it has: what was asked for is mostly a slip of the pen. The list of those
-// is made once, when the first is asked about.
+// Lacking returns a function for the message that the service has no such operation, with the list of those that it
+// has: the cause is mostly a typing error. The list is made once, at the first call.
 func (d Description) Lacking(service string) func(operation string) string {
 	has := sync.OnceValue(func() string {
 		list, size := d.Operations(service), 0

@@ -14,8 +14,8 @@ const (
 	// most bounds what is remembered of one terminal, and mostName an identity, in bytes: a terminal may say what it likes.
 	most     = 4
 	mostName = 64
-	// turn is how soon after another one a directory that was there before shows that both are in use. Somebody who puts an old disk back in
-	// takes longer, and that terminal's notices and numbers tell of it.
+	// turn is the time within which the return to an earlier directory shows that both are in use. Putting an old disk
+	// back in takes longer, and is noticed by that terminal's notices and numbers.
 	turn = time.Hour
 )
 
@@ -31,7 +31,7 @@ type seen struct {
 	last      time.Time
 }
 
-// Note takes what a terminal says that its directory is; "": its program says nothing.
+// Note records the directory that a terminal reports; "": its program does not report it.
 func (s *Seen) Note(terminal, directory string, now time.Time) {
 	if directory == "" || len(directory) > mostName {
 		return

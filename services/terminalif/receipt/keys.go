@@ -36,7 +36,7 @@ type Rotated struct {
 	Made time.Time `json:"made"` // when the key began to sign
 }
 
-// The calls of the updater about the keys: terminal-if asks for them, and nobody else may; main has them changed.
+// The updater's calls about the keys: only terminal-if may ask for them; main changes them.
 var (
 	CallKeys   = bus.Question[KeysQuestion, Keys](bus.ProcessUpdater, bus.OfTerminalInterface+"receipts")
 	CallRotate = bus.Question[Rotate, Rotated](bus.ProcessUpdater, "receipts-rotate")

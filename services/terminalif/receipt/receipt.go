@@ -53,7 +53,7 @@ func code(mac hash.Hash, pair string, id bus.RequestID, at position.Position) []
 	return mac.Sum(nil)[:CodeLength]
 }
 
-// genuine reports whether a code is one that Code gives, or gave under the key before.
+// genuine reports whether a code is one that Code returns, or returned under the earlier key.
 func (s *Signer) genuine(pair string, id bus.RequestID, at position.Position, shown []byte) bool {
 	for _, mac := range s.macs {
 		if hmac.Equal(code(mac, pair, id, at), shown) {

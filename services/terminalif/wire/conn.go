@@ -74,7 +74,7 @@ type Conn struct {
 	asked    uint64
 	pongs    []chan struct{} // of flushes, in their order
 
-	// What is to be written. One of those who send writes for all; see send.
+	// Data to be written. One of the senders writes for all; see send.
 	out           sync.Mutex
 	waiting       []byte
 	queued, wrote uint64 // bytes
@@ -175,7 +175,7 @@ func (w *Conn) line() ([]byte, error) {
 	return bytes.TrimSuffix(line, []byte("\r\n")), nil
 }
 
-// listen takes what comes until the connection ends.
+// listen handles received lines until the connection ends.
 func (w *Conn) listen() error {
 	for {
 		line, err := w.line()
@@ -359,7 +359,7 @@ func (w *Conn) pong() {
 	}
 }
 
-// end closes the connection; everybody who waits gets bus.ErrDisconnected.
+// end closes the connection; all waiting callers get bus.ErrDisconnected.
 func (w *Conn) end(why error) {
 	w.down(fmt.Errorf("%w: %w", bus.ErrDisconnected, why))
 	// An error says that it is closed already.

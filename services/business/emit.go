@@ -15,10 +15,10 @@ var ErrEmission = errors.New("not an emission")
 
 // Emit sends body, as JSON (nil is {}), to a target of the pair outside, by HTTP POST.
 //
-// The emission is part of the update, so it is sent if and only if the update took effect, by the active host, until the target has
-// confirmed it. Emissions of one lane arrive in the order of the updates, one at a time; lanes do not wait for one another. So name a
-// lane after the object that must stay in order: the seat, the account. Operators create targets; a request that emits to an unknown one
-// is refused with 404, and nothing of it takes effect.
+// The emission is part of the update, so it is sent if and only if the update took effect, by the active host, until
+// the target has confirmed it. Emissions of one lane arrive in the order of the updates, one at a time; lanes do not
+// wait for one another. So name a lane after the object that must stay in order: the seat, the account. Operators
+// create targets; a request that emits to an unknown one is refused with 404, and nothing of it takes effect.
 func (t *Tx) Emit(target, lane string, body any) {
 	if t.readOnly {
 		t.fail(ErrReadOnly)

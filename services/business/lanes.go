@@ -8,10 +8,11 @@ import (
 
 // lanes lets requests that contend for the same keys take turns.
 //
-// Without it, of n requests for one key each frame commits one and sends n-1 back to start again, and the winner is random. With
-// it, a request that had a conflict queues for the keys of the conflict, and one that reads a key with a queue joins its end. All keys
-// with a scanned prefix are one key here (lineOf). All requests for a service's keys pass through this one process, so that is
-// enough. It is only an optimisation: safety rests on the conditions of the commit, never on this.
+// Without it, of n requests for one key each frame commits one and sends n-1 back to start again, and the winner is
+// random. With it, a request that had a conflict queues for the keys of the conflict, and one that reads a key with a
+// queue joins its end. All keys with a scanned prefix are one key here (lineOf). All requests for a service's keys pass
+// through this one process, so that is enough. It is only an optimisation: safety rests on the conditions of the
+// commit, never on this.
 //
 // Nobody waits while holding a lane, and several are entered in the order of their keys, so there is no deadlock.
 type lanes struct {

@@ -40,10 +40,11 @@ func Fenced(within time.Duration) NoticeOption {
 
 // Notify sends a notice to terminals when the handler returns without an error. body becomes JSON; nil is {}.
 //
-// The notice is part of the update: terminals get only what was committed. Each terminal gets the notices of all services in the order
-// of the updates, stores them on its disk, and delivers them to applications that subscribe to notice.SERVICE.TOPIC. A terminal that is not
-// attached gets them later, for seven days, 10,000 notices or 4 MiB of its own, 64 MiB of those to all; notices lost by these bounds are
-// reported to it as a gap. At most 256 notices of an update, for 1,024 terminals; the topic has 1 to 64 letters, digits, - and _.
+// The notice is part of the update: terminals get only what was committed. Each terminal gets the notices of all
+// services in the order of the updates, stores them on its disk, and delivers them to applications that subscribe to
+// notice.SERVICE.TOPIC. A terminal that is not attached gets them later, for seven days, 10,000 notices or 4 MiB of its
+// own, 64 MiB of those to all; notices lost by these bounds are reported to it as a gap. At most 256 notices of an
+// update, for 1,024 terminals; the topic has 1 to 64 letters, digits, - and _.
 func (t *Tx) Notify(to To, topic string, body any, options ...NoticeOption) {
 	if t.readOnly {
 		t.fail(ErrReadOnly)

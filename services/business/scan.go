@@ -18,14 +18,14 @@ var ErrScanAfterWrite = errors.New("scan before the first write")
 // Scan returns up to limit items (at most MaxScan, which 0 means) whose keys begin with prefix and follow the key
 // after, in the order of their bytes. More says that the range has further items.
 //
-// A scanned range is like a key that Get has read: it is of the same position as all other reads, and a condition of the
-// update. The condition covers the range from after to the last item, or to its end if there are no more items: a key that
-// is added, changed or deleted in it is a conflict. So a handler may put a key because it found none.
+// A scanned range is like a key that Get has read: it is of the same position as all other reads, and a condition of
+// the update. The condition covers the range from after to the last item, or to its end if there are no more items: a
+// key that is added, changed or deleted in it is a conflict. So a handler may put a key because it found none.
 //
 // When another page, or a key, is read, the pages before must be unchanged; otherwise the handler is run again, a
-// limited number of times. Other commits meanwhile do not matter, up to 16,384 keys in all (a value counts as
-// one more for each KiB). Beyond that a read needs that nothing at all is committed between the pages, by any service,
-// unless ScanKept is used, and an update is refused with 413.
+// limited number of times. Other commits meanwhile do not matter, up to 16,384 keys in all (a value counts as one more
+// for each KiB). Beyond that a read needs that nothing at all is committed between the pages, by any service, unless
+// ScanKept is used, and an update is refused with 413.
 func (t *Tx) Scan(prefix, after string, limit int) (items []Item, more bool, err error) {
 	return t.scan(prefix, after, limit, false)
 }

@@ -14,9 +14,9 @@ var ErrTimer = errors.New("not a timer")
 
 // Timer runs an operation of the same service later, like a request.
 //
-// It takes effect once. The handler of a run may do what any handler does; if it returns an error it is run again, with growing pauses
-// up to five minutes, and after 20 failures the timer is parked until an operator releases or drops it. A service that is down, and a
-// takeover, do not count as tries.
+// It takes effect once. The handler of a run may do what any handler does; if it returns an error it is run again, with
+// growing pauses up to five minutes, and after 20 failures the timer is parked until an operator releases or drops it.
+// A service that is down, and a takeover, do not count as tries.
 type Timer struct {
 	// Operation must not be ReadOnly.
 	Operation string

@@ -70,11 +70,13 @@ type Resumed struct {
 	Void *Range
 }
 
-// Resume returns where the notices of a terminal with cursor c continue. begin is the beginning of its streams: the update that added it.
+// Resume returns where the notices of a terminal with cursor c continue. begin is the beginning of its streams: the
+// update that added it.
 //
-// Its notices after the place where its history and this one separate are void. The last number alone does not tell that place: its
-// epoch may be unknown here, and may have begun before the last update that both have. So a terminal remembers where
-// the epochs of its notices began. If that does not reach far enough back, all its notices are void, and sent again.
+// Its notices after the place where its history and this one separate are void. The last number alone does not tell
+// that place: its epoch may be unknown here, and may have begun before the last update that both have. So a terminal
+// remembers where the epochs of its notices began. If that does not reach far enough back, all its notices are void,
+// and sent again.
 func Resume(h History, begin Marks, c Cursor) (Resumed, error) {
 	high := c.high()
 	if len(h.Starts) == 0 || h.Starts[len(h.Starts)-1].Epoch != h.Epoch {

@@ -7,13 +7,13 @@ import (
 )
 
 // counters gives each request its number, never one twice, whenever the agent is killed: numbers are made durable in
-// blocks before the first of a block is used. The next block is reserved in the background when half of the
-// present block is used, so a request waits for the disk only if that takes longer than half a block.
+// blocks before the first of a block is used. The next block is reserved in the background when half of the present
+// block is used, so a request waits for the disk only if that takes longer than half a block.
 //
 // Numbers begin at 1 in each directory. The pair receives the sum of the number and the directory's base. Without the
 // base, the requests of an agent whose directory was lost, or on a replaced terminal, would be refused as too old for a
-// long time, and later receive the recorded answers of earlier requests with the same numbers. The pair sends the base at
-// the first attach, because only the pair knows which numbers it has seen; a clock may be wrong by years.
+// long time, and later receive the recorded answers of earlier requests with the same numbers. The pair sends the base
+// at the first attach, because only the pair knows which numbers it has seen; a clock may be wrong by years.
 type counters struct {
 	store *store
 	want  chan struct{} // one token: reserve a block

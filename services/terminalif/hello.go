@@ -33,7 +33,8 @@ var (
 	errSilent = errors.New("silent")
 )
 
-// greeting is what this host says to every agent, on behalf of whichever process: the agent knows nothing else of the host.
+// greeting is what this host says to every agent, on behalf of whichever process: the agent knows nothing else of the
+// host.
 func (i *Interface) greeting() bus.AgentHello {
 	pair, identity := i.self()
 	return bus.AgentHello{

@@ -12,15 +12,15 @@ import (
 )
 
 // A failed network gives no signal, and each session's own check is slow, because there may be thousands. So a host
-// asks a few terminals in turn, often: the cost does not depend on their number. If all of them are silent, more are
-// asked, from all over the list. If these are silent too the network has failed, and every session ends that received nothing
+// asks a few terminals in turn, often: the cost does not depend on their number. If all are silent, more are asked, from
+// all over the list. If these are silent too the network has failed, and every session ends that received nothing
 // meanwhile; so a host without any reachable terminal knows it within two seconds (T5).
 //
-// A standby does the same. The active hands over when it reaches no terminal and the standby reports that it does: when all terminals
-// fall silent at once, both have to know it at the same time.
+// A standby does the same: the active hands over when it reaches no terminal and the standby reports that it does, so
+// both have to know at the same time that all terminals are silent.
 //
-// If some answer, the network works, and a silent terminal is slow, starved or isolated: haste helps nobody, and a
-// session that is closed while its terminal is busy makes it busier. It is asked with patience.
+// If some answer, the network works, and a silent terminal is slow, starved or isolated: closing its session while it
+// is busy makes it busier, so it is asked with patience.
 const (
 	probeEvery = 500 * time.Millisecond
 	// probed is how many terminals are asked at a time, sampled how many before it is the network.

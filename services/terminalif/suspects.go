@@ -11,13 +11,14 @@ import (
 	"github.com/hotpair/hotpair/services/terminalif/route"
 )
 
-// A request that crashes its business process must end, and must not take others with it (T2). After a crash all requests in flight are
-// suspects: they are sent again one at a time, with nothing else in flight. A further crash then has one culprit, and only that request is
-// counted, so that its third crash leads to its answer 500 and no other's. New requests wait: a turn takes as long as one request.
+// A request that crashes its business process must end, and must not take others with it (T2). After a crash all
+// requests in flight are suspects: they are sent again one at a time, with nothing else in flight. A further crash then
+// has one culprit, and only that request is counted: its third crash leads to its answer 500 and no other's. New
+// requests wait meanwhile.
 //
-// A process that was killed says little against any of them. Its requests are sent again together, once: with many terminals one at a
-// time is a long wait for nothing. Requests that were in flight at another crash run alone, whatever ended it: the kernel also kills a
-// process whose request took all memory. It counts against each of them, so that such a request too has its answer after three.
+// A process that was killed says little against its requests: they are sent again together, once, as one at a time takes
+// long with many terminals. Those that were in flight at another crash run alone, whatever ended it: the kernel also
+// kills a process whose request took all memory. It counts against each, so such a request is answered after three too.
 
 const (
 	// aloneWithin is how long a suspect has the service to itself; then others are let in beside it, so that a slow request

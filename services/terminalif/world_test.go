@@ -299,8 +299,8 @@ type aService struct {
 	stop func()
 }
 
-// ending returns what ends a service as kill -9 does, and waits until its server has noticed: a service that is started again comes much
-// later than that, and here it would come at once.
+// ending returns what ends a service as kill -9 does, and waits until its server has noticed: a service that is started
+// again comes much later than that, and here it would come at once.
 func (h *aHost) ending(name string, conn *bus.Conn) func() {
 	return func() {
 		h.t.Helper()

@@ -28,10 +28,11 @@ func (n Now) agree() bool {
 	return n.Other.Fresh(n.Boot) && n.Other.Other.Abs() <= clocks.Doubtful-n.Other.Error && set.Abs() <= clocks.Doubtful
 }
 
-// Count counts time in one process of a host. It continues from the last stamp by the clock that includes sleep and is never set.
+// Count counts time in one process of a host. It continues from the last stamp by the clock that includes sleep and is
+// never set.
 //
-// Pair time is not suited: it is corrected by wall clocks that agree, so it leaps, and a timer of an hour would fire at once or in years.
-// Neither is pair time with outages added, because the corrections add them too.
+// Pair time is not suited: it is corrected by wall clocks that agree, so it leaps, and a timer of an hour would fire at
+// once or in years. Neither is pair time with outages added, because the corrections add them too.
 type Count struct {
 	stamp Stamp
 	at    time.Duration // when it was

@@ -295,8 +295,8 @@ func request(q bus.DatabaseCall, service string) (ticket.Ticket, error) {
 	return tickets().Read(service, text)
 }
 
-// executed returns the reply for an id that needs no execution: its recorded answer, that it is another request's, or that it
-// is too old.
+// executed returns the reply for an id that needs no execution: its recorded answer, that it is another request's, or
+// that it is too old.
 func (d *Database) executed(asked ticket.Ticket) (bus.DatabaseReply, bool) {
 	id := asked.ID
 	if id == (bus.RequestID{}) {

@@ -7,17 +7,18 @@
 //	find    {customer, after}         → {seats, more}                    of the customer, in the order of their names
 //	account {target}                  → {target}                         sets the target for accounting; "" for none
 //
-// A reservation expires automatically: it sets a timer, whose run frees the seat. Selling and giving back remove the timer, in the update
-// that changes the seat, so no seat that is sold is ever freed.
+// A reservation expires automatically: it sets a timer, whose run frees the seat. Selling and giving back remove the
+// timer, in the update that changes the seat, so no seat that is sold is ever freed.
 //
-// Boards at all terminals get a notice for each seat that is sold or free again: on the topics sold and released, each a Seat, in
-// the update of the seat.
+// Boards at all terminals get a notice for each seat that is sold or free again: on the topics sold and released, each
+// a Seat, in the update of the seat.
 //
-// Once account has named a target of the pair, each seat that is sold or free again is emitted to it, as an Entry, in the update of the
-// seat. Entries of one seat arrive in order, each seat being a lane of its own.
+// Once account has named a target of the pair, each seat that is sold or free again is emitted to it, as an Entry, in
+// the update of the seat. Entries of one seat arrive in order, each seat being a lane of its own.
 //
-// Seats are found by customer over separate keys, which are written in the same update as the seat, so find agrees with look.
-// No seat is sold twice, because an update whose handler has read a seat takes effect only while the seat is unchanged.
+// Seats are found by customer over separate keys, which are written in the same update as the seat, so find agrees with
+// look. No seat is sold twice, because an update whose handler has read a seat takes effect only while the seat is
+// unchanged.
 package tickets
 
 import (

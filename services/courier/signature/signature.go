@@ -1,5 +1,5 @@
-// Package signature proves to a receiver that an emission comes from the pair, unchanged: it has the headers of a post, the signed
-// text, and the verification.
+// Package signature proves to a receiver that an emission comes from the pair, unchanged: it has the headers of a post,
+// the signed text, and the verification.
 //
 // A receiver in Go may use it directly:
 //
@@ -16,7 +16,8 @@
 //	LANE
 //	SERVICE
 //
-// each with the value of its header and ended by one line feed, and then the body. Hotpair-Signature is "v1=" and the HMAC in hexadecimal.
+// each with the value of its header and ended by one line feed, and then the body. Hotpair-Signature is "v1=" and the
+// HMAC in hexadecimal.
 package signature
 
 import (

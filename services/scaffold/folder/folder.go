@@ -7,9 +7,9 @@
 //	  "watch": ["*.go", "go.mod"]
 //	}
 //
-// service and run are required. run is the program for HOTPAIR_BUSINESS, so it takes no arguments. build is run in the folder
-// before the program is started, and again when a file changes; a service without a build step may test the program instead. watch
-// has patterns of file names, as in a shell; without patterns all files count.
+// service and run are required. run is the program for HOTPAIR_BUSINESS, so it takes no arguments. build is run in the
+// folder before the program is started, and again when a file changes; a service without a build step may test the
+// program instead. watch has patterns of file names, as in a shell; without patterns all files count.
 package folder
 
 import (

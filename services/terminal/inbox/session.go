@@ -23,9 +23,9 @@ type Reserve func(upTo uint64) error
 
 // Session takes the notices of one attached host for a terminal.
 //
-// The host computes where the notices continue from the cursor that the terminal sent. If another session has written since, or this one and
-// its answer was lost, that place is out of date, and the terminal would store notices twice. So a resume names the cursor that it was
-// computed from, and is valid only while the terminal's cursor is the same.
+// The host computes where the notices continue from the cursor that the terminal sent. If another session has written
+// since, or this one and its answer was lost, that place is out of date, and the terminal would store notices twice. So
+// a resume names the cursor that it was computed from, and is valid only while the terminal's cursor is the same.
 type Session struct {
 	box     *Box
 	pair    string

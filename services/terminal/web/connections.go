@@ -13,11 +13,13 @@ const maxConnections = 1024
 // manySilent is which part of all connections those are, that have never asked anything, when they go before the others.
 const manySilent = 4
 
-// connections bounds the connections of a server. Beyond the bound the one is closed that has waited longest without a complete request:
-// so requests are served, however many other connections are held open, or send half of a request. Connections without any request are
-// closed before those that had one, as long as there are many: an application keeps using its connection.
+// connections bounds the connections of a server. Beyond the bound the one is closed that has waited longest without a
+// complete request: so requests are served, however many other connections are held open, or send half of a request.
+// Connections without any request are closed before those that had one, as long as there are many: an application keeps
+// using its connection.
 //
-// A client that receives a file does not count as waiting for an answer, however slowly it reads: otherwise unread files would block others.
+// A client that receives a file does not count as waiting for an answer, however slowly it reads: otherwise unread
+// files would block others.
 type connections struct {
 	most int
 	over func() // one is too many

@@ -1,8 +1,9 @@
 // Package agenda runs the timers of services when they are due, on the active host.
 //
-// It asks the updater which timers are due, makes a request of each, and hands it to the relay like a request of a terminal: so admission,
-// suspects and drains apply. Package timers decides the outcome of a run. This package does not make a timer run once: the update of
-// a run removes its timer, under the revision that was read. So all of its state is of one term, and may be lost.
+// It asks the updater which timers are due, makes a request of each, and hands it to the relay like a request of a
+// terminal: so admission, suspects and drains apply. Package timers decides the outcome of a run. This package does not
+// make a timer run once: the update of a run removes its timer, under the revision that was read. So all of its state
+// is of one term, and may be lost.
 package agenda
 
 import (

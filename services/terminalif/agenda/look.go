@@ -9,8 +9,8 @@ import (
 
 // look starts the timers that are due and may run, and returns when to look again.
 //
-// A pass reads all due timers, page by page, and starts those that there is room for. The place of the first other one is
-// remembered: when a run ends, its service continues there at once, while the pass continues for the other services.
+// A pass reads all due timers, page by page, and starts those that there is room for. The place of the first other one
+// is remembered: when a run ends, its service continues there at once, while the pass continues for the other services.
 func (a *Agenda) look(ctx context.Context) (next time.Duration, err error) {
 	a.giveUp(ctx)
 	if a.relay.Waiting() > 0 {

@@ -1,8 +1,9 @@
 // Package delivery sends notices to the attached terminals, in a term of the active host.
 //
-// A commit only wakes it: then it reads the notices that a terminal does not have, of its own stream and the common one at one committed
-// position, and sends them; the next batch follows when the terminal has stored the one before. Package notices decides the order. No state
-// outlives the term: a terminal itself says where its notices continue, and that is checked against the history.
+// A commit only wakes it: then it reads the notices that a terminal does not have, of its own stream and the common one
+// at one committed position, and sends them; the next batch follows when the terminal has stored the one before.
+// Package notices decides the order. No state outlives the term: a terminal itself says where its notices continue, and
+// that is checked against the history.
 package delivery
 
 import (

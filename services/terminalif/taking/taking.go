@@ -1,5 +1,5 @@
-// Package taking forwards the requests that agents themselves make of the pair, in a term of the active host: that a fenced command is
-// taken, or was carried out.
+// Package taking forwards the requests that agents themselves make of the pair, in a term of the active host: that a
+// fenced command is taken, or was carried out.
 //
 // The updater decides, in an update. An agent without an answer may ask again: the next host, too.
 package taking

@@ -43,8 +43,8 @@ type filter struct {
 	greeted bool   // INFO was seen
 }
 
-// take returns what of the data may be passed on and how many lines are in it. The result may be the data itself or share
-// its memory, and is valid until the next call. After an error the filter must not be used.
+// take returns what of the data may be passed on and how many lines are in it. The result may be the data itself or
+// share its memory, and is valid until the next call. After an error the filter must not be used.
 func (f *filter) take(data []byte) (out []byte, lines int, err error) {
 	if len(data) == 0 {
 		return nil, 0, nil

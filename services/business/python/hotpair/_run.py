@@ -48,7 +48,7 @@ def main(service: Service) -> None:
         _on_signals(process.stop)
         process.run()
     except Exception as error:
-        print(f"{service.name} can't go on: {error}", file=sys.stderr, flush=True)
+        print(f"{service.name} can't continue: {error}", file=sys.stderr, flush=True)
         _end(1)
     _end(0)
 

@@ -10,7 +10,7 @@ import { watch } from "./watchdog.js";
 export async function main(service: Service): Promise<void> {
   const end = (code: number, why?: unknown): never => {
     if (why !== undefined) {
-      process.stderr.write(`${service.name} can't go on: ${words(why)}\n`);
+      process.stderr.write(`${service.name} can't continue: ${words(why)}\n`);
     }
     process.exit(code); // although a handler may not have returned
   };

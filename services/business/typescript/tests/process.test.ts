@@ -213,6 +213,6 @@ test("what nobody catches is said: a rejection costs nothing more, an exception 
   const [code, said] = await ends(begin + "{ throw new Error('out of a timer'); })}}, 5)");
   assert.equal(code, 1);
   assert.match(said, /ERROR a rejected promise was not awaited.*nobody waits/s);
-  assert.match(said, /loose can't go on: out of a timer/);
+  assert.match(said, /loose can't continue: out of a timer/);
   assert.deepEqual((await ends(begin + "process.kill(process.pid, 'SIGTERM'))}}, 5)"))[0], 0);
 });

@@ -3,8 +3,9 @@
 //	go run ./services/terminal/examples/nats sell nats://127.0.0.1:4222 A1 ann
 //	go run ./services/terminal/examples/nats queue nats://127.0.0.1:4222 A1 ann order-17
 //
-// An immediate sale has an id made here: the same request is sent again after any fault and takes effect once. A queued sale is executed once
-// for its key, even without a connection to the hosts; after a crash run the same command again. The program waits for the outcome.
+// An immediate sale has an id made here: the same request is sent again after any fault and takes effect once. A queued
+// sale is executed once for its key, even without a connection to the hosts; after a crash run the same command again.
+// The program waits for the outcome.
 package main
 
 import (

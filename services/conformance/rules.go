@@ -38,7 +38,7 @@ var rules = []rule{
 	{"deadline", asked, "when the deadline passes during a commit it answers 504, and the next attempt takes effect once", deadline},
 
 	{"well-formed", calling, "its calls can be read", wellFormed},
-	{"busy", calling, "it repeats a call that was not executed (429, 503)", busy},
+	{"busy", calling, "it repeats a call that was not executed (429, 503)", overloaded},
 	{"refused", calling, "a permanent refusal by the updater becomes its answer (410, 413)", refusedCalls},
 
 	{"ticket", handling, "1: each call of an operation that writes has the ticket of its request", ticketPassed},

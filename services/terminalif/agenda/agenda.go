@@ -84,7 +84,7 @@ type Agenda struct {
 	soonest time.Time // when to look again at the timers of the pass
 	// putOff is where to look for the first timer of a service that was due while as many ran as may; found is that of this pass.
 	putOff, found map[string]*Place
-	held          string    // what this pass has found to be held
+	deferred      string    // what this pass has found to be held
 	gaveUp        time.Time // when runs were given up last
 	asked         time.Time // when terminals were last seen to wait for answers
 	running       int

@@ -34,11 +34,12 @@ const (
 	maxPending       = 1 << 30
 	// answerPayload bounds one answer to an application, in bytes: the largest of a service, its headers, and some room.
 	answerPayload = 5 << 20
-	// housekeeping is the interval of pings inside one process, where nothing can be lost without notice.
+	// housekeeping is the interval of pings inside one process, where no connection is lost unnoticed.
 	housekeeping = time.Minute
-	// hostSilence: a host that has said nothing for so long is asked, and has left after two more. Hellos of up to 500 terminals come sooner.
+	// hostSilence: a host that was silent for this long is pinged, and counts as gone after two more. Hellos of up to
+	// 500 terminals come sooner.
 	hostSilence = 10 * time.Second
-	// startWithin bounds the first words with the own server.
+	// startWithin bounds the first exchange with the agent's own server.
 	startWithin = 10 * time.Second
 )
 
@@ -53,7 +54,7 @@ type Config struct {
 	Hosts bus.Network
 	// Renewal receives the next certificate from hosts; nil: certificates are replaced by other means.
 	Renewal Renewal
-	Key     string // what hosts log in with: config.TerminalKey of the pair secret and ID
+	Key     string // the hosts' password: config.TerminalKey of the pair secret and ID
 	Data    string // directory of this agent alone
 	// Disk keeps the durable facts in place of a file in Data, when many agents run in one process. A directory that
 	// already has the file keeps using it. May be nil.
@@ -102,19 +103,19 @@ type Agent struct {
 	unread unread
 	came   web.Results
 	web    *web.Server   // nil: there is none
-	bell   bell          // rings when applications have something to hear
+	bell   bell          // rings when there is news for applications
 	lost   atomic.Uint64 // own connections that were lost
 
 	answers  figures.Codes // that applications were given
 	outcomes figures.Codes // of what was queued
 
-	dropped atomic.Uint64 // requests that nobody can be answered
+	dropped atomic.Uint64 // dropped messages without a valid reply subject
 	refused atomic.Uint64 // batches of notices
 
 	numbering sync.Mutex // one request at a time gets its number; taken before the table's lock
 	attaching sync.Mutex // one attach or detach at a time; taken before the table's lock
 	ended     endedConnections
-	looks     errgroup.Group // whether a host is there
+	looks     errgroup.Group // whether a host is attached
 	renewing  errgroup.Group // of the certificate
 }
 
@@ -279,7 +280,7 @@ func (a *Agent) fail(err error) {
 	}
 }
 
-// adoptPair carries out the operator's word about the pair.
+// adoptPair carries out the operator's setting of the pair.
 func (a *Agent) adoptPair() error {
 	wanted, known := a.config.PairID, a.store.get()
 	if wanted == "" || wanted == known.PairID {

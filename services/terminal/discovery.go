@@ -12,11 +12,13 @@ import (
 )
 
 const (
-	// mostServices and mostOperations, of each of them, bound what a host tells of; maxSays a sentence of it, in bytes.
+	// mostServices and mostOperations, of each of them, bound a host's list of services; maxSays a description, in
+	// bytes.
 	mostServices   = 256
 	mostOperations = 256
 	maxSays        = 512
-	// mostQuestions bounds those that wait, and questionBytes them all; what is beyond is dropped, as a request that times out.
+	// mostQuestions bounds the waiting questions, and questionBytes their size; further ones are dropped, like
+	// requests that time out.
 	mostQuestions = 1024
 	questionBytes = 1 << 20
 )
@@ -28,7 +30,7 @@ type catalogue struct {
 	services []bus.AgentService
 }
 
-// take notes what a host says, as far as it can be.
+// take records a host's list of services, as far as it is valid.
 func (c *catalogue) take(said []bus.AgentService) {
 	var list []bus.AgentService
 	for _, s := range said[:min(len(said), mostServices)] {

@@ -125,8 +125,7 @@ func (d *Disk) open(terminal string) (*store, error) {
 	return s, nil
 }
 
-// flush makes durable what was written before the call. Calls that come while one flush is under way share the next.
-// After an error every call fails (R8).
+// flush makes earlier writes durable. Calls during one flush share the next. After an error every call fails (R8).
 func (d *Disk) flush() error {
 	d.turn.Lock()
 	mine := d.next

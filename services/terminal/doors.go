@@ -87,8 +87,8 @@ func (a *Agent) connect(ctx context.Context, s *broker.Server, users *broker.Use
 	return patiently(func() (*bus.Conn, error) { return bus.Connect(ctx, c) })
 }
 
-// patiently connects again when the own server gave up: it waits two seconds for the first words, which is too little where thousands of agents
-// start at once on few processors. It stops after startWithin.
+// patiently reconnects when the agent's own server timed out: that takes two seconds, which is too little when
+// thousands of agents start at once on few processors. It stops after startWithin.
 func patiently(connect func() (*bus.Conn, error)) (*bus.Conn, error) {
 	for began := time.Now(); ; {
 		conn, err := connect()
@@ -150,8 +150,8 @@ func (a *Agent) serve(ctx context.Context) (end func(), err error) {
 		if err != nil {
 			return end, fmt.Errorf("serve %s: %w", s.subject, err)
 		}
-		// What applications send beyond this is dropped by the client library, as a request that times out; flood sees to it
-		// that they don't come near.
+		// Beyond this the client library drops messages of applications, like requests that time out; flood prevents
+		// that.
 		if err := sub.SetPendingLimits(1<<22, maxPending); err != nil {
 			return end, fmt.Errorf("serve %s: %w", s.subject, err)
 		}

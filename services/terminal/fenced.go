@@ -66,14 +66,14 @@ func (a *Agent) askOwn(operation string, body []byte, answer func(bus.Reply)) {
 	}
 }
 
-// publishBecame tells applications what became of a command that they don't carry out.
+// publishBecame tells applications the state of a command that is not carried out.
 func (a *Agent) publishBecame(b notice.Became) {
 	a.tellCame(notice.TopicCommand, bus.EncodeJSON(b))
 }
 
-// takeFenced has an application take a command, or say that it was carried out.
+// takeFenced takes a command for an application, or confirms it.
 func (a *Agent) takeFenced(m *nats.Msg) {
-	if strings.HasPrefix(m.Reply, inboxPrefix) { // else nobody can be answered
+	if strings.HasPrefix(m.Reply, inboxPrefix) { // otherwise there is no reply subject
 		a.askFence(m.Subject == notice.SubjectDone, m.Data, asker{inbox: m.Reply})
 	}
 }
@@ -86,7 +86,7 @@ func (a *Agent) askFence(done bool, body []byte, by asker) {
 	ask(body, func(r bus.Reply) { a.answer([]asker{by}, r) })
 }
 
-// isFence reports whether a question is about a command: by HTTP, where it comes as to a service.
+// isFence reports whether a question is about a command: over HTTP it has the form of a service's.
 func (q *question) isFence() (done, is bool) {
 	subject := q.service + "." + q.operation
 	return subject == notice.SubjectDone, subject == notice.SubjectDone || subject == notice.SubjectTake

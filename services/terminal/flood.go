@@ -10,12 +10,12 @@ import (
 )
 
 const (
-	// unreadMost is what applications may have sent that the agent has not read yet, all together; fromOne what one of them
-	// may have sent since that was last so; lookEach how much is read from one look to the next. All in bytes.
+	// unreadMost bounds the unread bytes of all applications together; fromOne the bytes that one of them may have
+	// sent since they were last below that; lookEach is the number of bytes read between two checks.
 	unreadMost = 32 << 20
 	fromOne    = 8 << 20
 	lookEach   = 4 << 20
-	// perMessage is what one costs beside its bytes.
+	// perMessage is the cost of a message beside its bytes.
 	perMessage = 2048
 )
 
@@ -30,11 +30,11 @@ type flood struct {
 	own    *bus.Conn
 	log    *slog.Logger
 
-	since int64            // read since the last look
+	since int64            // read since the last check
 	sent  map[uint64]int64 // by each connection, when little was unread
 }
 
-// read takes note of a message, and looks now and then.
+// read counts a message, and checks now and then.
 func (f *flood) read(m *nats.Msg) {
 	if f.since += weigh(1, int64(len(m.Data))); f.since > lookEach {
 		f.since = 0

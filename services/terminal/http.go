@@ -102,7 +102,7 @@ func (a behind) Metrics() []byte {
 	return f.Page()
 }
 
-// shown is an interruption as applications see it, nil if there was none.
+// shown is an interruption for applications, nil if there was none.
 func shown(i standing.Interruption) *web.Interruption {
 	if i.At.IsZero() {
 		return nil
@@ -110,7 +110,7 @@ func shown(i standing.Interruption) *web.Interruption {
 	return &web.Interruption{At: i.At.UTC(), From: i.From, To: i.To, AwayMS: i.Away.Milliseconds(), Waiting: i.Waiting, FeltMS: i.Felt.Milliseconds(), GivenUp: i.GivenUp}
 }
 
-// words say a status; feels: the last takeover is still being felt.
+// words describes a status; feels: requests of the last takeover still wait.
 func words(s web.Status, feels bool) string {
 	since := " since " + wording.Time(s.Since) + " UTC"
 	said := "Host " + s.Host + " serves" + since + "."

@@ -16,7 +16,7 @@ import (
 const (
 	// mostBatches bounds the batches of notices that wait for the disk. A host sends one and waits for the answer.
 	mostBatches = 8
-	// keptBlock is how many numbers of notices, and of what is queued, are made durable at once.
+	// keptBlock is the number of notice or queue numbers made durable at once.
 	keptBlock = 1 << 12
 )
 
@@ -71,8 +71,8 @@ func (a *Agent) answerNotices(m *nats.Msg, answer notice.Stored) {
 	_ = a.hosts.Publish(m.Reply, data)
 }
 
-// publish has applications hear what is kept. One that does not hear it, because it was not there or the agent's own connection was lost,
-// sees from the next number that it missed something, and asks for it.
+// publish sends stored notices to applications. One that misses a notice, because it or the agent's own connection was
+// down, sees that from the next number, and asks for it.
 func (a *Agent) publish(p inbox.Published) {
 	if p.Service == notice.System {
 		a.log.Warn("notices are missing or void; applications are told so", "about", p.Topic, "number", p.Number, "from", p.From, "to", p.To,
@@ -88,10 +88,10 @@ func (a *Agent) publish(p inbox.Published) {
 // tell publishes something to applications.
 func (a *Agent) tell(subject string, data []byte) {
 	_ = a.apps.Publish(subject, data)
-	a.unread.answered(len(data) * int(max(1, a.doors.apps.NumSubscriptions()))) // as if everybody heard it
+	a.unread.answered(len(data) * int(max(1, a.doors.apps.NumSubscriptions()))) // as if all had received it
 }
 
-// tellCame tells applications what came of a request or a command.
+// tellCame tells applications the outcome of a request or a command.
 func (a *Agent) tellCame(topic string, data []byte) {
 	a.tell(notice.AppSubject(notice.System, topic), data)
 	a.came.Add(topic, data)
@@ -107,7 +107,7 @@ func (a *Agent) reserve(upTo uint64) error {
 	return a.store.update(func(f *facts) { f.Told = max(f.Told, upTo+keptBlock) })
 }
 
-// afterOf reads from a message up to which number an application has come, and answers what says none.
+// afterOf reads the number from a message after which an application asks, and answers malformed ones.
 func (a *Agent) afterOf(m *nats.Msg) (after notice.After, by []asker, ok bool) {
 	by = []asker{{inbox: m.Reply}}
 	if !strings.HasPrefix(m.Reply, inboxPrefix) {

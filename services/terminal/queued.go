@@ -31,7 +31,8 @@ func (a *Agent) openQueue() (*queue.Store, error) {
 	return store, nil
 }
 
-// reserveQueued makes durable that numbers of the queue may have been given: it has a file of its own, which may be lost.
+// reserveQueued makes durable that numbers of the queue may have been given: the queue has its own file, which may be
+// lost.
 func (a *Agent) reserveQueued(upTo uint64) error {
 	if upTo <= a.store.get().Queued {
 		return nil
@@ -42,7 +43,7 @@ func (a *Agent) reserveQueued(upTo uint64) error {
 // isQueued reports whether a request asks to be queued; its other headers are checked later.
 func isQueued(q question) bool { return len(q.header[bus.HeaderQueue]) > 0 }
 
-// enqueue keeps a request until it is done, and says so when that is durable.
+// enqueue queues a request, and answers when that is durable.
 func (a *Agent) enqueue(q question, by asker) {
 	to := []asker{by}
 	if code, fault := sound(q); fault != "" {
@@ -66,7 +67,7 @@ func (a *Agent) enqueue(q question, by asker) {
 	})
 }
 
-// publishResult tells applications what came of a request. Who does not hear it asks.
+// publishResult tells applications the outcome of a request. Those that miss it can ask for it.
 func (a *Agent) publishResult(t queue.Told) {
 	a.outcomes.CountOutcome(t.Code, t.State == queue.Unsure.String())
 	a.tellCame(bus.TopicResult, queue.EncodeJSON(t))
@@ -78,7 +79,7 @@ type which struct {
 	Key string `json:"key,omitempty"`
 }
 
-// whichOf reads it from a message, and answers what is none.
+// whichOf reads the question from a message, and answers malformed ones.
 func (a *Agent) whichOf(m *nats.Msg) (w which, by []asker, ok bool) {
 	by = []asker{{inbox: m.Reply}}
 	if !strings.HasPrefix(m.Reply, inboxPrefix) {
@@ -155,7 +156,7 @@ func (a *Agent) forget(w which, answer func(bus.Reply)) {
 	})
 }
 
-// wait has a request that names a lane wait for what stands there. Called before it is admitted.
+// wait makes a request with a lane wait for the requests in it. Called before it is admitted.
 func (a *Agent) wait(e *entry) {
 	if e.lane == "" {
 		return
@@ -175,7 +176,7 @@ func (e *entry) over() {
 	}
 }
 
-// queuedSaid is what the queue has, in words; "" when it has nothing.
+// queuedSaid describes the queue; "" if it is empty.
 func (a *Agent) queuedSaid() string {
 	var said []string
 	c := a.queue.Count()

@@ -24,11 +24,11 @@ const (
 	maxMessage = maxBody + 64<<10
 	// maxCode bounds the code of a receipt that is kept, in bytes.
 	maxCode = 256
-	// overloadedPause is about how long a request that must not be given up waits when the host is busy.
+	// overloadedPause is about how long a request that must not be dropped waits when the host is overloaded.
 	overloadedPause = 20 * time.Millisecond
 )
 
-// question is a request of an application, as it came.
+// question is a request of an application, as received.
 type question struct {
 	app                string // the application
 	service, operation string
@@ -64,7 +64,7 @@ func questionOf(m *nats.Msg) question {
 	return q
 }
 
-// ask takes a request, by whichever door it came: it is answered, or sent.
+// ask takes a request, over NATS or HTTP: it is answered, or sent.
 func (a *Agent) ask(q question, by asker) {
 	if isQueued(q) {
 		a.enqueue(q, by)
@@ -115,13 +115,13 @@ func (a *Agent) admit(e *entry) (admission, []sending) {
 	return a.table.admit(e, func() { a.expire(e) })
 }
 
-// strangeSubject is said of what is addressed to no operation of a service.
+// strangeSubject is the answer to a subject that names no operation of a service.
 const strangeSubject = "the subject is not request.<service>.<operation>"
 
-// tooManyWaiting is said when no more requests may wait, in all or of one application.
+// tooManyWaiting is the answer when no more requests may wait, in total or of one application.
 const tooManyWaiting = "too many requests are waiting at this terminal; not executed"
 
-// application names who asked by the inbox in which it takes its answers: NATS clients make one up for each connection.
+// application names the application by the inbox of its answers: NATS clients make one for each connection.
 func application(inbox string) string {
 	rest := inbox[len(inboxPrefix):]
 	if i := strings.IndexByte(rest, '.'); i >= 0 {
@@ -130,7 +130,7 @@ func application(inbox string) string {
 	return rest
 }
 
-// cut shortens what somebody else said for the log.
+// cut shortens foreign text for the log.
 func cut(text string) string { return fmt.Sprintf("%.100s", text) }
 
 // sound checks subject and body.

@@ -24,17 +24,17 @@ import (
 // maxName bounds what a host says about itself, in bytes; it is kept in one slot of the durable facts.
 const maxName = 128
 
-// maxBase bounds where a host may have the numbers of a new directory begin: as many are left as have passed.
+// maxBase bounds the base of a new directory's numbers: half of the numbers stay free.
 const maxBase = 1 << 63
 
-// maxLook bounds how long an agent looks whether a host answers, whatever it is asked, and maxLooks how often at a time: then its
-// connection has to do.
+// maxLook bounds the check whether a host answers, and maxLooks the simultaneous checks: beyond them the state of its
+// connection decides.
 const (
 	maxLook  = 2 * time.Second
 	maxLooks = 8
 )
 
-// ErrRefused is why an attach was not accepted; its text goes to the host.
+// ErrRefused is the reason why an attach was refused; its text goes to the host.
 var ErrRefused = errors.New("attach refused")
 
 // session is the attachment of one host. It is entered by an accepted attach, and left when another is accepted, when
@@ -87,7 +87,7 @@ func (a *Agent) disconnected(m *nats.Msg) {
 	}
 }
 
-// leave ends a session if it is still the attached one. What it had is kept for the next.
+// leave ends a session if it is still the attached one. Its requests wait for the next.
 func (a *Agent) leave(s *session, why string) {
 	a.queue.Detach(s.caller) // whichever session is attached now: this one may have been attached to the queue after it was lost
 	if !a.table.lose(s) {

@@ -37,8 +37,8 @@ type facts struct {
 	Told     uint64 `json:"told,omitempty"`   // every number of a notice up to this one may have been given
 	// Directory is random, made once: the pair tells by it directories of one terminal apart.
 	Directory string `json:"directory,omitempty"`
-	Terminal  string `json:"terminal,omitempty"` // whose facts they are, in a file of many
-	// Queued: every number of the queue up to this one may have been given; QueueBase is for them what Base is for the others.
+	Terminal  string `json:"terminal,omitempty"` // owner of the facts, in a shared file
+	// Queued: every number of the queue up to this one may have been given; QueueBase is their Base.
 	Queued    uint64 `json:"queued,omitempty"`
 	QueueBase uint64 `json:"queue_base,omitempty"`
 }

@@ -23,7 +23,7 @@ type entry struct {
 	lane               string // in which it waits, "" for none
 	leave              func() // its lane; may be nil
 	deferred           bool   // it is not its turn in its lane
-	own                bool   // it is the agent's own, for no service
+	own                bool   // it is the agent's own request
 	order              uint64 // of arrival
 	arrived, deadline  time.Time
 	timer              *time.Timer
@@ -38,8 +38,8 @@ type entry struct {
 // relayed reports whether the request may have taken effect.
 func (e *entry) relayed() bool { return e.doubt || e.session != nil }
 
-// table is what waits: the requests, and the session they are sent to. It decides; sending is done by its caller after
-// the lock is released.
+// table has the waiting requests, and the session they are sent to. It decides; its caller sends after the lock is
+// released.
 type table struct {
 	bound, boundBytes int
 
@@ -71,15 +71,15 @@ type share struct{ requests, bytes int }
 // quota is the share of the bounds that one application may use, as a divisor.
 const quota = 2
 
-// room says whether a request of so many bytes may be taken in. The lock is held.
+// room reports whether a request of a size may be admitted. The caller holds the lock.
 func (t *table) room(app string, bytes int) bool {
 	own := t.shares[app]
 	return len(t.entries) < t.bound && t.bytes+bytes <= t.boundBytes &&
 		own.requests < t.bound/quota && own.bytes+bytes <= t.boundBytes/quota
 }
 
-// full says whether a request would be refused however it reads, before it is read: there is no room, and none with its id waits, which it
-// would join.
+// full reports whether a request would be refused whatever its contents, before it is read: there is no room, and no
+// waiting request with its id to join.
 func (t *table) full(id, app string, bytes int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -90,7 +90,7 @@ func (t *table) full(id, app string, bytes int) bool {
 	return !waits
 }
 
-// admission is what became of a request that came in.
+// admission is the result of admitting a request.
 type admission int
 
 const (
@@ -101,7 +101,7 @@ const (
 	refusedEnd   // the agent stops
 )
 
-// admit takes a request in. e.timer is set under the lock, so that it can't fire before the entry is there.
+// admit adds a request. e.timer is set under the lock, so that it can't fire before the entry exists.
 func (t *table) admit(e *entry, expire func()) (admission, []sending) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -26,7 +26,7 @@ const (
 	// quarantined is added to the name of a file that is quarantined, and a number when there is one already; mostQuarantined bounds it.
 	quarantined     = ".quarantined"
 	mostQuarantined = 1000
-	// lockWithin is how long another program may take to let go of a file.
+	// lockWithin bounds the wait for another program to close a file.
 	lockWithin = time.Second
 )
 
@@ -52,7 +52,7 @@ func Examine(path string) (doubt bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	_, err = pages.Walk(context.Background(), file, pages.Newest(heads)) // it is small; bolt would go where a bad leaf sends it
+	_, err = pages.Walk(context.Background(), file, pages.Newest(heads)) // it is small; bolt would follow a bad leaf anywhere
 	return len(heads) < 2, err
 }
 
@@ -99,7 +99,7 @@ func Quarantined(path string) (names []string, err error) {
 // begins is the size of a file that bolt creates, in pages.
 const begins = 4
 
-// tryRoom says whether there is room for a file that is made. bolt leaves one open that it can't make.
+// tryRoom reports whether there is room for a new file. bolt leaves a file open that it can't create.
 func tryRoom(path string) error {
 	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
 		return nil
@@ -133,7 +133,7 @@ func Open(path string) (db *bolt.DB, err error) {
 // content is always damage. first, if not nil, writes that content.
 func Make(path string, first func(*bolt.Tx) error) (*bolt.DB, error) {
 	making := durable.Making(path)
-	if err := os.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) { // a try that found no room
+	if err := os.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) { // an attempt without room
 		return nil, err
 	}
 	db, err := Open(making)

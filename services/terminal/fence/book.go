@@ -51,7 +51,7 @@ type entry struct {
 // settled: without its entry its state is unchanged.
 func (e *entry) settled() bool { return e.State != Taken && !e.Owed }
 
-// book is the file, and all that is in it. What writes is one goroutine; anybody reads.
+// book is the file with its contents. One goroutine writes; any reads.
 type book struct {
 	path string
 	db   *bolt.DB // nil: there is no file yet
@@ -62,7 +62,8 @@ type book struct {
 	entries map[string]entry
 }
 
-// openBook opens the file of a directory, if there is one. What can't be read is quarantined: quarantined says under which name, and why.
+// openBook opens the file of a directory, if it exists. An unreadable file is quarantined: quarantined is its new
+// name, with the reason.
 func openBook(dir string) (b *book, quarantined string, why, err error) {
 	b = &book{path: filepath.Join(dir, FileName), entries: map[string]entry{}}
 	if err := os.Remove(durable.Making(b.path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -143,7 +144,7 @@ func (b *book) get(id string) (e entry, ok bool) {
 	return e, ok
 }
 
-// remember notes what became of a command until the agent ends: there was no room to write it.
+// remember records the state of a command until the agent ends: there was no room to write it.
 func (b *book) remember(id string, e entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// atOnce bounds what applications may ask at one time, and open the commands that may be unsettled.
+	// atOnce bounds the simultaneous questions of applications, and open the unsettled commands.
 	atOnce = 256
 	open   = Most / 2
 	// maxAsked bounds an application's request, and maxBy the name of the application, in bytes.
@@ -72,7 +72,7 @@ type Fence struct {
 	flying map[string]*flight // by id of the command
 	owing  map[string]bool    // the pair is being told
 	hands  map[string]hand    // what this run has handed out
-	tokens map[string]string  // of takings that had no answer, which may be asked again
+	tokens map[string]string  // of takings without an answer, which may be repeated
 }
 
 // asked is a question of an application.
@@ -233,7 +233,7 @@ func (f *Fence) recover() error {
 	return nil
 }
 
-// forgotten finds what was handed out long ago, and is not said to be done.
+// forgotten finds commands that were handed out long ago, and are not confirmed as done.
 func (f *Fence) forgotten() error {
 	for id, h := range f.hands {
 		e, ok := f.book.get(id)
@@ -254,7 +254,7 @@ func (f *Fence) forgotten() error {
 func (f *Fence) become(id string, e entry, s State, why string) error {
 	e.State, e.At = s, f.now().UnixNano()
 	switch err := f.book.put(id, e); {
-	case errors.Is(err, ErrNoRoom): // after a restart the pair says it
+	case errors.Is(err, ErrNoRoom): // after a restart the pair knows it
 		f.book.remember(id, e)
 	case err != nil:
 		return err

@@ -10,16 +10,17 @@ import (
 	"github.com/hotpair/hotpair/services/commands"
 )
 
-// done is the token of who says that a command was carried out, which needs none.
+// done is the token of a confirmation, which needs none.
 const done = "done"
 
 // mostWaiting bounds the callers that wait for one command: an application that asks again.
 const mostWaiting = 16
 
-// noRoom is said when nothing can be written: it was not taken, nor is it known to be done.
+// noRoom is the answer when nothing can be written: the command was neither taken nor confirmed.
 const noRoom = "the disk of this terminal is full: nothing was taken or confirmed"
 
-// take has a command taken, if nobody here has it. That it is asked for is written down first: who finds no room for that has not taken it.
+// take takes a command for an application, if no other here has it. That it is asked for is recorded first: without
+// room for that it is not taken.
 func (f *Fence) take(q asked) error {
 	id := q.told.ID
 	e, there := f.book.get(id)
@@ -32,7 +33,7 @@ func (f *Fence) take(q asked) error {
 		return nil
 	}
 	if out := f.flying[id]; out != nil {
-		if q.By == "" || out.by != q.By || len(out.waiting) >= mostWaiting { // nobody was handed it yet, nor may be
+		if q.By == "" || out.by != q.By || len(out.waiting) >= mostWaiting { // it was not handed out yet, and may not be
 			refuse(q.answer, bus.CodeOverloaded, fmt.Sprintf("notice %d is being taken by another application; ask again", q.Number))
 			return nil
 		}
@@ -62,13 +63,13 @@ func (f *Fence) taking(id, token string) []byte {
 	return bus.EncodeJSON(notice.Taking{ID: id, Directory: f.Directory, Token: token})
 }
 
-// token is under what a command is asked for: under the same as before if that had no answer, and under a new one for ever after. So the pair
-// says only once that a taking was the first.
+// token returns the token for taking a command: the same as before if that had no answer, a new one afterwards. So the
+// pair answers only once that a taking was the first.
 func (f *Fence) token(id string) string {
 	token, again := f.tokens[id]
 	if !again {
 		token = rand.Text()
-		if len(f.tokens) >= Most { // what was asked for is unknown then, if it was taken
+		if len(f.tokens) >= Most { // a command that was asked for is then unknown, if it was taken
 			clear(f.tokens)
 		}
 		f.tokens[id] = token
@@ -94,9 +95,9 @@ func (f *Fence) judge(a answered) error {
 			a.reply = bus.Reply{Code: bus.CodeFault, Message: "the pair's answer can't be read: " + err.Error()}
 		}
 	}
-	if a.reply.Code != bus.CodeOK { // nobody was handed it: this run may ask again
+	if a.reply.Code != bus.CodeOK { // it was not handed out: this run may ask again
 		switch a.reply.Code {
-		case bus.CodeUnknown: // by the pair or the agent, in the words for requests
+		case bus.CodeUnknown: // by the pair or the agent, worded for requests
 			a.reply.Message = fmt.Sprintf("the pair did not answer before the deadline, and notice %d was not handed out; ask again with the same by", q.told.Number)
 		case bus.CodeMalformed, bus.CodeAbsent:
 			a.reply = bus.Reply{Code: bus.CodeNobody, Message: "the active host does not support fenced commands, or not this version of them: " + a.reply.Message}
@@ -109,7 +110,7 @@ func (f *Fence) judge(a answered) error {
 	if t.Verdict == commands.First.String() {
 		e.State = Taken
 		switch err := f.book.put(a.id, e); { // before anybody has it
-		case errors.Is(err, ErrNoRoom): // the room that the question has taken is mostly enough
+		case errors.Is(err, ErrNoRoom): // the room of the recorded question is mostly enough
 			if err := f.become(a.id, e, Unknown, "it was taken, and the full disk prevented recording it"); err != nil {
 				return err
 			}
@@ -165,7 +166,7 @@ func sentence(number uint64, s State) string {
 	return fmt.Sprintf("%s: notice %d is not handed out: %s", s, number, why)
 }
 
-// finish notes that a command was carried out, and lets the pair know.
+// finish records that a command was carried out, and tells the pair.
 func (f *Fence) finish(q asked) error {
 	id := q.told.ID
 	e, ok := f.book.get(id)
@@ -199,7 +200,7 @@ func (f *Fence) pay() {
 	}
 }
 
-// owes reports whether there is something of the kind.
+// owes reports whether a confirmation is to be sent.
 func (f *Fence) owes() bool {
 	for _, e := range f.book.entries {
 		if e.Owed {

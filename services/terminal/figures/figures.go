@@ -15,7 +15,7 @@ import (
 	"github.com/hotpair/hotpair/services/terminal/standing"
 )
 
-// codes are those that are counted each for itself; services may have any others, which are counted together.
+// codes are counted separately; services may answer others, which are counted together.
 var codes = [...]int{
 	bus.CodeOK, bus.CodeQueued, bus.CodeMalformed, bus.CodeForbidden, bus.CodeAbsent, bus.CodeConflict, bus.CodeTooOld, bus.CodeTooLarge, bus.CodeOverloaded, bus.CodeFault, bus.CodeNobody,
 	bus.CodeUnknown, bus.CodeFull,
@@ -73,7 +73,7 @@ type Queue struct {
 // page is what is written.
 type page struct{ bytes.Buffer }
 
-// sample is one figure of a family, with its labels as name and value in turn.
+// sample is one value of a family, with its labels as name and value in turn.
 type sample struct {
 	value  float64
 	labels []string

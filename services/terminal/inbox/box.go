@@ -39,7 +39,7 @@ type record struct {
 	Cursor notices.Cursor `cbor:"4,keyasint"`
 }
 
-// state is what a terminal has durably. It is never changed: two that are not the same have something between them.
+// state is the durable state of a terminal. It is never changed: two different states have something between them.
 type state struct{ record }
 
 // Box has the notices of one terminal.
@@ -122,7 +122,7 @@ func (next *state) apply(b *bolt.Bucket, list []entry) error {
 	return b.Put(stateKey, boltfile.Seal(stateKey, data))
 }
 
-// readState reads and checks all that a terminal has.
+// readState reads and checks the durable state of a terminal.
 func readState(b *bolt.Bucket) (*state, error) {
 	if b == nil {
 		return nil, fmt.Errorf("%w: no bucket", ErrDamaged)

@@ -62,8 +62,8 @@ func Open(dir string) (*File, error) {
 		return nil, fmt.Errorf("open notices: %w", err)
 	}
 	var err error
-	// With one head the other one was torn, and bolt goes back to the transaction before; or else this head was never flushed. Either
-	// way the numbers of the last transaction may have been used.
+	// With one meta page the other one was torn, and bolt returns to the transaction before; or this page was never
+	// flushed. Either way the numbers of the last transaction may have been used.
 	f.doubt, err = boltfile.Examine(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, nil
@@ -85,7 +85,7 @@ func Open(dir string) (*File, error) {
 // Quarantined returns why the earlier file was quarantined when this one was opened; nil if it was not.
 func (f *File) Quarantined() error { return f.quarantined }
 
-// load opens the database and reads what everybody has in it.
+// load opens the database and reads the states of all terminals.
 func (f *File) load() error {
 	db, err := boltfile.Open(f.path)
 	if err != nil {
@@ -122,7 +122,7 @@ func (f *File) database() (*bolt.DB, error) {
 	return db, err
 }
 
-// view reads what a terminal has; b is nil when it has nothing.
+// view reads the bucket of a terminal; b is nil if it has none.
 func (f *File) view(terminal string, read func(b *bolt.Bucket) error) error {
 	f.using.RLock()
 	defer f.using.RUnlock()

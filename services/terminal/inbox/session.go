@@ -32,7 +32,7 @@ type Session struct {
 	epoch   uint64
 	reserve Reserve
 
-	seen    *state // what store was worked out from
+	seen    *state // what store was computed from
 	store   notices.Store
 	resumed bool
 	serial  uint64
@@ -100,7 +100,7 @@ func (s *Session) take(b notice.Batch) ([]Published, error) {
 	for i := range b.Messages {
 		m := &b.Messages[i]
 		if m.Serial <= serial {
-			continue // it was taken already, and the answer was lost
+			continue // it was already stored, and the answer was lost
 		}
 		if m.Serial != serial+1 {
 			return nil, fmt.Errorf("%w: message %d follows message %d", ErrRefused, m.Serial, serial)
@@ -150,7 +150,7 @@ func (s *Session) write(store notices.Store, list []Published) error {
 	return nil
 }
 
-// check refuses what no host would send, and what is not of this place.
+// check refuses messages that no host would send, or that are not of this place.
 func (s *Session) check(b notice.Batch) error {
 	switch current := s.box.current.Load(); {
 	case b.Epoch < s.epoch:
@@ -203,7 +203,7 @@ func (s *Session) checkMessage(m *notice.Message) error {
 		return fmt.Errorf("a notice of epoch %d, but epoch %d is served", e, s.epoch)
 	}
 	if m.Gap != (notices.Gap{}) {
-		return nil // what else it says counts for nothing
+		return nil // its other fields are ignored
 	}
 	switch c := &m.Content; {
 	case !bus.ValidName(c.Service) || c.Service == notice.System || !bus.ValidName(c.Topic):

@@ -37,7 +37,7 @@ type Published struct {
 	Skipped string
 }
 
-// publish says to applications what is kept under a number.
+// publish sends a stored notice to applications.
 func (s *Session) publish(k notices.Kept, c notice.Content) (p Published, err error) {
 	t := notice.Told{Number: k.Local, Service: notice.System}
 	skipped := ""
@@ -133,7 +133,7 @@ func name(pair string, n notices.Number) string {
 	return notice.ID(pair, n)
 }
 
-// encode writes JSON as it came: escapes that only web pages need would make it longer than it may be.
+// encode writes JSON without the escapes for web pages, which would exceed the size bound.
 func encode(v any) ([]byte, error) {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)

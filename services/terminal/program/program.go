@@ -154,13 +154,13 @@ func printJSON(w io.Writer, v any) error {
 	return err
 }
 
-// environment is what the agent stands on where it is started.
+// environment is what the agent's start provides.
 type environment struct {
 	log io.Writer // where its log goes
 	up  func()    // is called when it serves
 }
 
-// settings are files from which the environment is filled up.
+// settings are files that fill up the environment.
 type settings struct {
 	data  string
 	files []string

@@ -70,8 +70,8 @@ told of updates that only that host has: the pair's audit names them.`,
 	return c
 }
 
-// confirm asks for what must be accepted, and takes nothing else. Whoever waits for a person ends with ctx all the same: the read can't be
-// ended, and what it reads afterwards is lost with the process.
+// confirm asks for the expected text, and accepts nothing else. It ends with ctx although a read can't be ended: input
+// that arrives afterwards is lost with the process.
 func confirm(ctx context.Context, c *cobra.Command, want string) error {
 	fmt.Fprintf(c.ErrOrStderr(), "Type %s to continue, anything else to cancel: ", want)
 	type read struct {

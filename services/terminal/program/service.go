@@ -21,7 +21,7 @@ const (
 	serviceWithin = 2 * time.Minute
 )
 
-// services are the commands by which the agent is a service of Windows.
+// services returns the commands for the agent as a Windows service.
 func (p Program) services(m winservice.Manager) *cobra.Command {
 	name := serviceName
 	top := &cobra.Command{Use: "service", Short: "Run the agent as a Windows service"}
@@ -116,12 +116,12 @@ Application, source NAME.`,
 	return top
 }
 
-// defaultData is where a service of Windows has its data.
+// defaultData is the data directory of a Windows service.
 func defaultData() string {
 	return filepath.Join(os.Getenv("ProgramData"), serviceName)
 }
 
-// exitCode is what a process ends with that has failed so.
+// exitCode is the exit code for an error.
 func exitCode(err error) uint32 {
 	if errors.Is(err, config.ErrInvalid) || errors.Is(err, ErrUsage) {
 		return launch.Usage

@@ -19,7 +19,7 @@ func asService(c *cobra.Command) *string {
 	return name
 }
 
-// during runs the agent where it was started: by the service manager, or by a person.
+// during runs the agent as it was started: by the service manager, or by a person.
 func during(ctx context.Context, service string, log io.Writer, run func(context.Context, environment) error) error {
 	if service == "" {
 		return run(ctx, environment{log: log, up: func() {}})

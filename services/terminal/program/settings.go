@@ -14,7 +14,7 @@ import (
 // mostSettings bounds a file of settings, in bytes.
 const mostSettings = 256 << 10
 
-// readSettings adds the settings of a file, which may hold secrets, to those there are. found: there is such a file. The error is
+// readSettings adds the settings of a file, which may hold secrets. found: the file exists. The error is
 // config.ErrInvalid.
 func readSettings(path string, to map[string]string) (found bool, err error) {
 	wrong := func(text string, args ...any) error {

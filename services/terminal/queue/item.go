@@ -15,9 +15,9 @@ import (
 const (
 	// MaxName bounds the name of a lane and a key, in bytes.
 	MaxName = 128
-	// maxBody bounds the body of an answer that is kept, in bytes.
+	// maxBody bounds the body of a stored answer, in bytes.
 	maxBody = 1 << 20
-	// maxSentence bounds the sentence of an answer that is kept, in bytes.
+	// maxSentence bounds the message of a stored answer, in bytes.
 	maxSentence = 1024
 	digestSize  = 16
 )
@@ -31,7 +31,7 @@ type Request struct {
 	Body      []byte
 }
 
-// digest names what is asked, and where it stands.
+// digest identifies the contents of a request, and its lane.
 func (r *Request) digest() (d [digestSize]byte) {
 	h := sha256.New()
 	for _, part := range []string{r.Lane, r.Service, r.Operation, string(r.Body)} {
@@ -70,7 +70,7 @@ var stateNames = [...]string{"queued", "done", "unknown"}
 // String returns the name that applications see.
 func (s State) String() string { return stateNames[s] }
 
-// item is what is known of a request without looking into the file.
+// item is the index entry of a request, known without reading the file.
 type item struct {
 	number uint64
 	id     string
@@ -79,16 +79,16 @@ type item struct {
 	digest [digestSize]byte
 	result uint64    // counts outcomes; 0 while it has none
 	at     time.Time // by this machine's clock
-	since  time.Time // it has waited since then, as well as that is known; by a clock that nobody sets where it was queued by this process
+	since  time.Time // it has waited since then, as far as known; by the monotonic clock if it was queued by this process
 	state  State
-	size   int // that it has in the file, in bytes
+	size   int // its size in the file, in bytes
 }
 
 // clockSet is the year below which a machine's clock was never set: machines without a battery start in 1970 until
 // they get the time.
 const clockSet = 2020
 
-// year is more than a request is taken to wait across a restart: what lies further apart was said by a clock that was set.
+// year is more than a request is taken to wait across a restart: a longer time comes from a clock that was set.
 const year = 365 * 24 * time.Hour
 
 // since returns the time since when a request of the file waits. If the clock was not set, or was set back or by more
@@ -137,7 +137,7 @@ func (w *written) item(number uint64, size int) *item {
 	return it
 }
 
-// number is that of the outcome of an entry. Those that were not counted have that of their request.
+// number is that of the outcome of an entry. Entries without one have that of their request.
 func (w *written) number(request uint64) uint64 {
 	if n := w.Outcome.Number; n != 0 {
 		return n
@@ -153,7 +153,7 @@ func (w *written) check() error {
 	return nil
 }
 
-// finish makes the entry one with an outcome, which has a number.
+// finish gives the entry its outcome, with a number.
 func (w *written) finish(o Outcome, number uint64) {
 	w.Body = nil
 	if len(o.Body) > maxBody {
@@ -163,7 +163,7 @@ func (w *written) finish(o Outcome, number uint64) {
 		Dropped: o.Dropped, Position: o.Position, At: o.At.UnixNano(), Number: number}
 }
 
-// sentence bounds what an answer says, where it is kept.
+// sentence bounds the message of a stored answer.
 func sentence(text string) string {
 	return strings.ToValidUTF8(fmt.Sprintf("%.*s", maxSentence, text), "?")
 }

@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	// mostOut bounds what is on its way at a time, each of another lane.
+	// mostOut bounds the requests in flight, each of another lane.
 	mostOut = 64
-	// mostComing and comingBytes bound what waits to be written.
+	// mostComing and comingBytes bound the requests that wait to be written.
 	mostComing  = MaxBatch
 	comingBytes = 16 << 20
-	// overtime is how long an answer is waited for beyond the time that a host has for it.
+	// overtime is how long an answer is awaited beyond the host's time.
 	overtime = 5 * time.Second
 	// complainEvery is how often a full disk is logged.
 	complainEvery = time.Minute
-	// fullPause is how long it is until a full disk is tried again that keeps all from being sent.
+	// fullPause is the pause before a full disk is tried again.
 	fullPause = time.Second
 )
 
@@ -60,9 +60,9 @@ type Queue struct {
 	forgotten []forgetting
 	host      *host
 	out       map[uint64]*try
-	tries     map[uint64]int // of what was sent or may have been, with Attempt
+	tries     map[uint64]int // of requests that were or may have been sent, with Attempt
 	doubt     map[uint64]bool
-	refused   map[uint64]Refused // why what is still queued was not done when it was tried last
+	refused   map[uint64]Refused // the answer to the last attempt of a request that is still queued
 	stopped   bool
 	complains time.Time
 }
@@ -113,7 +113,7 @@ func New(c Config) *Queue {
 	return q
 }
 
-// wake has the writer look again. It never blocks.
+// wake makes the writer look again. It never blocks.
 func (q *Queue) wake() {
 	select {
 	case q.work <- struct{}{}:
@@ -271,7 +271,7 @@ func (q *Queue) stop() {
 	}
 }
 
-// round writes what there is to write, and sends what may be sent; it gives when to look again whatever comes before.
+// round writes and sends what is due; it returns when to look again.
 func (q *Queue) round() (again time.Time, err error) {
 	if err := q.write(); err != nil {
 		return again, err

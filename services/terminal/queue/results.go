@@ -47,12 +47,12 @@ func EncodeJSON(v any) []byte {
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
 	if e.Encode(v) != nil {
-		return nil // a field that can't be written is a mistake of ours, found by any test
+		return nil // a field that can't be encoded is a bug, found by any test
 	}
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
 
-// byResult finds what has an outcome by the number of that.
+// byResult finds an entry with an outcome by the number of that outcome.
 func byResult(it *item, number uint64) int { return cmp.Compare(it.result, number) }
 
 // After returns the stored outcomes after a number, at most one page. Errors: ErrBeyond, boltfile.ErrDamaged,
@@ -90,7 +90,7 @@ func (s *Store) fill(r *Results, list []uint64) error {
 			key := entryKey(number)
 			raw := b.Get(key)
 			if raw == nil {
-				continue // it has been forgotten since
+				continue // it has been removed since
 			}
 			data, err := boltfile.Unseal(key, raw)
 			var w written

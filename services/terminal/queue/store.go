@@ -194,7 +194,7 @@ func (s *Store) Age() time.Duration {
 	return s.age(time.Now())
 }
 
-// age is Age. A lock is held, or the writer asks.
+// age is Age. The caller holds a lock, or is the writer.
 func (s *Store) age(now time.Time) time.Duration {
 	if first := s.oldest(); first != nil {
 		return max(0, now.Sub(first.since))
@@ -202,10 +202,10 @@ func (s *Store) age(now time.Time) time.Duration {
 	return 0
 }
 
-// bytes that what waits has, with the room for outcomes. A lock is held.
+// bytes is the size of waiting requests, with the room for outcomes. The caller holds a lock.
 func (s *Store) bytes() int { return s.state.WaitingBytes + s.state.Waiting*outcomeRoom }
 
-// oldest that waits, nil if none does. A lock is held.
+// oldest is the oldest waiting request, nil if there is none. The caller holds a lock.
 func (s *Store) oldest() *item {
 	if len(s.waits) == 0 {
 		return nil
@@ -223,7 +223,7 @@ func (s *Store) pass() {
 	}
 }
 
-// known finds what was queued under the key of a request before. The error is ErrReused. A lock is held.
+// known finds the earlier request with the key of a request. The error is ErrReused. The caller holds a lock.
 func (s *Store) known(r *Request) (*item, error) {
 	it := s.keys[r.Key]
 	if r.Key == "" || it == nil {
@@ -235,8 +235,8 @@ func (s *Store) known(r *Request) (*item, error) {
 	return it, nil
 }
 
-// roomFor says which bound a request would break that is written with others, the first of all that wait being so old. The error is
-// ErrFull. A lock is held.
+// roomFor returns the bound that a request would exceed, when written with others while the oldest waiting request has
+// this age. The error is ErrFull. The caller holds a lock.
 func (s *Store) roomFor(r *Request, ahead, aheadBytes int, age time.Duration) error {
 	waiting := s.state.Waiting + ahead
 	if n := waiting + s.unsure; n >= s.bounds.Entries {
@@ -253,7 +253,7 @@ func (s *Store) roomFor(r *Request, ahead, aheadBytes int, age time.Duration) er
 	return nil
 }
 
-// needs is what a request takes in the file, with the room for its outcome.
+// needs is the size of a request in the file, with the room for its outcome.
 func needs(r *Request) int { return len(r.Body) + overhead + outcomeRoom }
 
 // Get returns the state of an entry, by its id or its key. The error is ErrAbsent, or that of the file.

@@ -84,7 +84,7 @@ func (q *Queue) finish() error {
 	return err
 }
 
-// forget takes away what somebody has looked at.
+// forget removes a request that a person has checked.
 func (q *Queue) forget() {
 	q.mu.Lock()
 	list := q.forgotten
@@ -111,8 +111,8 @@ func (q *Queue) call() {
 	}
 }
 
-// settle sees to it that numbers are the pair's that is attached, also when nothing waits: what is queued next is for that pair. The host is
-// nil when nothing can be sent.
+// settle makes the queue's numbers those of the attached pair, even if nothing waits: later requests are for that
+// pair. The host is nil if nothing can be sent.
 func (q *Queue) settle() (*host, error) {
 	q.mu.Lock()
 	h, waits := q.host, q.lanes.Len() > 0
@@ -128,7 +128,7 @@ func (q *Queue) settle() (*host, error) {
 	case pair == h.pair && base != 0:
 		return h, nil
 	case h.base == 0:
-		return nil, nil // the next host will say it
+		return nil, nil // the next host will send it
 	}
 	if foreign {
 		q.mu.Lock()
@@ -148,7 +148,7 @@ func (q *Queue) settle() (*host, error) {
 	return h, q.store.Adopt(h.pair, h.base)
 }
 
-// send sends what may be sent, and gives when the next one may be.
+// send sends the requests that may be sent, and returns when the next one may be.
 func (q *Queue) send(h *host) (again time.Time, err error) {
 	_, base := q.store.Series()
 	for {

@@ -17,7 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/terminal/boltfile"
 )
 
-// All is in one bucket: stateKey has a record, and entryPrefix with a number the entry of it.
+// All entries are in one bucket: stateKey has a record, and entryPrefix with a number its entry.
 var (
 	bucketName = []byte("queue")
 	stateKey   = []byte("state")
@@ -137,7 +137,7 @@ func (s *Store) readAll(b *bolt.Bucket) error {
 	return errors.Join(err, s.arrange())
 }
 
-// arrange brings outcomes that were read into their order.
+// arrange sorts the outcomes that were read.
 func (s *Store) arrange() error {
 	slices.SortFunc(s.over, func(a, b *item) int { return cmp.Compare(a.result, b.result) })
 	s.done = nil
@@ -155,7 +155,7 @@ func (s *Store) arrange() error {
 	return nil
 }
 
-// keep notes an entry that is in the file. The lock is held, or nobody else is there.
+// keep indexes an entry of the file. The caller holds the lock, or is alone.
 func (s *Store) keep(it *item) {
 	s.items[it.number], s.ids[it.id] = it, it
 	if it.key != "" {
@@ -227,7 +227,7 @@ func (s *Store) write(state record, edits []edit) error {
 		}
 		err = s.file.room(size, state.Waiting)
 		if errors.Is(err, ErrNoRoom) && state.Waiting <= s.state.Waiting {
-			err = nil // it was taken when they were queued
+			err = nil // it was reserved when they were queued
 		}
 	}
 	if err == nil {
@@ -258,7 +258,7 @@ func (s *Store) write(state record, edits []edit) error {
 	return nil
 }
 
-// writeAll writes edits, and the state that they lead to.
+// writeAll writes edits, and the resulting state.
 func writeAll(b *bolt.Bucket, state record, edits []edit) error {
 	for _, e := range edits {
 		var err error

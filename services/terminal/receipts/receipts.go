@@ -36,8 +36,7 @@ const (
 // ErrDisk says that they could not be written.
 var ErrDisk = errors.New("receipts of the terminal could not be written")
 
-// Receipts are kept in two parts: those of the time before the last attach, which are the ones that a takeover may have lost, and those
-// since.
+// Receipts has two parts: those of the time before the last attach, which a takeover may have lost, and those since.
 type Receipts struct {
 	mu      sync.Mutex
 	before  []bus.Receipt // of the time before the last attach, oldest first
@@ -62,7 +61,7 @@ func (r *Receipts) Add(one bus.Receipt) {
 	r.again()
 }
 
-// Attached notes that a host is attached: what comes from now on is its word.
+// Attached records that a host is attached: later receipts are of its answers.
 func (r *Receipts) Attached() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -88,7 +87,7 @@ func (r *Receipts) Last(limit int) []bus.Receipt {
 func (r *Receipts) BeforeAttach(limit int) []bus.Receipt {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return newest(r.before, limit) // never changed once it is there
+	return newest(r.before, limit) // never changed
 }
 
 func newest(all []bus.Receipt, limit int) []bus.Receipt {
@@ -112,7 +111,7 @@ func (r *Receipts) save(dir string) error {
 	return nil
 }
 
-// Load reads what save wrote. Receipts that can't be read are given up, as lost ones are.
+// Load reads the file of save. Unreadable receipts are dropped, like lost ones.
 func (r *Receipts) Load(dir string) error {
 	data, err := os.ReadFile(filepath.Join(dir, fileName))
 	if errors.Is(err, os.ErrNotExist) {
@@ -161,7 +160,7 @@ func (r *Receipts) Run(ctx context.Context, dir string, log *slog.Logger) error 
 		}
 		if rest := pace.Rest(ctx, saveEvery); rest != nil {
 			err := r.save(dir)
-			if errors.Is(err, os.ErrNotExist) || durable.Full(err) { // a directory that was taken away under an agent that ends anyway
+			if errors.Is(err, os.ErrNotExist) || durable.Full(err) { // the directory was removed while the agent ends
 				err = nil
 			}
 			return errors.Join(rest, err)

@@ -69,14 +69,14 @@ func sell(nc *nats.Conn, body []byte) error {
 	return nil
 }
 
-// outcome is what came of something that was queued.
+// outcome is the outcome of a queued request.
 type outcome struct {
 	ID, State, Error string
 	Code             int
 	Body             json.RawMessage
 }
 
-// queue has the agent keep it until it is done, and waits for that.
+// queue queues the request at the agent, and waits for its outcome.
 func queue(nc *nats.Conn, body []byte, lane, key string) error {
 	// Subscribe before queueing, so that no result is missed.
 	results, err := nc.SubscribeSync("notice.hotpair.result")
@@ -100,7 +100,7 @@ func queue(nc *nats.Conn, body []byte, lane, key string) error {
 		return err
 	}
 	for {
-		// It may be over already, or be told while the connection was away: that is not told again.
+		// The outcome may be there already, or have been sent while the connection was down: it is not sent again.
 		text, err := ask(nc, "queue.get", question, 5*time.Second, nil)
 		if err != nil {
 			return err
@@ -124,7 +124,7 @@ func queue(nc *nats.Conn, body []byte, lane, key string) error {
 	}
 }
 
-// tell says an outcome. The error is that it is none to be glad of.
+// tell prints an outcome. The error is for an outcome that is not a success.
 func (o outcome) tell() error {
 	switch {
 	case o.State == "unknown":
@@ -136,7 +136,7 @@ func (o outcome) tell() error {
 	return nil
 }
 
-// ask asks until there is an answer, the same each time.
+// ask sends the same request until there is an answer.
 func ask(nc *nats.Conn, subject string, body []byte, wait time.Duration, header nats.Header) ([]byte, error) {
 	var problem error
 	for range tries {

@@ -11,11 +11,11 @@ import (
 // Lanes are the positions of waiting requests. They are not safe for concurrent use.
 type Lanes struct {
 	lanes   map[string]*lane
-	entries map[uint64]*Place // what is queued and not over
-	numbers []uint64          // of them, rising; those that are over are dropped lazily
-	last    uint64            // the highest number that was given
+	entries map[uint64]*Place // requests without an outcome
+	numbers []uint64          // their numbers, rising; finished ones are dropped lazily
+	last    uint64            // the highest number given
 	orders  uint64
-	heads   heads // what may be sent when its rest is over
+	heads   heads // requests to send after their pause
 	called  []*Place
 }
 
@@ -34,7 +34,7 @@ type Place struct {
 	judged bool // it has an outcome, which is not durable yet
 	rested int  // how often
 	until  time.Time
-	at     int // among the heads, from 1; 0: it is none
+	at     int // among the heads, from 1; 0: not among them
 }
 
 // New returns empty lanes in which numbers up to last were given.
@@ -84,7 +84,7 @@ func (l *Lanes) stand(p *Place, name string) {
 	}
 }
 
-// first notes that a place is the first of its lane.
+// first records that a place is the first of its lane.
 func (l *Lanes) first(p *Place) {
 	if p.number == 0 {
 		l.called = append(l.called, p)
@@ -167,7 +167,7 @@ func (l *Lanes) Unwritten(number uint64, now time.Time) {
 	}
 }
 
-// rest has a request wait until it is sent again.
+// rest pauses a request before it is sent again.
 func (l *Lanes) rest(p *Place, now time.Time) {
 	p.until = now.Add(pace.Doubled(FirstRest, LongestRest, p.rested))
 	p.rested++
@@ -212,7 +212,7 @@ func (l *Lanes) Given(last uint64) { l.last = max(l.last, last) }
 // Len is the number of queued requests without an outcome.
 func (l *Lanes) Len() int { return len(l.entries) }
 
-// heads are what may be sent, by the end of its rest and then by arrival.
+// heads are the requests that may be sent, by the end of their pause and then by arrival.
 type heads []*Place
 
 func (h heads) Len() int { return len(h) }

@@ -50,7 +50,7 @@ func (f *Failure) ExitCode() int {
 	return Refused
 }
 
-// advice is what a code means and what to do, as services/terminal/APPLICATIONS.md has it.
+// advice is the meaning of a code and what to do, as in services/terminal/APPLICATIONS.md.
 func (f *Failure) advice() string {
 	repeat := "hotpair request --id " + f.Answer.ID + " with the same body sends it again: it takes effect once"
 	if f.Question.Queue {

@@ -15,8 +15,8 @@ import (
 
 // Bounds of the way to the updater.
 const (
-	// maxCall bounds one call in bytes: far above the largest update, so that the updater says what is too large, and
-	// below what the bus can carry.
+	// maxCall bounds one call in bytes: far above the largest update, so that the updater decides what is too large,
+	// and below the bound of the bus.
 	maxCall = 4 << 20
 	// maxCalls bounds calls in flight. A request has one at a time.
 	maxCalls = 2 * maxRequests

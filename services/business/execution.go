@@ -57,13 +57,12 @@ type execution struct {
 	answer    bus.Reply
 }
 
-// serve runs the request to its reply. It always gives one, at the deadline at the latest unless the handler does not
-// return.
+// serve runs the request to its reply. It always returns one, by the deadline unless the handler does not return.
 //
-// Of each run becomes one of these: an outcome, which is committed if it writes or must be recorded; the recorded
+// Each run results in one of these: an outcome, which is committed if it writes or must be recorded; the recorded
 // answer of an earlier attempt; a conflict, after which it runs again; no updater, after which it runs again when there
-// is one. An outcome that can't be committed as it is, because it is too large or because the runs are used up, is
-// replaced by an error, and that is recorded where an error of the handler would be.
+// is one. An outcome that can't be committed, because it is too large or because the runs are used up, is replaced by
+// an error, which is recorded like an error of the handler.
 func (e *execution) serve(ctx context.Context) bus.Reply {
 	limit := time.Duration(e.request.Remaining)
 	if limit <= 0 {
@@ -100,7 +99,7 @@ func (e *execution) serve(ctx context.Context) bus.Reply {
 		case errors.Is(err, errTermOver):
 			return e.unserved(bus.CodeNobody, "this host is no longer active; the request was not executed")
 		case errors.Is(err, errDoubt) && unnamed(e.request):
-			return e.unserved(bus.CodeFault, "") // without an id nobody could tell the second execution from the first
+			return e.unserved(bus.CodeFault, "") // without an id a second execution can't be recognised
 		case errors.Is(err, errDoubt) && e.doubts >= maxDoubts:
 			if e.request.Timer != nil { // whatever became of it, it is there no more, or fails as often as it may
 				return bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf("the outcome of the update is unknown after %d runs", maxDoubts)}
@@ -224,7 +223,7 @@ func (e *execution) commit(tx *Tx, out *outcome) error {
 		}
 	}
 	if len(commit.Operations) == 0 && len(commit.Conditions) == 0 && !commit.Record && commit.Outbox.IsZero() {
-		e.answer = out.reply() // all it has read is of one position, so it stands as it is
+		e.answer = out.reply() // all its reads are of one position, so it is valid
 		return nil
 	}
 	reply, err := e.ask(tx.ctx, bus.DatabaseCall{Commit: commit})

@@ -85,7 +85,7 @@ func (l *lanes) enterOne(ctx context.Context, key string) error {
 	return context.Cause(ctx)
 }
 
-// leave gives each key to who waited longest for it.
+// leave passes each key to its longest waiter.
 func (l *lanes) leave(keys []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -184,7 +184,7 @@ Hosts start the program and restart it when it ends.
 `, set, set)
 }
 
-// version says which versions this program has, of its services and of what it is built with.
+// version returns the versions of this program, its services and its toolchain.
 func (p program) version() string {
 	var b strings.Builder
 	for _, s := range p.services {

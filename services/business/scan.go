@@ -82,7 +82,7 @@ func (t *Tx) scan(prefix, after string, limit int, kept bool) (items []Item, mor
 	return items, reply.More, nil
 }
 
-// ranges are what a transaction has scanned: all of it was so where the transaction is.
+// ranges are the scanned ranges of a transaction, all valid at its position.
 type ranges struct {
 	read []keyrange.Range // without a sequence
 	cost uint64           // of comparing them, in keys

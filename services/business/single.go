@@ -15,8 +15,8 @@ import (
 	"github.com/hotpair/hotpair/services/level"
 )
 
-// register makes the process a service of NATS: discovery, statistics, and one endpoint for each operation, for those
-// who send one message for each request. The metadata tells terminal-if that it may send batches instead, and which levels the runtime knows.
+// register makes the process a NATS service: discovery, statistics, and one endpoint for each operation, for single
+// requests. The metadata tells terminal-if that it may send batches instead, and which levels the runtime supports.
 func register(ctx context.Context, conn *bus.Conn, r *requests) (micro.Service, error) {
 	service, err := micro.AddService(conn.Conn, micro.Config{
 		Name:        r.service.Name,
@@ -111,7 +111,7 @@ func parseNumber(h nats.Header, header string, into *uint64) *Error {
 	return nil
 }
 
-// respond sends a reply as one message: the body, and what else there is in headers.
+// respond sends a reply as one message: the body, and the other fields in headers.
 func respond(conn *bus.Conn, r *requests, to string, reply bus.Reply) {
 	if to == "" {
 		r.log.Warn("A request without a reply subject was executed; its answer was dropped")

@@ -97,7 +97,7 @@ func (t *Tx) leave(o outbox.Timer) {
 	t.timers = append(t.timers, o)
 }
 
-// outbox is what the commit leaves to be done, and takes away.
+// outbox returns the outbox of the commit, and clears it.
 func (t *Tx) outbox() outbox.Changes {
 	c := outbox.Changes{Timers: t.timers, Notices: t.notices, Emissions: t.emitted}
 	if t.fired != nil {

@@ -61,8 +61,7 @@ func (e *execution) passOut() {
 	}
 }
 
-// queue is called at the first trip of a run (txEnvironment), when nothing was read yet: who would read a key for
-// which others stand in line joins the line.
+// queue is called at the first read of a run (txEnvironment): a request that reads a contended key joins its queue.
 func (e *execution) queue(ctx context.Context, keys []string) error {
 	if e.op.ReadOnly || e.holds == everyone || len(e.entered) > 0 {
 		return nil // nothing to fight for, nobody to fight with, or in line already

@@ -41,7 +41,7 @@ type Tx struct {
 	readOnly bool
 
 	at       position.Position   // where everything seen was so; zero before the first trip
-	seen     map[string]bus.Item // what was read, and what it must still be at the commit
+	seen     map[string]bus.Item // the reads, which are conditions of the commit
 	keys     [][]byte            // of seen, in the order in which they were read
 	ranges   ranges              // what was scanned, and must still be so at the commit
 	required []bus.Condition
@@ -156,7 +156,7 @@ func (t *Tx) know(item bus.Item) {
 	t.seen[string(item.Key)] = item
 }
 
-// item is what the transaction knows of a key: its own write, else what it read.
+// item is the transaction's view of a key: its own write, otherwise its read.
 func (t *Tx) item(key string) Item {
 	seen := t.seen[key]
 	if i, own := t.written[key]; own {

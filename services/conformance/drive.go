@@ -32,7 +32,7 @@ type timer struct {
 	revision  uint64
 }
 
-// observed is what a request came to, and the calls that the program made meanwhile.
+// observed is the result of a request, with the program's calls meanwhile.
 type observed struct {
 	number  int // of the case
 	request stand.Request
@@ -40,7 +40,7 @@ type observed struct {
 	err     error
 	calls   []*stand.Call
 	ticket  string // of the request
-	// unproven says what is wrong with the proof of the answer; nil when nothing is.
+	// unproven returns what is wrong with the proof of the answer; nil if nothing.
 	unproven error
 }
 
@@ -132,7 +132,7 @@ func (t *trial) deliver(ctx context.Context, r stand.Request, most int) (a stand
 	}
 }
 
-// effects counts the commits that took effect since Forget, and says whether one of them has changed something.
+// effects counts the commits that took effect since Forget, and reports whether one of them changed anything.
 func (t *trial) effects() (done int, wrote bool) {
 	calls := t.stand.Calls()
 	t.note(calls)
@@ -178,7 +178,7 @@ func (u *suite) noWriting() verdict {
 	return untried("no case writes")
 }
 
-// replay makes the cases on a new host, and at the chosen ones does something else. The first error ends it.
+// replay sends the cases to a new host, with a fault at the chosen ones. The first error ends it.
 func (u *suite) replay(ctx context.Context, at []int, treat func(*trial, int, stand.Request) error) error {
 	t, err := u.open(ctx)
 	if err != nil {
@@ -216,7 +216,7 @@ func (u *suite) replay(ctx context.Context, at []int, treat func(*trial, int, st
 	return nil
 }
 
-// expect says how an answer is not what it was without a fault.
+// expect returns how an answer differs from the one without a fault.
 func (u *suite) expect(i int, a stand.Answer) error {
 	switch base := u.base[i].answer; {
 	case a.Wrong != "":
@@ -227,7 +227,7 @@ func (u *suite) expect(i int, a stand.Answer) error {
 	return u.cases[i].differs(a)
 }
 
-// differs says how an answer is not what a case awaits.
+// differs returns how an answer differs from a case.
 func (c Case) differs(a stand.Answer) error {
 	if c.Message != "" && a.Message != c.Message {
 		return fmt.Errorf("the message is %.200q; want %.200q", a.Message, c.Message)
@@ -246,7 +246,7 @@ func (c Case) differs(a stand.Answer) error {
 	return nil
 }
 
-// alike compares what was awaited with what came.
+// alike compares an expected value with the received one.
 func alike(want, got map[string]any) bool {
 	if len(want) != len(got) {
 		return false

@@ -45,7 +45,8 @@ func firstCommit(f stand.Fault) stand.Fault {
 	})
 }
 
-// once delivers a request and says how that is not what it was without a fault, or took effect other than once.
+// once sends a request and returns how its answer differs from the one without a fault, or that it did not take effect
+// once.
 func (t *trial) once(ctx context.Context, i int, r stand.Request, most int) error {
 	p := t.stand.Program()
 	a, _, err := t.deliver(ctx, r, most)
@@ -316,7 +317,7 @@ func recorded(ctx context.Context, u *suite) verdict {
 	}))
 }
 
-// idReused sends something else under a number that was used.
+// idReused sends another request under a used number.
 func idReused(ctx context.Context, u *suite) verdict {
 	at := u.writing()
 	if len(at) == 0 {

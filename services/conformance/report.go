@@ -63,7 +63,7 @@ func (r Result) line() string {
 	return text
 }
 
-// write prints what came of all, with what is broken once more, at the end where it is read.
+// write prints the summary, with the violated rules again at the end, where it is read.
 func (r *Report) write(w io.Writer) error {
 	var b strings.Builder
 	for _, one := range r.Rules {

@@ -18,7 +18,7 @@ const (
 	handling = "What a handler does"
 )
 
-// rules are all of them, in the order in which they are tried. The first one is what everything else rests on.
+// rules are all rules, in the order of the test. All others depend on the first one.
 var rules = []rule{
 	{"starts", started, "it starts, and answers a ping under the name of the service", nil},
 	{"describes", started, "it announces its operations", describes},

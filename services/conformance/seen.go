@@ -56,7 +56,7 @@ func answers(_ context.Context, u *suite) verdict {
 	return passed()
 }
 
-// met says how what came is not what a case awaits.
+// met returns how the result differs from the case.
 func (c Case) met(o observed) error {
 	if o.answer.Code != c.Code {
 		return fmt.Errorf("the answer is %s; want %d", said(o.answer.Reply), c.Code)
@@ -241,7 +241,7 @@ func conditions(_ context.Context, u *suite) verdict {
 	})
 }
 
-// covered says what was read and is no condition of a commit.
+// covered returns an error for a read that is not a condition of a commit.
 func covered(before []*stand.Call, commit *bus.Commit) error {
 	for _, c := range before {
 		if c.Read != nil {

@@ -92,8 +92,8 @@ func (u *suite) tell(one Result) {
 	}
 }
 
-// learn starts the program for the first time: under which name does it serve, and what does it do with the cases when nothing goes wrong?
-// The verdict is that of the rule "starts".
+// learn starts the program for the first time: it finds its name, and its results of the cases without faults. The
+// verdict is that of the rule "starts".
 func (u *suite) learn(ctx context.Context) (verdict, error) {
 	if u.options.Name == "" {
 		name, err := u.discover(ctx)
@@ -130,7 +130,7 @@ func (u *suite) learn(ctx context.Context) (verdict, error) {
 	return passed(), nil
 }
 
-// unstarted is what comes of an error of a start.
+// unstarted is the verdict for an error of a start.
 func (u *suite) unstarted(ctx context.Context, err error) (verdict, error) {
 	if ctx.Err() != nil {
 		return verdict{}, context.Cause(ctx)
@@ -179,7 +179,7 @@ type trial struct {
 	failed error // of the host itself
 }
 
-// broken keeps that the host itself failed, where there is nobody to tell.
+// broken records that the host itself failed, where no error can be returned.
 func (t *trial) broken(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -408,7 +408,8 @@ func TestCourier_DeferredUntilReleased(t *testing.T) {
 	}
 }
 
-// TestCourier_TheRightEndsInFlight: the try is broken off, nothing is recorded, and it is sent again by whoever serves next.
+// TestCourier_TheRightEndsInFlight: the try is broken off, nothing is recorded, and it is sent again by whoever serves
+// next.
 func TestCourier_TheRightEndsInFlight(t *testing.T) {
 	u, r := newUpdater(t), receivertest.New(t)
 	r.Next(receivertest.Silent)

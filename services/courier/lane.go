@@ -82,7 +82,7 @@ func (t *target) once(ctx context.Context, lane string) (goes bool) {
 	return false
 }
 
-// head asks what stands at the head of a lane; nil is nothing.
+// head asks for the head of a lane; nil if it is empty.
 func (t *target) head(ctx context.Context, lane string) (load *waybill.Load, unreadable string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
@@ -90,7 +90,7 @@ func (t *target) head(ctx context.Context, lane string) (load *waybill.Load, unr
 	return h.Load, h.Unreadable, err
 }
 
-// send makes a try, and has recorded what came of it.
+// send makes an attempt, and records its outcome.
 func (t *target) send(ctx context.Context, lane string, p *parcel) (goes bool) {
 	w, err := t.reach(ctx)
 	switch {
@@ -128,7 +128,8 @@ func (t *target) send(ctx context.Context, lane string, p *parcel) (goes bool) {
 // drawn is what a pause is less by.
 func drawn() float64 { return rand.Float64() }
 
-// record has recorded what came of an emission, again until that is known: nothing else of the lane may leave before.
+// record has the outcome of an emission recorded, repeatedly until that is confirmed: nothing else of the lane may
+// leave before.
 func (t *target) record(ctx context.Context, lane string, o waybill.Outcome) bool {
 	o.Epoch, o.Target, o.Lane = t.round.epoch, t.name, lane
 	for ctx.Err() == nil {

@@ -112,7 +112,7 @@ func (r *route) post(ctx context.Context, p *parcel, at time.Time) answer {
 	if err != nil {
 		return answer{why: reason(ctx, err)}
 	}
-	text, _ := io.ReadAll(io.LimitReader(got.Body, mostRead)) // what it says beside its code decides nothing
+	text, _ := io.ReadAll(io.LimitReader(got.Body, mostRead)) // only the status decides
 	_ = got.Body.Close()
 	a := answer{code: got.StatusCode, after: retryAfter(got.Header.Get("Retry-After"), at)}
 	if emissions.Judge(a.code) != emissions.Good {
@@ -127,7 +127,7 @@ func (r *route) post(ctx context.Context, p *parcel, at time.Time) answer {
 	return a
 }
 
-// reason says why there was no answer, without the URL, which the target's name stands for.
+// reason returns why there was no answer, without the URL: the target's name stands for it.
 func reason(ctx context.Context, err error) string {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause.Error()
@@ -142,7 +142,7 @@ func reason(ctx context.Context, err error) string {
 	return shown([]byte(err.Error()))
 }
 
-// shown is the beginning of what somebody outside says, as one printable line.
+// shown is the beginning of a foreign text, as one printable line.
 func shown(text []byte) string {
 	line := strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -19,7 +19,7 @@ const (
 	failsAlone = 8
 )
 
-// target is one of a term: what is known of it, and a loop that has its lanes worked on.
+// target is a target of one term: its state, and a loop that works on its lanes.
 type target struct {
 	name  string
 	round *round
@@ -148,7 +148,7 @@ func (t *target) sweep(begun time.Time) {
 	}
 }
 
-// through has lanes worked on behind a lane, and gives where it was broken off, or that it came to the end.
+// through works on lanes after a lane, and returns where it stopped, or that it reached the end.
 func (t *target) through(ctx context.Context, after string, blocked bool, group *sync.WaitGroup) (broken string, whole bool) {
 	for ctx.Err() == nil {
 		asking, cancel := context.WithTimeout(ctx, askWithin)
@@ -307,7 +307,7 @@ func (t *target) failed(lane string, a answer, drawn float64) {
 	if _, known := t.rests[lane]; known || len(t.rests) < mostRests+atOnceEach {
 		t.rests[lane] = r
 	}
-	if !now.Before(t.until) { // else it was on its way already when the target came to rest
+	if !now.Before(t.until) { // otherwise it was already in flight when the target was paused
 		if t.failures++; t.failures >= failsAlone {
 			t.until = now.Add(emissions.Pause(t.failures-failsAlone+1, a.after, drawn))
 		}
@@ -353,7 +353,7 @@ func (t *target) answered(lane string) {
 	t.failures, t.until, t.why = 0, time.Time{}, ""
 }
 
-// reach gives how to reach the target as it is set.
+// reach returns the settings of the target.
 func (t *target) reach(ctx context.Context) (*route, error) {
 	t.mu.Lock()
 	r, set := t.route, t.set.Set

@@ -142,7 +142,7 @@ func (l Lane) Apply(c Change) (Lane, error) {
 		}
 		e := l.Parked[parked]
 		l.Parked = slices.Delete(l.Parked, parked, parked+1)
-		e.At = c.At // its age is of the release, else what was parked for it would be parked again untried
+		e.At = c.At // its age counts from the release, otherwise it would be parked again without an attempt
 		if l.blocks(e) {
 			l.Queue = slices.Insert(l.Queue, 0, e)
 			slices.SortStableFunc(l.Queue, func(a, b Entry) int { return a.Number.Compare(b.Number) })

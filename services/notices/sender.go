@@ -136,8 +136,8 @@ func (s *Sender) gap(stream Stream, p *Page) (Message, bool) {
 	return Message{Stream: stream, Gap: g}, true
 }
 
-// first is the stream whose first notice comes next. Where a page is not the whole, what comes after its last one waits for the next: a
-// notice of that stream may come before it.
+// first is the stream of the next notice. If a page is not complete, a notice after its last one waits for the next
+// page: a notice of that stream may precede it.
 func (v View) first() (stream Stream, ok bool) {
 	for i, p := range v {
 		if len(p.Kept) == 0 {

@@ -20,7 +20,7 @@ var golang embed.FS
 // module is the path of hotpair's own.
 const module = "github.com/hotpair/hotpair"
 
-// unreleased is what a go.mod says of a module that is taken from a folder.
+// unreleased is the version in go.mod of a module that is replaced by a folder.
 const unreleased = "v0.0.0"
 
 // maxModule bounds go.mod and go.sum, in bytes.
@@ -103,7 +103,7 @@ func goVersion() string {
 	return v
 }
 
-// required is what hotpair's own go.mod says: which Go it needs, and which modules.
+// required has the Go version and the modules of hotpair's own go.mod.
 type required struct {
 	version string
 	modules []string // as "path version"

@@ -170,7 +170,7 @@ func (f files) fill(dir string) error {
 	return nil
 }
 
-// clear takes out what fill has written into a folder that was empty.
+// clear removes the files that fill has written to a folder that was empty.
 func (f files) clear(dir string) error {
 	var failed []error
 	for name := range f {

@@ -46,7 +46,7 @@ func typescriptFiles(o Options) (files, notes, error) {
 	}, nil
 }
 
-// replacement is a text that the file of a template has, and what stands there in the service.
+// replacement is a text in the file of a template, and its replacement in the service.
 type replacement struct{ file, old, new string }
 
 // replaced puts the service's own texts into the template.

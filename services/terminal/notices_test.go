@@ -215,7 +215,7 @@ func TestNotices_FromTheAttachedSessionOnly(t *testing.T) {
 		t.Errorf("a session that is over: %+v", answer)
 	}
 	old.session = h.session // whoever knows the name of the session
-	if answer := old.batch(over); !strings.Contains(answer.Why, "of a lower epoch") {
+	if answer := old.batch(over); !strings.Contains(answer.Why, "epoch is lower") {
 		t.Errorf("of a lower epoch: %+v", answer)
 	}
 	for what, data := range map[string][]byte{

@@ -158,8 +158,8 @@ func (a *attachment) detach(ctx context.Context) error {
 	return nil
 }
 
-// check compares what the agent says with what it should say, and attaches again when it has another idea, as after a
-// refusal whose reason is gone. A terminal that lies about it only moves its own attachment.
+// check compares the agent's statement with the expected one, and attaches again if it differs, as after a refusal
+// whose reason is gone. A terminal that lies about it only moves its own attachment.
 func (a *attachment) check(w bus.AgentWelcome) {
 	a.unnumbered = w.New()
 	t := a.done

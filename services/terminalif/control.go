@@ -22,7 +22,7 @@ const (
 )
 
 var (
-	// errOrder says that an order can't be carried out: it is incomplete, or comes late.
+	// errOrder says that an order can't be carried out: it is incomplete or late.
 	errOrder = errors.New("invalid order")
 	// errStillOut says that a drain ended before all requests were answered.
 	errStillOut = errors.New("requests are still in progress")
@@ -111,7 +111,7 @@ func (i *Interface) routers(run context.Context) (orders, questions *bus.Router)
 	return orders, questions
 }
 
-// begun has an order begun at once, in its turn, and ended beside what comes after it.
+// begun starts an order at once, in its turn, and completes it beside later ones.
 func begun[Q, A any](i *Interface, r *bus.Router, e bus.Endpoint[Q, A], begin func(Q) (finish func() (A, error))) {
 	e.Handle(r, func(q Q, answer func(A, error)) {
 		finish := begin(q)
@@ -190,8 +190,8 @@ func (i *Interface) goOn(t *term) func() (bus.Attached, error) {
 	}
 }
 
-// detach ends the term: nothing is answered from now on, the sessions stay warm. It does not wait for the terminals to
-// hear of it, because what it promises is kept here; they would keep their requests for the next attach anyway.
+// detach ends the term: nothing is answered from now on, the sessions stay warm. It does not wait for the terminals'
+// confirmation, because the promise is kept here; they would keep their requests for the next attach anyway.
 func (i *Interface) detach() func() (bus.Done, error) {
 	i.relay.end()
 	i.beginLeft(nil)
@@ -205,7 +205,7 @@ func (i *Interface) detach() func() (bus.Done, error) {
 	return func() (bus.Done, error) { return bus.Done{}, nil }
 }
 
-// drain takes nothing new and waits for what is out.
+// drain accepts nothing new and waits for the requests in flight.
 func (i *Interface) drain(ctx context.Context, order bus.DrainRequests) func() (bus.Done, error) {
 	ctx, cancel := context.WithTimeout(ctx, order.Within)
 	i.relay.startDrain()
@@ -234,7 +234,7 @@ func (i *Interface) drainService(ctx context.Context, order bus.DrainService) fu
 	}
 }
 
-// ask asks all warm terminals at once who serves them, and says how many did not answer in time.
+// ask asks all warm terminals at once which host serves them, and returns how many did not answer in time.
 func (i *Interface) ask(ctx context.Context, order bus.AskTerminals) (bus.TerminalsAsked, error) {
 	within := order.Within
 	if within <= 0 {

@@ -27,9 +27,9 @@ const (
 )
 
 var (
-	// errGreeting says that what answered is not the agent that was meant.
+	// errGreeting says that another agent answered than the expected one.
 	errGreeting = errors.New("the agent of another terminal")
-	// errSilent says that a terminal answered nothing, although its connection stands.
+	// errSilent says that a terminal does not answer, although its connection is up.
 	errSilent = errors.New("silent")
 )
 

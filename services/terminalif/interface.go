@@ -284,7 +284,7 @@ func (i *Interface) present() *term {
 	return i.term
 }
 
-// self is what main told about this host; empty until the first order to attach.
+// self is main's data about this host; empty until the first order to attach.
 func (i *Interface) self() (pair, identity string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

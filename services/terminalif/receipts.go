@@ -92,7 +92,7 @@ func (s *session) toAudit(order bus.CollectReceipts) bool {
 	return true
 }
 
-// errReceipts says that what a terminal sent can't be its receipts.
+// errReceipts says that a terminal sent invalid receipts.
 var errReceipts = errors.New("not receipts")
 
 // receipts asks the terminal for those of the time before its last attach.

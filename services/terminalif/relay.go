@@ -32,7 +32,7 @@ const (
 // answer holds. All its decisions are made under one lock; it sends after releasing it.
 type relay struct {
 	clock    lease.Clock // for the right to answer alone: it counts sleep, for which each reading asks the kernel
-	began    time.Time   // what requests take is measured from here, on a clock that asks nobody
+	began    time.Time   // the origin for durations of requests, on a cheap clock
 	log      *slog.Logger
 	services *directory
 	right    atomic.Pointer[lease.Right]
@@ -210,7 +210,7 @@ func (r *relay) admit(f *flight, t *term) (*sending, *bus.Reply) {
 	if f.service == nil {
 		return nil, &bus.Reply{Code: bus.CodeOverloaded, Message: "too many requests name unknown services; not executed"}
 	}
-	if f.request.Timer != nil && !f.service.up() { // it comes again, and keeps nobody's place meanwhile
+	if f.request.Timer != nil && !f.service.up() { // it will be repeated, and occupies no place meanwhile
 		return nil, &bus.Reply{Code: bus.CodeNobody, Message: "service " + f.service.name + " is not running"}
 	}
 	if f.service.up() && !f.service.admission.Admits(f.service.out) {
@@ -306,7 +306,7 @@ func (r *relay) deliver(f *flight, reply bus.Reply) {
 		f.reply = &reply
 		return
 	}
-	// Signed here and nowhere else: what has a receipt was acknowledged.
+	// Signed only here: an answer with a receipt was acknowledged.
 	reply.Receipt, reply.Crashes = nil, f.request.Crashes
 	if reply.Position.Sequence != 0 {
 		reply.Receipt = r.signer.Code(r.term.PairID, f.request.ID, reply.Position)
@@ -353,8 +353,8 @@ func (r *relay) retryDeferred() {
 	}
 }
 
-// sweep drops flights that are with nobody and past their deadline, without a word: the agents have given them up. What
-// is out stays counted until it comes back, so that a business process that hangs is not given more than the bounds.
+// sweep drops expired flights that were not sent, without an answer: the agents have answered them. Those in flight
+// stay counted until their reply, so that a business process that hangs does not get more than the bounds.
 func (r *relay) sweep(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

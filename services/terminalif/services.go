@@ -120,7 +120,7 @@ func (d *directory) known() []string {
 	return slices.DeleteFunc(names, func(n string) bool { return d.services[n].state == asked })
 }
 
-// announced takes main's word that a process came up or went down.
+// announced handles main's announcement that a process came up or went down.
 func (d *directory) announced(p bus.ProcessState) {
 	if p.Process == bus.ProcessUpdater && p.Up {
 		d.relay.retryDeferred()
@@ -205,8 +205,7 @@ func (d *directory) routeOf(name string, batches bool) (there route.Route, err e
 	return there, err
 }
 
-// describe asks the service how it takes requests, until it answers, is announced as down, or, when nobody announced
-// it, once. The lock is held.
+// describe asks the service for its description until it answers or is down, once if unannounced. Lock held.
 func (d *directory) describe(s *service) {
 	if s.asking {
 		return
@@ -374,7 +373,7 @@ func (d *directory) untaken(f *flight) {
 	}
 }
 
-// forgetWaiting drops what services have and what waits for them. The lock is held.
+// forgetWaiting drops the requests of services and their queues. The caller holds the lock.
 func (d *directory) forgetWaiting() {
 	for _, s := range d.services {
 		s.waiting, s.alone, s.out = nil, nil, 0
@@ -382,7 +381,7 @@ func (d *directory) forgetWaiting() {
 	}
 }
 
-// sweepWaiting takes flights out of the lists of what waits. The lock is held.
+// sweepWaiting removes flights from the queues. The caller holds the lock.
 func (d *directory) sweepWaiting(gone func(*flight) bool) {
 	for _, s := range d.services {
 		s.waiting = slices.DeleteFunc(s.waiting, gone)

@@ -170,7 +170,7 @@ func (s *session) over() bool {
 	}
 }
 
-// heard notes an epoch that the terminal told. It is only reported: what a terminal says never changes the host.
+// heard records an epoch that the terminal reports. It is only shown: a terminal's statements never change the host.
 func (s *session) heard(epoch uint64) {
 	s.mu.Lock()
 	changed := epoch > s.epoch
@@ -302,7 +302,7 @@ func (s *session) serve(ctx context.Context, conn *wire.Conn, welcome bus.AgentW
 	}
 }
 
-// drainOf takes out what a channel of one token holds from an earlier connection.
+// drainOf removes the token of an earlier connection from a channel.
 func drainOf(c chan error) {
 	select {
 	case <-c:

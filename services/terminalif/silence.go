@@ -12,8 +12,8 @@ import (
 )
 
 // A failed network gives no signal, and each session's own check is slow, because there may be thousands. So a host
-// asks a few terminals in turn, often: the cost does not depend on their number. If all are silent, more are asked, from
-// all over the list. If these are silent too the network has failed, and every session ends that received nothing
+// asks a few terminals in turn, often: the cost does not depend on their number. If all are silent, more are asked,
+// from all over the list. If these are silent too the network has failed, and every session ends that received nothing
 // meanwhile; so a host without any reachable terminal knows it within two seconds (T5).
 //
 // A standby does the same: the active hands over when it reaches no terminal and the standby reports that it does, so
@@ -91,7 +91,7 @@ func greetedFrom(all []*session, from int) (some []*session, next int) {
 	return some, from
 }
 
-// silentOf asks terminals at the same time and gives those that did not answer, none when this process can't tell.
+// silentOf asks terminals at the same time and returns those that did not answer, none if this process can't tell.
 func (i *Interface) silentOf(ctx context.Context, asked []*session, within time.Duration) (silent []*session) {
 	sessions := map[*wire.Conn]*session{}
 	for _, s := range asked {

@@ -16,9 +16,9 @@ import (
 // has one culprit, and only that request is counted: its third crash leads to its answer 500 and no other's. New
 // requests wait meanwhile.
 //
-// A process that was killed says little against its requests: they are sent again together, once, as one at a time takes
-// long with many terminals. Those that were in flight at another crash run alone, whatever ended it: the kernel also
-// kills a process whose request took all memory. It counts against each, so such a request is answered after three too.
+// A process that was killed says little against its requests: they are sent again together, once, as one at a time
+// takes long with many terminals. Those that were in flight at another crash run alone, whatever ended it: the kernel
+// also kills a process whose request took all memory. It counts against each of them.
 
 const (
 	// aloneWithin is how long a suspect has the service to itself; then others are let in beside it, so that a slow request
@@ -42,7 +42,7 @@ func (d *directory) crashed(s *service, killed bool) route.Route {
 		}
 	}
 	for _, f := range had {
-		if planned { // its end was ordered, which says nothing against what it could not finish before
+		if planned { // its end was ordered, which says nothing against its unfinished requests
 			f.request.Attempt++
 			f.sending++
 			r.move(f, waiting)
@@ -53,7 +53,7 @@ func (d *directory) crashed(s *service, killed bool) route.Route {
 		f.trusted = killed && f.request.Crashes == 0
 		f.request.Attempt++
 		f.sending++
-		if len(had) == 1 || again { // with what was new beside it nothing tells who it was; three are three all the same
+		if len(had) == 1 || again { // with new requests beside it the culprit is unknown; the third crash counts all the same
 			f.request.Crashes++
 		} else {
 			f.request.Crashes = max(f.request.Crashes, 1)
@@ -98,7 +98,7 @@ func (d *directory) ready(s *service) (sends []*sending) {
 	return sends
 }
 
-// turnSoon sends what may be sent, from a goroutine of its own, because who calls it holds the lock.
+// turnSoon sends the next requests, from a goroutine of its own, because its caller holds the lock.
 func (d *directory) turnSoon(s *service) {
 	if !s.up() || s.alone != nil {
 		return // it is looked at when that changes

@@ -96,7 +96,7 @@ func (c *Count) Tick(n Now) Stamp {
 		passed := max(ran, n.Wall-c.stamp.Ahead)
 		c.stamp.Added += passed - ran
 		ran, c.stamp.Doubt = passed, false
-	case !c.stamp.Agreed && n.agree(): // nobody will ever know: what was set is late, and not early
+	case !c.stamp.Agreed && n.agree(): // it will never be known: timers are late, and not early
 		c.stamp.Doubt = false
 	}
 	c.stamp.Counted, c.at = ran, n.Boot

@@ -83,7 +83,7 @@ func (r reserved) release() error {
 	return r.free()
 }
 
-// reserve holds a port of the machine. In a network that takes its place nobody else comes: there it is only chosen.
+// reserve holds a port of the machine. In a network in its place there are no others: the port is only chosen.
 func reserve(ctx context.Context, network bus.Network) (reserved, error) {
 	const anyPort = "127.0.0.1:0"
 	if network == nil {

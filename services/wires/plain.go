@@ -9,7 +9,7 @@ import (
 	"github.com/hotpair/hotpair/services/door"
 )
 
-// plain is TCP without TLS that says so when TLS comes.
+// plain is TCP without TLS that reports an attempt of TLS.
 type plain struct {
 	bus.TCP
 	name string

@@ -28,7 +28,7 @@ type Verdict struct {
 	load.Findings
 }
 
-// judge holds what the applications of a terminal were told against what is there.
+// judge compares what the applications of a terminal were sent with the database.
 func (t *till) judge(ends map[string]outcome, db database, v *Verdict) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -94,7 +94,7 @@ type checking struct {
 	doubt  bool // whether something was paid is not known
 }
 
-// misses notes something that was lost, or else done twice.
+// misses records a lost or doubled effect.
 func (c *checking) misses(lost bool, format string, a ...any) {
 	if lost {
 		c.v.Lost = append(c.v.Lost, fmt.Sprintf(format, a...))
@@ -176,7 +176,7 @@ func (c *checking) repeated(name string, o *order, end outcome) {
 	delete(c.unsure, o.key) // it is there by now
 }
 
-// written judges an order that wrote a key that nobody else writes.
+// written judges an order that wrote a key of its own.
 func (c *checking) written(name string, o *order, end outcome, at position.Position) {
 	item, there := c.db.keys[o.key]
 	switch {

@@ -32,7 +32,7 @@ type database struct {
 	balances map[string]int64
 }
 
-// outcome is what an agent says in the end of a request that was queued.
+// outcome is the agent's final state of a queued request.
 type outcome struct {
 	queue.Told
 	text   string

@@ -1,13 +1,14 @@
 // Package wallclock moves the wall clock that a running process reads, as if somebody had set the clock of its machine.
 //
-// A kernel has one wall clock for all its processes, and no namespace for it. But programs read it without the kernel, by a
-// function that the kernel puts into the memory of each process (vdso(7)), Go's too. This package has that function of one
-// process begin with a jump to another one, which asks the kernel and adds to what it says of CLOCK_REALTIME. The program is
-// the one that ships, and it may be in the middle of anything, also of that function: what is behind the jump stays.
+// A kernel has one wall clock for all its processes, and no namespace for it. But programs read it without the kernel,
+// by a function that the kernel puts into the memory of each process (vdso(7)), Go's too. This package has that
+// function of one process begin with a jump to another one, which asks the kernel and adds to what it says of
+// CLOCK_REALTIME. The program is the one that ships, and it may be in the middle of anything, also of that function:
+// what is behind the jump stays.
 //
-// What it does not move: times that the kernel writes itself, as those of files; what the kernel says of its clock being
-// synchronised; CLOCK_MONOTONIC and CLOCK_BOOTTIME, which nobody can set on a real machine either. A process that is
-// started has the machine's clock until it is moved too.
+// What it does not move: times that the kernel writes itself, as those of files; what the kernel says of its clock
+// being synchronised; CLOCK_MONOTONIC and CLOCK_BOOTTIME, which nobody can set on a real machine either. A process that
+// is started has the machine's clock until it is moved too.
 package wallclock
 
 import (
@@ -32,7 +33,8 @@ var (
 	ErrGone = errors.New("no such process")
 )
 
-// replacement is what is called instead of clock_gettime(clock edi, timespec *rsi), for amd64. The number to add comes behind it.
+// replacement is what is called instead of clock_gettime(clock edi, timespec *rsi), for amd64. The number to add comes
+// behind it.
 var replacement = []byte{
 	0xb8, 0xe4, 0x00, 0x00, 0x00, // mov eax, 228: clock_gettime
 	0x0f, 0x05, // syscall
@@ -89,7 +91,8 @@ func Set(pid int, ahead time.Duration) error {
 	})
 }
 
-// function finds clock_gettime in a process: its address, and that of room for another one, which is at the end of the kernel's code.
+// function finds clock_gettime in a process: its address, and that of room for another one, which is at the end of the
+// kernel's code.
 func function(pid int) (at, room uint64, err error) {
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 	if err != nil {

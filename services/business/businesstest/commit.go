@@ -11,7 +11,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// check refuses what must not come near a frame.
+// check refuses commits that must not reach a frame.
 func check(asked ticket.Ticket, c *bus.Commit) (bus.DatabaseReply, bool) {
 	refuse := func(code int, why string) (bus.DatabaseReply, bool) {
 		return bus.DatabaseReply{Code: code, Message: why}, false

@@ -286,7 +286,7 @@ func (d *Database) scan(service string, asked ticket.Ticket, q *bus.Scan) bus.Da
 	return reply
 }
 
-// request is what the ticket of a call says, zero without one.
+// request returns the request of a call's ticket, zero without one.
 func request(q bus.DatabaseCall, service string) (ticket.Ticket, error) {
 	text := q.Ticket()
 	if text == "" {

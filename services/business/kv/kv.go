@@ -119,7 +119,7 @@ func get(_ context.Context, tx *business.Tx, in Get) (any, error) {
 	return Got{Value: item.Value, Revision: item.Revision}, nil
 }
 
-// compareAndSet tries without reading; only if that fails it reads, to say what stands there.
+// compareAndSet tries without reading; only if that fails it reads, to report the present revision.
 func compareAndSet(_ context.Context, tx *business.Tx, in CompareAndSet) (any, error) {
 	if err := checkWrite(in.Key, in.Value); err != nil {
 		return nil, err

@@ -153,7 +153,7 @@ func ready(folder string) error {
 	return nil
 }
 
-// installed says whether npm has installed what the lock file names now.
+// installed reports whether npm has installed the packages of the lock file.
 func installed(folder string) bool {
 	wanted, err := os.Stat(filepath.Join(folder, "package-lock.json"))
 	if err != nil {

@@ -236,7 +236,7 @@ func account(_ context.Context, tx *business.Tx, q Account) (any, error) {
 	return q, tell(tx, Entry{Event: "begun"})
 }
 
-// tell emits an entry, if there is somebody to be told.
+// tell emits an entry, if a target is set.
 func tell(tx *business.Tx, e Entry) error {
 	to, err := tx.Get(told)
 	if err == nil && to.Found {

@@ -14,7 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/traffic"
 )
 
-// mostCalls bounds the calls that are kept of a stand; what comes after them is passed on and not kept.
+// mostCalls bounds the recorded calls of a stand; later ones are only forwarded.
 const mostCalls = 1 << 16
 
 // Call is one call of the program to the updater.
@@ -133,7 +133,7 @@ func (b *between) subscribe() error {
 	return b.server.Conn.Flush()
 }
 
-// toAsker refuses what the updater would drop: a call whose answer would go to somebody else.
+// toAsker refuses calls that the updater would drop: those whose answer would go to another process.
 func (b *between) toAsker(m *nats.Msg) error {
 	inbox := bus.InboxPrefix(bus.ProcessBusiness+"."+b.stand.options.Service) + "."
 	if !strings.HasPrefix(m.Reply, inbox) {
@@ -152,7 +152,7 @@ func nameOf(c bus.DatabaseCall) string {
 	return "commit"
 }
 
-// take decides what becomes of a call, apart from those that follow.
+// take handles a call, independently of later ones.
 func (b *between) take(c *Call, answer func(bus.DatabaseReply)) {
 	s := b.stand
 	s.mu.Lock()

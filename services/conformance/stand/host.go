@@ -299,7 +299,7 @@ func (s *Stand) Close() {
 	}
 	s.CutRequests()
 	s.CutDatabase()
-	_ = s.endUpdater() // what was tried has been said, and its files go
+	_ = s.endUpdater() // the results are out, and the files are removed
 	if s.main != nil {
 		s.main.Close()
 	}
@@ -308,7 +308,7 @@ func (s *Stand) Close() {
 	}
 	for _, p := range []*traffic.Plan{s.plan, s.own} {
 		if p != nil {
-			_ = p.Release() // the ports were held for nobody else
+			_ = p.Release() // the ports are needed no more
 		}
 	}
 }

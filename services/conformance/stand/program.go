@@ -28,7 +28,7 @@ var (
 )
 
 const (
-	// mostLines bounds what is kept of its output, in lines; longestLine each of them, in bytes.
+	// mostLines bounds the recorded output, in lines; longestLine each line, in bytes.
 	mostLines   = 20
 	longestLine = 300
 	// pingFirst and pingLast are the pace of pings to a program that was just started.
@@ -98,7 +98,7 @@ func (s *Stand) AwaitReady(ctx context.Context, p *Program) error {
 	}
 }
 
-// otherwise says what the program did instead of what is awaited.
+// otherwise describes what the program did instead.
 func (s *Stand) otherwise() string {
 	if name := s.Announced(); name != "" && name != s.options.Service {
 		return fmt.Sprintf("; it announces another name, %q: %s, or give --name", name, "a program must serve under its name in HOTPAIR_BUSINESS")
@@ -203,7 +203,7 @@ func (s *Stand) Discover(ctx context.Context) (string, error) {
 			return name, nil
 		}
 		if s.Ping(limit) == nil {
-			return s.options.Service, nil // it takes its name from what it is given
+			return s.options.Service, nil // it uses the name in its environment
 		}
 		select {
 		case <-p.Ended():

@@ -14,7 +14,7 @@ import (
 // mostRefusals bounds those that are kept.
 const mostRefusals = 64
 
-// refusals keeps what servers refuse to the program; they tell it in their log.
+// refusals records what servers refuse to the program; they report it in their log.
 type refusals struct {
 	mu   sync.Mutex
 	said []string

@@ -201,7 +201,8 @@ func (r *Receiver) enter(lane string, q *http.Request, body []byte) Behaviour {
 	return r.always
 }
 
-// take keeps what is new by its order, and nothing else. In a real receiver that is one transaction with what it does.
+// take keeps an emission that is new by its order, and nothing else. In a real receiver that is one transaction with
+// its effects.
 func (r *Receiver) take(lane string, q *http.Request, body []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

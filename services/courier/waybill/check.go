@@ -52,7 +52,7 @@ func (t *SetTarget) Check() error {
 	return nil
 }
 
-// urlProblem says what is wrong with an address that is posted to, "" when nothing is.
+// urlProblem returns what is wrong with a target's URL, "" if nothing.
 func urlProblem(text string) string {
 	if len(text) > MaxURL || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return fmt.Sprintf("is longer than %d bytes or not ASCII", MaxURL)

@@ -123,13 +123,13 @@ func TestSession_RefusesWhatCannotBe(t *testing.T) {
 		batch func(*Session) notice.Batch
 		says  string
 	}{
-		"a lower epoch":  {func(*Session) notice.Batch { return notice.Batch{Epoch: 1, Messages: owns(5, 5, 5)} }, "of a lower epoch"},
+		"a lower epoch":  {func(*Session) notice.Batch { return notice.Batch{Epoch: 1, Messages: owns(5, 5, 5)} }, "lower than the attached epoch"},
 		"a higher epoch": {func(*Session) notice.Batch { return notice.Batch{Epoch: 3, Messages: owns(5, 5, 5)} }, "attached in epoch 2"},
 		"no resume": {func(s *Session) notice.Batch {
 			s.begin()
 			return notice.Batch{Epoch: 2, Messages: owns(1, 5, 5)}
 		}, "must say where the notices continue"},
-		"a resume of what it said before": {func(*Session) notice.Batch { return from(2, notices.Cursor{Pair: "p"}) }, "it goes on from"},
+		"a resume of what it said before": {func(*Session) notice.Batch { return from(2, notices.Cursor{Pair: "p"}) }, "it continues from"},
 		"a serial left out":               {message(func(m *notice.Message) { m.Serial++ }), "follows message 5"},
 		"a count left out":                {message(func(m *notice.Message) { m.Notice.Count++ }), "out of order"},
 		"a number that falls":             {message(func(m *notice.Message) { m.Stream, m.Notice.Count, m.Notice.Number.Sequence = notices.Common, 1, 4 }), "out of order"},

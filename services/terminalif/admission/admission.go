@@ -69,8 +69,8 @@ func (a *Bound) Answered(now, took time.Duration, out int) {
 				// is quicker is the best again.
 				a.best = a.least
 			}
-			// What is in flight takes that long, so this much of it takes Standing. Never to less than half at once: the
-			// measure is as old as the answer.
+			// The requests in flight take that long, so this share of them takes Standing. Never to less than half at
+			// once: the measure is as old as the answer.
 			a.limit = max(Fewest, a.peak/2, int(float64(a.peak)*float64(Standing)/float64(late)))
 			a.bad = 0
 		}

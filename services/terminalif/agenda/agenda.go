@@ -35,7 +35,7 @@ const (
 	// runWithin is the deadline of a run. A service that has not answered outTime after it will not answer.
 	runWithin = 30 * time.Second
 	outTime   = 15 * time.Second
-	// mostKnown is when what was done is forgotten before a look has come to its end.
+	// mostKnown bounds the finished runs that are remembered before a look has ended.
 	mostKnown = 4096
 	// pagePause is how long a pass through all that is due rests before each page but the first, so that what rests or waits for room
 	// costs little; pageShare is how many times as long as the page took it rests at least.
@@ -252,7 +252,7 @@ func (a *Agenda) judge(ctx context.Context, e end) {
 
 // after does what follows from how a run ended.
 func (a *Agenda) after(ctx context.Context, k *known, t Timer, o timers.Outcome, why string) {
-	if o == timers.Unknown { // if it is still there, nothing came of it
+	if o == timers.Unknown { // if it still exists, the run had no effect
 		k.done, k.rest = true, time.Now().Add(askPause)
 		return
 	}
@@ -275,7 +275,7 @@ func (a *Agenda) after(ctx context.Context, k *known, t Timer, o timers.Outcome,
 	k.rest = time.Now().Add(max(pause, askPause))
 }
 
-// outcomeOf says what the answer to a run means.
+// outcomeOf returns the meaning of the answer to a run.
 func outcomeOf(code int) timers.Outcome {
 	switch code {
 	case bus.CodeOK:

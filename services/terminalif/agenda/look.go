@@ -163,7 +163,7 @@ func (a *Agenda) forget() {
 	}
 }
 
-// forgetDone drops what was done, during a pass that takes long.
+// forgetDone drops finished runs during a long pass.
 func (a *Agenda) forgetDone() {
 	for id, k := range a.known {
 		if k.done && !k.running && k.pass != a.pass {
@@ -172,7 +172,7 @@ func (a *Agenda) forgetDone() {
 	}
 }
 
-// report tells what there is, and notes the time now and then.
+// report reports the state, and has the time recorded now and then.
 func (a *Agenda) report(ctx context.Context) {
 	a.state.Running, a.state.Failing = a.running, 0
 	for _, k := range a.known {

@@ -35,7 +35,8 @@ const (
 	reportEvery = 30 * time.Second
 	// mostOut bounds what is on its way to all terminals at one time, in bytes of notices.
 	mostOut = 64 << 20
-	// reportSoon is how soon it is when terminals have been told so many bytes since that what they have may be taken away.
+	// reportSoon is the number of bytes sent after which positions are reported soon, so that stored notices can be
+	// discarded.
 	reportSoon  = time.Second
 	reportBytes = 1 << 20
 	// maxPair bounds the name of a pair that a terminal says, in bytes.
@@ -85,7 +86,7 @@ type Delivery struct {
 	reported   time.Time
 	rosterRest time.Time
 	state      outbox.NoticeState
-	spoiled    string // what of the notices to all was said last to be unreadable
+	spoiled    string // the last reported fault of the notices to all
 	sends      sync.WaitGroup
 }
 
@@ -143,7 +144,7 @@ func (d *Delivery) Listed() {
 	d.wake()
 }
 
-// bound bounds what a terminal says that it has: it is kept for as long as the terminal is attached.
+// bound limits a terminal's cursor: it is kept for as long as the terminal is attached.
 func bound(c *notices.Cursor) {
 	if len(c.Pair) > maxPair {
 		*c = notices.Cursor{}
@@ -187,7 +188,7 @@ func (d *Delivery) Run(ctx context.Context) {
 	}
 }
 
-// watch tells of updates that tell terminals something.
+// watch reports updates with notices.
 func (d *Delivery) watch(ctx context.Context) {
 	seen, lost := uint64(0), uint64(0)
 	for ctx.Err() == nil {

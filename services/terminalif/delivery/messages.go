@@ -176,6 +176,6 @@ type Recipient struct {
 	Leaving       bool `json:"leaving,omitempty"` // it was removed from the pair
 	// Oldest is pair time of the oldest of its own that waits.
 	Oldest time.Time `json:"oldest,omitzero"`
-	// Unreadable says what of its notices can't be read, which are not sent.
+	// Unreadable says which of its notices are unreadable, and are not sent.
 	Unreadable string `json:"unreadable,omitempty"`
 }

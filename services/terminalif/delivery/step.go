@@ -55,7 +55,7 @@ func (d *Delivery) roster(ctx context.Context) time.Duration {
 	return time.Second
 }
 
-// waiting gives recipients for which there may be something, and of those that rest how long the first still does.
+// waiting returns recipients that may have new notices, and the first end of the others' pauses.
 func (d *Delivery) waiting(which func(*recipient) bool) (list []*recipient, rest time.Duration) {
 	now := time.Now()
 	for _, r := range d.recipients {
@@ -127,7 +127,8 @@ func (d *Delivery) resume(r *recipient, h notices.History, k Known) (wait time.D
 	return 0
 }
 
-// read reads what terminals have not had, those together that have come to the same place of the common stream, and sends it.
+// read reads the notices that terminals lack, together for those at the same place of the common stream, and sends
+// them.
 func (d *Delivery) read(ctx context.Context) time.Duration {
 	list, next := d.waiting(func(r *recipient) bool { return r.sender != nil })
 	slices.SortFunc(list, func(a, b *recipient) int {
@@ -222,7 +223,7 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 	})
 }
 
-// spoil notes what of a stream can't be read, and says so when that is new.
+// spoil records the unreadable part of a stream, and logs it if it is new.
 func (d *Delivery) spoil(r *recipient, stream notices.Stream, why string) {
 	if r.spoiled[stream] == why {
 		return

@@ -1,4 +1,4 @@
-// Package description is what a service says about itself, by the conventions of NATS services.
+// Package description is a service's own description, by the conventions of NATS services.
 package description
 
 import (
@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// batchesKey in the metadata says with the value "1" that the service takes batches.
+	// batchesKey in the metadata has the value "1" if the service accepts batches.
 	batchesKey = "packs"
 	// within bounds one question.
 	within = 2 * time.Second

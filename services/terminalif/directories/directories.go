@@ -1,5 +1,5 @@
-// Package directories notes which directories the agents of terminals have: a terminal has one, whose identity is random and made once. One
-// that is set up anew has another. Two that come and go by turns are two machines that pass for one terminal.
+// Package directories tracks the directories of terminals' agents: each has a random identity, made once, and a new
+// one after a new setup. Two directories that alternate are two machines that pass for one terminal.
 package directories
 
 import (
@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// most bounds what is remembered of one terminal, and mostName an identity, in bytes: a terminal may say what it likes.
+	// most bounds the directories remembered of one terminal, and mostName an identity, in bytes: a terminal may send
+	// anything.
 	most     = 4
 	mostName = 64
 	// turn is the time within which the return to an earlier directory shows that both are in use. Putting an old disk

@@ -31,12 +31,12 @@ const (
 	wireBuffer = maxLine
 	// inboxNumber is the subscription to answers, which is there from the first words on.
 	inboxNumber = 1
-	// maxPongs bounds the answers to flushes that are still to come: a server may say everything else and never answer those.
+	// maxPongs bounds the outstanding answers to flushes: a server may send everything else and never answer those.
 	maxPongs = 1024
 )
 
 var (
-	// errTLSWanted says that the server wants TLS, which is not what was agreed on.
+	// errTLSWanted says that the server requires TLS, which was not configured.
 	errTLSWanted = errors.New("terminal's server requires TLS")
 	// errRefusedByServer is an error of the terminal's server that ends the connection.
 	errRefusedByServer = errors.New("terminal's server closed the connection")
@@ -65,7 +65,7 @@ type Conn struct {
 	inbox  string
 	ended  chan struct{} // closed when the goroutine has ended
 	began  time.Time
-	last   atomic.Int64 // when something came, in time since began
+	last   atomic.Int64 // time of the last received data, since began
 
 	mu       sync.Mutex
 	handlers map[uint64]func(*nats.Msg) // by number of the subscription

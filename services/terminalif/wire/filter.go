@@ -32,8 +32,8 @@ var (
 	errFirst    = errors.New("first line is not INFO")
 )
 
-// filter follows the NATS protocol as a server speaks it to a client. It is fed what arrives, in any pieces, and passes
-// whole checked lines and the payloads they announce; of a line it passes nothing before its end has come.
+// filter follows the NATS protocol as a server speaks it to a client. It is fed the received data, in any pieces, and
+// passes whole checked lines and the payloads they announce; of a line it passes nothing before its end has come.
 //
 //	line ──MSG, HMSG──► payload ──size bytes, CR LF──► line
 type filter struct {

@@ -19,8 +19,9 @@ const (
 	// writeWithin bounds one write: a terminal that does not read must not keep what it is owed in our memory.
 	writeWithin = 2 * time.Second
 
-	// What one terminal may send. Beyond it reading slows, so that TCP holds the terminal back; it costs nobody else.
-	// Far above any workload: at 22,000 requests a second a terminal sends some MB and some thousand messages.
+	// The bounds of one terminal's data. Beyond them reading slows down, so that TCP throttles the terminal; others
+	// are not affected. They are far above any workload: at 22,000 requests a second a terminal sends some MB and some
+	// thousand messages.
 	bytesPerSecond = 16 << 20
 	burstBytes     = 24 << 20
 	linesPerSecond = 20_000

@@ -116,7 +116,7 @@ var acts = []struct {
 	{"refuse the old pair for good, should that be alive: stop it first", []string{"stop it"}, play{"TestData_VerifyRepairBackupRestoreTerminals", []string{`c.order("kill", standby)`, `"restore", "finish", "--replaces"`}}},
 	{"give it a witness, a HOTPAIR_PAIR_SECRET and an authority (hotpair authority init) of its own, start it", []string{"start it", "hotpair promote --force"}, play{restored, []string{`"promote", "--force"`, "c.beside("}}},
 	{"start it; hotpair status there says what it waits for", []string{"start it", "hotpair promote --force"}, play{restored, []string{`"promote", "--force"`, "c.beside("}}},
-	{"is taken back; start the agent", []string{"start the agent"}, play{restored, []string{`"terminal", "readmit"`, `c.beside(till, "terminal")`}}},
+	{"is revoked. Start the agent", []string{"start the agent"}, play{restored, []string{`"terminal", "readmit"`, `c.beside(till, "terminal")`}}},
 	{"start the agent there", []string{"start the agent"}, play{"TestFault_A15_ATerminalIsReplaced", []string{"f.Run(id)"}}},
 	{"%w: stop the host first: %w", []string{"stop the host"}, play{restored, []string{`"stop the host"`, "host.stop()"}}},
 	{"stop the host first: %w", []string{"stop the host"}, play{"TestData_VerifyRepairBackupRestoreTerminals", []string{`c.order("kill", standby)`, `"restore", file`}}},

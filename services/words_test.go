@@ -15,8 +15,8 @@ import (
 // word is one that identifiers have no more, because the field has another one.
 type word struct {
 	instead string
-	// declared: only where it is declared for others, which is a function, a type, a field, or a variable of a package. As a local name
-	// it may have its everyday meaning.
+	// declared: only where it is declared for others, which is a function, a type, a field, or a variable of a package.
+	// As a local name it may have its everyday meaning.
 	declared bool
 	// within are the folders in which it is not used; none: anywhere.
 	within []string
@@ -104,7 +104,8 @@ func misnamed(name, folder string, local bool) (found, instead string) {
 	return "", ""
 }
 
-// TestWords_OfIdentifiers: what is declared here has the names that the field uses. Names on the wire, in files and in commands are strings.
+// TestWords_OfIdentifiers: what is declared here has the names that the field uses. Names on the wire, in files and in
+// commands are strings.
 func TestWords_OfIdentifiers(t *testing.T) {
 	const root = ".."
 	looked := 0
@@ -142,7 +143,8 @@ func TestWords_OfIdentifiers(t *testing.T) {
 	}
 }
 
-// declarations calls found with every identifier that a file declares. local: nothing outside of its function has that name for it.
+// declarations calls found with every identifier that a file declares. local: nothing outside of its function has that
+// name for it.
 func declarations(file *ast.File, found func(id *ast.Ident, local bool)) {
 	found(file.Name, false)
 	own := map[ast.Node]bool{} // declarations of the package itself

@@ -1,6 +1,6 @@
-// Package ask makes requests from a shell, through a terminal's agent, as an application at it does: hotpair request.
+// Package ask sends requests from a shell, through a terminal's agent, like an application there: hotpair request.
 //
-// Each request has an id, so it takes effect once however often it is sent: who does not hear the answer sends the same again under the
+// Each request has an id, so it takes effect once however often it is sent: without an answer, send it again under the
 // same id.
 package ask
 
@@ -36,11 +36,11 @@ const (
 )
 
 var (
-	// ErrQuestion says that a request can't be sent as it is; the text says what to fix.
+	// ErrQuestion says that a request is malformed; the text says what to correct.
 	ErrQuestion = errors.New("not a request")
 	// ErrTerminal says that no agent was reached: nothing was sent.
 	ErrTerminal = errors.New("no terminal reached")
-	// ErrUnanswered says that the agent gave no answer: the outcome is unknown.
+	// ErrUnanswered says that the agent did not answer: the outcome is unknown.
 	ErrUnanswered = errors.New("no answer")
 )
 
@@ -48,20 +48,21 @@ var (
 type Question struct {
 	Service, Operation string
 	Body               []byte        // JSON; empty is {}
-	ID                 string        // as package requestid has it; "" is a new one
+	ID                 string        // in the form of package requestid; "" is a new one
 	Timeout            time.Duration // 0 is DefaultTimeout
-	// Queue has the terminal keep it until it is done, once for each Key; "" is a new one. Lane is its place there, or what it waits behind.
+	// Queue makes the terminal queue the request, once for each Key; "" is a new key. Lane is its lane in the queue,
+	// or the one to wait in.
 	Queue     bool
 	Key, Lane string
 }
 
-// Answer is what came of it: a body, or a code and a sentence.
+// Answer is the result: a body, or a code and a message.
 type Answer struct {
 	Body     json.RawMessage
-	Code     int // 0 when it was done
+	Code     int // 0 for success
 	Said     string
-	Position string // of the update, when something was written
-	ID       string // of the request; the key of one that is to be queued
+	Position string // of the update, if it wrote
+	ID       string // of the request; the key of a queued one
 	Took     time.Duration
 }
 
@@ -69,13 +70,13 @@ type Answer struct {
 func Parse(what string, body []byte) (Question, error) {
 	service, operation, found := strings.Cut(what, ".")
 	if !found || !bus.ValidName(service) || !bus.ValidName(operation) {
-		return Question{}, fmt.Errorf("%w: %.80q: give SERVICE.OPERATION, such as kv.get; each is letters, digits, - and _", ErrQuestion, what)
+		return Question{}, fmt.Errorf("%w: %.80q: give SERVICE.OPERATION, such as kv.get, both of letters, digits, - and _", ErrQuestion, what)
 	}
 	q := Question{Service: service, Operation: operation, Body: body}
 	return q, q.check()
 }
 
-// check looks at the body, so that who typed it is told where it is wrong.
+// check parses the body, to report the place of an error.
 func (q *Question) check() error {
 	if len(strings.TrimSpace(string(q.Body))) == 0 {
 		q.Body = []byte("{}")
@@ -84,17 +85,17 @@ func (q *Question) check() error {
 		return fmt.Errorf("%w: the body has more than %d bytes", ErrQuestion, MaxBody)
 	}
 	if !utf8.Valid(q.Body) {
-		return fmt.Errorf("%w: the body is no UTF-8", ErrQuestion)
+		return fmt.Errorf("%w: the body is not UTF-8", ErrQuestion)
 	}
 	var value any
 	err := json.Unmarshal(q.Body, &value)
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
 		line, column := place(q.Body, syntax.Offset)
-		return fmt.Errorf("%w: the body is no JSON: line %d, column %d: %w", ErrQuestion, line, column, err)
+		return fmt.Errorf("%w: the body is not JSON: line %d, column %d: %w", ErrQuestion, line, column, err)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: the body is no JSON: %w", ErrQuestion, err)
+		return fmt.Errorf("%w: the body is not JSON: %w", ErrQuestion, err)
 	}
 	return nil
 }
@@ -106,7 +107,7 @@ func place(text []byte, offset int64) (line, column int) {
 	return 1 + strings.Count(before, "\n"), 1 + utf8.RuneCountInString(before[at+1:])
 }
 
-// NewID makes an id that nobody has used.
+// NewID returns a new unique id.
 func NewID() string {
 	return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") + "/" + strings.ToLower(rand.Text()[:10])
 }
@@ -117,7 +118,7 @@ type Client struct {
 	closed context.Context // ends when the connection is lost for good
 }
 
-// Dial connects to an agent. With again it connects again whenever the connection is lost. The error is ErrTerminal.
+// Dial connects to an agent. With again it reconnects whenever the connection is lost. The error is ErrTerminal.
 func Dial(ctx context.Context, address string, again bool) (*Client, error) {
 	lost, lose := context.WithCancelCause(context.WithoutCancel(ctx))
 	options := []nats.Option{
@@ -140,23 +141,23 @@ func Dial(ctx context.Context, address string, again bool) (*Client, error) {
 // Close ends the connection.
 func (c *Client) Close() { c.conn.Close() }
 
-// Subscribe hears what the terminal is told by services.
+// Subscribe receives the notices of the terminal.
 func (c *Client) Subscribe(subject string, hear func(subject string, data []byte)) error {
 	_, err := c.conn.Subscribe(subject, func(m *nats.Msg) { hear(m.Subject, m.Data) })
 	return err
 }
 
-// Ask makes a request and waits for its answer. Errors: ErrQuestion; ErrTerminal when nothing was sent; ErrUnanswered, and then the answer
-// has the id.
+// Ask sends a request and waits for its answer. Errors: ErrQuestion; ErrTerminal if nothing was sent; ErrUnanswered,
+// with the id in the answer.
 func (c *Client) Ask(ctx context.Context, q Question) (Answer, error) {
 	if err := q.check(); err != nil {
 		return Answer{}, err
 	}
 	if q.Queue && q.ID != "" {
-		return Answer{}, fmt.Errorf("%w: what is queued takes no id, as the time in that may be over before it is sent: give a key", ErrQuestion)
+		return Answer{}, fmt.Errorf("%w: --id is not allowed with --queue, as the id may expire before the request is sent: use --key", ErrQuestion)
 	}
 	if !q.Queue && q.Key != "" {
-		return Answer{}, fmt.Errorf("%w: a key is for what is queued; give an id", ErrQuestion)
+		return Answer{}, fmt.Errorf("%w: --key is allowed only with --queue: use --id", ErrQuestion)
 	}
 	if q.ID == "" {
 		q.ID = cmp.Or(q.Key, NewID())
@@ -186,7 +187,7 @@ func (c *Client) Ask(ctx context.Context, q Question) (Answer, error) {
 	defer context.AfterFunc(c.closed, cancel)()
 	reply, err := c.conn.RequestMsgWithContext(ctx, m)
 	a.Took = time.Since(began)
-	if errors.Is(err, nats.ErrConnectionClosed) { // why, is told a moment later
+	if errors.Is(err, nats.ErrConnectionClosed) { // the reason is reported a moment later
 		select {
 		case <-c.closed.Done():
 		case <-ctx.Done():
@@ -194,7 +195,7 @@ func (c *Client) Ask(ctx context.Context, q Question) (Answer, error) {
 	}
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
-		return a, fmt.Errorf("%w: %s is no agent of a terminal", ErrTerminal, c.conn.ConnectedUrl())
+		return a, fmt.Errorf("%w: %s is not the agent of a terminal", ErrTerminal, c.conn.ConnectedUrl())
 	case c.closed.Err() != nil:
 		return a, fmt.Errorf("%w: %w", ErrUnanswered, context.Cause(c.closed))
 	case err != nil:
@@ -203,26 +204,27 @@ func (c *Client) Ask(ctx context.Context, q Question) (Answer, error) {
 	return a.read(reply)
 }
 
-// read takes the answer out of a message.
+// read parses a message to an answer.
 func (a Answer) read(m *nats.Msg) (Answer, error) {
 	a.Body, a.Said, a.Position = m.Data, m.Header.Get(bus.HeaderError), m.Header.Get(bus.HeaderPosition)
 	if code := m.Header.Get(bus.HeaderErrorCode); code != "" {
 		n, err := strconv.Atoi(code)
 		if err != nil || n <= 0 {
-			return a, fmt.Errorf("%w: the answer has the code %.20q, which is none", ErrUnanswered, code)
+			return a, fmt.Errorf("%w: the answer has the invalid code %.20q", ErrUnanswered, code)
 		}
 		a.Code = n
 	}
 	return a, nil
 }
 
-// Discover asks an agent which operations a service has. Of one that it does not know it says nothing: that, too, is ErrUnanswered.
+// Discover asks an agent for the operations of a service. It returns ErrUnanswered also for a service that the agent
+// does not know.
 func (c *Client) Discover(ctx context.Context, service string) ([]Operation, error) {
 	ctx, cancel := context.WithTimeout(ctx, discoverWithin)
 	defer cancel()
 	reply, err := c.conn.RequestWithContext(ctx, "$SRV.INFO."+service, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%w: the terminal knows no operations of %s yet: %w", ErrUnanswered, service, err)
+		return nil, fmt.Errorf("%w: the terminal does not know the operations of %s yet: %w", ErrUnanswered, service, err)
 	}
 	var info struct {
 		Endpoints []struct {
@@ -230,7 +232,7 @@ func (c *Client) Discover(ctx context.Context, service string) ([]Operation, err
 		} `json:"endpoints"`
 	}
 	if err := json.Unmarshal(reply.Data, &info); err != nil {
-		return nil, fmt.Errorf("%w: what %s can do: %w", ErrUnanswered, service, err)
+		return nil, fmt.Errorf("%w: operations of %s: %w", ErrUnanswered, service, err)
 	}
 	var list []Operation
 	for _, e := range info.Endpoints {

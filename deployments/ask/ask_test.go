@@ -129,15 +129,15 @@ func TestCommand_SaysWhatHappenedAndWhatToDo(t *testing.T) {
 		exit int
 		says string
 	}{
-		"400": {Refused, "fix what the sentence names"},
-		"404": {Refused, "no such service"},
-		"409": {Refused, "contradicts"},
-		"410": {Refused, "look at the data"},
+		"400": {Refused, "correct it as the message says"},
+		"404": {Refused, "No such service"},
+		"409": {Refused, "conflicts"},
+		"410": {Refused, "check the data"},
 		"413": {Refused, "too large"},
-		"422": {Refused, "its own"},
-		"429": {Nobody, "ask again"},
-		"500": {Refused, "ask anew."},
-		"503": {Nobody, "ask again"},
+		"422": {Refused, "the service's own"},
+		"429": {Nobody, "send it again"},
+		"500": {Refused, "send the request again."},
+		"503": {Nobody, "send it again"},
 		"504": {Unknown, "hotpair request --id"},
 		"x":   {Unknown, "It may have been done"},
 	} {
@@ -166,8 +166,8 @@ func TestCommand_AnIdOfOnesOwnKeepsItsAnswer(t *testing.T) {
 		args []string
 		says string
 	}{
-		{nil, "Once it is fixed ask anew."},
-		{[]string{"--id", id}, "Once it is fixed ask anew, with another --id than " + id + ", which keeps its answer."},
+		{nil, "Once it is fixed, send the request again."},
+		{[]string{"--id", id}, "Once it is fixed, send the request again, with another --id than " + id + ", whose answer is final."},
 	} {
 		_, err := run(t, "", append([]string{"shop.500", "{}", "--terminal", f.server.URL()}, c.args...)...)
 		<-f.asked
@@ -206,7 +206,7 @@ func TestCommand_WhenNobodyAnswers(t *testing.T) {
 	}
 	defer other.Stop()
 	_, err = run(t, "", "shop.add", "--terminal", other.URL())
-	if !errors.As(err, &failed) || failed.ExitCode() != Nobody || !strings.Contains(err.Error(), "is no agent") {
+	if !errors.As(err, &failed) || failed.ExitCode() != Nobody || !strings.Contains(err.Error(), "is not the agent") {
 		t.Errorf("another server: %v", err)
 	}
 }
@@ -285,7 +285,7 @@ func TestTerminalOf_FindsTheTerminalsOfACluster(t *testing.T) {
 			t.Errorf("%q: %s %v", id, got, err)
 		}
 	}
-	if _, err := TerminalOf(dir, "t3"); err == nil || !strings.Contains(err.Error(), "no such terminal (2, from t1)") {
+	if _, err := TerminalOf(dir, "t3"); err == nil || !strings.Contains(err.Error(), "no such terminal (it has 2, from t1)") {
 		t.Errorf("%v", err)
 	}
 }
@@ -336,7 +336,7 @@ func TestCommand_Queues(t *testing.T) {
 	}
 	_, err := run(t, "", "shop.507", "--queue", "--key", "order 18", "--terminal", f.server.URL())
 	var failed *Failure
-	if !errors.As(err, &failed) || failed.ExitCode() != Nobody || !strings.Contains(err.Error(), "no room in the queue") {
+	if !errors.As(err, &failed) || failed.ExitCode() != Nobody || !strings.Contains(err.Error(), "The queue of this terminal is full") {
 		t.Errorf("%v", err)
 	}
 	if h := (<-f.asked).Header; h.Get(bus.HeaderQueueKey) != "order 18" {

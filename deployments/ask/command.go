@@ -26,34 +26,34 @@ type options struct {
 	json, queue                  bool
 }
 
-// Command is "hotpair request".
+// Command returns "hotpair request".
 func Command() *cobra.Command {
 	var o options
 	c := &cobra.Command{
 		Use:   "request SERVICE.OPERATION [BODY|-]",
-		Short: "Make a request at a terminal, as an application does, and print the answer",
-		Long: `Make a request at a terminal, as an application does, and print the answer.
+		Short: "Send a request through a terminal, like an application, and print the answer",
+		Long: `Send a request through a terminal, like an application, and print the answer.
 
-BODY is JSON, {} when it is missing, and read from standard input when it is -. The request
-goes through the first terminal of the cluster that runs on the default ports of this machine
-(hotpair cluster, hotpair dev), or of the one that --dir names; else through the agent of this
-machine (` + agent + `), or through the one that --terminal names. It waits through takeovers, up to --timeout.
+BODY is JSON, {} if omitted, and read from standard input if it is -. The request goes through the
+first terminal of the cluster that runs on the default ports of this machine (hotpair cluster,
+hotpair dev), or of the cluster that --dir names; otherwise through the agent of this machine
+(` + agent + `), or the terminal that --terminal names. It waits through takeovers, up to --timeout.
 
-A request takes effect once for each --id. Without one it gets a new id, which is told when
+A request takes effect once for each --id. Without --id it gets a new one, which is printed when
 the outcome is unknown.
 
-With --queue the terminal keeps it on its disk until it is done, whether a host can be reached or
-not, once for each --key, and the answer is its id in the queue.
+With --queue the terminal keeps the request on its disk until a host has executed it, once for each
+--key. The answer is the request's id in the queue.
 
-Exit codes: 0 done; 1 the answer is an error; 2 the request is wrong, and was not sent; 3 nothing
-was done, ask again; 4 the outcome is unknown, repeat it with the same --id.`,
+Exit codes: 0 done; 1 the answer is an error; 2 the request is malformed, and was not sent; 3 nothing
+was done, send it again; 4 the outcome is unknown, send it again with the same --id.`,
 		Example: `  hotpair request kv.put '{"key":"colour","value":"blue"}'
   hotpair request kv.get '{"key":"colour"}' --json
   hotpair request tickets.sell - < seat.json
   hotpair request ledger.transfer --queue --key order-18 - < transfer.json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 {
-				return fmt.Errorf("%w: give SERVICE.OPERATION and perhaps a BODY in quotes, not %d words", ErrQuestion, len(args))
+				return fmt.Errorf("%w: give SERVICE.OPERATION and optionally a BODY in quotes, not %d words", ErrQuestion, len(args))
 			}
 			return nil
 		},
@@ -75,10 +75,10 @@ was done, ask again; 4 the outcome is unknown, repeat it with the same --id.`,
 	f := c.Flags()
 	f.StringVar(&o.terminal, "terminal", "", "the terminal: an address (nats://host:port), or an id of the cluster (t2)")
 	f.StringVar(&o.dir, "dir", "", "directory of the cluster (default: the cluster on the default ports)")
-	f.StringVar(&o.id, "id", "", "id of the request: a time, a slash and text of your own, or a UUID of version 7")
-	f.BoolVar(&o.queue, "queue", false, "have the terminal keep it until it is done")
-	f.StringVar(&o.key, "key", "", "with --queue: the same is queued once")
-	f.StringVar(&o.lane, "lane", "", "what is in one lane of the terminal's queue is done one after the other")
+	f.StringVar(&o.id, "id", "", "id of the request: a time, a slash and any text, or a UUID of version 7")
+	f.BoolVar(&o.queue, "queue", false, "queue the request at the terminal")
+	f.StringVar(&o.key, "key", "", "with --queue: a request with the same key is queued once")
+	f.StringVar(&o.lane, "lane", "", "with --queue: requests of one lane are executed in order")
 	f.DurationVar(&o.timeout, "timeout", DefaultTimeout, "how long to wait for the answer")
 	f.BoolVar(&o.json, "json", false, "print JSON: the answer with its code, id and time")
 	return c
@@ -88,12 +88,12 @@ was done, ask again; 4 the outcome is unknown, repeat it with the same --id.`,
 func (o options) ask(ctx context.Context, out io.Writer, what string, body []byte) error {
 	q, err := Parse(what, body)
 	if err != nil {
-		return fmt.Errorf("%w\nNothing was sent. A shell takes quotes and braces unless the body is in single quotes: '{\"seat\":\"12A\"}'", err)
+		return fmt.Errorf("%w\nNothing was sent. A shell removes quotes and braces unless the body is in single quotes: '{\"seat\":\"12A\"}'", err)
 	}
 	q.ID, q.Timeout = o.id, o.timeout
 	q.Queue, q.Key, q.Lane = o.queue, o.key, o.lane
 	if o.timeout <= 0 {
-		return fmt.Errorf("%w: --timeout %s: give a duration, such as 30s", ErrQuestion, o.timeout)
+		return fmt.Errorf("%w: --timeout %s: want a duration, such as 30s", ErrQuestion, o.timeout)
 	}
 	a, err := o.answer(ctx, q)
 	if errors.Is(err, ErrQuestion) || errors.Is(err, local.ErrOption) {
@@ -144,7 +144,7 @@ func (o options) address(ctx context.Context) (string, error) {
 	return TerminalOf(dir, o.terminal)
 }
 
-// TerminalOf is where applications reach a terminal of a cluster; "" is the first one.
+// TerminalOf returns the address for applications at a terminal of a cluster; "" is the first terminal.
 func TerminalOf(dir, id string) (string, error) {
 	file, err := local.ReadFile(dir)
 	if err != nil {
@@ -155,13 +155,13 @@ func TerminalOf(dir, id string) (string, error) {
 			return t.Address, nil
 		}
 	}
-	return "", fmt.Errorf("%w: --terminal %s: the cluster in %s has no such terminal (%d, from %s)", local.ErrOption, id, dir, len(file.Terminals), local.TerminalID(0))
+	return "", fmt.Errorf("%w: --terminal %s: the cluster in %s has no such terminal (it has %d, from %s)", local.ErrOption, id, dir, len(file.Terminals), local.TerminalID(0))
 }
 
 // print writes an answer as JSON.
 func (a Answer) print(out io.Writer, failed error) error {
 	shown := struct {
-		Code     int             `json:"code"` // 0 is done
+		Code     int             `json:"code"` // 0 for success
 		Error    string          `json:"error,omitempty"`
 		Body     json.RawMessage `json:"body,omitempty"`
 		Position string          `json:"position,omitempty"`

@@ -10,16 +10,16 @@ import (
 
 // Exit codes of hotpair request.
 const (
-	Refused = 1 // the answer is an error: asking again changes nothing
-	Usage   = 2 // not sent: the request itself is wrong
-	Nobody  = 3 // nothing was done: ask again
-	Unknown = 4 // it may have been done: repeat it under its id
+	Refused = 1 // the answer is an error: sending it again changes nothing
+	Usage   = 2 // not sent: the request is malformed
+	Nobody  = 3 // nothing was done: send it again
+	Unknown = 4 // it may have been executed: send it again under its id
 )
 
-// Failure is a request that was not done, or of which that is not known.
+// Failure is a request that failed, or whose outcome is unknown.
 type Failure struct {
 	Question Question
-	Answer   Answer // with the code and the sentence, if there was one
+	Answer   Answer // with code and message, if there was one
 	Err      error  // why there was no answer
 }
 
@@ -34,10 +34,10 @@ func (f *Failure) Error() string {
 	return what + "\n" + f.advice()
 }
 
-// Unwrap gives why there was no answer.
+// Unwrap returns the reason for a missing answer.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// ExitCode is that of the command.
+// ExitCode is the exit code of the command.
 func (f *Failure) ExitCode() int {
 	switch {
 	case errors.Is(f.Err, ErrQuestion):
@@ -50,17 +50,17 @@ func (f *Failure) ExitCode() int {
 	return Refused
 }
 
-// advice is what a code means and what to do, as services/terminal/APPLICATIONS.md has it.
+// advice is the meaning of a code and what to do, as in services/terminal/APPLICATIONS.md.
 func (f *Failure) advice() string {
-	repeat := "hotpair request --id " + f.Answer.ID + " with the same body repeats it: it takes effect once"
+	repeat := "hotpair request --id " + f.Answer.ID + " with the same body sends it again: it takes effect once"
 	if f.Question.Queue {
-		repeat = "hotpair request --queue --key " + strconv.Quote(f.Answer.ID) + " with the same body repeats it: it is queued once"
+		repeat = "hotpair request --queue --key " + strconv.Quote(f.Answer.ID) + " with the same body sends it again: it is queued once"
 	}
 	switch {
 	case errors.Is(f.Err, ErrQuestion):
 		return "Nothing was sent."
 	case errors.Is(f.Err, ErrTerminal):
-		return "Nothing was sent. Start hotpair dev or hotpair cluster, name the directory of a pair on other ports with --dir, or the terminal's agent with --terminal."
+		return "Nothing was sent. Start hotpair dev or hotpair cluster, or give the directory of a cluster on other ports with --dir, or a terminal with --terminal."
 	case f.Err != nil && f.Question.Queue:
 		return "It may have been queued. " + repeat + "."
 	case f.Err != nil:
@@ -68,29 +68,29 @@ func (f *Failure) advice() string {
 	}
 	switch f.Answer.Code {
 	case bus.CodeMalformed:
-		return "It can't be understood. Nothing was done: fix what the sentence names."
+		return "The request is malformed. Nothing was done: correct it as the message says."
 	case bus.CodeAbsent:
-		return "There is no such service, operation or thing. Nothing was done."
+		return "No such service, operation or object. Nothing was done."
 	case bus.CodeConflict:
-		return "It contradicts what is there, or its id was used for another request. Nothing was done."
+		return "The request conflicts with the current state, or its id was used for another request. Nothing was done."
 	case bus.CodeTooOld:
-		return "The id is too old to know whether it was done: look at the data, then decide."
+		return "The id is too old to tell whether the request was executed: check the data, then decide."
 	case bus.CodeTooLarge:
-		return "It is too large. Nothing was done."
+		return "The request or its answer is too large. Nothing was done."
 	case bus.CodeOverloaded:
-		return "The pair is busy. Nothing was done: ask again in a moment."
+		return "The pair is overloaded. Nothing was done: wait a moment, then send it again."
 	case bus.CodeFault:
-		const fault = "A fault of the service: its log says which (hotpair dev shows it). Once it is fixed ask anew"
+		const fault = "A fault of the service: see its log (hotpair dev shows it). Once it is fixed, send the request again"
 		if f.Question.ID == "" {
 			return fault + "."
 		}
-		return fault + ", with another --id than " + f.Answer.ID + ", which keeps its answer."
+		return fault + ", with another --id than " + f.Answer.ID + ", whose answer is final."
 	case bus.CodeNobody:
-		return "No host served this terminal, or no process the service, in time. Nothing was done: ask again; hotpair status says who serves."
+		return "No host served this terminal, or the service was not running. Nothing was done: send it again; hotpair status shows the active host."
 	case bus.CodeFull:
-		return "There is no room in the queue of this terminal. Nothing was queued: GET /v1/status there says what waits."
+		return "The queue of this terminal is full. Nothing was queued: GET /v1/status there shows what waits."
 	case bus.CodeUnknown:
 		return "The outcome is unknown. " + repeat + "."
 	}
-	return "The service says so; the code is its own."
+	return "The code and the message are the service's own."
 }

@@ -73,7 +73,7 @@ func TestRun_RefusesBeforeAnythingIsStarted(t *testing.T) {
 		"one that is set": {[]string{there.Dir}, []string{"HOTPAIR_BUSINESS=kv,till=/x"}, ErrOption, "HOTPAIR_BUSINESS has a service till"},
 		"a build":         {[]string{broken.Dir}, nil, ErrBuild, "exit status 3\nno such word"},
 		"no builder":      {[]string{absent.Dir}, nil, ErrBuild, "no such file"},
-		"no program":      {[]string{gone.Dir}, nil, folder.ErrInvalid, "name the program that build makes"},
+		"no program":      {[]string{gone.Dir}, nil, folder.ErrInvalid, "give the program that the build creates"},
 		"a huge folder":   {[]string{large.Dir}, nil, ErrTooMany, "10000"},
 	} {
 		out := &processtest.Output{}

@@ -11,8 +11,8 @@ import (
 // message of the bus.
 const maxAnswer = 4 << 20
 
-// DecodeBody reads the JSON body of a request strictly (package strictjson): one value, in UTF-8, with the names that v has, each
-// once and letter by letter. An empty body is {}. The error is a 400 that says what to fix.
+// DecodeBody reads the JSON body of a request strictly (package strictjson): one value, in UTF-8, with exactly the
+// field names of v, each once. An empty body is {}. The error is a 400 that says what to correct.
 func DecodeBody(body []byte, v any) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		body = []byte("{}")

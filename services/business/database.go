@@ -15,13 +15,13 @@ import (
 
 // Bounds of the way to the updater.
 const (
-	// maxCall bounds one call in bytes: far above the largest update, so that the updater says what is too large, and
-	// below what the bus can carry.
+	// maxCall bounds one call in bytes: far above the largest update, so that the updater decides what is too large,
+	// and below the bound of the bus.
 	maxCall = 4 << 20
 	// maxCalls bounds calls in flight. A request has one at a time.
 	maxCalls = 2 * maxRequests
-	// firstPause and longestPause bound the time until a call is repeated that was not executed. An updater that was
-	// restarted serves within some ms; one that is gone for longer needs no more than ten calls a second.
+	// firstPause and longestPause bound the pause before a call that was not executed is repeated. A restarted updater
+	// serves within milliseconds; for a longer absence ten calls a second are enough.
 	firstPause   = time.Millisecond
 	longestPause = 100 * time.Millisecond
 )
@@ -30,10 +30,10 @@ const (
 var (
 	// errMoved: something read, or required, is not so at the newest position. Nothing was done; run again.
 	errMoved = errors.New("read state has changed")
-	// errRecorded: the request was executed before. Its answer is to be repeated.
+	// errRecorded: the request was already executed. Its recorded answer is the reply.
 	errRecorded = errors.New("executed before")
 	// errAway: the updater did not execute the call, but may execute the next one.
-	errAway = errors.New("updater does not serve")
+	errAway = errors.New("updater is not serving")
 	// errTermOver: as errAway, and the term of the request has ended: it never will.
 	errTermOver = errors.New("term is over")
 	// errDoubt: the call may or may not have been executed.
@@ -85,7 +85,7 @@ func (d *database) lost(error) { d.turn(true) }
 
 func (d *database) restored() { d.turn(false) }
 
-// turn takes that the updater went down, or that there is another one. Either way, what was sent before gets no answer any more.
+// turn records that the updater went down, or was replaced. Either way, earlier calls get no answer.
 func (d *database) turn(down bool) {
 	d.mu.Lock()
 	d.down = down
@@ -123,8 +123,8 @@ func (d *database) call(ctx context.Context, q bus.DatabaseCall) (bus.DatabaseRe
 	return reply, errors.Join(errDoubt, err)
 }
 
-// pause waits before the nth repetition (from 1), not longer than until the updater comes up, and gives the number of
-// the next one: when it has come up the count begins anew, because it serves within ms. The error is ctx's cause.
+// pause waits before the nth repetition (from 1), at most until the updater comes up, and returns the number of the
+// next one: once it is up the count starts again, because it serves within milliseconds. The error is ctx's cause.
 func (d *database) pause(ctx context.Context, n int) (int, error) {
 	d.mu.Lock()
 	changed := d.changed
@@ -187,7 +187,7 @@ func callSize(q bus.DatabaseCall) int {
 	return size
 }
 
-// rangesOf gives the ranges that a call demands.
+// rangesOf returns the ranges that a call requires.
 func rangesOf(q bus.DatabaseCall) []keyrange.Range {
 	switch {
 	case q.Read != nil:

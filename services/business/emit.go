@@ -9,15 +9,16 @@ import (
 	"github.com/hotpair/hotpair/bus/outbox"
 )
 
-// ErrEmission says that a handler emitted what can't be. A mistake of the service: the request is answered with 500.
+// ErrEmission says that a handler made an invalid emission. It is a fault of the service: the request is answered with
+// 500.
 var ErrEmission = errors.New("not an emission")
 
-// Emit tells the world outside something: body, as JSON, nil is {}, is sent to a target of the pair by HTTP POST.
+// Emit sends body, as JSON (nil is {}), to a target of the pair outside, by HTTP POST.
 //
-// It is part of the update, so it is sent if and only if the update took effect, by whoever serves, until the target has said that it has
-// it. What is emitted in one lane arrives in the order of the updates, one at a time; lanes do not wait for one another. So a lane is best
-// named by what must stay in order: the seat, the account. Targets are made by operators; a request that emits to one that does not exist is
-// refused with 404, and nothing of it takes effect.
+// The emission is part of the update, so it is sent if and only if the update took effect, by the active host, until
+// the target has confirmed it. Emissions of one lane arrive in the order of the updates, one at a time; lanes do not
+// wait for one another. So name a lane after the object that must stay in order: the seat, the account. Operators
+// create targets; a request that emits to an unknown one is refused with 404, and nothing of it takes effect.
 func (t *Tx) Emit(target, lane string, body any) {
 	if t.readOnly {
 		t.fail(ErrReadOnly)

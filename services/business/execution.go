@@ -18,14 +18,14 @@ import (
 const (
 	// defaultDeadline is for requests that bring none.
 	defaultDeadline = 30 * time.Second
-	// maxCrashes: a request that was in flight at so many crashes of its process is not run any more (T2).
+	// maxCrashes: a request that was in flight at that many crashes of its process is not run again (T2).
 	maxCrashes = 3
 )
 
-// unnamed says that nothing of a request can be recorded, nor repeated. The run of a timer is told from another one by the timer.
+// unnamed says that the request can't be recorded, nor repeated. The run of a timer is identified by the timer.
 func unnamed(q bus.Request) bool { return q.Ticket == "" && q.Timer == nil }
 
-// outcome is what a request comes to: an answer or an error, before it is committed.
+// outcome is the result of a request: an answer or an error, before it is committed.
 type outcome struct {
 	code    int
 	message string
@@ -57,13 +57,12 @@ type execution struct {
 	answer    bus.Reply
 }
 
-// serve runs the request to its reply. It always gives one, at the deadline at the latest unless the handler does not
-// return.
+// serve runs the request to its reply. It always returns one, by the deadline unless the handler does not return.
 //
-// Of each run becomes one of these: an outcome, which is committed if it writes or must be recorded; the recorded
+// Each run results in one of these: an outcome, which is committed if it writes or must be recorded; the recorded
 // answer of an earlier attempt; a conflict, after which it runs again; no updater, after which it runs again when there
-// is one. An outcome that can't be committed as it is, because it is too large or because the runs are used up, is
-// replaced by an error, and that is recorded where an error of the handler would be.
+// is one. An outcome that can't be committed, because it is too large or because the runs are used up, is replaced by
+// an error, which is recorded like an error of the handler.
 func (e *execution) serve(ctx context.Context) bus.Reply {
 	limit := time.Duration(e.request.Remaining)
 	if limit <= 0 {
@@ -75,7 +74,7 @@ func (e *execution) serve(ctx context.Context) bus.Reply {
 	defer func() { e.passOut() }()
 
 	e.attempt = max(1, e.request.Attempt)
-	var fixed *outcome // set when the handler is not to be run any more
+	var fixed *outcome // set when the handler must not run again
 	if e.request.Crashes >= maxCrashes {
 		fixed = failed(&Error{Code: bus.CodeFault, Message: fmt.Sprintf(
 			"the business process crashed %d times while this request was in flight; it is not tried again", e.request.Crashes)})
@@ -93,17 +92,17 @@ func (e *execution) serve(ctx context.Context) bus.Reply {
 			e.conflicts++
 			e.counts.conflicts.Add(1)
 			if e.conflicts >= maxRuns {
-				fixed = failed(&Error{Code: bus.CodeOverloaded, Message: "too many other requests change the same keys; this one was not executed"})
+				fixed = failed(&Error{Code: bus.CodeOverloaded, Message: "too many other requests change the same keys; this request was not executed"})
 				continue
 			}
 			err = e.yield(ctx)
 		case errors.Is(err, errTermOver):
 			return e.unserved(bus.CodeNobody, "this host is no longer active; the request was not executed")
 		case errors.Is(err, errDoubt) && unnamed(e.request):
-			return e.unserved(bus.CodeFault, "") // without an id nobody could tell the second execution from the first
+			return e.unserved(bus.CodeFault, "") // without an id a second execution can't be recognised
 		case errors.Is(err, errDoubt) && e.doubts >= maxDoubts:
 			if e.request.Timer != nil { // whatever became of it, it is there no more, or fails as often as it may
-				return bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf("what became of the update is unknown, after %d runs", maxDoubts)}
+				return bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf("the outcome of the update is unknown after %d runs", maxDoubts)}
 			}
 			return e.unserved(bus.CodeFault, "")
 		case errors.Is(err, errDoubt), errors.Is(err, errAway):
@@ -118,7 +117,7 @@ func (e *execution) serve(ctx context.Context) bus.Reply {
 			fixed, err = failed(fault()), nil
 		}
 		if err != nil && e.request.Timer != nil && errors.Is(context.Cause(ctx), errStopping) { // which uses up none of its tries
-			return bus.Reply{Code: bus.CodeNobody, Message: "this process is stopping; the run of the timer was not brought to its end"}
+			return bus.Reply{Code: bus.CodeNobody, Message: "this process is stopping; the run of the timer was not completed"}
 		}
 		if err != nil && e.request.Timer != nil {
 			return bus.Reply{Code: bus.CodeFault, Message: "the run of the timer did not end within its deadline"} // or it would come again for ever
@@ -179,11 +178,11 @@ func (e *execution) handle(tx *Tx) (out *outcome) {
 	}
 	body, err := encodeAnswer(answer)
 	if err != nil {
-		e.complain("Answer can't be written as JSON", "error", err)
+		e.complain("Answer can't be encoded as JSON", "error", err)
 		return failed(fault())
 	}
 	if len(body) > maxAnswer {
-		return failed(TooLarge("the answer would have %d bytes, at most %d can be sent", len(body), maxAnswer))
+		return failed(TooLarge("the answer has %d bytes, at most %d are allowed", len(body), maxAnswer))
 	}
 	return &outcome{body: body}
 }
@@ -224,7 +223,7 @@ func (e *execution) commit(tx *Tx, out *outcome) error {
 		}
 	}
 	if len(commit.Operations) == 0 && len(commit.Conditions) == 0 && !commit.Record && commit.Outbox.IsZero() {
-		e.answer = out.reply() // all it has read is of one position, so it stands as it is
+		e.answer = out.reply() // all its reads are of one position, so it is valid
 		return nil
 	}
 	reply, err := e.ask(tx.ctx, bus.DatabaseCall{Commit: commit})
@@ -248,7 +247,7 @@ func (e *execution) writes(operation string) bool {
 // ask makes one trip and sorts what comes back.
 func (e *execution) ask(ctx context.Context, call bus.DatabaseCall) (bus.DatabaseReply, error) {
 	if size := callSize(call); size > maxCall {
-		return bus.DatabaseReply{}, &refusal{told: *TooLarge("the request needs %d bytes of the database at once, at most %d are possible", size, maxCall), final: true}
+		return bus.DatabaseReply{}, &refusal{told: *TooLarge("the request needs a database call of %d bytes, at most %d are allowed", size, maxCall), final: true}
 	}
 	if ctx.Err() != nil {
 		return bus.DatabaseReply{}, context.Cause(ctx) // not sent, so there is no doubt

@@ -6,15 +6,15 @@ import (
 	"sync"
 )
 
-// lanes lets requests that fight for the same keys take turns.
+// lanes lets requests that contend for the same keys take turns.
 //
-// Without it, of n requests for one key each frame commits one and sends n-1 back to start again, and who wins is
-// chance. With it, a request that has lost once stands in line for the keys it lost at, and one that would read a key
-// for which others stand in line joins the end. What begins with a prefix that was scanned is one key here (lineOf).
-// All requests for a service's keys pass through this one process, so that is enough. It is only courtesy: what is safe
-// is decided by the conditions of the commit, never here.
+// Without it, of n requests for one key each frame commits one and sends n-1 back to start again, and the winner is
+// random. With it, a request that had a conflict queues for the keys of the conflict, and one that reads a key with a
+// queue joins its end. All keys with a scanned prefix are one key here (lineOf). All requests for a service's keys pass
+// through this one process, so that is enough. It is only an optimisation: safety rests on the conditions of the
+// commit, never on this.
 //
-// Nobody waits while holding a lane, and several are taken in the order of their keys, so there is no deadlock.
+// Nobody waits while holding a lane, and several are entered in the order of their keys, so there is no deadlock.
 type lanes struct {
 	mu    sync.Mutex
 	lanes map[string]*lane
@@ -27,7 +27,7 @@ type lane struct {
 
 func newLanes() *lanes { return &lanes{lanes: map[string]*lane{}} }
 
-// contended gives those of the keys that somebody holds.
+// contended returns those of the keys that somebody holds.
 func (l *lanes) contended(keys []string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,7 +85,7 @@ func (l *lanes) enterOne(ctx context.Context, key string) error {
 	return context.Cause(ctx)
 }
 
-// leave gives each key to who waited longest for it.
+// leave passes each key to its longest waiter.
 func (l *lanes) leave(keys []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -17,12 +17,11 @@ import (
 	"github.com/hotpair/hotpair/services/process"
 )
 
-// ErrByHand says that nobody started this program who could tell it where to work.
-var ErrByHand = errors.New("a service is started by a host")
+// ErrByHand says that the program was not started by a host, which sets its environment.
+var ErrByHand = errors.New("a service must be started by a host")
 
-// Main is the main function of a program that is a service, or one of several: a host says which when it starts it. It
-// does not return. It ends with 0 when it was told to end, 1 when it can't go on, and 2 when it was started in a way
-// that can't work.
+// Main is the main function of a program with one service or several: the host that starts it says which to run. It
+// does not return. The exit code is 0 after a signal to end, 1 after a fault, and 2 if it was started wrongly.
 //
 //	func main() { business.Main(counter()) }
 func Main(services ...Service) {
@@ -33,8 +32,8 @@ func Main(services ...Service) {
 	os.Exit(code)
 }
 
-// Launch is a business process whose settings come from its environment, until ctx ends. prepare may be nil: it is called before the
-// service begins, and what it gives when the service has ended.
+// Launch runs a business process with the settings of its environment, until ctx ends. prepare may be nil: it is
+// called before the service starts, and the function that it returns after the service has ended.
 func Launch(ctx context.Context, stderr io.Writer, services []Service, prepare func() (end func())) error {
 	name := bus.ProcessBusiness
 	if len(services) == 1 {
@@ -60,7 +59,7 @@ func wanted(user string, services []Service) (Service, error) {
 	name := strings.TrimPrefix(user, bus.ProcessBusiness+".")
 	i := slices.IndexFunc(services, func(s Service) bool { return s.Name == name })
 	if i < 0 {
-		return Service{}, fmt.Errorf("%w: the host started this program as %q, and it is %s: name it so in HOTPAIR_BUSINESS", ErrService, name, names(services))
+		return Service{}, fmt.Errorf("%w: the host started this program as %q, but it is %s: use that name in HOTPAIR_BUSINESS", ErrService, name, names(services))
 	}
 	return services[i], nil
 }
@@ -81,7 +80,7 @@ type program struct {
 	stdout, stderr io.Writer
 }
 
-// run gives the exit code.
+// run returns the exit code.
 func (p program) run(ctx context.Context) int {
 	asked := ""
 	if len(p.args) > 1 {
@@ -98,11 +97,11 @@ func (p program) run(ctx context.Context) int {
 		fmt.Fprint(p.stdout, p.version())
 		return launch.Done
 	case asked != "":
-		err = fmt.Errorf("%q is no argument of it, which are --help and --version alone", asked)
+		err = fmt.Errorf("unknown argument %q; only --help and --version are allowed", asked)
 		fmt.Fprintf(p.stderr, "%s: %v\n", names(p.services), err)
 		return launch.Usage
 	case !p.started():
-		fmt.Fprintf(p.stderr, "%s: %v, and nobody has said where it is to work (HOTPAIR_BUS_URL).\n\n%s", names(p.services), ErrByHand, p.usage())
+		fmt.Fprintf(p.stderr, "%s: %v, which sets HOTPAIR_BUS_URL.\n\n%s", names(p.services), ErrByHand, p.usage())
 		return launch.Usage
 	default:
 		err = Launch(ctx, p.stderr, p.services, nil)
@@ -120,23 +119,23 @@ func (p program) run(ctx context.Context) int {
 	return launch.Failed
 }
 
-// check refuses services that can't be registered, whichever is wanted: whoever wrote them learns it at the first start.
+// check refuses services that can't be registered, whichever is run: their author learns it at the first start.
 func (p program) check() error {
 	if len(p.services) == 0 {
-		return fmt.Errorf("%w: business.Main was given none", ErrService)
+		return fmt.Errorf("%w: business.Main needs at least one service", ErrService)
 	}
 	for i, s := range p.services {
 		if err := s.check(); err != nil {
 			return err
 		}
 		if slices.ContainsFunc(p.services[:i], func(o Service) bool { return o.Name == s.Name }) {
-			return fmt.Errorf("%w: business.Main was given two of the name %s", ErrService, s.Name)
+			return fmt.Errorf("%w: business.Main has two services of the name %s", ErrService, s.Name)
 		}
 	}
 	return nil
 }
 
-// started reports whether the environment says anything of where to work. What is missing then is told by name.
+// started reports whether the environment has any setting of a host. Missing ones are then reported by name.
 func (p program) started() bool {
 	return slices.ContainsFunc(p.environ, func(entry string) bool {
 		name, value, _ := strings.Cut(entry, "=")
@@ -176,16 +175,16 @@ func (p program) usage() string {
 		entries = append(entries, s.Name+"="+path)
 	}
 	set := "HOTPAIR_BUSINESS=" + strings.Join(entries, ",")
-	return fmt.Sprintf(`Try it on this machine, with a pair and a terminal:
+	return fmt.Sprintf(`To try it on this machine, with a pair and a terminal:
   %s hotpair cluster
 
-On a pair, put it onto both hosts, and into the environment of both:
+To run it on a pair, copy it to both hosts and set in the environment of both:
   %s
-Hosts start it themselves, and again when it ends.
+Hosts start the program and restart it when it ends.
 `, set, set)
 }
 
-// version says which versions this program has, of its services and of what it is built with.
+// version returns the versions of this program, its services and its toolchain.
 func (p program) version() string {
 	var b strings.Builder
 	for _, s := range p.services {

@@ -47,14 +47,14 @@ func TestMain_ByHand(t *testing.T) {
 		code    int
 		says    []string
 	}{
-		{as: "one", code: 2, says: []string{"shop: a service is started by a host", "HOTPAIR_BUSINESS=shop=/", "hotpair cluster"}},
+		{as: "one", code: 2, says: []string{"shop: a service must be started by a host", "HOTPAIR_BUSINESS=shop=/", "hotpair cluster"}},
 		{as: "two", code: 2, says: []string{"shop or kv: ", "HOTPAIR_BUSINESS=shop=/", ",kv=/"}},
 		{as: "one", args: []string{"--help"}, says: []string{"shop 1.0.0: a service of hotpair\n", "shop.take\n", "hotpair cluster"}},
 		{as: "two", args: []string{"help"}, says: []string{"kv 1.0.0: a service of hotpair, which keeps JSON values", "kv.get  (reads only)"}},
 		{as: "two", args: []string{"--version"}, says: []string{"shop 1.0.0, go1", "kv 1.0.0, go1"}},
-		{as: "one", args: []string{"--port=1"}, code: 2, says: []string{`"--port=1" is no argument`}},
-		{as: "none", code: 1, says: []string{"was given none"}},
-		{as: "bad", args: []string{"--help"}, code: 1, says: []string{`name "a.b" is not one token`}},
+		{as: "one", args: []string{"--port=1"}, code: 2, says: []string{`unknown argument "--port=1"`}},
+		{as: "none", code: 1, says: []string{"needs at least one service"}},
+		{as: "bad", args: []string{"--help"}, code: 1, says: []string{`invalid name "a.b"`}},
 		{as: "one", environ: []string{"HOTPAIR_BUS_URL=" + nowhere}, code: 2, says: []string{"HOTPAIR_BUS_USER"}}, // in part
 		{as: "one", environ: append(config.Environ(&copied), "HOTPAIR_PARENT_PID=1"), code: 1, says: []string{"the parent process is gone"}},
 	} {
@@ -111,8 +111,8 @@ func TestMain_ServesWhichIsWanted(t *testing.T) {
 func TestMain_LastWords(t *testing.T) {
 	host := businesstest.NewHost(t)
 	for as, want := range map[string]string{
-		"one": `the host started this program as "tickets", and it is shop: name it so in HOTPAIR_BUSINESS`,
-		"bad": `name "a.b" is not one token`,
+		"one": `the host started this program as "tickets", but it is shop: use that name in HOTPAIR_BUSINESS`,
+		"bad": `invalid name "a.b"`,
 	} {
 		exit := startProgram(t, host, as, "tickets").Wait()
 		if exit.Code != 1 || !strings.Contains(exit.Words, want) {

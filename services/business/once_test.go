@@ -333,7 +333,7 @@ func TestDeadline_SaysWhetherItIsKnown(t *testing.T) {
 		return q
 	}
 	expect(t, host.Call(brief(addOne(1))), bus.CodeNobody, "deadline")
-	expect(t, host.Call(brief(again(addOne(2), 2))), bus.CodeUnknown, "repeat the request with the same id")
+	expect(t, host.Call(brief(again(addOne(2), 2))), bus.CodeUnknown, "send the request again with the same id")
 	show := businesstest.Numbered(3, "counter", "show", `{"key":"k"}`)
 	expect(t, host.Call(brief(again(show, 2))), bus.CodeNobody, "deadline")
 }
@@ -434,7 +434,7 @@ func TestFaultOfUpdater_OfEachCommitIsNotRepeatedForEver(t *testing.T) {
 		}
 		service.Operations["add"] = add
 		host.Run(service)
-		expect(t, host.Call(addOne(1)), bus.CodeUnknown, "repeat the request with the same id")
+		expect(t, host.Call(addOne(1)), bus.CodeUnknown, "send the request again with the same id")
 		if n := runs.Load(); n != 20 {
 			t.Errorf("code %d: %d runs, want 20", code, n)
 		}

@@ -35,7 +35,7 @@ type requests struct {
 	log     *slog.Logger
 	counts  map[string]*counts
 
-	unread atomic.Pointer[batch.Responder[bus.Request, bus.Reply]] // knows how much of what was answered nobody has read
+	unread atomic.Pointer[batch.Responder[bus.Request, bus.Reply]] // knows how many answers are unread
 
 	epoch    atomic.Uint64 // highest in which a request has come
 	inFlight atomic.Int64
@@ -58,7 +58,7 @@ func newRequests(service Service, db *database, log *slog.Logger) *requests {
 	return r
 }
 
-// take serves a request on a goroutine and gives the reply to answer. Never blocks.
+// take serves a request on a goroutine and returns the reply to send. Never blocks.
 func (r *requests) take(ctx context.Context, q bus.Request, answer func(bus.Reply)) {
 	op, known := r.service.Operations[q.Operation]
 	if !known {
@@ -74,7 +74,7 @@ func (r *requests) take(ctx context.Context, q bus.Request, answer func(bus.Repl
 	number, bytes := r.inFlight.Add(1), r.bytes.Add(int64(len(q.Body)))
 	if number > maxRequests || bytes > maxBytes || r.backlog() > maxBacklog {
 		r.leave(q)
-		answer(notNow(op, q, bus.CodeOverloaded, "too many requests at once; this one was not executed"))
+		answer(notNow(op, q, bus.CodeOverloaded, "too many requests at the same time; this request was not executed"))
 		return
 	}
 	r.noteEpoch(q.Epoch)
@@ -118,9 +118,9 @@ func (r *requests) start(job func()) {
 	})
 }
 
-// mayRepeat says whether a request may have been executed before, so that nothing may be said about it that an earlier
-// attempt contradicts. An app's own id may always be a repetition, since an agent that was restarted does not remember
-// the first time. That of a timer takes effect once, whatever is said of it.
+// mayRepeat reports whether a request may have been executed before, so that no answer may contradict an earlier
+// attempt. A request with an application's own id may always be a repetition, since a restarted agent does not
+// remember the first attempt. A timer takes effect once, whatever the answer.
 func mayRepeat(op Operation, q bus.Request) bool {
 	return !op.ReadOnly && q.Timer == nil && (q.Attempt > 1 || q.ID.App != "")
 }
@@ -128,7 +128,7 @@ func mayRepeat(op Operation, q bus.Request) bool {
 // notNow is the reply to a request that is not executed now, and, if it may be a repetition, was perhaps before.
 func notNow(op Operation, q bus.Request, code int, message string) bus.Reply {
 	if mayRepeat(op, q) {
-		return bus.Reply{Code: bus.CodeUnknown, Message: "the outcome is unknown; repeat the request with the same id"}
+		return bus.Reply{Code: bus.CodeUnknown, Message: "the outcome is unknown; send the request again with the same id"}
 	}
 	return bus.Reply{Code: code, Message: message}
 }

@@ -27,13 +27,13 @@ const (
 	queueGroup = "q"
 )
 
-// ErrStuck says that handlers did not return although their contexts had ended.
+// ErrStuck says that handlers did not return after their contexts had ended.
 var ErrStuck = errors.New("handlers do not return")
 
-// Run serves as one business process until ctx ends, then gives the requests in flight a second and returns nil.
-// Otherwise it returns why it could not go on: ErrService, bus.ErrDisconnected when its connection to main is closed (a
-// business process does not outlive its main), bus.ErrForbidden when it is refused a subject. It goes on through a restart of
-// terminal-if, from which it gets requests, and of the updater.
+// Run serves as one business process until ctx ends, then waits a second for the requests in flight and returns nil.
+// Other errors: ErrService; bus.ErrDisconnected if its connection to main is closed (a business process does not
+// outlive its main); bus.ErrForbidden if it is refused a subject. It continues through restarts of terminal-if, which
+// sends requests, and of the updater.
 func Run(ctx context.Context, cfg config.Business, service Service, log *slog.Logger) error {
 	return RunOn(ctx, cfg, service, log, nil)
 }
@@ -120,8 +120,8 @@ func redial(failed int) time.Duration {
 	return pace.Redial(failed)
 }
 
-// reach connects as soon as somebody listens: who is connected to may be started at the same moment. The error is ctx's, or says that
-// this process is not let in.
+// reach connects as soon as the server listens, which may be started at the same moment. The error is ctx's, or says
+// that this process is refused.
 func reach(ctx context.Context, c bus.ConnConfig) (*bus.Conn, error) {
 	for failed := 0; ; failed++ {
 		conn, err := bus.Connect(ctx, c)
@@ -150,7 +150,7 @@ func (p place) serve(ctx, working context.Context, stopWork context.CancelCauseF
 	batches, err := batch.NewResponder(conn, bus.BatchSubject(service.Name), queueGroup, replySize,
 		func(q bus.Request, _ string, answer func(bus.Reply)) { requests.take(working, q, answer) },
 		func(m *nats.Msg, err error) {
-			log.Warn("Message is no batch of requests", "subject", m.Subject, "error", err)
+			log.Warn("Message is not a batch of requests", "subject", m.Subject, "error", err)
 		})
 	if err != nil {
 		return err
@@ -180,12 +180,12 @@ func (p place) serve(ctx, working context.Context, stopWork context.CancelCauseF
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
 	defer cancel()
 	if err := batches.Flush(leaving); err != nil {
-		log.Debug("Answers could not be sent before the end", "error", err) // the connection is gone, and who asked knows
+		log.Debug("Answers could not be sent before the process ended", "error", err) // the connection is gone, and who asked knows
 	}
 	return finished
 }
 
-// ended is nothing wrong when the process was told to end while it waited.
+// ended returns nil if the process was told to end while it waited.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil

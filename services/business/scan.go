@@ -8,32 +8,32 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// MaxScan is the most items that one Scan gives.
+// MaxScan is the most items of one Scan.
 const MaxScan = 1000
 
-// ErrScanAfterWrite says that a handler scanned after it wrote: a scan would not see that. A mistake of the service: the
-// request is answered with 500.
+// ErrScanAfterWrite says that a handler scanned after it wrote: a scan would not see the write. It is a fault of the
+// service: the request is answered with 500.
 var ErrScanAfterWrite = errors.New("scan before the first write")
 
-// Scan gives up to limit items (at most MaxScan, which 0 means) whose keys begin with prefix and come after the key
-// after, in the order of their bytes. More says that the range goes on.
+// Scan returns up to limit items (at most MaxScan, which 0 means) whose keys begin with prefix and follow the key
+// after, in the order of their bytes. More says that the range has further items.
 //
-// What was scanned is like what Get has read: of the same position as everything else, and a condition of what is
-// written. The condition is on the range, from after to the last item, or to its end when there is no more: a key that
-// appears in it, changes or goes is noticed as well. So a handler may put a key because it found none.
+// A scanned range is like a key that Get has read: it is of the same position as all other reads, and a condition of
+// the update. The condition covers the range from after to the last item, or to its end if there are no more items: a
+// key that is added, changed or deleted in it is a conflict. So a handler may put a key because it found none.
 //
-// When another page, or a key, is read, the pages before must be as they were; otherwise the handler is run again, a
-// limited number of times. What else is committed meanwhile is of no account, up to 16,384 keys in all (a value counted as
-// one more for each KiB). Beyond that a read needs that nothing at all is committed between the pages, by any service,
-// unless ScanKept will do, and an update is refused with 413.
+// When another page, or a key, is read, the pages before must be unchanged; otherwise the handler is run again, a
+// limited number of times. Other commits meanwhile do not matter, up to 16,384 keys in all (a value counts as one more
+// for each KiB). Beyond that a read needs that nothing at all is committed between the pages, by any service, unless
+// ScanKept is used, and an update is refused with 413.
 func (t *Tx) Scan(prefix, after string, limit int) (items []Item, more bool, err error) {
 	return t.scan(prefix, after, limit, false)
 }
 
-// ScanKept is Scan for a range in which nothing is ever deleted. Its pages are of one position also while the range is
-// written to: what has a revision up to the position of the first page was so at the first page. If something in
-// the range was changed meanwhile, the handler is run again, at last while no other request of the service writes. So
-// it ends under any load of this service and of others, however large the range is.
+// ScanKept is Scan for a range from which nothing is ever deleted. Its pages are of one position even while the range
+// is written to: an item with a revision up to the position of the first page was the same at the first page. If an
+// item of the range was changed meanwhile, the handler is run again, finally while no other request of the service
+// writes. So it ends under any load of this service and of others, however large the range is.
 func (t *Tx) ScanKept(prefix, after string, limit int) (items []Item, more bool, err error) {
 	return t.scan(prefix, after, limit, true)
 }
@@ -82,13 +82,13 @@ func (t *Tx) scan(prefix, after string, limit int, kept bool) (items []Item, mor
 	return items, reply.More, nil
 }
 
-// ranges are what a transaction has scanned: all of it was so where the transaction is.
+// ranges are the scanned ranges of a transaction, all valid at its position.
 type ranges struct {
 	read []keyrange.Range // without a sequence
 	cost uint64           // of comparing them, in keys
 }
 
-// add notes a page. One that goes on where another ended makes one range with it, and one that was read before is there.
+// add records a page. A page that continues another extends its range; a repeated one adds nothing.
 func (r *ranges) add(scan *bus.Scan, reply bus.DatabaseReply) {
 	page := keyrange.Range{Prefix: scan.Prefix, After: scan.After, Keys: uint64(len(reply.Items))}
 	if n := len(reply.Items); reply.More && n > 0 {
@@ -112,7 +112,7 @@ func (r *ranges) add(scan *bus.Scan, reply bus.DatabaseReply) {
 	r.read = append(r.read, page)
 }
 
-// at gives the ranges as they were at a position.
+// at returns the ranges as of a position.
 func (r *ranges) at(p position.Position) []keyrange.Range {
 	all := append([]keyrange.Range(nil), r.read...)
 	for i := range all {
@@ -121,7 +121,7 @@ func (r *ranges) at(p position.Position) []keyrange.Range {
 	return all
 }
 
-// still is at for what is to be compared at a further read: nil when that is nothing, or more than is compared at once.
+// still returns at for a comparison at a further read: nil if there is nothing to compare, or too much for one call.
 func (r *ranges) still(p position.Position) []keyrange.Range {
 	if r.cost > keyrange.MostKeys || len(r.read) > keyrange.MostRanges {
 		return nil
@@ -129,5 +129,5 @@ func (r *ranges) still(p position.Position) []keyrange.Range {
 	return r.at(p)
 }
 
-// lineOf names the line of those who fight for what begins with a prefix (lanes). No key that is a text is named so.
+// lineOf names the queue of requests that contend for keys with a prefix (lanes). No text key has such a name.
 func lineOf(prefix string) string { return "\x00scan\x00" + prefix }

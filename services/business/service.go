@@ -11,7 +11,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// ErrService says that a Service is not well formed; the text says what.
+// ErrService says that a Service is invalid; the text says why.
 var ErrService = errors.New("not a service")
 
 // Service is one kind of business process.
@@ -26,27 +26,27 @@ type Service struct {
 	Operations map[string]Operation
 }
 
-// Operation is one thing that a service can be asked for.
+// Operation is one operation of a service.
 type Operation struct {
 	Handler Handler
-	// ReadOnly says that the operation never writes. Its transaction refuses writes, it needs no request id, and
-	// nothing of it is recorded.
+	// ReadOnly says that the operation never writes. Its transaction refuses writes, it needs no request id, and its
+	// answer is not recorded.
 	ReadOnly bool
-	// Revision adds a field "revision" to a successful answer, which must be a JSON object then: the sequence of the
-	// update that the request made. It can't be known to the handler, which runs before.
+	// Revision adds a field "revision" to a successful answer, which must be a JSON object: the sequence of the
+	// request's update. The handler can't know it, because it runs before.
 	Revision bool
 }
 
-// Handler does the work of one request. Answer becomes the JSON body of the reply; nil is {}. An error that is an
-// *Error is told to the terminal; any other is logged and answered with "500 internal fault".
+// Handler executes one request. Answer becomes the JSON body of the reply; nil is {}. An error that is an
+// *Error is sent to the terminal; any other is logged and answered with "500 internal fault".
 //
-// A handler may be run several times for one request and at the same time as others, so it must have no effects but
-// those of tx. ctx ends at the request's deadline. When a method of tx returns an error, the handler returns it too;
-// whatever it returns then counts for nothing.
+// A handler may be run several times for one request and concurrently with others, so it must have no effects but
+// those of tx. ctx ends at the request's deadline. When a method of tx returns an error, the handler must return it;
+// its result is then ignored.
 type Handler func(ctx context.Context, tx *Tx, body json.RawMessage) (answer any, err error)
 
-// Handle makes a Handler of a function that takes the body as a struct. Fields that the struct does not have are
-// refused with 400 naming them, and so is what can't be read into it.
+// Handle makes a Handler of a function that takes the body as a struct. Unknown fields and invalid values are refused
+// with 400 and their names.
 func Handle[Q any](handler func(ctx context.Context, tx *Tx, in Q) (any, error)) Handler {
 	return func(ctx context.Context, tx *Tx, body json.RawMessage) (any, error) {
 		var in Q
@@ -70,21 +70,21 @@ func (s Service) names() []string {
 // check is ErrService unless the service can be registered.
 func (s Service) check() error {
 	if !bus.ValidName(s.Name) {
-		return fmt.Errorf("%w: name %q is not one token of letters, digits, - and _", ErrService, s.Name)
+		return fmt.Errorf("%w: invalid name %q; use letters, digits, - and _", ErrService, s.Name)
 	}
 	if len(s.Operations) == 0 {
 		return fmt.Errorf("%w: %s has no operations", ErrService, s.Name)
 	}
 	for _, name := range s.names() {
 		if !bus.ValidName(name) {
-			return fmt.Errorf("%w: operation %q of %s is not one token of letters, digits, - and _", ErrService, name, s.Name)
+			return fmt.Errorf("%w: invalid operation %q of %s; use letters, digits, - and _", ErrService, name, s.Name)
 		}
 		op := s.Operations[name]
 		if op.Handler == nil {
 			return fmt.Errorf("%w: operation %s of %s has no handler", ErrService, name, s.Name)
 		}
 		if op.ReadOnly && op.Revision {
-			return fmt.Errorf("%w: operation %s of %s only reads, so no update has a revision", ErrService, name, s.Name)
+			return fmt.Errorf("%w: operation %s of %s only reads, so its answer can't have a revision", ErrService, name, s.Name)
 		}
 	}
 	return nil

@@ -15,8 +15,8 @@ import (
 	"github.com/hotpair/hotpair/services/level"
 )
 
-// register makes the process a service of NATS: discovery, statistics, and one endpoint for each operation, for those
-// who send one message for each request. The metadata tells terminal-if that it may send batches instead, and which levels the runtime knows.
+// register makes the process a NATS service: discovery, statistics, and one endpoint for each operation, for single
+// requests. The metadata tells terminal-if that it may send batches instead, and which levels the runtime supports.
 func register(ctx context.Context, conn *bus.Conn, r *requests) (micro.Service, error) {
 	service, err := micro.AddService(conn.Conn, micro.Config{
 		Name:        r.service.Name,
@@ -83,12 +83,12 @@ func singleRequest(service, operation string, h nats.Header, body []byte) (bus.R
 	if text := h.Get(bus.HeaderDeadline); text != "" {
 		limit, err := time.ParseDuration(text)
 		if err != nil || limit <= 0 {
-			return q, Malformed("header %s: %q is no duration such as 30s", bus.HeaderDeadline, text)
+			return q, Malformed("header %s: %q is not a duration like 30s", bus.HeaderDeadline, text)
 		}
 		q.Remaining = int64(limit)
 	}
 	if q.ID != (bus.RequestID{}) && q.ID.Terminal == "" {
-		return q, Malformed("header %s is missing: an id is one of a terminal", bus.HeaderTerminal)
+		return q, Malformed("header %s is missing: an id needs its terminal", bus.HeaderTerminal)
 	}
 	return q, nil
 }
@@ -105,16 +105,16 @@ func parseNumber(h nats.Header, header string, into *uint64) *Error {
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		return Malformed("header %s: %q is no number", header, text)
+		return Malformed("header %s: %q is not a number", header, text)
 	}
 	*into = n
 	return nil
 }
 
-// respond sends a reply as one message: the body, and what else there is in headers.
+// respond sends a reply as one message: the body, and the other fields in headers.
 func respond(conn *bus.Conn, r *requests, to string, reply bus.Reply) {
 	if to == "" {
-		r.log.Warn("A request that names nobody to answer was executed, and its answer dropped")
+		r.log.Warn("A request without a reply subject was executed; its answer was dropped")
 		return
 	}
 	m := nats.NewMsg(to)

@@ -16,11 +16,11 @@ type counts struct {
 }
 
 // Statistics of one operation since the process started, as discovery shows them ("data" of $SRV.STATS): the counts of
-// NATS's own service statistics see only requests that come one by one.
+// NATS's own service statistics include only single requests.
 type Statistics struct {
 	Requests  int64         `json:"requests"`  // answered
-	Errors    int64         `json:"errors"`    // of these, not with success
-	Conflicts int64         `json:"conflicts"` // runs of the handler that lost to another request
+	Errors    int64         `json:"errors"`    // of these, answers that are errors
+	Conflicts int64         `json:"conflicts"` // runs of the handler that conflicted
 	Recorded  int64         `json:"recorded"`  // answered from an earlier attempt
 	InFlight  int64         `json:"in_flight"`
 	Took      time.Duration `json:"took_ns"` // sum over requests, from arrival to answer

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// How requests that stand in each other's way get on. Whether a commit is right is decided by its conditions alone;
-// what is here only saves work that would be thrown away, in three steps: who has lost once stands in line for the
-// keys it lost at (lanes); who loses on gets the process for itself (gate); who loses even then is refused.
+// Turns of requests that conflict with each other. Conditions alone decide whether a commit is right; turns only avoid
+// wasted runs, in three steps: a request that had a conflict queues for the keys of the conflict (lanes); one with
+// repeated conflicts gets the process for itself (gate); one that conflicts even then is refused.
 const (
-	// aloneAfter: who has lost so often runs while no other request of the service that may write does. All writers of
-	// a key space are in this process, so it must win then, unless it reads what can't be still.
+	// aloneAfter: after this many conflicts a request runs while no other request of the service that may write does.
+	// All writers of a key space are in this process, so it must succeed then, unless its reads can't be stable.
 	aloneAfter = 4
 	// maxRuns bounds the runs that lost.
 	maxRuns = 20
-	// maxDoubts bounds the commits of one request of which nobody knows what became: one that is lost again and again may be refused
-	// each time, which repeating does not change, and costs everybody else.
+	// maxDoubts bounds the commits of one request with an unknown outcome: a commit that is lost again and again may
+	// be refused each time, which repeating does not change, and delays all others.
 	maxDoubts = 20
 	// firstBackoff and longestBackoff bound the pause before a run when there is nothing to stand in line for.
 	firstBackoff   = 500 * time.Microsecond
@@ -61,8 +61,7 @@ func (e *execution) passOut() {
 	}
 }
 
-// queue is called at the first trip of a run (txEnvironment), when nothing was read yet: who would read a key for
-// which others stand in line joins the line.
+// queue is called at the first read of a run (txEnvironment): a request that reads a contended key joins its queue.
 func (e *execution) queue(ctx context.Context, keys []string) error {
 	if e.op.ReadOnly || e.holds == everyone || len(e.entered) > 0 {
 		return nil // nothing to fight for, nobody to fight with, or in line already
@@ -78,7 +77,7 @@ func (e *execution) queue(ctx context.Context, keys []string) error {
 	return e.passIn(ctx)
 }
 
-// enter stands in line for keys, as long as that is of use. The error is ctx's cause.
+// enter queues for keys, as long as that is useful. The error is ctx's cause.
 func (e *execution) enter(ctx context.Context, keys []string) error {
 	patience, cancel := context.WithTimeout(ctx, inLineFor)
 	defer cancel()
@@ -98,7 +97,7 @@ func (e *execution) yield(ctx context.Context) error {
 		}
 	}
 	if e.conflicts == 1 || len(e.entered) > 0 {
-		return nil // what it lost to is committed; whoever stands in line must not be kept waiting
+		return nil // the conflicting update is committed; queued requests must not be kept waiting
 	}
 	return wait(ctx, jitter(firstBackoff, longestBackoff, e.conflicts-1), nil)
 }

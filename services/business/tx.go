@@ -10,29 +10,29 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// ErrReadOnly says that a handler of a read-only operation wrote. A mistake of the service: the request is answered with
-// 500.
-var ErrReadOnly = errors.New("a read-only operation writes nothing")
+// ErrReadOnly says that a handler of a read-only operation wrote. It is a fault of the service: the request is
+// answered with 500.
+var ErrReadOnly = errors.New("a read-only operation can't write")
 
-// Item is a key with what it holds.
+// Item is a key with its value.
 type Item struct {
 	Key   string
 	Value []byte // not to be changed
-	// Revision is the sequence of the update that last wrote the key, 0 when that is none. What the transaction has
-	// itself written keeps the revision from before.
+	// Revision is the sequence of the update that last wrote the key, 0 if none. A key that the transaction itself has
+	// written keeps the revision from before.
 	Revision uint64
 	Found    bool
 }
 
-// Tx is the one transaction of a request: what it reads is of one committed position, what it writes takes effect as
-// one update when the handler returns without an error, and is forgotten when it returns one.
+// Tx is the transaction of a request: its reads are of one committed position, its writes take effect as one update
+// when the handler returns without an error, and are dropped when it returns one.
 //
 // Each key read becomes a condition of that update: it must still have the revision that was read. So does each range
-// scanned: what was in it must still be in it, and nothing else. If another request was faster, the handler is run again
-// with a new Tx. A key that is only written has no condition.
+// scanned: it must still have the same items, and no others. After a conflict with another request the handler is run
+// again with a new Tx. A key that is only written has no condition.
 //
-// An error of a method ends the transaction; the handler returns it. A Tx belongs to the goroutine of its handler and
-// is of no use after it.
+// An error of a method ends the transaction; the handler must return it. A Tx belongs to the goroutine of its handler
+// and must not be used after it.
 type Tx struct {
 	ctx      context.Context
 	env      txEnvironment
@@ -41,7 +41,7 @@ type Tx struct {
 	readOnly bool
 
 	at       position.Position   // where everything seen was so; zero before the first trip
-	seen     map[string]bus.Item // what was read, and what it must still be at the commit
+	seen     map[string]bus.Item // the reads, which are conditions of the commit
 	keys     [][]byte            // of seen, in the order in which they were read
 	ranges   ranges              // what was scanned, and must still be so at the commit
 	required []bus.Condition
@@ -65,11 +65,11 @@ type txEnvironment interface {
 	writes(operation string) bool
 }
 
-// Run says how often this handler has been started for this request by now, from 1. A handler that can do without
-// reading may try so at its first run, and read at the next to see what stood against it.
+// Run returns the number of this run of the handler for this request, from 1. A handler that can do without reading
+// may try so at its first run, and read at the next one to find the conflict.
 func (t *Tx) Run() int { return t.run }
 
-// Get reads one key. Several keys are better read by one GetMany, which is one trip.
+// Get reads one key. For several keys use GetMany, which is one round trip.
 func (t *Tx) Get(key string) (Item, error) {
 	items, err := t.GetMany(key)
 	if err != nil {
@@ -78,9 +78,9 @@ func (t *Tx) Get(key string) (Item, error) {
 	return items[0], nil
 }
 
-// GetMany reads keys in one trip, or none if all were read before. Items come in the order of the keys; an absent key
-// is an Item that is not Found. The updater bounds the keys of a transaction (1024) and their values (4 MiB); more is
-// answered with 413.
+// GetMany reads keys in one round trip, or none if all were already read. Items have the order of the keys; an absent
+// key is an Item that is not Found. The updater bounds the keys of a transaction (1024) and their values (4 MiB); more
+// is answered with 413.
 func (t *Tx) GetMany(keys ...string) ([]Item, error) {
 	if t.err != nil {
 		return nil, t.err
@@ -107,8 +107,8 @@ func (t *Tx) GetMany(keys ...string) ([]Item, error) {
 	return items, nil
 }
 
-// read fetches keys and, in the same trip, everything read before, so that all is of one position again. If something
-// read before is no longer what it was, the handler has worked on the past and is run again.
+// read fetches keys and, in the same round trip, everything read before, so that all reads are of one position. If an
+// earlier read has changed, the handler has worked on old data and is run again.
 func (t *Tx) read(missing []string) error {
 	if t.trips == 0 {
 		// Nothing was read yet, so waiting here costs no one anything and the handler starts with what is newest.
@@ -156,7 +156,7 @@ func (t *Tx) know(item bus.Item) {
 	t.seen[string(item.Key)] = item
 }
 
-// item is what the transaction knows of a key: its own write, else what it read.
+// item is the transaction's view of a key: its own write, otherwise its read.
 func (t *Tx) item(key string) Item {
 	seen := t.seen[key]
 	if i, own := t.written[key]; own {
@@ -170,7 +170,7 @@ func (t *Tx) Put(key string, value []byte) {
 	t.write(bus.Operation{Key: []byte(key), Value: value})
 }
 
-// Delete removes a key when the handler returns without an error. An absent key is no error.
+// Delete removes a key when the handler returns without an error. An absent key is not an error.
 func (t *Tx) Delete(key string) {
 	t.write(bus.Operation{Key: []byte(key), Delete: true})
 }
@@ -191,24 +191,24 @@ func (t *Tx) write(op bus.Operation) {
 	t.writes = append(t.writes, op)
 }
 
-// RequireRevision makes it a condition that a key has this revision, without a trip to read it; 0 demands that it is
-// absent. If it has not, the handler is run again, and Run is above 1.
+// RequireRevision makes it a condition that a key has this revision, without reading it; 0 demands that it is absent.
+// If the condition is false, the handler is run again, and Run is above 1.
 func (t *Tx) RequireRevision(key string, revision uint64) {
 	t.required = append(t.required, bus.Condition{Key: []byte(key), Revision: revision})
 }
 
-// RequirePresent makes it a condition that a key is there, as RequireRevision does.
+// RequirePresent makes it a condition that a key exists, like RequireRevision.
 func (t *Tx) RequirePresent(key string) {
 	t.required = append(t.required, bus.Condition{Key: []byte(key), Present: true})
 }
 
-// conditions are those of the commit on keys: what was required, and that every key read is as it was.
+// conditions are the commit's conditions on keys: those required, and that every key read is unchanged.
 func (t *Tx) conditions() []bus.Condition {
 	conditions := make([]bus.Condition, 0, len(t.required)+len(t.keys))
 	return t.unchanged(append(conditions, t.required...))
 }
 
-// unchanged adds that every key read is as it was.
+// unchanged adds that every key read is unchanged.
 func (t *Tx) unchanged(conditions []bus.Condition) []bus.Condition {
 	for _, key := range t.keys {
 		conditions = append(conditions, bus.Condition{Key: key, Revision: t.seen[string(key)].Revision})

@@ -9,31 +9,33 @@ import (
 const (
 	// MaxWithin bounds how long after its update a command may be taken.
 	MaxWithin = 24 * time.Hour
-	// Patience is how long whoever took a command may take to say that it was carried out. Then it is unknown, until that is said.
+	// Patience is how long a taker may need to confirm that a command was carried out. After that it is unknown, until
+	// it is confirmed.
 	Patience = time.Minute
-	// Kept is how long a command is kept after it was settled, so that whoever asks late hears what became of it. Its own time may last longer:
-	// what is forgotten can't be taken either.
+	// Kept is how long a command is stored after it was settled, so that a late question gets its state. Its own time
+	// may last longer: a command that was discarded can't be taken either.
 	Kept = 10 * time.Minute
 )
 
-// State of a command, as the pair keeps it.
+// State of a command, as the pair stores it.
 type State uint8
 
 const (
-	// Open is entered with the update that makes the command, and left when somebody takes it or its time is over.
+	// Open is entered with the update that makes the command, and left when it is taken or expires.
 	Open State = iota
-	// Taken is entered by the first taking: whoever took it hands it out. It is left when an application says that it was carried out, when
-	// somebody else asks for it, and when nobody says anything for as long as Patience.
+	// Taken is entered by the first taking, whose taker hands the command out. It is left when an application confirms
+	// that it was carried out, when another taker asks for it, and after Patience without a confirmation.
 	Taken
 	// Done is entered when an application has said that it was carried out. It is never left.
 	Done
 	// Late is entered when its time was over before anybody took it: it is never handed out. It is never left.
 	Late
-	// Unknown is entered when it was taken and nobody knows what came of it. It is left only when an application says that it was carried out.
+	// Unknown is entered when it was taken and its outcome is unknown. It is left only when an application confirms
+	// that it was carried out.
 	Unknown
 )
 
-// String names a state as applications and operators see it.
+// String returns the state for applications and operators.
 func (s State) String() string {
 	names := [...]string{"open", "taken", "done", "late", "unknown"}
 	if int(s) >= len(names) {
@@ -42,51 +44,51 @@ func (s State) String() string {
 	return names[s]
 }
 
-// Taker is who takes commands of a terminal.
+// Taker identifies who takes commands of a terminal.
 type Taker struct {
 	// Directory is the random identity of the agent's directory.
 	Directory string
-	// Token is random for each taking, is asked with again only until there is an answer, and is never on a disk: so neither an agent that was
-	// started anew nor a directory that was copied, or put back as it was, passes for who has taken something.
+	// Token is random for each taking, is repeated only until there is an answer, and is never on a disk: so neither a
+	// restarted agent nor a directory that was copied or restored passes for the taker.
 	Token string
 }
 
-// Command is what the pair knows of one.
+// Command is the pair's state of a command.
 type Command struct {
 	Number position.Number
-	Until  int64 // pair time in Unix nanoseconds: after it nobody takes it
+	Until  int64 // pair time in Unix nanoseconds: when it expires
 	State  State
-	By     Taker // who has taken it
+	By     Taker // the taker
 	At     int64 // pair time of the last change of its state
 }
 
-// Facts are what a taking is judged by, at the position at which it is committed.
+// Facts are the facts that decide a taking, at the position of its commit.
 type Facts struct {
 	Now int64 // pair time in Unix nanoseconds
-	// TakenBack is the last epoch that began from a history which lacks a part of an earlier one, by force or restored; 0: none did. What was
-	// taken in the part that is missing is not known here.
+	// TakenBack is the last epoch that began from a history which lacks a part of an earlier one, by force or
+	// restored; 0: none did. Commands taken in the missing part are not known here.
 	TakenBack uint64
 }
 
-// Verdict answers who asks for a command.
+// Verdict is the answer to a taking.
 type Verdict uint8
 
 const (
-	// First: the taking is the first one, and whoever asks hands the command out.
+	// First: the taking is the first one, and the taker hands the command out.
 	First Verdict = iota + 1
 	// Settled: it was carried out.
 	Settled
-	// TooLate: its time is over, and nobody has taken it.
+	// TooLate: it expired before it was taken.
 	TooLate
-	// Doubtful: it was taken before, under another token or in another directory, and nobody has said what came of it.
+	// Doubtful: it was taken before, under another token or in another directory, and its outcome is unknown.
 	Doubtful
 	// Void: a history was taken back since it was made, and with it perhaps a taking.
 	Void
-	// Gone: there is no such command, or not any more.
+	// Gone: there is no such command, or it was discarded.
 	Gone
 )
 
-// String names a verdict as it travels.
+// String returns the verdict as in messages.
 func (v Verdict) String() string {
 	names := [...]string{"", "first", "done", "late", "unknown", "void", "gone"}
 	if int(v) >= len(names) {
@@ -95,8 +97,8 @@ func (v Verdict) String() string {
 	return names[v]
 }
 
-// Take judges that somebody takes a command; nil: there is none of the number. next is what it is from then on, and has to be committed
-// before anybody is answered.
+// Take decides a taking of a command; nil: there is no command with the number. next is its new state, which must be
+// committed before the answer is sent.
 func Take(c *Command, by Taker, f Facts) (next Command, v Verdict) {
 	if c == nil {
 		return Command{}, Gone
@@ -125,8 +127,8 @@ func Take(c *Command, by Taker, f Facts) (next Command, v Verdict) {
 	return next, First
 }
 
-// Finish judges that a terminal says that a command was carried out. Only the directory that took it can say so, under whatever
-// token: an application outlives its agent. It is Settled or Gone.
+// Finish decides a confirmation by a terminal that a command was carried out. Only the directory that took it can
+// confirm it, under any token: an application outlives its agent. The verdict is Settled or Gone.
 func Finish(c *Command, by Taker, f Facts) (next Command, v Verdict) {
 	if c == nil {
 		return Command{}, Gone
@@ -153,7 +155,7 @@ func (c *Command) Due() int64 {
 	return c.At + int64(Kept)
 }
 
-// Pass says what time alone makes of a command. keep is false when it is to be forgotten.
+// Pass returns the state after time alone has passed. keep is false if the command is to be discarded.
 func Pass(c *Command, f Facts) (next Command, keep bool) {
 	next = *c
 	if f.Now <= c.Due() {

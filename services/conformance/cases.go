@@ -18,44 +18,44 @@ const (
 	mostBytes = 8 << 20
 )
 
-// ErrCases says that a list of cases can't be used.
+// ErrCases says that a list of cases is invalid.
 var ErrCases = errors.New("cases can't be used")
 
-// Case is one request, or the run of a timer, and what is to come of it. Cases are made one after the other on one pair that held nothing
-// before.
+// Case is one request, or the run of a timer, with the expected results. Cases are sent one after the other to one
+// pair that starts empty.
 type Case struct {
 	Operation string          `json:"operation,omitempty"`
 	Body      json.RawMessage `json:"body,omitempty"`
-	// Fire is the key of a timer that a case before has set: it runs.
+	// Fire is the key of a timer of an earlier case, which runs.
 	Fire string `json:"fire,omitempty"`
-	// Code of the answer, 0 when it is none of an error, and its sentence; "" is any.
+	// Code of the answer, 0 for success, and its message; "" is any.
 	Code    int    `json:"code,omitempty"`
 	Message string `json:"message,omitempty"`
-	// Answer is the body of the answer. A field whose value is "*" may have any.
+	// Answer is the body of the answer. A field with the value "*" may have any value.
 	Answer map[string]any `json:"answer,omitempty"`
-	// As names the answer for the cases behind it: a text "$NAME.FIELD" in the body of one is that field of it.
+	// As names the answer for later cases: the text "$NAME.FIELD" in their bodies is replaced by that field.
 	As string `json:"as,omitempty"`
-	// Timer is the key of a timer that waits after it.
+	// Timer is the key of a timer that is set afterwards.
 	Timer string `json:"timer,omitempty"`
-	// Notices are what it tells terminals.
+	// Notices are its notices to terminals.
 	Notices []Notice `json:"notices,omitempty"`
-	// Emissions are what it leaves for the outside.
+	// Emissions are its emissions.
 	Emissions []Emission `json:"emissions,omitempty"`
 	// Query: the operation only reads.
 	Query bool `json:"query,omitempty"`
 }
 
-// Notice is what terminals are told.
+// Notice is an expected notice.
 type Notice struct {
 	To    []string       `json:"to,omitempty"` // ids; none is all
 	Topic string         `json:"topic"`
 	Body  map[string]any `json:"body"`
-	// Fenced and WithinMS are of a command.
+	// Fenced and WithinMS are for a fenced command.
 	Fenced   bool  `json:"fenced,omitempty"`
 	WithinMS int64 `json:"within_ms,omitempty"`
 }
 
-// Emission is what the outside is told.
+// Emission is an expected emission.
 type Emission struct {
 	Target string         `json:"target"`
 	Lane   string         `json:"lane"`
@@ -83,14 +83,14 @@ func ReadCases(name string) ([]Case, error) {
 // ParseCases reads a list of cases. The error is ErrCases.
 func ParseCases(data []byte) ([]Case, error) {
 	if len(data) > mostBytes {
-		return nil, fmt.Errorf("%w: they have more than %d bytes", ErrCases, mostBytes)
+		return nil, fmt.Errorf("%w: the file has more than %d bytes", ErrCases, mostBytes)
 	}
 	var list []Case
 	if err := strictjson.Decode(data, &list); err != nil {
-		return nil, fmt.Errorf("%w: %w; a list of {\"operation\": …, \"body\": …, \"answer\": …} is awaited", ErrCases, err)
+		return nil, fmt.Errorf("%w: %w; want a list of {\"operation\": …, \"body\": …, \"answer\": …}", ErrCases, err)
 	}
 	if len(list) == 0 || len(list) > mostCases {
-		return nil, fmt.Errorf("%w: there are %d, and 1 to %d can be tried", ErrCases, len(list), mostCases)
+		return nil, fmt.Errorf("%w: the file has %d cases; want 1 to %d", ErrCases, len(list), mostCases)
 	}
 	for i, c := range list {
 		if err := c.check(); err != nil {
@@ -103,24 +103,24 @@ func ParseCases(data []byte) ([]Case, error) {
 func (c Case) check() error {
 	switch {
 	case (c.Operation == "") == (c.Fire == ""):
-		return errors.New(`it has either an "operation" or the key of a timer in "fire"`)
+		return errors.New(`want either an "operation" or the key of a timer in "fire"`)
 	case c.Fire != "" && (len(c.Fire) > outbox.MaxKey || len(c.Body) > 0):
-		return fmt.Errorf(`the key in "fire" has at most %d bytes, and the body is that of the timer`, outbox.MaxKey)
+		return fmt.Errorf(`the key in "fire" may have at most %d bytes, and the body is the timer's`, outbox.MaxKey)
 	case c.Operation != "" && !bus.ValidName(c.Operation):
 		return fmt.Errorf("%.70q can't be the name of an operation", c.Operation)
 	case c.Code != 0 && (c.Code < 400 || c.Code > 599):
-		return fmt.Errorf(`"code" is %d; 0 is success, and errors have 400 to 599`, c.Code)
+		return fmt.Errorf(`"code" is %d; want 0 for success or 400 to 599 for errors`, c.Code)
 	case c.Code != 0 && c.Answer != nil:
-		return errors.New(`an error has no "answer"`)
+		return errors.New(`an error can't have an "answer"`)
 	case c.As != "" && (!bus.ValidName(c.As) || c.Code != 0 || c.Query):
-		return fmt.Errorf(`"as" names the answer of a case that writes, by letters, digits, - and _; it is %.70q`, c.As)
+		return fmt.Errorf(`"as" is %.70q; want a name of letters, digits, - and _, on a case that writes`, c.As)
 	case c.Query && c.Fire != "":
-		return errors.New("the run of a timer is no query")
+		return errors.New("the run of a timer can't be a query")
 	}
 	return nil
 }
 
-// String names a case in a sentence.
+// String names a case in messages.
 func (c Case) String() string {
 	if c.Fire != "" {
 		return fmt.Sprintf("the run of timer %.80q", c.Fire)

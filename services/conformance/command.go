@@ -20,8 +20,8 @@ import (
 	"github.com/hotpair/hotpair/services/scaffold/folder"
 )
 
-// ErrBroken says that the program breaks a rule; which one has been printed.
-var ErrBroken = errors.New("the program breaks rules")
+// ErrBroken says that the program violates a rule; the output says which.
+var ErrBroken = errors.New("the program violates rules")
 
 // Bounds of what can be asked for.
 const (
@@ -29,36 +29,35 @@ const (
 	mostNames               = 64
 )
 
-// Command is "hotpair service check".
+// Command returns "hotpair service check".
 func Command() *cobra.Command {
 	var f flags
-	c := usage.Command("check [flags] -- COMMAND [ARGUMENT…]", "Try whether a service program keeps the rules, through faults",
-		`Runs the program of a service on a host of its own, with a real updater, and tries each rule of PROTOCOL.md: the updater or its
-answer is lost, a commit loses to another one, a request comes again, the program is killed in the middle. Says passed, failed or not tried for each rule.
+	c := usage.Command("check [flags] -- COMMAND [ARGUMENT…]", "Test a service program against the rules of the protocol, with faults",
+		`Runs the program of a service on a separate host with a real updater, and tests each rule of PROTOCOL.md: the updater or its answer is
+lost, a commit conflicts, a request is repeated, the program is killed at work. Prints passed, failed or not tried for each rule.
 
---cases says what requests of the service look like, a list in JSON of {"operation": …, "body": …}, with "code", "message" and "answer"
-when what comes of it is to be compared, "as" for what later ones are to have of it, "fire" for the run of a timer that a case before has
-set, and "query": true for what only reads.
-Without it each operation is asked with {}, and rules that need a request which writes are not tried.
+--cases names a file with requests of the service: a JSON list of {"operation": …, "body": …}, with "code", "message" and "answer" to
+compare, "as" to use the answer in later requests, "fire" for the run of a timer of an earlier case, and "query": true for operations
+that only read. Without it each operation is called with {}, and rules that need a request that writes are not tested.
 
-A program whose main function is business.Main serves under its own name alone: in a folder with hotpair.json that stands there, elsewhere
---name says it.
+A program whose main function is business.Main serves only under its own name, which is read from hotpair.json in this folder, or given
+with --name.
 
-The program gets the environment that a host gives it: PATH, HOME, TMPDIR, TZ and the language, and nothing else of this shell.`,
+The program gets the environment that a host sets: PATH, HOME, TMPDIR, TZ and the language, and nothing else of this shell.`,
 		`  hotpair service check -- ./run
   hotpair service check --cases cases.json -- ./run
   hotpair service check --cases cases.json --json -- ./run | jq -r '.rules[] | select(.outcome == "failed") | .rule'`,
 		cobra.MinimumNArgs(1), func(ctx context.Context, c *cobra.Command, args []string) error { return f.run(ctx, c, args) })
 	flags := c.Flags()
 	flags.StringVar(&f.cases, "cases", "", "file with requests of the service, in JSON")
-	flags.StringVar(&f.name, "name", "", "name of the service (default: that in hotpair.json of this folder, else what the program announces)")
-	flags.StringSliceVar(&f.terminals, "terminals", []string{"t1", "t2"}, "ids of terminals; the first one makes the requests")
+	flags.StringVar(&f.name, "name", "", "name of the service (default: from hotpair.json of this folder, otherwise as the program announces)")
+	flags.StringSliceVar(&f.terminals, "terminals", []string{"t1", "t2"}, "ids of terminals; the first one sends the requests")
 	flags.StringSliceVar(&f.targets, "targets", nil, "names of targets that the service emits to; nothing is sent")
-	flags.StringSliceVar(&f.only, "only", nil, "try these rules only")
-	flags.DurationVar(&f.start, "start", 30*time.Second, "how long the program may take to get ready")
-	flags.DurationVar(&f.within, "within", 10*time.Second, "how long it may take for one request")
-	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "how long all may take")
-	flags.BoolVar(&f.list, "list", false, "list the rules, and try none")
+	flags.StringSliceVar(&f.only, "only", nil, "test these rules only")
+	flags.DurationVar(&f.start, "start", 30*time.Second, "time for the program to get ready")
+	flags.DurationVar(&f.within, "within", 10*time.Second, "time for one request")
+	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "time for the whole test")
+	flags.BoolVar(&f.list, "list", false, "list the rules and exit")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	args := c.Args
 	c.Args = func(c *cobra.Command, given []string) error {
@@ -86,7 +85,7 @@ func (f *flags) run(ctx context.Context, c *cobra.Command, args []string) error 
 		return fmt.Errorf("%w: %w; see %s --help", operator.ErrUsage, err, c.CommandPath())
 	}
 	o.Told = func(r Result) { fmt.Fprintln(c.ErrOrStderr(), r.line()) }
-	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("not all rules were tried within %s (--timeout)", f.timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("the test did not finish within %s (--timeout)", f.timeout))
 	defer cancel()
 	report, err := Run(ctx, o)
 	if report != nil {
@@ -137,15 +136,15 @@ func (f *flags) service() (string, error) {
 func (o Options) check(timeout time.Duration) error {
 	switch {
 	case o.Name != "" && !bus.ValidName(o.Name):
-		return fmt.Errorf("--name %.70q is not one token of letters, digits, - and _", o.Name)
+		return fmt.Errorf("--name %.70q is invalid; use letters, digits, - and _", o.Name)
 	case o.Within < leastWithin || o.Within > mostWithin:
-		return fmt.Errorf("--within %s; %s to %s are possible", o.Within, leastWithin, mostWithin)
+		return fmt.Errorf("--within %s; want %s to %s", o.Within, leastWithin, mostWithin)
 	case o.Start < leastWithin || o.Start > mostWithin:
-		return fmt.Errorf("--start %s; %s to %s are possible", o.Start, leastWithin, mostWithin)
+		return fmt.Errorf("--start %s; want %s to %s", o.Start, leastWithin, mostWithin)
 	case timeout <= 0:
-		return fmt.Errorf("--timeout %s leaves no time", timeout)
+		return fmt.Errorf("--timeout %s is not above 0", timeout)
 	case len(o.Terminals) == 0:
-		return errors.New("--terminals names none, and one has to make the requests")
+		return errors.New("--terminals is empty; want at least one")
 	}
 	for flag, names := range map[string][]string{"--terminals": o.Terminals, "--targets": o.Targets} {
 		if len(names) > mostNames {
@@ -153,7 +152,7 @@ func (o Options) check(timeout time.Duration) error {
 		}
 		for i, name := range names {
 			if !bus.ValidName(name) {
-				return fmt.Errorf("%s: %.70q is not one token of letters, digits, - and _", flag, name)
+				return fmt.Errorf("%s: %.70q is invalid; use letters, digits, - and _", flag, name)
 			}
 			if slices.Contains(names[:i], name) {
 				return fmt.Errorf("%s has %s twice", flag, name)
@@ -162,7 +161,7 @@ func (o Options) check(timeout time.Duration) error {
 	}
 	for _, name := range o.Only {
 		if !slices.Contains(RuleNames(), name) {
-			return fmt.Errorf("--only: there is no rule %.70q; there are %s", name, strings.Join(RuleNames(), ", "))
+			return fmt.Errorf("--only: unknown rule %.70q; the rules are %s", name, strings.Join(RuleNames(), ", "))
 		}
 	}
 	return nil
@@ -176,7 +175,7 @@ func command(args []string) ([]string, error) {
 	}
 	if err != nil {
 		if info, here := os.Stat(args[0]); here == nil && !info.IsDir() && !strings.Contains(args[0], "/") {
-			return nil, fmt.Errorf("there is no program %q in PATH; the file of that name here is ./%s", args[0], args[0])
+			return nil, fmt.Errorf("there is no program %q in PATH; for the file in this folder use ./%s", args[0], args[0])
 		}
 		return nil, fmt.Errorf("the program can't be run: %w", err)
 	}

@@ -237,7 +237,7 @@ func TestStart_SaysWhyItDoesNotStart(t *testing.T) {
 	}
 	t.Run("another name", func(t *testing.T) {
 		_, rest := check(t, Options{Command: []string{python(t), "testdata/broken.py"}, Name: "other"})
-		if saw := rest["starts"].Saw; !strings.Contains(saw, `it announces the name "count"`) {
+		if saw := rest["starts"].Saw; !strings.Contains(saw, `it announces another name, "count"`) {
 			t.Errorf("it says %q", saw)
 		}
 	})
@@ -279,17 +279,17 @@ func children(t *testing.T) (list []string) {
 
 func TestCases_SayWhatIsWrong(t *testing.T) {
 	for text, want := range map[string]string{
-		``:                               "awaited",
-		`[]`:                             "there are 0",
+		``:                               "want a list",
+		`[]`:                             "has 0 cases",
 		`{}`:                             "a list of",
-		`[{}]`:                           `number 1: it has either an "operation"`,
+		`[{}]`:                           `number 1: want either an "operation"`,
 		`[{"operation":"a","fire":"b"}]`: "either",
 		`[{"operation":"a b"}]`:          "can't be the name",
 		`[{"operation":"a","code":1}]`:   "400 to 599",
-		`[{"operation":"a","code":400,"answer":{}}]`: `no "answer"`,
+		`[{"operation":"a","code":400,"answer":{}}]`: `can't have an "answer"`,
 		`[{"operation":"a","colour":1}]`:             "colour",
-		`[{"fire":"a","body":{}}]`:                   "the body is that of the timer",
-		`[{"fire":"a","query":true}]`:                "no query",
+		`[{"fire":"a","body":{}}]`:                   "the body is the timer's",
+		`[{"fire":"a","query":true}]`:                "can't be a query",
 		`[{"operation":"a","as":"x","query":true}]`:  "a case that writes",
 		`[{"operation":"a","as":"x","code":409}]`:    "a case that writes",
 		`[{"operation":"a","as":"x.y"}]`:             "letters",
@@ -370,7 +370,7 @@ func TestCommand_IsUsedRightly(t *testing.T) {
 		{"--start", []string{"--start", "1h", "--", "true"}},
 		{"--timeout", []string{"--timeout", "-1s", "--", "true"}},
 		{"--name", []string{"--name", "a.b", "--", "true"}},
-		{"there is no rule", []string{"--only", "none", "--", "true"}},
+		{"unknown rule", []string{"--only", "none", "--", "true"}},
 		{"--terminals", []string{"--terminals", "a,a", "--", "true"}},
 		{"cases can't be used", []string{"--cases", "/no/such/file", "--", "true"}},
 	} {

@@ -23,16 +23,16 @@ const (
 )
 
 // errTimer says that a case runs a timer that no case before it has set.
-var errTimer = errors.New("no case before has set this timer")
+var errTimer = errors.New("no earlier case set this timer")
 
-// timer is one that the program has set.
+// timer is a timer of the program.
 type timer struct {
 	operation string
 	body      []byte
 	revision  uint64
 }
 
-// observed is what a request came to, and the calls that the program made meanwhile.
+// observed is the result of a request, with the program's calls meanwhile.
 type observed struct {
 	number  int // of the case
 	request stand.Request
@@ -40,7 +40,7 @@ type observed struct {
 	err     error
 	calls   []*stand.Call
 	ticket  string // of the request
-	// unproven says what is wrong with the proof of the answer; nil when nothing is.
+	// unproven returns what is wrong with the proof of the answer; nil if nothing.
 	unproven error
 }
 
@@ -132,7 +132,7 @@ func (t *trial) deliver(ctx context.Context, r stand.Request, most int) (a stand
 	}
 }
 
-// effects counts the commits that took effect since Forget, and says whether one of them has changed something.
+// effects counts the commits that took effect since Forget, and reports whether one of them changed anything.
 func (t *trial) effects() (done int, wrote bool) {
 	calls := t.stand.Calls()
 	t.note(calls)
@@ -173,12 +173,12 @@ func (u *suite) writing() []int {
 // noWriting is why a rule can't be tried that needs a request which writes.
 func (u *suite) noWriting() verdict {
 	if u.options.Cases == nil {
-		return untried("no operation writes with {} as its body: say with --cases which requests do")
+		return untried("no operation writes with the body {}: give requests that write with --cases")
 	}
 	return untried("no case writes")
 }
 
-// replay makes the cases on a new host, and at the chosen ones does something else. The first error ends it.
+// replay sends the cases to a new host, with a fault at the chosen ones. The first error ends it.
 func (u *suite) replay(ctx context.Context, at []int, treat func(*trial, int, stand.Request) error) error {
 	t, err := u.open(ctx)
 	if err != nil {
@@ -216,21 +216,21 @@ func (u *suite) replay(ctx context.Context, at []int, treat func(*trial, int, st
 	return nil
 }
 
-// expect says how an answer is not what it was without a fault.
+// expect returns how an answer differs from the one without a fault.
 func (u *suite) expect(i int, a stand.Answer) error {
 	switch base := u.base[i].answer; {
 	case a.Wrong != "":
 		return errors.New(a.Wrong)
 	case a.Code != base.Code:
-		return fmt.Errorf("it is answered %s, and %s when nothing goes wrong", said(a.Reply), said(base.Reply))
+		return fmt.Errorf("the answer is %s, but %s without the fault", said(a.Reply), said(base.Reply))
 	}
 	return u.cases[i].differs(a)
 }
 
-// differs says how an answer is not what a case awaits.
+// differs returns how an answer differs from a case.
 func (c Case) differs(a stand.Answer) error {
 	if c.Message != "" && a.Message != c.Message {
-		return fmt.Errorf("the sentence is %.200q, awaited is %.200q", a.Message, c.Message)
+		return fmt.Errorf("the message is %.200q; want %.200q", a.Message, c.Message)
 	}
 	if c.Answer == nil {
 		return nil
@@ -241,12 +241,12 @@ func (c Case) differs(a stand.Answer) error {
 	}
 	if !alike(c.Answer, got) {
 		want, _ := json.Marshal(c.Answer) // it was read from JSON
-		return fmt.Errorf("the answer is %.300s, awaited is %.300s", a.Body, want)
+		return fmt.Errorf("the answer is %.300s; want %.300s", a.Body, want)
 	}
 	return nil
 }
 
-// alike compares what was awaited with what came.
+// alike compares an expected value with the received one.
 func alike(want, got map[string]any) bool {
 	if len(want) != len(got) {
 		return false

@@ -45,7 +45,8 @@ func firstCommit(f stand.Fault) stand.Fault {
 	})
 }
 
-// once delivers a request and says how that is not what it was without a fault, or took effect other than once.
+// once sends a request and returns how its answer differs from the one without a fault, or that it did not take effect
+// once.
 func (t *trial) once(ctx context.Context, i int, r stand.Request, most int) error {
 	p := t.stand.Program()
 	a, _, err := t.deliver(ctx, r, most)
@@ -64,7 +65,7 @@ func (t *trial) once(ctx context.Context, i int, r stand.Request, most int) erro
 	return t.stand.Proven(r, a.Proof)
 }
 
-// under tries a fault at requests that write, each of which may be sent so often.
+// under tests a fault with requests that write, each of which may be sent a number of times.
 func (u *suite) under(ctx context.Context, most int, fault func(*trial) stand.Fault) verdict {
 	at := u.writing()
 	if len(at) == 0 {
@@ -92,7 +93,7 @@ func answering(codes ...int) stand.Fault {
 
 // refusing is the updater's reply with a code to a commit.
 func refusing(code int, c *stand.Call) bus.DatabaseReply {
-	reply := bus.DatabaseReply{Code: code, Message: "the check answers so"}
+	reply := bus.DatabaseReply{Code: code, Message: "fault injected by the check"}
 	if code != bus.CodeConflict {
 		return reply
 	}
@@ -114,7 +115,7 @@ func overloaded(ctx context.Context, u *suite) verdict {
 		var came atomic.Bool
 		return func(c *stand.Call, forward func() (bus.DatabaseReply, bool), answer func(bus.DatabaseReply)) {
 			if c.Commit == nil && came.CompareAndSwap(false, true) {
-				answer(bus.DatabaseReply{Code: bus.CodeNobody, Message: "the check answers so"})
+				answer(bus.DatabaseReply{Code: bus.CodeNobody, Message: "fault injected by the check"})
 			} else if reply, ok := forward(); ok {
 				answer(reply)
 			}
@@ -129,7 +130,7 @@ func conflict(ctx context.Context, u *suite) verdict {
 		if len(u.writing()) == 0 {
 			return u.noWriting()
 		}
-		return untried("no commit of the cases has a condition that could be lost")
+		return untried("no commit of the cases has a condition")
 	}
 	return of(u.replay(ctx, at, func(t *trial, i int, r stand.Request) error {
 		t.stand.SetFault(answering(bus.CodeConflict))
@@ -142,7 +143,7 @@ func conflict(ctx context.Context, u *suite) verdict {
 			case c.Commit == nil:
 				lost = false
 			case lost:
-				return errors.New("it makes the commit that lost again, and has not read again before")
+				return errors.New("it repeats the conflicting commit without reading again")
 			default:
 				_, executed := c.Reply()
 				lost = !executed
@@ -165,7 +166,7 @@ func demands(o observed) bool {
 func conflictsBounded(ctx context.Context, u *suite) verdict {
 	at := u.chosen(func(o observed) bool { return o.err == nil && byTicket(o) && o.answer.Code == bus.CodeOK && demands(o) })
 	if len(at) == 0 {
-		return untried("no commit of the cases has a condition that could be lost")
+		return untried("no commit of the cases has a condition")
 	}
 	return of(u.replay(ctx, at[:1], func(t *trial, _ int, r stand.Request) error {
 		var n atomic.Int64
@@ -176,11 +177,11 @@ func conflictsBounded(ctx context.Context, u *suite) verdict {
 		a, err := t.stand.Call(ctx, r, t.batches, t.options.Within)
 		switch {
 		case err != nil:
-			return fmt.Errorf("after %d commits that lost: %w", n.Load(), err)
+			return fmt.Errorf("after %d conflicts: %w", n.Load(), err)
 		case a.Code != bus.CodeOverloaded:
-			return fmt.Errorf("after %d commits that lost it is answered %s", n.Load(), said(a.Reply))
+			return fmt.Errorf("after %d conflicts the answer is %s", n.Load(), said(a.Reply))
 		case n.Load() > mostRuns:
-			return fmt.Errorf("it makes %d commits that lose; twenty are enough", n.Load())
+			return fmt.Errorf("it tries %d conflicting commits; twenty are enough", n.Load())
 		}
 		return nil
 	}))
@@ -199,7 +200,7 @@ func refusedCalls(ctx context.Context, u *suite) verdict {
 			}))
 			a, err := t.stand.Call(ctx, r, t.batches, t.options.Within)
 			if err == nil && a.Code != code {
-				err = fmt.Errorf("its commit is refused with %d, and it answers %s", code, said(a.Reply))
+				err = fmt.Errorf("its commit is refused with %d, but its answer is %s", code, said(a.Reply))
 			}
 			return err
 		})
@@ -224,7 +225,7 @@ func unknownOutcome(ctx context.Context, u *suite) verdict {
 			})
 			if v.outcome != Passed {
 				if v.outcome == Failed {
-					v.saw = fmt.Sprintf("%s (its commit was answered %d, and was done: %v)", v.saw, code, done)
+					v.saw = fmt.Sprintf("%s (its commit was answered %d, executed: %v)", v.saw, code, done)
 				}
 				return v
 			}
@@ -233,7 +234,7 @@ func unknownOutcome(ctx context.Context, u *suite) verdict {
 	return passed()
 }
 
-// losing loses the first commit, once it was done or before, by the end of the connection.
+// losing loses the first commit, before or after its execution, by closing the connection.
 func losing(ctx context.Context, t *trial, done bool) stand.Fault {
 	return firstCommit(func(_ *stand.Call, forward func() (bus.DatabaseReply, bool), _ func(bus.DatabaseReply)) {
 		if done {
@@ -300,23 +301,23 @@ func recorded(ctx context.Context, u *suite) verdict {
 				return fmt.Errorf("sent again: %w", err)
 			}
 			if a.Proof == "" {
-				return errors.New("sent again, the answer has no proof: what the updater recorded has one")
+				return errors.New("after a repetition the answer has no proof, but the recorded answer has one")
 			}
 			if err := t.stand.Proven(r, a.Proof); err != nil {
 				return fmt.Errorf("sent again: %w", err)
 			}
 		}
 		if string(compact(first.Body)) != string(compact(second.Body)) {
-			return fmt.Errorf("sent again, it is answered %s, then %s", said(first.Reply), said(second.Reply))
+			return fmt.Errorf("repeated, the answers are %s, then %s", said(first.Reply), said(second.Reply))
 		}
 		if done, _ := t.effects(); done != 1 {
-			return fmt.Errorf("sent again, it took effect %d times", done)
+			return fmt.Errorf("repeated, it took effect %d times", done)
 		}
 		return nil
 	}))
 }
 
-// idReused sends something else under a number that was used.
+// idReused sends another request under a used number.
 func idReused(ctx context.Context, u *suite) verdict {
 	at := u.writing()
 	if len(at) == 0 {
@@ -330,7 +331,7 @@ func idReused(ctx context.Context, u *suite) verdict {
 		r.Attempt = 2
 		a, err := t.stand.Call(ctx, r, t.batches, t.options.Within)
 		if err == nil && a.Code != bus.CodeConflict {
-			err = fmt.Errorf("another request under its number is answered %s", said(a.Reply))
+			err = fmt.Errorf("the answer to another request under its number is %s", said(a.Reply))
 		}
 		return err
 	}))
@@ -372,12 +373,12 @@ func (u *suite) recording(ctx context.Context, as func(*stand.Request)) verdict 
 			return err
 		}
 		if done, _ := t.effects(); done != 1 {
-			return fmt.Errorf("it is answered %s, and there are %d commits that record this", said(first.Reply), done)
+			return fmt.Errorf("the answer is %s, and %d commits record it", said(first.Reply), done)
 		}
 		r.Attempt++
 		second, err := t.stand.Call(ctx, r, t.batches, t.options.Within)
 		if err == nil && (second.Code != first.Code || second.Message != first.Message) {
-			err = fmt.Errorf("it is answered %s, and sent again %s", said(first.Reply), said(second.Reply))
+			err = fmt.Errorf("the answer is %s, and after a repetition %s", said(first.Reply), said(second.Reply))
 		}
 		return err
 	}))
@@ -385,7 +386,7 @@ func (u *suite) recording(ctx context.Context, as func(*stand.Request)) verdict 
 
 func crashes(ctx context.Context, u *suite) verdict {
 	if !u.batches {
-		return untried("only batches say at how many crashes a request was in flight")
+		return untried("only batches carry the number of crashes of a request")
 	}
 	at := u.writing()
 	if len(at) == 0 {
@@ -399,7 +400,7 @@ func crashes(ctx context.Context, u *suite) verdict {
 				return err
 			}
 			if a.Code != bus.CodeFault {
-				return fmt.Errorf("it is answered %s", said(a.Reply))
+				return fmt.Errorf("the answer is %s", said(a.Reply))
 			}
 			r.Attempt, r.Crashes = 5, 0
 		}
@@ -433,7 +434,7 @@ func timerRuns(ctx context.Context, u *suite) verdict {
 				return fmt.Errorf("the run of its timer %q: %w", key, o.err)
 			}
 			if o.answer.Code != bus.CodeOK {
-				v = untried("the run of the timer %q is answered %s", key, said(o.answer.Reply))
+				v = untried("the answer of the run of timer %q is %s", key, said(o.answer.Reply))
 				return nil
 			}
 			if err := took(o, run); err != nil {
@@ -441,7 +442,7 @@ func timerRuns(ctx context.Context, u *suite) verdict {
 			}
 			again := t.observe(ctx, i, run)
 			if again.err != nil || again.answer.Code != bus.CodeTooOld {
-				return fmt.Errorf("its timer %q was taken away, and a run of it is answered %s, not 410 (%v)", key, said(again.answer.Reply), again.err)
+				return fmt.Errorf("its timer %q was removed, but the answer of a run is %s, not 410 (%v)", key, said(again.answer.Reply), again.err)
 			}
 			return nil
 		}
@@ -457,7 +458,7 @@ func timerRuns(ctx context.Context, u *suite) verdict {
 func took(o observed, run stand.Request) error {
 	for _, c := range o.calls {
 		if c.Ticket() != "" {
-			return fmt.Errorf("its %s has a ticket, and the run of a timer has none", c.Name)
+			return fmt.Errorf("its %s has a ticket, but the run of a timer has none", c.Name)
 		}
 		if !c.Done() {
 			continue
@@ -466,5 +467,5 @@ func took(o observed, run stand.Request) error {
 			return nil
 		}
 	}
-	return errors.New("no commit of it has the timer in outbox.fired: it would be run again")
+	return errors.New("none of its commits has the timer in outbox.fired: the timer would run again")
 }

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// named are answers of cases, by the names that the cases give them: what a service draws by lot, a number for example, is known only when
-// it has answered, and is another one on each host that is tried.
+// named are answers of cases, by the names that the cases give them: a value that the service draws at random, like a
+// number, is known only from the answer, and differs on each host of the test.
 type named map[string]map[string]any
 
-// take keeps the answer of a case; one that is no object has no fields.
+// take records the answer of a case; one that is not an object has no fields.
 func (n named) take(name string, answer []byte) {
 	var fields map[string]any
 	if exact(answer, &fields) == nil {
@@ -25,7 +25,8 @@ func exact(data []byte, into any) error {
 	return d.Decode(into)
 }
 
-// fill gives a body in which each text "$NAME.FIELD" of a named answer is that field of it. Any other text stays as it is.
+// fill returns a body in which each text "$NAME.FIELD" of a named answer is replaced by that field. Other texts stay
+// unchanged.
 func (n named) fill(body json.RawMessage) json.RawMessage {
 	var value any
 	if len(n) == 0 || !bytes.Contains(body, []byte(`"$`)) || exact(body, &value) != nil {

@@ -19,18 +19,18 @@ const (
 	NotTried Outcome = "not tried"
 )
 
-// Result is what came of one rule.
+// Result is the result of one rule.
 type Result struct {
 	Rule    string  `json:"rule"`
 	Heading string  `json:"heading"` // of the protocol
 	Asks    string  `json:"asks"`
 	Outcome Outcome `json:"outcome"`
-	// Saw says what was seen when the rule is broken, and what is missing when it was not tried.
+	// Saw says how the rule is violated, or what is missing if it was not tested.
 	Saw    string `json:"saw,omitempty"`
 	TookMS int64  `json:"took_ms"`
 }
 
-// Report is what came of all.
+// Report has the results of all rules.
 type Report struct {
 	Service    string   `json:"service"`
 	Version    string   `json:"version,omitempty"`
@@ -63,7 +63,7 @@ func (r Result) line() string {
 	return text
 }
 
-// write prints what came of all, with what is broken once more, at the end where it is read.
+// write prints the summary, with the violated rules again at the end, where it is read.
 func (r *Report) write(w io.Writer) error {
 	var b strings.Builder
 	for _, one := range r.Rules {
@@ -76,7 +76,7 @@ func (r *Report) write(w io.Writer) error {
 	return err
 }
 
-// verdict is what a rule comes to.
+// verdict is the outcome of a rule, with its reason.
 type verdict struct {
 	outcome Outcome
 	saw     string

@@ -67,7 +67,7 @@ func unknownNames(ctx context.Context, u *suite) verdict {
 		return o.err == nil && o.request.Timer == nil && o.answer.Code == bus.CodeOK && bytes.HasPrefix(compact(o.request.Body), []byte("{"))
 	})
 	if len(at) == 0 {
-		return untried("no case is answered without an error")
+		return untried("no case is answered without error")
 	}
 	return of(u.replay(ctx, at, func(t *trial, _ int, r stand.Request) error {
 		r.Body = withName(r.Body)
@@ -76,13 +76,13 @@ func unknownNames(ctx context.Context, u *suite) verdict {
 			return err
 		}
 		if a.Code != bus.CodeMalformed {
-			return fmt.Errorf("with the body %.200s it is answered %s: a name that is misspelt would go unnoticed", r.Body, said(a.Reply))
+			return fmt.Errorf("with the body %.200s the answer is %s: a misspelt name would go unnoticed", r.Body, said(a.Reply))
 		}
 		return nil
 	}))
 }
 
-// withName adds a name that nobody knows to an object.
+// withName adds an unknown name to an object.
 func withName(body []byte) []byte {
 	const name = `"no-such-name":1`
 	inside := bytes.TrimSpace(compact(body)[1:])
@@ -94,7 +94,7 @@ func withName(body []byte) []byte {
 
 func unknownOperation(ctx context.Context, u *suite) verdict {
 	if !u.batches {
-		return untried("it takes each request as a message of its own: what it does not listen to does not come to it")
+		return untried("it receives requests one by one, not in batches: an unknown operation does not reach it")
 	}
 	t, err := u.open(ctx)
 	if err != nil {
@@ -103,16 +103,16 @@ func unknownOperation(ctx context.Context, u *suite) verdict {
 	defer t.close(ctx)
 	a, err := t.stand.Call(ctx, t.request(Case{Operation: "no-such-operation", Body: []byte("{}")}), true, u.options.Within)
 	if err == nil && a.Code != bus.CodeAbsent {
-		err = fmt.Errorf("it is answered %s", said(a.Reply))
+		err = fmt.Errorf("the answer is %s", said(a.Reply))
 	}
 	return of(err)
 }
 
-// atOnce makes requests at the same time, of which the first that asks the updater waits for it.
+// atOnce sends requests at the same time; the first that calls the updater waits for it.
 func atOnce(ctx context.Context, u *suite) verdict {
 	at := u.chosen(func(o observed) bool { return o.err == nil && o.request.Timer == nil && len(o.calls) > 0 })
 	if len(at) == 0 {
-		return untried("no case asks the updater")
+		return untried("no case calls the updater")
 	}
 	t, err := u.open(ctx)
 	if err != nil {
@@ -165,10 +165,10 @@ func deadline(ctx context.Context, u *suite) verdict {
 		began := time.Now()
 		a, err := t.stand.Call(ctx, hasty, t.batches, short+grace)
 		if err != nil {
-			return fmt.Errorf("with %s left when it came, and a commit that is not answered: %w", short, err)
+			return fmt.Errorf("with %s left on arrival, and a commit without answer: %w", short, err)
 		}
 		if a.Code != bus.CodeUnknown {
-			return fmt.Errorf("%s after it came with %s left it is answered %s, and its commit may have been done", time.Since(began).Round(time.Millisecond), short, said(a.Reply))
+			return fmt.Errorf("%s after it arrived with %s left the answer is %s, although its commit may have been executed", time.Since(began).Round(time.Millisecond), short, said(a.Reply))
 		}
 		t.stand.SetFault(nil)
 		r.Attempt = 2

@@ -18,34 +18,34 @@ const (
 	handling = "What a handler does"
 )
 
-// rules are all of them, in the order in which they are tried. The first one is what everything else rests on.
+// rules are all rules, in the order of the test. All others depend on the first one.
 var rules = []rule{
 	{"starts", started, "it starts, and answers a ping under the name of the service", nil},
-	{"describes", started, "it says which operations it has", describes},
+	{"describes", started, "it announces its operations", describes},
 	{"ready", started, "once it answers a ping it listens to every operation", ready},
-	{"waits", started, "it waits for servers that do not listen yet", waits},
-	{"requests-back", started, "it goes on when the server that requests come from goes and comes back", requestsBack},
-	{"updater-back", started, "it goes on when the updater goes and comes back", updaterBack},
-	{"ends", started, "told to end, it is gone within five seconds; what it was doing happens once", ends},
+	{"waits", started, "it waits for servers that are not up yet", waits},
+	{"requests-back", started, "it continues when the server of the requests ends and comes back", requestsBack},
+	{"updater-back", started, "it continues when the updater ends and comes back", updaterBack},
+	{"ends", started, "told to end, it ends within five seconds; requests in progress take effect once", ends},
 
-	{"answers", asked, "it answers each request, as it is expected to", answers},
+	{"answers", asked, "it answers each request as expected", answers},
 	{"answers-once", asked, "it answers each request once", answersOnce},
-	{"sentences", asked, "an answer is JSON; an error has a code and a sentence", sentences},
-	{"malformed", asked, "it answers bodies that are not what it awaits, and goes on", malformed},
-	{"unknown-names", asked, "it refuses names that it does not know with 400", unknownNames},
-	{"unknown-operation", asked, "it answers an operation that it does not have with 404", unknownOperation},
-	{"at-once", asked, "it answers requests that come at the same time, also while the updater is slow", atOnce},
-	{"deadline", asked, "when the deadline passes in a commit it answers 504, and the next attempt takes effect once", deadline},
+	{"sentences", asked, "an answer is JSON; an error has a code and a message", sentences},
+	{"malformed", asked, "it answers malformed bodies, and continues", malformed},
+	{"unknown-names", asked, "it answers unknown fields with 400", unknownNames},
+	{"unknown-operation", asked, "it answers an unknown operation with 404", unknownOperation},
+	{"at-once", asked, "it answers simultaneous requests, even while the updater is slow", atOnce},
+	{"deadline", asked, "when the deadline passes during a commit it answers 504, and the next attempt takes effect once", deadline},
 
 	{"well-formed", calling, "its calls can be read", wellFormed},
-	{"busy", calling, "it makes a call again that was not executed (429, 503)", overloaded},
-	{"refused", calling, "what the updater refuses for good it answers so (410, 413)", refusedCalls},
+	{"busy", calling, "it repeats a call that was not executed (429, 503)", overloaded},
+	{"refused", calling, "a permanent refusal by the updater becomes its answer (410, 413)", refusedCalls},
 
 	{"ticket", handling, "1: each call of an operation that writes has the ticket of its request", ticketPassed},
-	{"recorded", handling, "1: a request that comes again gets the answer that is recorded, with its proof", recorded},
+	{"recorded", handling, "1: a repeated request gets the recorded answer, with its proof", recorded},
 	{"id-reused", handling, "1: another request under a used id is answered 409", idReused},
 	{"one-commit", handling, "2: one commit for each request, with the answer in it", oneCommit},
-	{"conditions", handling, "2: everything that was read is a condition of the commit", conditions},
+	{"conditions", handling, "2: everything read is a condition of the commit", conditions},
 	{"proof", handling, "2: the answer has the proof of the commit", proofs},
 	{"records-outcomes", handling, "3: above attempt 1 every outcome is recorded, errors too", recordsOutcomes},
 	{"records-own-ids", handling, "3: under an app's own id every outcome is recorded, errors too", recordsOwnIDs},
@@ -53,15 +53,15 @@ var rules = []rule{
 	{"crashes", handling, "3: a request that was in flight at three crashes is not run, and its 500 is recorded", crashes},
 	{"unknown-outcome", handling, "4: a commit of unknown outcome (500, 504) is found by its ticket, or made", unknownOutcome},
 	{"lost-answer", handling, "4: a commit whose answer is lost takes effect once", lostAnswer},
-	{"lost-call", handling, "4: a commit that is lost on its way takes effect once", lostCall},
-	{"crash-before", handling, "5: killed before its commit, it does the repeated request once", crashBefore},
+	{"lost-call", handling, "4: a commit call that is lost takes effect once", lostCall},
+	{"crash-before", handling, "5: killed before its commit, it executes the repeated request once", crashBefore},
 	{"crash-after", handling, "5: killed after its commit, it repeats the answer", crashAfter},
-	{"one-position", handling, "6: a second read asks for the keys of the first again", onePosition},
-	{"conflict", handling, "7: a commit that lost is made again, from the read on", conflict},
-	{"conflicts-bounded", handling, "7: a request that loses each time is answered 429", conflictsBounded},
-	{"timer", calling, "the run of a timer takes the timer away; where that was moved it answers 410", timerRuns},
+	{"one-position", handling, "6: a second read repeats the keys of the first", onePosition},
+	{"conflict", handling, "7: a conflicting commit is repeated, starting with the read", conflict},
+	{"conflicts-bounded", handling, "7: a request that conflicts each time is answered 429", conflictsBounded},
+	{"timer", calling, "the run of a timer removes the timer; if it was moved the answer is 410", timerRuns},
 
-	{"subjects", started, "it keeps to the subjects and the inbox that it was given", subjects},
+	{"subjects", started, "it uses only its subjects and its inbox", subjects},
 }
 
 // RuleNames lists the rules.

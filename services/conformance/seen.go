@@ -56,10 +56,10 @@ func answers(_ context.Context, u *suite) verdict {
 	return passed()
 }
 
-// met says how what came is not what a case awaits.
+// met returns how the result differs from the case.
 func (c Case) met(o observed) error {
 	if o.answer.Code != c.Code {
-		return fmt.Errorf("it is answered %s, awaited is %d", said(o.answer.Reply), c.Code)
+		return fmt.Errorf("the answer is %s; want %d", said(o.answer.Reply), c.Code)
 	}
 	if err := c.differs(o.answer); err != nil {
 		return err
@@ -69,11 +69,11 @@ func (c Case) met(o observed) error {
 	case c.Timer != "" && o.writes() && !left.timers[c.Timer]:
 		return fmt.Errorf("it sets no timer %q", c.Timer)
 	case c.Notices != nil && !slices.EqualFunc(c.Notices, left.notices, Notice.awaits):
-		return fmt.Errorf("it tells terminals %s, awaited is %s", shown(left.notices), shown(c.Notices))
+		return fmt.Errorf("its notices are %s; want %s", shown(left.notices), shown(c.Notices))
 	case c.Emissions != nil && !slices.EqualFunc(c.Emissions, left.emissions, func(a, b Emission) bool {
 		return a.Target == b.Target && a.Lane == b.Lane && alike(a.Body, b.Body)
 	}):
-		return fmt.Errorf("it emits %s, awaited is %s", shown(left.emissions), shown(c.Emissions))
+		return fmt.Errorf("its emissions are %s; want %s", shown(left.emissions), shown(c.Emissions))
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func object(body []byte) map[string]any {
 // answersOnce is judged by all that was tried before.
 func answersOnce(_ context.Context, u *suite) verdict {
 	if u.twice > 0 {
-		return failed("%d answers came to requests that had one", u.twice)
+		return failed("%d second answers to requests", u.twice)
 	}
 	for _, r := range u.refusals {
 		if strings.Contains(r, answerSubject) {
@@ -153,11 +153,11 @@ func sentences(_ context.Context, u *suite) verdict {
 		case a.Wrong != "":
 			return fmt.Errorf("%s", a.Wrong)
 		case a.Code != bus.CodeOK && strings.TrimSpace(a.Message) == "":
-			return fmt.Errorf("the error %d has no sentence", a.Code)
+			return fmt.Errorf("the error %d has no message", a.Code)
 		case a.Code != bus.CodeOK && !utf8.ValidString(a.Message):
-			return fmt.Errorf("the sentence of the error %d is no UTF-8: %.100q", a.Code, a.Message)
+			return fmt.Errorf("the message of the error %d is not UTF-8: %.100q", a.Code, a.Message)
 		case a.Code == bus.CodeOK && len(a.Body) == 0:
-			return fmt.Errorf("the answer is empty; one that says nothing is {}")
+			return fmt.Errorf("the answer is empty; use {}")
 		case a.Code == bus.CodeOK:
 			if err := strictjson.Check(a.Body); err != nil {
 				return fmt.Errorf("the answer %.100q: %w", a.Body, err)
@@ -205,11 +205,11 @@ func oneCommit(_ context.Context, u *suite) verdict {
 			}
 		}
 		if len(commits) > 1 {
-			return fmt.Errorf("it makes %d commits, and none of them lost", len(commits))
+			return fmt.Errorf("it makes %d commits without a conflict", len(commits))
 		}
 		c := commits[0].Commit
 		if o.answer.Code != c.Answer.Code || o.answer.Code == bus.CodeOK && !c.Answer.Revision && !bytes.Equal(compact(o.answer.Body), compact(c.Answer.Body)) {
-			return fmt.Errorf("its commit records the answer %s, and it answers %s", said(bus.Reply{Code: c.Answer.Code, Message: c.Answer.Message, Body: c.Answer.Body}), said(o.answer.Reply))
+			return fmt.Errorf("its commit records the answer %s, but the answer is %s", said(bus.Reply{Code: c.Answer.Code, Message: c.Answer.Message, Body: c.Answer.Body}), said(o.answer.Reply))
 		}
 		return nil
 	})
@@ -222,7 +222,7 @@ func conditions(_ context.Context, u *suite) verdict {
 	}
 	none := u.noWriting()
 	if len(u.writing()) > 0 {
-		none = untried("no case that writes reads before")
+		none = untried("no case reads before it writes")
 	}
 	return u.each(reads, none, func(o observed) error {
 		var before []*stand.Call
@@ -241,7 +241,7 @@ func conditions(_ context.Context, u *suite) verdict {
 	})
 }
 
-// covered says what was read and is no condition of a commit.
+// covered returns an error for a read that is not a condition of a commit.
 func covered(before []*stand.Call, commit *bus.Commit) error {
 	for _, c := range before {
 		if c.Read != nil {
@@ -264,7 +264,7 @@ func covered(before []*stand.Call, commit *bus.Commit) error {
 			held = held || bytes.HasPrefix(s.Prefix, r.Prefix) && bytes.Compare(r.After, s.After) <= 0 && (end == "" || through != "" && end >= through)
 		}
 		if !held {
-			return fmt.Errorf("it scans the prefix %.100q after %.100q, and no range of its commit holds that", s.Prefix, s.After)
+			return fmt.Errorf("it scans the prefix %.100q after %.100q, but no range of its commit covers it", s.Prefix, s.After)
 		}
 	}
 	return nil
@@ -273,7 +273,7 @@ func covered(before []*stand.Call, commit *bus.Commit) error {
 func proofs(_ context.Context, u *suite) verdict {
 	return u.each(byTicket, u.noWriting(), func(o observed) error {
 		if o.answer.Proof == "" {
-			return fmt.Errorf("the answer has no proof: pass on what the reply to the commit has as %s", bus.HeaderProof)
+			return fmt.Errorf("the answer has no proof: copy %s from the reply to the commit", bus.HeaderProof)
 		}
 		return o.unproven
 	})
@@ -299,7 +299,7 @@ func onePosition(_ context.Context, u *suite) verdict {
 			case c.Read != nil:
 				for _, key := range asked {
 					if !slices.ContainsFunc(c.Read.Keys, func(k []byte) bool { return bytes.Equal(k, key) }) {
-						return fmt.Errorf("its further read leaves out the key %.100q that it read before: the two may be of different positions", key)
+						return fmt.Errorf("its further read omits the key %.100q of an earlier read: the two may be of different positions", key)
 					}
 				}
 				asked = append(asked, c.Read.Keys...)
@@ -312,7 +312,7 @@ func onePosition(_ context.Context, u *suite) verdict {
 func readsUnrecorded(ctx context.Context, u *suite) verdict {
 	at := u.chosen(func(o observed) bool { return o.err == nil && u.cases[o.number].Query })
 	if len(at) == 0 {
-		return untried(`no case says "query": true`)
+		return untried(`no case has "query": true`)
 	}
 	return of(u.replay(ctx, at, func(t *trial, _ int, r stand.Request) error {
 		r.Attempt = 2
@@ -332,7 +332,7 @@ func readsUnrecorded(ctx context.Context, u *suite) verdict {
 func subjects(_ context.Context, u *suite) verdict {
 	for _, r := range u.refusals {
 		if !strings.Contains(r, answerSubject) {
-			return failed("the host refuses what it does: it %s", stand.Readable(r))
+			return failed("the host refuses its message: it %s", stand.Readable(r))
 		}
 	}
 	return passed()

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// endsWithin is what a host gives a process that it stops.
+	// endsWithin is the time that a host allows a process to end.
 	endsWithin = 5 * time.Second
 	// away is how long a server is away that comes back.
 	away = 200 * time.Millisecond
@@ -24,7 +24,7 @@ const (
 
 func describes(_ context.Context, u *suite) verdict {
 	if u.undescribed != nil {
-		return failed("it does not answer $SRV.INFO.%s as a NATS service does: %v", u.options.Name, u.undescribed)
+		return failed("it does not answer $SRV.INFO.%s like a NATS service: %v", u.options.Name, u.undescribed)
 	}
 	if len(u.report.Operations) == 0 {
 		return failed("its answer to $SRV.INFO.%s names no endpoint with a subject business.%s.OPERATION; its subjects are %.300q", u.options.Name, u.options.Name, u.about.Subjects)
@@ -61,7 +61,7 @@ func waits(ctx context.Context, u *suite) verdict {
 	}
 	select {
 	case <-p.Ended():
-		return failed("it ends when nobody listens yet: it %s%s", p.Exit(), p.Said())
+		return failed("it ends if its server is not up yet: it %s%s", p.Exit(), p.Said())
 	case <-time.After(late + 2*u.slowest):
 	case <-ctx.Done():
 		return of(ctx.Err())
@@ -108,14 +108,14 @@ func (u *suite) back(ctx context.Context, who string, gone func(*stand.Stand) er
 	defer cancel()
 	for t.stand.Ping(limit) != nil {
 		if !p.Running() {
-			return fmt.Errorf("it ends when %s goes: it %s%s", who, p.Exit(), p.Said())
+			return fmt.Errorf("it ends when %s ends: it %s%s", who, p.Exit(), p.Said())
 		}
 		if pace.Rest(limit, again) != nil {
-			return fmt.Errorf("it is not back %s after %s was%s", backWithin, who, p.Said())
+			return fmt.Errorf("it is not ready %s after %s was back%s", backWithin, who, p.Said())
 		}
 	}
 	if !p.Running() {
-		return fmt.Errorf("it ends when %s goes: it %s%s", who, p.Exit(), p.Said())
+		return fmt.Errorf("it ends when %s ends: it %s%s", who, p.Exit(), p.Said())
 	}
 	for i, c := range u.cases {
 		r := t.request(c)
@@ -137,7 +137,7 @@ func (u *suite) back(ctx context.Context, who string, gone func(*stand.Stand) er
 	return nil
 }
 
-// ends asks a program to end that has nothing to do, and one that is waiting for its commit.
+// ends tells an idle program to end, and one that waits for its commit.
 func ends(ctx context.Context, u *suite) verdict {
 	t, err := u.open(ctx)
 	if err != nil {
@@ -187,7 +187,7 @@ func (t *trial) terminate(ctx context.Context) error {
 	case <-p.Ended():
 		return nil
 	case <-time.After(endsWithin):
-		return fmt.Errorf("it goes on %s after SIGTERM%s", endsWithin, p.Said())
+		return fmt.Errorf("it still runs %s after SIGTERM%s", endsWithin, p.Said())
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

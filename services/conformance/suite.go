@@ -12,23 +12,23 @@ import (
 	"github.com/hotpair/hotpair/services/terminalif/description"
 )
 
-// Options say what is tried, and how.
+// Options of a test.
 type Options struct {
 	Command   []string
 	Environ   []string
-	Name      string // of the service; "" is what it announces
-	Cases     []Case // nil: each operation that it announces is asked with {}
+	Name      string // of the service; "" is the name that it announces
+	Cases     []Case // nil: each operation that it announces is called with {}
 	Terminals []string
 	Targets   []string
-	// Start is how long the program may take to get ready, Within for each request.
+	// Start bounds the time until the program is ready, Within one request.
 	Start, Within time.Duration
-	// Only are the names of the rules to try; none are all.
+	// Only are the names of the rules to test; none are all.
 	Only []string
-	// Told hears of each rule once it was tried; nil is nobody.
+	// Told is called after each rule; it may be nil.
 	Told func(Result)
 }
 
-// discovered is the name of a service that can't be the program's: which one that is shows by what it is refused.
+// discovered is a name that can't be the program's: its refused subjects then show the real one.
 const discovered = "service-check"
 
 // suite is one run.
@@ -48,8 +48,8 @@ type suite struct {
 	slowest  time.Duration // from the start of the program until it was ready
 }
 
-// Run tries all rules. The error says that nothing could be found out: the context's, stand.ErrStand, or why the files could not be made.
-// With the context's error the report has what was tried before.
+// Run tests all rules. The error says that nothing could be found out: the context's, stand.ErrStand, or that files
+// could not be created. With the context's error the report has the rules tested so far.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	dir, err := os.MkdirTemp("", "hotpair-check-")
 	if err != nil {
@@ -92,8 +92,8 @@ func (u *suite) tell(one Result) {
 	}
 }
 
-// learn starts the program for the first time: under which name does it serve, and what does it do with the cases when nothing goes wrong?
-// The verdict is that of the rule "starts".
+// learn starts the program for the first time: it finds its name, and its results of the cases without faults. The
+// verdict is that of the rule "starts".
 func (u *suite) learn(ctx context.Context) (verdict, error) {
 	if u.options.Name == "" {
 		name, err := u.discover(ctx)
@@ -130,7 +130,7 @@ func (u *suite) learn(ctx context.Context) (verdict, error) {
 	return passed(), nil
 }
 
-// unstarted is what comes of an error of a start.
+// unstarted is the verdict for an error of a start.
 func (u *suite) unstarted(ctx context.Context, err error) (verdict, error) {
 	if ctx.Err() != nil {
 		return verdict{}, context.Cause(ctx)
@@ -179,7 +179,7 @@ type trial struct {
 	failed error // of the host itself
 }
 
-// broken keeps that the host itself failed, where there is nobody to tell.
+// broken records that the host itself failed, where no error can be returned.
 func (t *trial) broken(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -408,7 +408,8 @@ func TestCourier_DeferredUntilReleased(t *testing.T) {
 	}
 }
 
-// TestCourier_TheRightEndsInFlight: the try is broken off, nothing is recorded, and it is sent again by whoever serves next.
+// TestCourier_TheRightEndsInFlight: the try is broken off, nothing is recorded, and it is sent again by whoever serves
+// next.
 func TestCourier_TheRightEndsInFlight(t *testing.T) {
 	u, r := newUpdater(t), receivertest.New(t)
 	r.Next(receivertest.Silent)
@@ -469,7 +470,7 @@ func TestUnreadable_OthersAreSent(t *testing.T) {
 	u.await("it is sent too", func() bool { return len(u.lane("stock", "bad").Queue) == 0 })
 	u.to("stock", good, waybill.Target{Unreadable: "it is cut short"})
 	unset := func(s outbox.EmissionState) bool {
-		return s.Out == 0 && s.Failing == "stock" && strings.Contains(s.Why, "how it is set can't be read")
+		return s.Out == 0 && s.Failing == "stock" && strings.Contains(s.Why, "its stored settings can't be read")
 	}
 	u.awaitState(g, unset) // a look that has begun goes by what was set before
 	u.emit("stock", "good", "5")

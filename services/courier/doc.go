@@ -1,10 +1,11 @@
-// Package courier is the process that sends emissions to the outside, by HTTP POST, from the host that serves.
+// Package courier is the process that sends emissions to targets outside the pair, by HTTP POST, on the active host.
 //
-// It asks the updater of its host which lanes of which targets have something to send, sends the head of each, and has recorded what came of
-// it. What to send and what an answer means is decided in package emissions. It holds nothing that may not be lost: what is on its way, how
-// long a lane rests after failures, how a target is. One process of it runs on each host; it works in the terms of its own alone, and sends
-// under the right to answer only: a try that is on its way when the right ends is broken off.
+// It asks the updater of its host which lanes of which targets have something to send, sends the head of each, and has
+// the outcome recorded. Package emissions decides what to send and what an answer means. All state of the courier may
+// be lost: posts in flight, the pauses of lanes after failures, the settings of targets. One courier runs on each host.
+// It works only in the terms of its host, and sends only under the right to answer: a post in flight when the right
+// ends is aborted.
 //
-// What is bounded: tries at one time, for each target and in all; what is remembered of lanes that failed; what is read of an answer.
-// So a target that hangs, floods or fails costs itself, and memory of a fixed size.
+// Bounded are: posts in flight, for each target and in total; the memory of failed lanes; the bytes read of an answer.
+// So a target that hangs, floods or fails affects only its own emissions, and memory of a fixed size.
 package courier

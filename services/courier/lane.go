@@ -15,7 +15,7 @@ import (
 const (
 	// inARow bounds what is sent of one lane before other lanes have their turn.
 	inARow = 64
-	// askWithin bounds a question to the updater, askPause how soon one that failed is asked again.
+	// askWithin bounds a call to the updater, askPause the pause before a failed call is repeated.
 	askWithin = 5 * time.Second
 	askPause  = 100 * time.Millisecond
 )
@@ -37,15 +37,15 @@ func (t *target) work(ctx context.Context, lane string) {
 	}
 }
 
-// once does what is to be done with the head of a lane, and reports whether the lane goes on.
+// once handles the head of a lane, and reports whether the lane continues.
 func (t *target) once(ctx context.Context, lane string) (goes bool) {
 	load, unreadable, err := t.head(ctx, lane)
 	if err == nil && unreadable != "" { // which says nothing about the target, nor about other lanes
-		t.spoiled(lane, "what stands at its head can't be read as it is kept: "+unreadable)
+		t.spoiled(lane, "the stored emission at its head can't be read: "+unreadable)
 		return false
 	}
 	if err != nil {
-		t.round.log.Debug("the updater does not say what is to be sent", "target", t.name, "lane", lane, "error", err)
+		t.round.log.Debug("the updater does not return the emissions to send", "target", t.name, "lane", lane, "error", err)
 		t.pause(lane)
 	}
 	if err == nil && load == nil {
@@ -70,7 +70,7 @@ func (t *target) once(ctx context.Context, lane string) (goes bool) {
 		return t.record(ctx, lane, waybill.Outcome{Number: load.Number, What: waybill.Pass})
 	case emissions.Old:
 		t.round.log.Warn("Emission is too old, and parked", "target", t.name, "lane", lane, "emission", waybill.Text(load.First))
-		why := fmt.Sprintf("not taken within %s: %s", set.Age, t.lastWhy(lane))
+		why := fmt.Sprintf("not accepted within %s: %s", set.Age, t.lastWhy(lane))
 		goes := t.record(ctx, lane, waybill.Outcome{Number: load.Number, What: waybill.Park, Pass: set.Skip, Why: why})
 		if goes && !set.Skip {
 			t.forget(lane) // it is blocked now, and does not fail
@@ -82,7 +82,7 @@ func (t *target) once(ctx context.Context, lane string) (goes bool) {
 	return false
 }
 
-// head asks what stands at the head of a lane; nil is nothing.
+// head asks for the head of a lane; nil if it is empty.
 func (t *target) head(ctx context.Context, lane string) (load *waybill.Load, unreadable string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
@@ -90,7 +90,7 @@ func (t *target) head(ctx context.Context, lane string) (load *waybill.Load, unr
 	return h.Load, h.Unreadable, err
 }
 
-// send makes a try, and has recorded what came of it.
+// send makes an attempt, and records its outcome.
 func (t *target) send(ctx context.Context, lane string, p *parcel) (goes bool) {
 	w, err := t.reach(ctx)
 	switch {
@@ -98,7 +98,7 @@ func (t *target) send(ctx context.Context, lane string, p *parcel) (goes bool) {
 		t.failed(lane, answer{why: err.Error()}, drawn())
 		return false
 	case err != nil: // of the updater, which is no sign against the target
-		t.round.log.Debug("the updater does not say how to reach a target", "target", t.name, "error", err)
+		t.round.log.Debug("the updater does not return the settings of a target", "target", t.name, "error", err)
 		t.pause(lane)
 		return false
 	}
@@ -114,13 +114,13 @@ func (t *target) send(ctx context.Context, lane string, p *parcel) (goes bool) {
 		return t.record(ctx, lane, waybill.Outcome{Number: p.Number, What: waybill.Done})
 	case what == emissions.Final:
 		t.answered(lane)
-		t.round.log.Warn("Emission is refused for good, and parked", "target", t.name, "lane", lane, "emission", waybill.Text(p.First), "reason", a.why)
+		t.round.log.Warn("Emission is refused permanently, and parked", "target", t.name, "lane", lane, "emission", waybill.Text(p.First), "reason", a.why)
 		_, set := t.now()
 		return t.record(ctx, lane, waybill.Outcome{Number: p.Number, What: waybill.Park, Pass: set.Skip, Why: a.why})
 	case cause != nil:
 		return false // the term or the right is over: nothing is known against the target
 	}
-	t.round.log.Debug("Emission was not taken", "target", t.name, "lane", lane, "emission", waybill.Text(p.First), "reason", a.why)
+	t.round.log.Debug("Emission was not accepted", "target", t.name, "lane", lane, "emission", waybill.Text(p.First), "reason", a.why)
 	t.failed(lane, a, drawn())
 	return false
 }
@@ -128,17 +128,18 @@ func (t *target) send(ctx context.Context, lane string, p *parcel) (goes bool) {
 // drawn is what a pause is less by.
 func drawn() float64 { return rand.Float64() }
 
-// record has recorded what came of an emission, again until that is known: nothing else of the lane may leave before.
+// record has the outcome of an emission recorded, repeatedly until that is confirmed: nothing else of the lane may
+// leave before.
 func (t *target) record(ctx context.Context, lane string, o waybill.Outcome) bool {
 	o.Epoch, o.Target, o.Lane = t.round.epoch, t.name, lane
 	for ctx.Err() == nil {
 		asking, cancel := context.WithTimeout(ctx, askWithin)
 		err := t.round.updater.Record(asking, o)
 		cancel()
-		if err == nil || errors.Is(err, waybill.ErrGone) { // recorded before, or dropped meanwhile
+		if err == nil || errors.Is(err, waybill.ErrGone) { // already recorded, or dropped meanwhile
 			return true
 		}
-		t.round.log.Debug("What came of an emission is not recorded yet", "target", t.name, "lane", lane, "error", err)
+		t.round.log.Debug("Outcome of an emission is not recorded yet", "target", t.name, "lane", lane, "error", err)
 		_ = pace.Rest(ctx, askPause)
 	}
 	return false

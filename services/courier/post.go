@@ -25,7 +25,7 @@ import (
 const (
 	connectWithin = 5 * time.Second
 	tryWithin     = 15 * time.Second
-	// mostHeader and mostRead bound what is read of an answer, in bytes; mostTold what is told of it.
+	// mostHeader and mostRead bound the bytes read of an answer; mostTold those reported.
 	mostHeader = 32 << 10
 	mostRead   = 16 << 10
 	mostTold   = 200
@@ -34,7 +34,7 @@ const (
 )
 
 // errRoots says that there are no certificates by which a target could be believed.
-var errRoots = errors.New("no certificate can be read in what the target is to be believed by")
+var errRoots = errors.New("no readable certificate among the target's root certificates")
 
 // Dial connects to a target; nil is the machine's own.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -58,7 +58,7 @@ func newRoute(s waybill.Setting, dial Dial) (*route, error) {
 		dial = (&net.Dialer{Timeout: connectWithin}).DialContext
 	}
 	return &route{setting: s, client: &http.Client{
-		// Whoever is sent elsewhere would get what was meant and signed for another one.
+		// Redirections are not followed: another address would get what was meant and signed for this target.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       tryWithin,
 		Transport: &http.Transport{
@@ -95,7 +95,7 @@ func (p *parcel) order() string {
 func (r *route) post(ctx context.Context, p *parcel, at time.Time) answer {
 	q, err := http.NewRequestWithContext(ctx, http.MethodPost, r.setting.URL, bytes.NewReader(p.Body))
 	if err != nil {
-		return answer{why: "its URL can't be used"}
+		return answer{why: "its URL is invalid"}
 	}
 	id := p.pair + "/" + waybill.Text(p.First)
 	h := q.Header
@@ -112,13 +112,13 @@ func (r *route) post(ctx context.Context, p *parcel, at time.Time) answer {
 	if err != nil {
 		return answer{why: reason(ctx, err)}
 	}
-	text, _ := io.ReadAll(io.LimitReader(got.Body, mostRead)) // what it says beside its code decides nothing
+	text, _ := io.ReadAll(io.LimitReader(got.Body, mostRead)) // only the status decides
 	_ = got.Body.Close()
 	a := answer{code: got.StatusCode, after: retryAfter(got.Header.Get("Retry-After"), at)}
 	if emissions.Judge(a.code) != emissions.Good {
 		a.why = fmt.Sprintf("it answered %d %s", got.StatusCode, http.StatusText(got.StatusCode))
 		if got.StatusCode >= 300 && got.StatusCode < 400 {
-			a.why += ", and no redirection is followed"
+			a.why += ", and redirections are not followed"
 		}
 		if said := shown(text); said != "" {
 			a.why += ": " + said
@@ -127,7 +127,7 @@ func (r *route) post(ctx context.Context, p *parcel, at time.Time) answer {
 	return a
 }
 
-// reason says why there was no answer, without the URL, which the target's name stands for.
+// reason returns why there was no answer, without the URL: the target's name stands for it.
 func reason(ctx context.Context, err error) string {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause.Error()
@@ -142,7 +142,7 @@ func reason(ctx context.Context, err error) string {
 	return shown([]byte(err.Error()))
 }
 
-// shown is the beginning of what somebody outside says, as one printable line.
+// shown is the beginning of a foreign text, as one printable line.
 func shown(text []byte) string {
 	line := strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -9,7 +9,7 @@ import (
 	"github.com/hotpair/hotpair/services/lease"
 )
 
-// errNoRight is the cause of what ends because the host may not answer any more.
+// errNoRight is the cause of contexts that end because the host has lost the right to answer.
 var errNoRight = errors.New("the right to answer is over")
 
 // right is the host's right to answer, as main gave it last.
@@ -18,12 +18,12 @@ type right struct {
 
 	mu      sync.Mutex
 	now     lease.Right
-	changed chan struct{} // closed and replaced when there is another one
+	changed chan struct{} // closed and replaced when the right changes
 }
 
 func newRight(clock lease.Clock) *right { return &right{clock: clock, changed: make(chan struct{})} }
 
-// set takes another one.
+// set replaces the right.
 func (r *right) set(to lease.Right) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -32,7 +32,8 @@ func (r *right) set(to lease.Right) {
 	r.changed = make(chan struct{})
 }
 
-// epoch gives the epoch in which the host may answer now, 0 for none, how long it may yet, and a channel that is closed when that changes.
+// epoch returns the epoch in which the host may answer now, 0 for none, for how long, and a channel that is closed
+// when that changes.
 func (r *right) epoch() (epoch uint64, left time.Duration, changed <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -48,8 +49,8 @@ func (r *right) holds(epoch uint64) bool {
 	return now == epoch && epoch != 0
 }
 
-// during gives a context that ends when the host may not answer in the epoch any more. The right is shorter than a try may take, and renewed
-// all the time: so it is watched while one is on its way.
+// during returns a context that ends when the host loses the right to answer in the epoch. The right is shorter than a
+// post may take, and renewed all the time, so it is watched while a post is in flight.
 func (r *right) during(ctx context.Context, epoch uint64) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
@@ -74,7 +75,7 @@ func (r *right) during(ctx context.Context, epoch uint64) (context.Context, cont
 	return ctx, func() { cancel(nil) }
 }
 
-// await gives an epoch in which the host may answer, as soon as there is one; 0 when ctx has ended.
+// await returns an epoch in which the host may answer, as soon as there is one; 0 when ctx has ended.
 func (r *right) await(ctx context.Context) uint64 {
 	for ctx.Err() == nil {
 		epoch, _, changed := r.epoch()

@@ -20,7 +20,7 @@ const (
 	watchPause = 5 * time.Millisecond
 )
 
-// Updater answers for one host. Its errors end nothing: it is asked again.
+// Updater is the updater of one host. Its errors end nothing: the call is repeated.
 type Updater interface {
 	Pending(context.Context, waybill.Question) (waybill.Pending, error)
 	Target(context.Context, waybill.TargetQuestion) (waybill.Setting, error)
@@ -29,7 +29,7 @@ type Updater interface {
 	Record(context.Context, waybill.Outcome) error
 }
 
-// Calls is an Updater that is asked over the bus.
+// Calls is an Updater that calls the updater over the bus.
 type Calls struct{ Conn bus.Asker }
 
 // Pending implements Updater.
@@ -92,7 +92,7 @@ func newRound(g environment, epoch uint64) *round {
 	return &round{environment: g, epoch: epoch, targets: map[string]*running{}}
 }
 
-// run works until ctx ends, and returns when nothing is on its way any more.
+// run works until ctx ends, and returns when no post is in flight.
 func (r *round) run(ctx context.Context) {
 	defer r.stop()
 	for ctx.Err() == nil {
@@ -103,7 +103,7 @@ func (r *round) run(ctx context.Context) {
 		p, err := r.updater.Pending(asking, waybill.Question{Epoch: r.epoch, Seen: seen, Wait: watchFor})
 		cancel()
 		if err != nil {
-			r.log.Debug("the updater does not say what is to be sent", "error", err)
+			r.log.Debug("the updater does not return the emissions to send", "error", err)
 			_ = pace.Rest(ctx, askPause)
 			continue
 		}
@@ -112,7 +112,7 @@ func (r *round) run(ctx context.Context) {
 	}
 }
 
-// take begins with targets that are new, tells those that are there, and ends those that are gone.
+// take starts new targets, updates existing ones, and ends those that are gone.
 func (r *round) take(ctx context.Context, p waybill.Pending) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -154,7 +154,7 @@ func (r *round) stop() {
 	}
 }
 
-// state is what main is told of a term.
+// state is the state of a term for main.
 func (r *round) state() outbox.EmissionState {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -166,7 +166,7 @@ func (r *round) state() outbox.EmissionState {
 		t.mu.Lock()
 		s.Out += len(t.working)
 		if why := t.set.Unreadable; why != "" && (s.Since.IsZero() || t.spoiledAt.Before(s.Since)) {
-			s.Failing, s.Since, s.Why = t.name, t.spoiledAt.UTC(), "how it is set can't be read as it is kept: "+why
+			s.Failing, s.Since, s.Why = t.name, t.spoiledAt.UTC(), "its stored settings can't be read: "+why
 		}
 		if lane := t.oldest(); lane != "" && t.set.Waiting > 0 {
 			if f := t.rests[lane]; s.Since.IsZero() || f.since.Before(s.Since) {

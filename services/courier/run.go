@@ -19,7 +19,7 @@ import (
 // subscribeWithin bounds the round trip after which all subscriptions stand.
 const subscribeWithin = 5 * time.Second
 
-// Environment is what a courier stands on. Each nil field is what the machine offers; a simulation brings its own.
+// Environment is the environment of a courier. Each nil field is the machine's; a simulation sets its own.
 type Environment struct {
 	Network bus.Network
 	Clock   lease.Clock
@@ -27,7 +27,7 @@ type Environment struct {
 	Dial    Dial
 }
 
-// Run is the process. It returns nil when ctx has ended, and an error when the bus of main is gone.
+// Run runs the process. It returns nil when ctx has ended, and an error when main's bus is gone.
 func Run(ctx context.Context, c config.Courier, log *slog.Logger) error {
 	return RunOn(ctx, c, log, Environment{})
 }
@@ -97,7 +97,7 @@ func RunOn(ctx context.Context, c config.Courier, log *slog.Logger, g Environmen
 	return group.Wait()
 }
 
-// state is what main is told. What was counted is told without a right too: counters never fall while the process runs.
+// state is the state for main. Counters are reported without a right too: they never fall while the process runs.
 func (g *environment) state() outbox.EmissionState {
 	s := outbox.EmissionState{}
 	if r := g.present.Load(); r != nil {
@@ -107,11 +107,11 @@ func (g *environment) state() outbox.EmissionState {
 	return s
 }
 
-// takeRight takes the right to answer as main gives it.
+// takeRight receives the right to answer from main.
 func (g *environment) takeRight(m *nats.Msg) {
 	var r lease.Right
 	if err := bus.DecodeJSON(m.Data, &r); err != nil {
-		g.log.Error("right to answer is unreadable", "error", err)
+		g.log.Error("message with the right to answer is unreadable", "error", err)
 		r = lease.Right{}
 	}
 	g.right.set(r)

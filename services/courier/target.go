@@ -19,7 +19,7 @@ const (
 	failsAlone = 8
 )
 
-// target is one of a term: what is known of it, and a loop that has its lanes worked on.
+// target is a target of one term: its state, and a loop that works on its lanes.
 type target struct {
 	name  string
 	round *round
@@ -32,7 +32,7 @@ type target struct {
 	route    *route
 	working  map[string]bool // lanes that are worked on
 	rests    map[string]rest
-	looks    uint64    // at all lanes
+	looks    uint64    // number of looks at all lanes
 	failures int       // in a row
 	until    time.Time // the target as a whole rests until then
 	why      string    // the last failure
@@ -55,11 +55,12 @@ func newTarget(r *round, name string) *target {
 	}
 }
 
-// update takes what there is for it now.
+// update replaces the target's settings and counts.
 func (t *target) update(p waybill.Pending, set waybill.Target) {
 	p.Targets = nil
 	t.mu.Lock()
-	// Set anew: what failed may do now. And when nothing waits, nothing fails; what a try on its way says after that is of nothing either.
+	// The settings have changed: failed posts may succeed now. And when nothing waits, nothing fails; a post that is
+	// still in flight changes nothing afterwards.
 	if t.set.Set != set.Set || set.Waiting == 0 || t.set.Waiting == 0 {
 		clear(t.rests)
 		t.failures, t.until, t.why = 0, time.Time{}, ""
@@ -68,7 +69,7 @@ func (t *target) update(p waybill.Pending, set waybill.Target) {
 		t.spoiledAt = time.Time{}
 	} else if t.spoiledAt.IsZero() {
 		t.spoiledAt = t.round.wall()
-		t.round.log.Error("How a target is set can't be read; nothing is sent to it, others go on", "target", t.name, "reason", set.Unreadable)
+		t.round.log.Error("Stored settings of a target can't be read; nothing is sent to it, other targets continue", "target", t.name, "reason", set.Unreadable)
 	}
 	t.pending, t.set = p, set
 	t.mu.Unlock()
@@ -84,7 +85,7 @@ func (t *target) now() (waybill.Pending, waybill.Target) {
 	return t.pending, t.set
 }
 
-// run has lanes worked on until ctx ends, and returns when none is any more.
+// run works on lanes until ctx ends, and returns when none is in progress.
 func (t *target) run(ctx context.Context) {
 	var group sync.WaitGroup
 	defer func() {
@@ -108,8 +109,8 @@ func (t *target) run(ctx context.Context) {
 	}
 }
 
-// walk goes once through the lanes that have something to send, from behind a lane, and gives where it ended. Every look goes on where the
-// one before ended, so that lanes at the end have their turn too.
+// walk goes once through the lanes that have something to send, from behind a lane, and returns where it ended. Each
+// look continues there, so that the last lanes have their turn too.
 func (t *target) walk(ctx context.Context, from string, group *sync.WaitGroup) (after string) {
 	p, set := t.now()
 	if set.Unreadable != "" {
@@ -135,8 +136,8 @@ func (t *target) walk(ctx context.Context, from string, group *sync.WaitGroup) (
 	return after
 }
 
-// sweep forgets lanes that failed and have nothing to send any more, as a look at all lanes since then has shown: somebody took away what
-// failed, or it was parked.
+// sweep removes failed lanes that have nothing to send, as a look at all lanes since then has shown: their emissions
+// were dropped or parked.
 func (t *target) sweep(begun time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -147,14 +148,14 @@ func (t *target) sweep(begun time.Time) {
 	}
 }
 
-// through has lanes worked on behind a lane, and gives where it was broken off, or that it came to the end.
+// through works on lanes after a lane, and returns where it stopped, or that it reached the end.
 func (t *target) through(ctx context.Context, after string, blocked bool, group *sync.WaitGroup) (broken string, whole bool) {
 	for ctx.Err() == nil {
 		asking, cancel := context.WithTimeout(ctx, askWithin)
 		l, err := t.round.updater.Lanes(asking, waybill.Lanes{Epoch: t.round.epoch, Target: t.name, After: after, Blocked: blocked})
 		cancel()
 		if err != nil {
-			t.round.log.Debug("the updater does not say what is to be sent", "target", t.name, "error", err)
+			t.round.log.Debug("the updater does not return the emissions to send", "target", t.name, "error", err)
 			return after, false
 		}
 		for _, lane := range l.Lanes {
@@ -197,7 +198,7 @@ func (t *target) room() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
-	oldest := t.oldest() // which is told of, however many there are
+	oldest := t.oldest() // which is reported, however many there are
 	for lane, r := range t.rests {
 		if len(t.rests) >= mostRests && lane != oldest && now.After(r.until) && !t.working[lane] {
 			delete(t.rests, lane)
@@ -209,7 +210,7 @@ func (t *target) room() bool {
 	return len(t.rests) < mostRests && !now.Before(t.until)
 }
 
-// oldest gives the lane that has failed for the longest time, "" when none does.
+// oldest returns the lane that has failed for the longest time, "" if none has.
 func (t *target) oldest() (lane string) {
 	for name, r := range t.rests {
 		if !r.since.IsZero() && (lane == "" || r.since.Before(t.rests[lane].since)) {
@@ -237,7 +238,7 @@ func (t *target) leave(lane string) {
 	delete(t.working, lane)
 	t.mu.Unlock()
 	<-t.slots
-	select { // it may have more, or be the one that others waited for
+	select { // the lane may have more, or others may wait for it
 	case t.wake <- struct{}{}:
 	default:
 	}
@@ -306,7 +307,7 @@ func (t *target) failed(lane string, a answer, drawn float64) {
 	if _, known := t.rests[lane]; known || len(t.rests) < mostRests+atOnceEach {
 		t.rests[lane] = r
 	}
-	if !now.Before(t.until) { // else it was on its way already when the target came to rest
+	if !now.Before(t.until) { // otherwise it was already in flight when the target was paused
 		if t.failures++; t.failures >= failsAlone {
 			t.until = now.Add(emissions.Pause(t.failures-failsAlone+1, a.after, drawn))
 		}
@@ -314,7 +315,7 @@ func (t *target) failed(lane string, a answer, drawn float64) {
 	t.why = a.why
 }
 
-// spoiled has a lane rest for as long as any does, because what is to be sent can't be read.
+// spoiled pauses a lane for the longest time, because its emission can't be read.
 func (t *target) spoiled(lane, why string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -323,7 +324,7 @@ func (t *target) spoiled(lane, why string) {
 		return
 	}
 	if r.why != why {
-		t.round.log.Error("An emission can't be read, and its lane rests; others go on", "target", t.name, "lane", lane, "reason", why)
+		t.round.log.Error("A stored emission can't be read; its lane stops, other lanes continue", "target", t.name, "lane", lane, "reason", why)
 	}
 	if r.why, r.until = why, time.Now().Add(emissions.LongestPause); r.since.IsZero() {
 		r.since = t.round.wall()
@@ -338,8 +339,8 @@ func (t *target) forget(lane string) {
 	delete(t.rests, lane)
 }
 
-// answered forgets what stood against a lane, and against the target: when all was laid to it, its other lanes go on at once too. Since when
-// they fail is kept until they are answered themselves.
+// answered clears the failures of a lane, and of the target: if the failures were counted as the target's, its other
+// lanes continue at once too. The time since which they fail is kept until they are answered themselves.
 func (t *target) answered(lane string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -352,7 +353,7 @@ func (t *target) answered(lane string) {
 	t.failures, t.until, t.why = 0, time.Time{}, ""
 }
 
-// reach gives how to reach the target as it is set.
+// reach returns the settings of the target.
 func (t *target) reach(ctx context.Context) (*route, error) {
 	t.mu.Lock()
 	r, set := t.route, t.set.Set

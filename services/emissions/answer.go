@@ -7,17 +7,17 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 )
 
-// Outcome is what an answer means.
+// Outcome is the meaning of an answer.
 type Outcome uint8
 
 // Outcomes.
 const (
-	Again Outcome = iota // it is tried again
-	Good                 // it is done
-	Final                // no try will do: it is parked
+	Again Outcome = iota // send it again
+	Good                 // it is delivered
+	Final                // no attempt will succeed: park it
 )
 
-// Judge says what an answer of HTTP means; 0 is none.
+// Judge returns the meaning of an HTTP status; 0 is none.
 func Judge(code int) Outcome {
 	switch {
 	case code >= 200 && code < 300:
@@ -29,15 +29,16 @@ func Judge(code int) Outcome {
 }
 
 const (
-	// FirstPause and LongestPause bound the pauses between tries. Each is twice the one before, less up to a half that is drawn.
+	// FirstPause and LongestPause bound the pauses between attempts. Each is twice the one before, less a random part
+	// of up to a half.
 	FirstPause   = time.Second
 	LongestPause = 5 * time.Minute
 	// LongestAsked bounds the pause that a target can ask for.
 	LongestAsked = time.Hour
 )
 
-// Pause is how long to rest after as many failures as that, one at least. asked is what the target asks for, drawn a random number
-// of [0, 1).
+// Pause returns the pause after that many failures, at least one. asked is the pause that the target asks for, drawn a
+// random number of [0, 1).
 func Pause(failures int, asked time.Duration, drawn float64) time.Duration {
 	longest := pace.Doubled(FirstPause, LongestPause, failures-1)
 	return max(longest-time.Duration(drawn*float64(longest/2)), min(asked, LongestAsked))

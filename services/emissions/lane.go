@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// Entry is an emission that waits.
+// Entry is a waiting emission.
 type Entry struct {
 	Number Number
 	At     int64 // when it was emitted, or released last, in counted nanoseconds
 }
 
-// Lane is one of the queues of a target: what waits, in order, and what is parked.
+// Lane is one of the queues of a target: waiting emissions, in order, and parked ones.
 type Lane struct {
 	Queue  []Entry
 	Parked []Entry
-	Passed Number // the lane went on past what is parked up to here
+	Passed Number // the lane has continued past parked emissions up to here
 }
 
-// Target is how a target is set.
+// Target has the settings of a target.
 type Target struct {
-	Skip bool          // a lane goes on past what is parked
-	Age  time.Duration // what is older is parked; 0: nothing is
+	Skip bool          // a lane continues past parked emissions
+	Age  time.Duration // older emissions are parked; 0: none
 }
 
-// State is what stands for all lanes, or for this one now.
+// State is the present state of all lanes, or of this one.
 type State struct {
 	Right    bool // to answer, long enough for one try
 	Deferred bool
@@ -34,21 +34,21 @@ type State struct {
 	Rest     time.Duration // left of the pause after a failure
 }
 
-// Verdict is what to do with a lane now.
+// Verdict says what to do with a lane now.
 type Verdict uint8
 
 // Verdicts.
 const (
-	Nothing Verdict = iota // there is nothing to be done
+	Nothing Verdict = iota // nothing to do
 	Send                   // the entry, and nothing else of this lane until its answer is recorded or it is tried again
 	Old                    // park it
-	Move                   // have Pass committed, then ask again
+	Move                   // commit Pass, then ask again
 	Rests                  // until the pause is over
-	Blocked                // by what is parked
-	Waits                  // emissions are held, or there is no right to answer
+	Blocked                // by a parked emission
+	Waits                  // emissions are deferred, or there is no right to answer
 )
 
-// Next says what to do with a lane, and with which entry.
+// Next returns what to do with a lane, and with which entry.
 func (l Lane) Next(t Target, s State) (Verdict, Entry) {
 	if !s.Right || s.Deferred {
 		return Waits, Entry{}
@@ -82,10 +82,10 @@ type Kind uint8
 const (
 	Emit    Kind = iota + 1 // Number is new
 	Done                    // a good answer came
-	Park                    // a final one came, or it is too old; with Pass the lane goes on in the same update
-	Pass                    // the lane goes on past what is parked
-	Release                 // a parked one is sent again; the lane may have gone on: then as New, behind all that waits
-	Drop                    // an operator takes it away, parked or not
+	Park                    // a final one came, or it is too old; with Pass the lane continues in the same update
+	Pass                    // the lane continues past parked emissions
+	Release                 // a parked one is sent again; if the lane has continued, as New, behind all that waits
+	Drop                    // an operator removes it, parked or not
 )
 
 // Change is one change of a lane.
@@ -98,13 +98,13 @@ type Change struct {
 }
 
 var (
-	// ErrGone says that what is to be changed is not there: somebody else was first.
-	ErrGone = errors.New("the emission is not there any more")
-	// ErrInvalid says that a change can't be made of any lane.
-	ErrInvalid = errors.New("not a change of a lane")
+	// ErrGone says that the emission was already changed or removed.
+	ErrGone = errors.New("the emission no longer exists")
+	// ErrInvalid says that a change is invalid for any lane.
+	ErrInvalid = errors.New("invalid change of a lane")
 )
 
-// Apply gives the lane after a change. l stays as it is.
+// Apply returns the lane after a change. l is not changed.
 func (l Lane) Apply(c Change) (Lane, error) {
 	named := func(e Entry) bool { return e.Number == c.Number }
 	waits, parked := slices.IndexFunc(l.Queue, named), slices.IndexFunc(l.Parked, named)
@@ -142,7 +142,7 @@ func (l Lane) Apply(c Change) (Lane, error) {
 		}
 		e := l.Parked[parked]
 		l.Parked = slices.Delete(l.Parked, parked, parked+1)
-		e.At = c.At // its age is of the release, else what was parked for it would be parked again untried
+		e.At = c.At // its age counts from the release, otherwise it would be parked again without an attempt
 		if l.blocks(e) {
 			l.Queue = slices.Insert(l.Queue, 0, e)
 			slices.SortStableFunc(l.Queue, func(a, b Entry) int { return a.Number.Compare(b.Number) })
@@ -164,7 +164,7 @@ func (l Lane) Apply(c Change) (Lane, error) {
 	return l, fmt.Errorf("%w: kind %d", ErrInvalid, c.Kind)
 }
 
-// pass notes that the lane went on.
+// pass records that the lane continues.
 func (l *Lane) pass(n Number) {
 	if n.After(l.Passed) {
 		l.Passed = n

@@ -51,7 +51,7 @@ func (d data) id(n Number) uint8 {
 	return 0
 }
 
-// with gives the data after a change by the next update. as is who has a number that is new.
+// with returns the data after a change by the next update. as is who has a number that is new.
 func (d data) with(c Change, as uint8) (data, error) {
 	d.sequence++
 	l, err := d.lane().Apply(c)
@@ -159,7 +159,7 @@ func (w *world) arrives(l laws, s scene, k int) string {
 	return ""
 }
 
-// tidy gives the posts one order.
+// tidy returns the posts one order.
 func (w *world) tidy() {
 	if w.posts[0].id == 0 {
 		w.posts[0], w.posts[1] = w.posts[1], post{}

@@ -11,8 +11,9 @@ type Start struct {
 	TakenBack bool // it began from a history that lacks a part of an earlier one: by force, or restored
 }
 
-// Deferred reports whether nothing may leave: a history was taken back since an operator last released emissions, in the epoch released. Some
-// of what waits may have left before, some of what left may be undone; only people can tell what is to become of it.
+// Deferred reports whether nothing may leave: a history was taken back since an operator last released emissions, in
+// the epoch released. Some waiting emissions may have left before, some of those that left may be undone; only people
+// can decide what to do with them.
 func Deferred(starts []Start, released uint64) bool {
 	for _, s := range starts {
 		if s.TakenBack && s.Epoch > released {
@@ -22,19 +23,19 @@ func Deferred(starts []Start, released uint64) bool {
 	return false
 }
 
-// Order is what a receiver orders by. Where a history was taken back an emission that waits can have a lower number than one that the
-// receiver has of the other history. So what was there before a release is sent as of the epoch of the release: in its order, before
-// all that is emitted in that epoch, and above all that ever left.
+// Order is the order for receivers. Where a history was taken back a waiting emission can have a lower number than one
+// that the receiver has of the other history. So emissions from before a release are sent as of the epoch of the
+// release: in their order, before all that are emitted in that epoch, and above all that ever left.
 func Order(n Number, released uint64) Number {
 	n.Epoch = max(n.Epoch, released)
 	return n
 }
 
-// Receiver is the rule of a receiver that takes each emission of a lane once.
+// Receiver is the rule of a receiver that accepts each emission of a lane once.
 type Receiver struct{ Highest Number }
 
-// Takes reports whether an emission is new, by its order. Whoever takes one keeps that in the same transaction; one that is not new gets
-// a good answer all the same.
+// Takes reports whether an emission is new, by its order. The receiver must store the order in the same transaction; a
+// repeated emission gets a good answer all the same.
 func (r *Receiver) Takes(order Number) bool {
 	if !order.After(r.Highest) {
 		return false

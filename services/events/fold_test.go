@@ -108,7 +108,8 @@ func TestFault_D3_EachKindHasABound(t *testing.T) {
 	})
 }
 
-// TestFault_D3_WhatThePairMustKnowIsNeverFolded: audits and alarms that an operator acknowledges are kept by their events.
+// TestFault_D3_WhatThePairMustKnowIsNeverFolded: audits and alarms that an operator acknowledges are kept by their
+// events.
 func TestFault_D3_WhatThePairMustKnowIsNeverFolded(t *testing.T) {
 	m := NewMemory("b", 1)
 	const each = 700

@@ -211,7 +211,7 @@ func TestDrain_OutlastsARightThatIsNotGivenBack(t *testing.T) {
 	until := p.clock() + 300*time.Millisecond
 	p.is(role.Handover, 7, lease.Right{Epoch: 7, Until: until})
 	p.on(func() { p.perform(role.Drain{Serial: 1}) })
-	p.refuse(p.order(bus.CallDrainRequests.Subject()), "2 requests are still out")
+	p.refuse(p.order(bus.CallDrainRequests.Subject()), "2 requests are still in progress")
 	p.refuse(p.order(bus.CallDetach.Subject()), "it is frozen")
 	p.order(bus.CallDrain.Subject())
 	if now := p.clock(); now < until {

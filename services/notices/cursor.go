@@ -6,13 +6,13 @@ import (
 )
 
 var (
-	// ErrBehind says that what was read is older than what the terminal has of the epoch that is served: read again.
-	ErrBehind = errors.New("what was read is older than what the terminal has")
-	// ErrDeposed says that the terminal has notices of a later epoch than the one that is served here.
+	// ErrBehind says that the read is older than the terminal's notices of the served epoch: read again.
+	ErrBehind = errors.New("the notices read are older than the terminal's")
+	// ErrDeposed says that the terminal has notices of a later epoch than the served one.
 	ErrDeposed = errors.New("the terminal has notices of a later epoch")
 )
 
-// Stream is one of the two that a terminal's notices come from.
+// Stream is one of the two streams of a terminal's notices.
 type Stream uint8
 
 // A terminal has a stream of its own, and one in common with all others.
@@ -22,22 +22,22 @@ const (
 	streams = iota
 )
 
-// Mark is a place in a stream: the last notice before it, and how many the stream had by then. A stream counts its notices from 1 without
-// gaps, so both sides see it when one is lost.
+// Mark is a place in a stream: the last notice before it, and the stream's count up to it. A stream counts its notices
+// from 1 without gaps, so both sides detect a lost one.
 type Mark struct {
 	Number Number
 	Count  uint64
-	Rough  bool // the place was set back: the count is of where it was before, and at least as high
+	Rough  bool // the place was set back: the count is that of the former place, and not lower
 }
 
 // Marks are places in both streams.
 type Marks [streams]Mark
 
-// Cursor is what a terminal has, durably. The zero Cursor has nothing.
+// Cursor is the durable position of a terminal. The zero Cursor is the beginning.
 type Cursor struct {
 	Pair   string
 	Last   Number // the last notice stored, of either stream
-	Marks  Marks  // beyond Last where a gap was told
+	Marks  Marks  // beyond Last after a gap
 	Starts []Start
 }
 
@@ -57,24 +57,26 @@ func (c Cursor) high() Number {
 	return high
 }
 
-// Range is what comes after From, up to To.
+// Range is the range after From, up to To.
 type Range struct{ From, To Number }
 
-// Resumed is where a terminal goes on.
+// Resumed is the place where a terminal's notices continue.
 type Resumed struct {
-	// From is what the terminal said that it has. It takes the rest only while that is still so: what it was sent before it said so may
-	// have been stored since.
+	// From is the cursor that the terminal sent. The answer is valid only while its cursor is the same: notices that
+	// were sent before may have been stored since.
 	From   Cursor
 	Cursor Cursor
-	// Void is what it has and the history here has not; nil when there is nothing of the kind.
+	// Void is the range that the terminal has and this history lacks; nil if there is none.
 	Void *Range
 }
 
-// Resume says where a terminal goes on that has c. begin is where its streams begin: the update that added it.
+// Resume returns where the notices of a terminal with cursor c continue. begin is the beginning of its streams: the
+// update that added it.
 //
-// What it has beyond the place where its history and the one here part is void. That place can't be told by its last number alone: that
-// may be of an epoch which is unknown here, and which may have begun before the last update that both have. So a terminal remembers where
-// the epochs began that its notices are of. When that does not reach far enough back, all that it has is void, and comes again.
+// Its notices after the place where its history and this one separate are void. The last number alone does not tell
+// that place: its epoch may be unknown here, and may have begun before the last update that both have. So a terminal
+// remembers where the epochs of its notices began. If that does not reach far enough back, all its notices are void,
+// and sent again.
 func Resume(h History, begin Marks, c Cursor) (Resumed, error) {
 	high := c.high()
 	if len(h.Starts) == 0 || h.Starts[len(h.Starts)-1].Epoch != h.Epoch {
@@ -130,7 +132,7 @@ func (h History) fork(c Cursor) (at Number, parted bool) {
 	return Number{}, true
 }
 
-// back gives c as it was at a place.
+// back returns c set back to a place.
 func (c Cursor) back(to Number) Cursor {
 	if c.Last.After(to) {
 		c.Last = to

@@ -14,16 +14,17 @@ func last(epoch, sequence uint64) Number {
 	return Number{Epoch: epoch, Sequence: sequence, Index: math.MaxUint32}
 }
 
-// Start says with which update an epoch began.
+// Start is the first update of an epoch.
 type Start struct{ Epoch, Sequence uint64 }
 
-// MaxStarts bounds the epochs that a terminal remembers. One that comes back after more takeovers gets everything again that is kept.
+// MaxStarts bounds the epochs that a terminal remembers. A terminal that attaches after more takeovers gets all stored
+// notices again.
 const MaxStarts = 64
 
-// History is what numbers are checked against, as read at one committed position.
+// History is what numbers are compared with, as read at one committed position.
 type History struct {
 	Pair   string
-	Epoch  uint64 // that is served
+	Epoch  uint64 // the served epoch
 	Starts []Start
 	End    position.Position // the last committed update
 }

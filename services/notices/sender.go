@@ -6,57 +6,57 @@ import (
 	"slices"
 )
 
-// Window is how much a terminal may have been sent without confirming it. One notice always has room.
+// Window bounds the unconfirmed notices of a terminal. One notice always fits.
 type Window struct{ Notices, Bytes int }
 
-// DefaultWindow is what ships.
+// DefaultWindow is the window in use.
 var DefaultWindow = Window{Notices: 64, Bytes: 256 << 10}
 
 var (
-	// ErrStream says that a stream as it was read has holes: nothing may be sent from it.
-	ErrStream = errors.New("the stream of notices has a hole")
-	// ErrConfirm says that a terminal confirms what it was not sent.
-	ErrConfirm = errors.New("a confirmation of what was not sent")
+	// ErrStream says that a stream as read has gaps: nothing may be sent from it.
+	ErrStream = errors.New("the stream of notices has a gap")
+	// ErrConfirm says that a terminal confirms notices that were not sent.
+	ErrConfirm = errors.New("confirmation of notices that were not sent")
 )
 
-// Notice is what is decided by; the rest of it stays with the caller.
+// Notice is the part of a notice that decisions need; the rest stays with the caller.
 type Notice struct {
 	Number Number
 	Count  uint64 // its place in its stream, from 1
 	Size   int
 }
 
-// Page is a piece of a stream, as read at the position of its [View].
+// Page is a part of a stream, as read at the position of its [View].
 type Page struct {
-	Trimmed Mark     // the last one that is not kept any more
+	Trimmed Mark     // the last discarded one
 	Total   uint64   // how many the stream has had
 	Kept    []Notice // the first ones after Sender.After, in order
-	More    bool     // there are more than those
-	// Unreadable says why what comes after Kept can't be read; "" when it can.
+	More    bool     // more follow
+	// Unreadable says why the notice after Kept can't be read; "" if it can.
 	Unreadable string `json:",omitempty"`
 }
 
-// View is what was read at one committed position. Two streams that are read at two positions overtake each other.
+// View is a read at one committed position. Two streams read at two positions would overtake each other.
 type View [streams]Page
 
-// Message is what a terminal is sent: a notice, or that there is a gap.
+// Message is a message to a terminal: a notice, or a gap.
 type Message struct {
 	Serial uint64 // counts the messages of a session from 1; a terminal confirms by it
 	Stream Stream
 	Notice Notice
-	Again  bool // the terminal has confirmed it before, so its disk was set back
+	Again  bool // the terminal has already confirmed it, so its disk was set back
 	Gap    Gap
 }
 
-// Gap is what was trimmed before a terminal had it. The zero Gap is none.
+// Gap is a range that was trimmed before a terminal had it. The zero Gap is none.
 type Gap struct {
 	Range
 	Missing uint64 // how many of this terminal's
-	AtLeast bool   // there may be more: the terminal had notices that were taken back
+	AtLeast bool   // there may be more: the terminal had notices that are void
 	Count   uint64 // the place of the last one in its stream
 }
 
-// Sender is the side of one session that sends.
+// Sender is the sending side of one session.
 type Sender struct {
 	window    Window
 	marks     Marks
@@ -74,15 +74,16 @@ type flying struct {
 	marks  Marks
 }
 
-// NewSender begins where a terminal goes on. had is how far it has confirmed as the pair knows it.
+// NewSender returns a sender that starts where a terminal's notices continue. had is the confirmed place that the pair
+// knows of.
 func NewSender(w Window, c Cursor, had [2]Number) *Sender {
 	return &Sender{window: w, marks: c.Marks, confirmed: c.Marks, again: had}
 }
 
-// After is what the next page of a stream comes after.
+// After is the place that the next page of a stream follows.
 func (s *Sender) After(stream Stream) Number { return s.marks[stream].Number }
 
-// Confirmed is what the terminal has durably, in each stream.
+// Confirmed is the durable place of the terminal in each stream.
 func (s *Sender) Confirmed() (had [2]Number) {
 	for i, m := range s.confirmed {
 		had[i] = m.Number
@@ -90,7 +91,7 @@ func (s *Sender) Confirmed() (had [2]Number) {
 	return had
 }
 
-// Next gives what to send now, in order, and counts it as sent.
+// Next returns the messages to send now, in order, and counts them as sent.
 func (s *Sender) Next(v View) (list []Message, err error) {
 	for stream := range v {
 		p := &v[stream]
@@ -111,7 +112,7 @@ func (s *Sender) Next(v View) (list []Message, err error) {
 		}
 		n := v[stream].Kept[0]
 		if n.Count != s.marks[stream].Count+1 {
-			return list, fmt.Errorf("%w: %v comes as %d after %d", ErrStream, n.Number, n.Count, s.marks[stream].Count)
+			return list, fmt.Errorf("%w: %v has count %d after count %d", ErrStream, n.Number, n.Count, s.marks[stream].Count)
 		}
 		list = append(list, s.sent(Message{Stream: stream, Notice: n, Again: !n.Number.After(s.again[stream])}))
 		v[stream].Kept = v[stream].Kept[1:]
@@ -135,8 +136,8 @@ func (s *Sender) gap(stream Stream, p *Page) (Message, bool) {
 	return Message{Stream: stream, Gap: g}, true
 }
 
-// first is the stream whose first notice comes next. Where a page is not the whole, what comes after its last one waits for the next: a
-// notice of that stream may come before it.
+// first is the stream of the next notice. If a page is not complete, a notice after its last one waits for the next
+// page: a notice of that stream may precede it.
 func (v View) first() (stream Stream, ok bool) {
 	for i, p := range v {
 		if len(p.Kept) == 0 {
@@ -167,7 +168,7 @@ func (s *Sender) sent(m Message) Message {
 	return m
 }
 
-// mark is the place in its stream that whoever has the message has come to.
+// mark is the place in its stream after a message.
 func (m Message) mark() Mark {
 	if m.Gap != (Gap{}) {
 		return Mark{Number: m.Gap.To, Count: m.Gap.Count}
@@ -175,7 +176,7 @@ func (m Message) mark() Mark {
 	return Mark{Number: m.Notice.Number, Count: m.Notice.Count}
 }
 
-// Confirm takes that the terminal has stored everything up to a message. One that was confirmed already changes nothing.
+// Confirm records that the terminal has stored everything up to a message. Confirming it again changes nothing.
 func (s *Sender) Confirm(serial uint64) error {
 	if serial > s.serial {
 		return fmt.Errorf("%w: %d of %d", ErrConfirm, serial, s.serial)

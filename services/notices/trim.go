@@ -5,21 +5,22 @@ import (
 	"time"
 )
 
-// Bounds are what is kept of one stream at most.
+// Bounds limit the stored notices of one stream.
 type Bounds struct {
 	Notices int
 	Bytes   int
 	Age     time.Duration // in pair time
 }
 
-// Aged is a notice that is kept, with the pair time of its update in Unix nanoseconds.
+// Aged is a stored notice, with the pair time of its update in Unix nanoseconds.
 type Aged struct {
 	Notice
 	Time int64
 }
 
-// Trim says how many of the oldest of a stream go: those that everybody has who is to have them (up to had), and those beyond its bounds,
-// whoever lacks them. It looks at one stream alone, so whoever does not take his notices loses his own.
+// Trim returns how many of the oldest notices of a stream to discard: those that all their recipients have (up to
+// had), and those beyond its bounds, whether or not a recipient lacks them. It considers one stream alone, so a
+// terminal that does not accept its notices loses only its own.
 func Trim(b Bounds, now int64, had Number, kept []Aged) (n int) {
 	bytes := 0
 	for _, k := range kept {
@@ -35,7 +36,8 @@ func Trim(b Bounds, now int64, had Number, kept []Aged) (n int) {
 	return n
 }
 
-// HadByAll is how far all terminals have the common stream. One that was added later has what came before it.
+// HadByAll is the place in the common stream that all terminals have reached. A terminal that was added later counts
+// as having the earlier ones.
 func HadByAll(had []Number) Number {
 	if len(had) == 0 {
 		return Number{}

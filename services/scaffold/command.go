@@ -10,23 +10,21 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// NewCommand is "hotpair service new".
+// NewCommand returns "hotpair service new".
 func NewCommand() *cobra.Command {
 	var o Options
 	c := &cobra.Command{
 		Use:   "new NAME --lang " + strings.Join(Languages(), "|"),
-		Short: "Make the folder of a new service, which builds and has a test",
-		Long: `Make the folder of a new service, which builds and has a test. It counts: replace that by
-what yours is to do. hotpair dev, in the folder, runs it on a pair on this machine.
+		Short: "Create the folder of a new service, with a build and a test",
+		Long: `Create the folder of a new service, with a build and a test. The example service counts:
+replace it by your own. Run hotpair dev in the folder to run it on a pair on this machine.
 
-NAME is 1 to 32 lower-case letters, digits or hyphens. Nothing is written where there is
-something already.
+NAME is 1 to 32 lower-case letters, digits or hyphens. The folder must be new or empty.
 
-A service in Python has its runtime in its folder and needs Python 3.9 alone. One in TypeScript
-has its runtime in its folder too; it needs Node 18.20 or newer and npm, which fetches the
-compiler and the client of NATS when it is built first. One in Go is a module of its own; while
-this hotpair is no release it is built with the source in a folder (the one that hotpair was
-built from, or --replace).`,
+A service in Python has its runtime in its folder and needs only Python 3.9. One in TypeScript
+has its runtime in its folder too; it needs Node 18.20 or newer, and npm, which fetches the
+compiler and the NATS client on the first build. One in Go is its own module; unless this hotpair
+is a release, it builds with a source folder (the one that hotpair was built from, or --replace).`,
 		Example: `  hotpair service new tickets --lang python
   hotpair service new tickets --lang typescript
   hotpair service new tickets --lang go --dir ~/src/tickets`,
@@ -47,15 +45,15 @@ built from, or --replace).`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.Language, "lang", "", "language: "+strings.Join(Languages(), ", "))
-	f.StringVar(&o.Dir, "dir", "", "folder to make (default: NAME, here)")
-	f.StringVar(&o.Replace, "replace", "", "for Go: a clone of hotpair to build with")
+	f.StringVar(&o.Dir, "dir", "", "folder to create (default: NAME in the current folder)")
+	f.StringVar(&o.Replace, "replace", "", "for Go: the clone of hotpair to build with")
 	return c
 }
 
 // say tells what was made, and what to do next.
 func (m Made) say(to io.Writer, o Options) error {
 	text := &strings.Builder{}
-	fmt.Fprintf(text, "service %s is in %s; begin in %s\n", o.Name, m.Dir, m.Begin)
+	fmt.Fprintf(text, "created service %s in %s; start with %s\n", o.Name, m.Dir, m.Begin)
 	for _, note := range m.Notes {
 		fmt.Fprintf(text, "%s\n", note)
 	}

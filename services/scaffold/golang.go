@@ -20,7 +20,7 @@ var golang embed.FS
 // module is the path of hotpair's own.
 const module = "github.com/hotpair/hotpair"
 
-// unreleased is what a go.mod says of a module that is taken from a folder.
+// unreleased is the version in go.mod of a module that is replaced by a folder.
 const unreleased = "v0.0.0"
 
 // maxModule bounds go.mod and go.sum, in bytes.
@@ -54,7 +54,7 @@ func goFiles(o Options) (files, notes, error) {
 	if source == "" {
 		v := version.Name()
 		f["go.mod"] = file{fmt.Appendf(nil, "module %s\n\ngo %s\n\nrequire %s %s\n", o.Name, goVersion(), module, v), plain}
-		return f, notes{"run go mod tidy first: it gets " + module + " " + v}, nil
+		return f, notes{"run go mod tidy first: it downloads " + module + " " + v}, nil
 	}
 	mod, err := moduleOf(source)
 	if err != nil {
@@ -66,10 +66,10 @@ func goFiles(o Options) (files, notes, error) {
 	}
 	f["go.mod"] = file{mod.of(o.Name, source), plain}
 	f["go.sum"] = file{sums, plain}
-	return f, notes{"go.mod takes hotpair from " + source + ": keep that folder, or name another one there"}, nil
+	return f, notes{"go.mod uses hotpair from " + source + ": keep that folder, or change the path there"}, nil
 }
 
-// source is the folder with the source of hotpair, or "" where a release is to be taken.
+// source is the folder with the source of hotpair, or "" for a release.
 func source(named string) (string, error) {
 	if named != "" {
 		dir, err := filepath.Abs(named)
@@ -77,7 +77,7 @@ func source(named string) (string, error) {
 			return "", fmt.Errorf("%w: --replace: %w", ErrOption, err)
 		}
 		if !holdsSource(dir) {
-			return "", fmt.Errorf("%w: --replace %s: that is no clone of hotpair: its go.mod is to begin with module %s", ErrOption, dir, module)
+			return "", fmt.Errorf("%w: --replace %s is not a clone of hotpair: its go.mod must begin with module %s", ErrOption, dir, module)
 		}
 		return dir, nil
 	}
@@ -89,7 +89,7 @@ func source(named string) (string, error) {
 			return dir, nil
 		}
 	}
-	return "", fmt.Errorf("%w: this hotpair is no release, and its source is not where it was built: name a clone of it with --replace DIR", ErrOption)
+	return "", fmt.Errorf("%w: this hotpair is not a release, and the source folder that it was built from is missing: give a clone with --replace DIR", ErrOption)
 }
 
 func holdsSource(dir string) bool {
@@ -103,7 +103,7 @@ func goVersion() string {
 	return v
 }
 
-// required is what hotpair's own go.mod says: which Go it needs, and which modules.
+// required has the Go version and the modules of hotpair's own go.mod.
 type required struct {
 	version string
 	modules []string // as "path version"
@@ -149,12 +149,12 @@ func parseModule(text string) (required, error) {
 	return r, nil
 }
 
-// of is the go.mod of a service that is built with the source in a folder. What that needs stands in it, so that nothing is asked of
-// the network.
+// of is the go.mod of a service that is built with the source in a folder. It lists all dependencies, so that nothing
+// is fetched from the network.
 func (r required) of(name, source string) []byte {
 	var text bytes.Buffer
 	fmt.Fprintf(&text, "module %s\n\ngo %s\n\nrequire %s %s\n\nreplace %s => %s\n\n", name, r.version, module, unreleased, module, quoted(source))
-	text.WriteString("// What hotpair needs. go mod tidy leaves what this service needs of it.\nrequire (\n")
+	text.WriteString("// Dependencies of hotpair. go mod tidy removes those that this service does not need.\nrequire (\n")
 	for _, m := range r.modules {
 		fmt.Fprintf(&text, "\t%s // indirect\n", m)
 	}

@@ -30,5 +30,5 @@ func pythonFiles(o Options) (files, notes, error) {
 }
 `)
 	f[".gitignore"] = file{[]byte("__pycache__/\n.venv/\n"), plain}
-	return f, notes{"the runtime is in the folder hotpair: replace that to get a newer one"}, nil
+	return f, notes{"the runtime is in the folder hotpair: replace the folder to update it"}, nil
 }

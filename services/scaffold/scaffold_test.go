@@ -124,13 +124,13 @@ func TestNew_RefusesAndLeavesNothing(t *testing.T) {
 		"capitals":         {Options{Name: "Tickets", Language: "go"}, folder.ErrName, "lower-case"},
 		"a path":           {Options{Name: "../x", Language: "go"}, folder.ErrName, "lower-case"},
 		"two":              {Options{Name: "a,b", Language: "go"}, folder.ErrName, "lower-case"},
-		"hotpair's own":    {Options{Name: "updater", Language: "go"}, folder.ErrName, "hotpair uses itself"},
+		"hotpair's own":    {Options{Name: "updater", Language: "go"}, folder.ErrName, "hotpair reserves"},
 		"no language":      {Options{Name: "a"}, ErrOption, "go, python"},
 		"another language": {Options{Name: "a", Language: "cobol"}, ErrOption, `"cobol"`},
 		"not empty":        {Options{Name: "a", Language: "python", Dir: full}, ErrTaken, "mine"},
 		"a file":           {Options{Name: "a", Language: "python", Dir: filepath.Join(here, "file")}, ErrTaken, "--dir"},
-		"no source":        {Options{Name: "a", Language: "go", Dir: at, Replace: full}, ErrOption, "no clone of hotpair"},
-		"other source":     {Options{Name: "a", Language: "go", Dir: at, Replace: other}, ErrOption, "no clone of hotpair"},
+		"no source":        {Options{Name: "a", Language: "go", Dir: at, Replace: full}, ErrOption, "not a clone of hotpair"},
+		"other source":     {Options{Name: "a", Language: "go", Dir: at, Replace: other}, ErrOption, "not a clone of hotpair"},
 		"source, python":   {Options{Name: "a", Language: "python", Dir: at, Replace: other}, ErrOption, "Go"},
 	} {
 		if _, err := New(c.o); !errors.Is(err, c.err) || !strings.Contains(err.Error(), c.says) {

@@ -41,12 +41,12 @@ func typescriptFiles(o Options) (files, notes, error) {
 `)
 	f[".gitignore"] = file{[]byte("node_modules/\ndist/\n"), plain}
 	return f, notes{
-		"npm fetches the compiler and the client of NATS when it is built first",
-		"the runtime is in the folder hotpair: replace that to get a newer one",
+		"npm fetches the compiler and the NATS client on the first build",
+		"the runtime is in the folder hotpair: replace the folder to update it",
 	}, nil
 }
 
-// replacement is a text that the file of a template has, and what stands there in the service.
+// replacement is a text in the file of a template, and its replacement in the service.
 type replacement struct{ file, old, new string }
 
 // replaced puts the service's own texts into the template.

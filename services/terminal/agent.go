@@ -21,9 +21,10 @@ import (
 )
 
 const (
-	// counterBlock is how many counters are made durable at once; one that is used up within a second is large enough.
+	// counterBlock is the number of counters made durable at once; a block that lasts a second is large enough.
 	counterBlock = 1 << 14
-	// hostConnections bounds who is connected from elsewhere: two hosts, some of their older sessions, operators that probe.
+	// hostConnections bounds the connections from elsewhere: two hosts, some of their older sessions, operators'
+	// probes.
 	hostConnections = 256
 	// appConnections and appSubscriptions bound the applications of this machine. maxPending is what the server holds for a
 	// connection that does not read, in bytes; far more than flood lets the agent's own come to, which all applications' messages
@@ -33,43 +34,47 @@ const (
 	maxPending       = 1 << 30
 	// answerPayload bounds one answer to an application, in bytes: the largest of a service, its headers, and some room.
 	answerPayload = 5 << 20
-	// housekeeping is the interval of pings inside one process, where nothing can be lost without notice.
+	// housekeeping is the interval of pings inside one process, where no connection is lost unnoticed.
 	housekeeping = time.Minute
-	// hostSilence: a host that has said nothing for so long is asked, and has left after two more. Hellos of up to 500 terminals come sooner.
+	// hostSilence: a host that was silent for this long is pinged, and counts as gone after two more. Hellos of up to
+	// 500 terminals come sooner.
 	hostSilence = 10 * time.Second
-	// startWithin bounds the first words with the own server.
+	// startWithin bounds the first exchange with the agent's own server.
 	startWithin = 10 * time.Second
 )
 
 // Config describes an Agent.
 type Config struct {
-	ID     string // of the terminal, as the hosts know it
-	Listen string // host:port where hosts come in; port 0 takes a free one
-	Apps   string // host:port where applications of this machine come in; port 0 takes a free one
+	ID     string // of the terminal, as in the hosts' list of terminals
+	Listen string // host:port for hosts; port 0 takes a free one
+	Apps   string // host:port for applications of this machine; port 0 takes a free one
 	// Network that Listen and Apps are of; nil is TCP.
 	Network bus.Network
-	// Hosts is the network that Listen is of, with what proves who comes in; nil is Network.
+	// Hosts is the network of Listen with authentication of the hosts; nil is Network.
 	Hosts bus.Network
-	// Renewal takes the next certificate from hosts; nil: it comes from elsewhere.
+	// Renewal receives the next certificate from hosts; nil: certificates are replaced by other means.
 	Renewal Renewal
-	Key     string // what hosts log in with: config.TerminalKey of the pair secret and ID
+	Key     string // the hosts' password: config.TerminalKey of the pair secret and ID
 	Data    string // directory of this agent alone
-	// Disk keeps the durable facts instead of a file in Data, when many agents run in one process; a directory that has the
-	// file keeps it. May be nil.
+	// Disk keeps the durable facts in place of a file in Data, when many agents run in one process. A directory that
+	// already has the file keeps using it. May be nil.
 	Disk *Disk
-	// PairID is set by an operator: the only pair that is accepted. When it differs from the pair the directory belongs
-	// to, the agent forgets the other pair's epoch and serves this one. Empty: the first pair that attaches stays.
+	// PairID is set by an operator: the only pair that is accepted. If it differs from the pair that the directory
+	// belongs to, the agent forgets the former pair's epoch and serves this one. If empty, the directory belongs to
+	// the first pair that attaches.
 	PairID string
-	// Deadline of a request that names none, and the longest that one may name; 0 is 30 s and 5 min.
+	// Deadline of a request without its own, and the longest allowed; 0 is 30 s and 5 min.
 	Deadline, MaxDeadline time.Duration
-	// Bound and BoundBytes of requests that wait for an answer; 0 is 1024 and 64 MiB. Beyond it an application hears 429.
+	// Bound and BoundBytes limit the requests that wait for an answer; 0 is 1024 and 64 MiB. Further requests are
+	// answered with 429.
 	Bound      int
 	BoundBytes int
-	// Queue bounds what applications queue, and what is kept of what came of it; 0 is the default of each.
+	// Queue bounds the queued requests and the stored outcomes; a 0 field has its default.
 	Queue queue.Bounds
-	// HTTP is where applications come in that speak it. Without an address there is none; Network, Agent, Queue and Log are the agent's.
+	// HTTP configures the server for HTTP applications. Without an address there is none; its fields Network, Agent,
+	// Queue and Log are set by the agent.
 	HTTP web.Config
-	// Token is required of applications, over NATS and HTTP; "": none is.
+	// Token is required of applications, over NATS and HTTP; "" requires none.
 	Token string
 	Log   *slog.Logger
 }
@@ -98,23 +103,23 @@ type Agent struct {
 	unread unread
 	came   web.Results
 	web    *web.Server   // nil: there is none
-	bell   bell          // rings when applications have something to hear
+	bell   bell          // rings when there is news for applications
 	lost   atomic.Uint64 // own connections that were lost
 
 	answers  figures.Codes // that applications were given
 	outcomes figures.Codes // of what was queued
 
-	dropped atomic.Uint64 // requests that nobody can be answered
+	dropped atomic.Uint64 // dropped messages without a valid reply subject
 	refused atomic.Uint64 // batches of notices
 
 	numbering sync.Mutex // one request at a time gets its number; taken before the table's lock
 	attaching sync.Mutex // one attach or detach at a time; taken before the table's lock
 	ended     endedConnections
-	looks     errgroup.Group // whether a host is there
+	looks     errgroup.Group // whether a host is attached
 	renewing  errgroup.Group // of the certificate
 }
 
-// New makes an agent. Nothing is opened until Run.
+// New returns an agent. Nothing is opened until Run.
 func New(c Config) *Agent {
 	if c.Deadline == 0 {
 		c.Deadline = 30 * time.Second
@@ -153,29 +158,29 @@ func New(c Config) *Agent {
 // Started is closed when the agent accepts connections; URL is valid from then on.
 func (a *Agent) Started() <-chan struct{} { return a.started }
 
-// URL is where hosts connect.
+// URL is the address that hosts dial.
 func (a *Agent) URL() string { return a.doors.hosts.URL() }
 
-// Address is URL as host:port.
+// Address is URL without its scheme, as host:port.
 func (a *Agent) Address() string { return a.doors.hosts.Address() }
 
-// AppURL is where applications of this machine connect.
+// AppURL is the NATS address for applications of this machine.
 func (a *Agent) AppURL() string { return a.doors.apps.URL() }
 
-// HTTP is the door of applications that speak it, nil if there is none.
+// HTTP returns the server for HTTP applications, nil if there is none.
 func (a *Agent) HTTP() *web.Server { return a.web }
 
 // Waiting counts the requests without an answer.
 func (a *Agent) Waiting() int { return a.table.count() }
 
-// Epoch is the highest that was accepted, with the host that has it. Valid once started.
+// Epoch returns the highest accepted epoch and its host. Valid once started.
 func (a *Agent) Epoch() (uint64, string) {
 	f := a.store.get()
 	return f.Epoch, f.Host
 }
 
-// Run serves until ctx ends (and then gives nil) or the agent can't go on: ErrDamaged, ErrInUse, bus.ErrListen at the
-// start, web.ErrFiles soon after, ErrDisk and receipts.ErrDisk later. It may be called once.
+// Run serves until ctx ends, which returns nil, or until a fault: ErrDamaged, ErrInUse, bus.ErrListen at the start,
+// web.ErrFiles soon after, ErrDisk and receipts.ErrDisk later. It may be called once.
 func (a *Agent) Run(ctx context.Context) (err error) {
 	closes, err := a.openFacts()
 	defer func() { err = errors.Join(err, closes()) }()
@@ -186,7 +191,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		return err
 	}
 	if err := a.receipts.Load(a.config.Data); err != nil {
-		a.log.Warn("receipts of the time before the restart are lost", "error", err)
+		a.log.Warn("the receipts written before the restart are lost", "error", err)
 	}
 	a.counters = newCounters(a.store)
 	if err := a.open(ctx); err != nil {
@@ -226,7 +231,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	return err
 }
 
-// openFacts opens what is durable; closes is to be called whatever the error.
+// openFacts opens the durable state; closes must be called whatever the error.
 func (a *Agent) openFacts() (closes func() error, err error) {
 	closes = func() error { return nil }
 	shared := a.config.Disk != nil && !hasStore(a.config.Data)
@@ -250,7 +255,7 @@ func (a *Agent) openFacts() (closes func() error, err error) {
 		closes = func() error { return errors.Join(file.Close(), a.store.close()) }
 	}
 	if why := file.Quarantined(); why != nil {
-		a.log.Error("the notices that were kept here could not be read and are quarantined; those that the pair still keeps come again",
+		a.log.Error("the file of notices is unreadable and quarantined; the pair sends again the notices that it still keeps",
 			"quarantined", inbox.QuarantinedName, "error", why)
 	}
 	a.inbox = file.Box(a.config.ID, a.store.get().Told)
@@ -275,7 +280,7 @@ func (a *Agent) fail(err error) {
 	}
 }
 
-// adoptPair carries out the operator's word about the pair.
+// adoptPair carries out the operator's setting of the pair.
 func (a *Agent) adoptPair() error {
 	wanted, known := a.config.PairID, a.store.get()
 	if wanted == "" || wanted == known.PairID {

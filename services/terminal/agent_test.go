@@ -293,7 +293,7 @@ func TestAgent_ThatLostItsDirectoryRepeatsNoCounter(t *testing.T) {
 		}
 		for _, nowhere := range []uint64{0, 1<<63 + 1} {
 			h.base = nowhere
-			if got := h.attach(uint64(life+1), 1, nil); got.OK || !strings.Contains(got.Error, "can't begin at") {
+			if got := h.attach(uint64(life+1), 1, nil); got.OK || !strings.Contains(got.Error, "can't start at") {
 				t.Errorf("life %d: attached with base %d: %+v", life, nowhere, got)
 			}
 		}

@@ -2,7 +2,7 @@ package terminal
 
 import "sync"
 
-// bell wakes whoever waits for something new. The zero value is ready.
+// bell wakes the goroutines that wait for news. The zero value is ready.
 type bell struct {
 	mu  sync.Mutex
 	now chan struct{}

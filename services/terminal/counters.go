@@ -7,13 +7,13 @@ import (
 )
 
 // counters gives each request its number, never one twice, whenever the agent is killed: numbers are made durable in
-// blocks before the first of a block is given out. The next block is reserved in the background when half of the
-// present one is gone, so a request waits for the disk only if it is slower than half a block.
+// blocks before the first of a block is used. The next block is reserved in the background when half of the present
+// block is used, so a request waits for the disk only if that takes longer than half a block.
 //
-// They begin at 1 in each directory. What the pair gets is the number and the directory's base: an agent whose directory was lost, on
-// a terminal that was replaced, would else be refused as too old for a long time, and then its requests would get the
-// recorded answers of others that once had their numbers. The pair says the base at the first attach, because it alone knows what
-// numbers it has had; a clock does not, and may be wrong by years.
+// Numbers begin at 1 in each directory. The pair receives the sum of the number and the directory's base. Without the
+// base, the requests of an agent whose directory was lost, or on a replaced terminal, would be refused as too old for a
+// long time, and later receive the recorded answers of earlier requests with the same numbers. The pair sends the base
+// at the first attach, because only the pair knows which numbers it has seen; a clock may be wrong by years.
 type counters struct {
 	store *store
 	want  chan struct{} // one token: reserve a block
@@ -53,7 +53,7 @@ func (c *counters) run(ctx context.Context) error {
 	}
 }
 
-// take gives the next counter, or a channel to wait on before asking again.
+// take returns the next counter, or a channel to wait on before asking again.
 func (c *counters) take() (uint64, <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -12,23 +12,25 @@ import (
 )
 
 const (
-	// mostServices and mostOperations, of each of them, bound what a host tells of; maxSays a sentence of it, in bytes.
+	// mostServices and mostOperations, of each of them, bound a host's list of services; maxSays a description, in
+	// bytes.
 	mostServices   = 256
 	mostOperations = 256
 	maxSays        = 512
-	// mostQuestions bounds those that wait, and questionBytes them all; what is beyond is dropped, as a request that times out.
+	// mostQuestions bounds the waiting questions, and questionBytes their size; further ones are dropped, like
+	// requests that time out.
 	mostQuestions = 1024
 	questionBytes = 1 << 20
 )
 
-// catalogue is what there is, for applications that look for services as clients of NATS services do. It is what the attached host
-// has said last, or the last one that was.
+// catalogue has the services for applications that discover services like NATS clients do. It is the last list of the
+// attached host, or of the last one that was attached.
 type catalogue struct {
 	mu       sync.Mutex
 	services []bus.AgentService
 }
 
-// take notes what a host says, as far as it can be.
+// take records a host's list of services, as far as it is valid.
 func (c *catalogue) take(said []bus.AgentService) {
 	var list []bus.AgentService
 	for _, s := range said[:min(len(said), mostServices)] {
@@ -58,7 +60,7 @@ func (c *catalogue) list() []bus.AgentService {
 func (a *Agent) discover(m *nats.Msg) {
 	parts := strings.Split(m.Subject, ".")
 	if !strings.HasPrefix(m.Reply, inboxPrefix) || len(parts) < 2 || len(parts) > 4 {
-		return // nobody can be answered, or nobody is asked
+		return // without a valid reply subject, or malformed
 	}
 	for _, s := range a.catalogue.list() {
 		if len(parts) > 2 && parts[2] != s.Name || len(parts) > 3 && parts[3] != a.config.ID {

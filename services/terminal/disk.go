@@ -14,9 +14,9 @@ import (
 // disksFile holds the facts of many agents, two slots for each.
 const disksFile = "agents.state"
 
-// Disk keeps the durable facts of many agents of one process in one file, and their notices in another. Agents that are attached at the same moment,
-// as in a takeover, then share one flush of the disk instead of queueing for one each: with fifty agents on one disk
-// the difference was some 10 ms. So do those that are told something at the same moment. A terminal in the field has a disk of its own and needs none of this.
+// Disk keeps the durable facts of many agents of one process in one file, and their notices in another. Agents that
+// attach or receive notices at the same moment, as in a takeover, share one flush of the disk; without this, fifty
+// agents on one disk take some 10 ms longer. An agent with a disk of its own does not need it.
 type Disk struct {
 	file    *os.File
 	notices *inbox.File
@@ -29,7 +29,7 @@ type Disk struct {
 	flushing sync.Mutex // one at a time
 
 	turn   sync.Mutex // protects the two below
-	next   *flush     // that has not begun; whoever joins it wrote before it
+	next   *flush     // not begun yet; those that join it have already written
 	failed error
 }
 
@@ -39,7 +39,7 @@ type flush struct {
 	err  error
 }
 
-// OpenDisk opens or makes the file in a directory. Errors: ErrInUse, ErrDamaged, ErrDisk.
+// OpenDisk opens the files in a directory and creates them if they are absent. Errors: ErrInUse, ErrDamaged, ErrDisk.
 func OpenDisk(dir string) (*Disk, error) {
 	if err := durable.MakeDir(dir); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDisk, err)
@@ -93,7 +93,7 @@ func (d *Disk) region(at int64) *store {
 	return &store{file: d.file, base: at, flush: d.flush}
 }
 
-// open gives the facts of one agent, making them at its first start.
+// open returns the facts of one agent and creates them at its first start.
 func (d *Disk) open(terminal string) (*store, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -125,8 +125,7 @@ func (d *Disk) open(terminal string) (*store, error) {
 	return s, nil
 }
 
-// flush makes durable what was written before the call. Calls that come while one flush is under way share the next.
-// After an error every call fails (R8).
+// flush makes earlier writes durable. Calls during one flush share the next. After an error every call fails (R8).
 func (d *Disk) flush() error {
 	d.turn.Lock()
 	mine := d.next
@@ -135,7 +134,7 @@ func (d *Disk) flush() error {
 		d.flushing.Lock()
 		defer d.flushing.Unlock()
 		d.turn.Lock()
-		d.next = &flush{} // who comes from now on may have written too late for this one
+		d.next = &flush{} // later callers may have written too late for this one
 		failed := d.failed
 		d.turn.Unlock()
 		if mine.err = failed; failed != nil {
@@ -150,5 +149,5 @@ func (d *Disk) flush() error {
 	return mine.err
 }
 
-// Close closes the files. No agent may run on them any more.
+// Close closes the files. No agent may use them afterwards.
 func (d *Disk) Close() error { return errors.Join(d.notices.Close(), d.file.Close()) }

@@ -17,8 +17,8 @@ import (
 	"github.com/hotpair/hotpair/services/renewal"
 )
 
-// doors are the two servers of an agent. Hosts come in by one, from anywhere and with a key; applications by the other, from
-// this machine and without one. What applications do to theirs, whatever its size or number, leaves the hosts' alone.
+// doors are the two servers of an agent. Hosts use one, from anywhere and with a key; applications the other, from
+// this machine and without a key. Load from applications, whatever its size, does not affect the hosts' server.
 type doors struct {
 	hosts, apps         *broker.Server
 	hostUsers, appUsers *broker.Users
@@ -70,7 +70,7 @@ func (a *Agent) connect(ctx context.Context, s *broker.Server, users *broker.Use
 	users.Allow(user, grant)
 	c := bus.ConnConfig{
 		Name: user, User: user, Password: grant.Password, InProcess: s, Ping: housekeeping, Handshake: startWithin,
-		Complaint: func(err error) { a.log.Warn("own connection complains", "user", user, "error", err) },
+		Complaint: func(err error) { a.log.Warn("error on an internal connection", "user", user, "error", err) },
 	}
 	if s == a.doors.hosts {
 		c.Once = true
@@ -81,14 +81,14 @@ func (a *Agent) connect(ctx context.Context, s *broker.Server, users *broker.Use
 				return
 			}
 			a.lost.Add(1)
-			a.log.Warn("own connection was lost, and is made anew", "user", user, "error", err)
+			a.log.Warn("an internal connection was lost; reconnecting", "user", user, "error", err)
 		}
 	}
 	return patiently(func() (*bus.Conn, error) { return bus.Connect(ctx, c) })
 }
 
-// patiently connects again when the own server gave up: it waits two seconds for the first words, which is too little where thousands of agents
-// start at once on few processors. It stops after startWithin.
+// patiently reconnects when the agent's own server timed out: that takes two seconds, which is too little when
+// thousands of agents start at once on few processors. It stops after startWithin.
 func patiently(connect func() (*bus.Conn, error)) (*bus.Conn, error) {
 	for began := time.Now(); ; {
 		conn, err := connect()
@@ -98,7 +98,7 @@ func patiently(connect func() (*bus.Conn, error)) (*bus.Conn, error) {
 	}
 }
 
-// lesser is a subscription of which what is too much is dropped, as a request that times out.
+// lesser is a subscription whose excess messages are dropped, like requests that time out.
 type lesser struct {
 	conn            *bus.Conn
 	subject         string
@@ -150,8 +150,8 @@ func (a *Agent) serve(ctx context.Context) (end func(), err error) {
 		if err != nil {
 			return end, fmt.Errorf("serve %s: %w", s.subject, err)
 		}
-		// What applications send beyond this is dropped by the client library, as a request that times out; flood sees to it
-		// that they don't come near.
+		// Beyond this the client library drops messages of applications, like requests that time out; flood prevents
+		// that.
 		if err := sub.SetPendingLimits(1<<22, maxPending); err != nil {
 			return end, fmt.Errorf("serve %s: %w", s.subject, err)
 		}
@@ -179,7 +179,7 @@ func (a *Agent) serve(ctx context.Context) (end func(), err error) {
 	defer cancel()
 	for _, conn := range open {
 		if err := conn.FlushWithContext(ctx); err != nil {
-			return end, fmt.Errorf("own connections: %w", err)
+			return end, fmt.Errorf("internal connections: %w", err)
 		}
 	}
 	return end, nil

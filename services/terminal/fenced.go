@@ -14,8 +14,8 @@ import (
 	"github.com/hotpair/hotpair/services/terminal/fence"
 )
 
-// openFence opens what became of fenced commands. The identity of the directory is made once, and never again: the pair knows by it who has
-// taken a command.
+// openFence opens the states of fenced commands. The identity of the directory is created once and never changes: by
+// it the pair knows the taker of a command.
 func (a *Agent) openFence() (*fence.Fence, error) {
 	if a.store.get().Directory == "" {
 		if err := a.store.update(func(f *facts) { f.Directory = rand.Text() }); err != nil {
@@ -32,7 +32,7 @@ func (a *Agent) openFence() (*fence.Fence, error) {
 	return f, err
 }
 
-// told gives what was told under a number, as it is kept.
+// told returns the stored notice with a number.
 func (a *Agent) told(number uint64) (notice.Told, error) {
 	page, err := a.inbox.After(notice.After{Number: number - 1, Limit: 1, Fenced: true})
 	if err != nil {
@@ -43,12 +43,13 @@ func (a *Agent) told(number uint64) (notice.Told, error) {
 		return notice.Told{}, fmt.Errorf("notice %d can't be read: %w", number, err)
 	}
 	if len(kept.Notices) == 0 || kept.Notices[0].Number != number {
-		return notice.Told{}, fmt.Errorf("there is no notice %d, or it is not kept here any more", number)
+		return notice.Told{}, fmt.Errorf("there is no notice %d here, or it was discarded", number)
 	}
 	return kept.Notices[0], nil
 }
 
-// askOwn asks the pair something for the agent itself, as requests of applications are asked: of whoever serves, until the deadline.
+// askOwn sends a request of the agent itself to the pair, like a request of an application: to the attached host,
+// until the deadline.
 func (a *Agent) askOwn(operation string, body []byte, answer func(bus.Reply)) {
 	now := time.Now()
 	e := &entry{
@@ -65,14 +66,14 @@ func (a *Agent) askOwn(operation string, body []byte, answer func(bus.Reply)) {
 	}
 }
 
-// publishBecame tells applications what became of a command that they don't carry out.
+// publishBecame tells applications the state of a command that is not carried out.
 func (a *Agent) publishBecame(b notice.Became) {
 	a.tellCame(notice.TopicCommand, bus.EncodeJSON(b))
 }
 
-// takeFenced has an application take a command, or say that it was carried out.
+// takeFenced takes a command for an application, or confirms it.
 func (a *Agent) takeFenced(m *nats.Msg) {
-	if strings.HasPrefix(m.Reply, inboxPrefix) { // else nobody can be answered
+	if strings.HasPrefix(m.Reply, inboxPrefix) { // otherwise there is no reply subject
 		a.askFence(m.Subject == notice.SubjectDone, m.Data, asker{inbox: m.Reply})
 	}
 }
@@ -85,7 +86,7 @@ func (a *Agent) askFence(done bool, body []byte, by asker) {
 	ask(body, func(r bus.Reply) { a.answer([]asker{by}, r) })
 }
 
-// isFence reports whether a question is about a command: by HTTP, where it comes as to a service.
+// isFence reports whether a question is about a command: over HTTP it has the form of a service's.
 func (q *question) isFence() (done, is bool) {
 	subject := q.service + "." + q.operation
 	return subject == notice.SubjectDone, subject == notice.SubjectDone || subject == notice.SubjectTake

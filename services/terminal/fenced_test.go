@@ -498,7 +498,7 @@ func TestFenced_KilledAtEachStep(t *testing.T) {
 	}
 }
 
-// told gives what is kept under a number.
+// told returns what is kept under a number.
 func told(t testing.TB, nc *nats.Conn, number int) (n notice.Told, ok bool) {
 	t.Helper()
 	m := request(t, nc, notice.SubjectAfter, fmt.Sprintf(`{"number":"%d","limit":1,"fenced":true}`, number-1))

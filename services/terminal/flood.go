@@ -10,31 +10,31 @@ import (
 )
 
 const (
-	// unreadMost is what applications may have sent that the agent has not read yet, all together; fromOne what one of them
-	// may have sent since that was last so; lookEach how much is read from one look to the next. All in bytes.
+	// unreadMost bounds the unread bytes of all applications together; fromOne the bytes that one of them may have
+	// sent since they were last below that; lookEach is the number of bytes read between two checks.
 	unreadMost = 32 << 20
 	fromOne    = 8 << 20
 	lookEach   = 4 << 20
-	// perMessage is what one costs beside its bytes.
+	// perMessage is the cost of a message beside its bytes.
 	perMessage = 2048
 )
 
-// weigh gives what messages cost, in bytes.
+// weigh returns the cost of messages, in bytes.
 func weigh(messages, bytes int64) int64 { return bytes + messages*perMessage }
 
-// flood ends the connections of applications that send faster than the agent reads. The server would hold what they
-// send until it takes the agent's own connection, which all of it goes to, for one that does not read. It is used by the
-// goroutine that reads.
+// flood closes the connections of applications that send faster than the agent reads. Otherwise the server would
+// buffer their messages until it treats the agent's own connection, which receives all of them, as a slow consumer. It
+// is used by the goroutine that reads.
 type flood struct {
 	server *broker.Server
 	own    *bus.Conn
 	log    *slog.Logger
 
-	since int64            // read since the last look
+	since int64            // read since the last check
 	sent  map[uint64]int64 // by each connection, when little was unread
 }
 
-// read takes note of a message, and looks now and then.
+// read counts a message, and checks now and then.
 func (f *flood) read(m *nats.Msg) {
 	if f.since += weigh(1, int64(len(m.Data))); f.since > lookEach {
 		f.since = 0
@@ -65,8 +65,8 @@ func (f *flood) look(sub *nats.Subscription) {
 	}
 	for id, now := range sent {
 		if lately := now - f.sent[id]; lately > fromOne {
-			f.log.Warn("an application sends faster than it is served; its connection is ended", "connection", id, "bytes", lately)
-			// An error says that it has left by itself.
+			f.log.Warn("an application sends faster than this agent can read; its connection is closed", "connection", id, "bytes", lately)
+			// An error says that the application has closed the connection itself.
 			_ = f.server.DisconnectClientByID(id)
 		}
 	}

@@ -102,7 +102,7 @@ func (a behind) Metrics() []byte {
 	return f.Page()
 }
 
-// shown is an interruption as applications see it, nil if there was none.
+// shown is an interruption for applications, nil if there was none.
 func shown(i standing.Interruption) *web.Interruption {
 	if i.At.IsZero() {
 		return nil
@@ -110,15 +110,15 @@ func shown(i standing.Interruption) *web.Interruption {
 	return &web.Interruption{At: i.At.UTC(), From: i.From, To: i.To, AwayMS: i.Away.Milliseconds(), Waiting: i.Waiting, FeltMS: i.Felt.Milliseconds(), GivenUp: i.GivenUp}
 }
 
-// words say a status; feels: the last takeover is still being felt.
+// words describes a status; feels: requests of the last takeover still wait.
 func words(s web.Status, feels bool) string {
 	since := " since " + wording.Time(s.Since) + " UTC"
 	said := "Host " + s.Host + " serves" + since + "."
 	switch {
 	case !s.Serves && s.Host == "":
-		said = "No host has served this terminal yet; the agent waits for one" + since + "."
+		said = "No host has attached to this terminal yet; the agent has waited for one" + since + "."
 	case !s.Serves:
-		said = "No host serves" + since + ": the line is cut, or both are down; host " + s.Host + " was the last. Requests wait until their deadline."
+		said = "No host has served" + since + ": the network is down, or both hosts are; host " + s.Host + " was the last. Requests wait until their deadline."
 	}
 	if s.Waiting > 0 {
 		said += " " + wording.Count(uint64(s.Waiting), "request") + " without an answer yet, the first for " + wording.After(s.OldestMS) + "."
@@ -127,15 +127,15 @@ func words(s web.Status, feels bool) string {
 		var felt []string
 		switch {
 		case feels:
-			felt = append(felt, "and its requests have no answer yet")
+			felt = append(felt, "and requests still wait")
 		case i.FeltMS > 0:
-			felt = append(felt, "felt for "+wording.After(i.FeltMS))
+			felt = append(felt, "requests waited for "+wording.After(i.FeltMS))
 		}
 		if i.GivenUp > 0 {
-			felt = append(felt, wording.Count(uint64(i.GivenUp), "request")+" given up before")
+			felt = append(felt, wording.Count(uint64(i.GivenUp), "request")+" that timed out")
 		}
 		if felt == nil {
-			felt = append(felt, "felt by no request")
+			felt = append(felt, "without effect on requests")
 		}
 		said += fmt.Sprintf(" Host %s took over from %s at %s, %s.", i.To, i.From, wording.Time(i.At), strings.Join(felt, "; "))
 	}

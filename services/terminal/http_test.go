@@ -35,7 +35,7 @@ func withHTTP(t testing.TB, change func(*Config)) (*running, string) {
 	select {
 	case <-a.HTTP().Ready():
 	case <-time.After(patience):
-		t.Fatal("nobody can ask over HTTP")
+		t.Fatal("HTTP is not available")
 	}
 	return a, "http://" + a.HTTP().Address()
 }
@@ -262,7 +262,7 @@ func TestHTTP_StatusTellsOfATakeover(t *testing.T) {
 		}
 		return s
 	}
-	if s := status(); s.Serves || s.Terminal != "t1" || s.Since.IsZero() || !strings.Contains(s.Words, "No host has served this terminal yet") {
+	if s := status(); s.Serves || s.Terminal != "t1" || s.Since.IsZero() || !strings.Contains(s.Words, "No host has attached to this terminal yet") {
 		t.Errorf("%+v", s)
 	}
 	x := newHost(t, a, "x")
@@ -276,7 +276,7 @@ func TestHTTP_StatusTellsOfATakeover(t *testing.T) {
 	<-asked
 	x.conn.Close()
 	processtest.Await(t, "that nobody serves, for a millisecond", func() bool { s := status(); return !s.Serves && s.OldestMS > 0 })
-	if s := status(); s.Waiting != 1 || !strings.Contains(s.Words, "No host serves since") || !strings.Contains(s.Words, "1 request without an answer yet") {
+	if s := status(); s.Waiting != 1 || !strings.Contains(s.Words, "No host has served since") || !strings.Contains(s.Words, "1 request without an answer yet") {
 		t.Errorf("%+v", s)
 	}
 	const least = 50 * time.Millisecond
@@ -291,7 +291,7 @@ func TestHTTP_StatusTellsOfATakeover(t *testing.T) {
 	if i == nil || i.From != "x" || i.To != "y" || i.Waiting != 1 || i.FeltMS < least.Milliseconds() || i.AwayMS < least.Milliseconds() || i.FeltMS < i.AwayMS || i.FeltMS > patience.Milliseconds() {
 		t.Errorf("%+v", i)
 	}
-	if !strings.Contains(s.Words, "Host y took over from x at ") || !strings.Contains(s.Words, "felt for") || s.LastOutage != nil {
+	if !strings.Contains(s.Words, "Host y took over from x at ") || !strings.Contains(s.Words, "requests waited for") || s.LastOutage != nil {
 		t.Errorf("%+v", s)
 	}
 	// The same host that comes back is an outage, and the takeover is still told.
@@ -324,7 +324,7 @@ func TestHTTP_StatusTellsOfWhatWasGivenUp(t *testing.T) {
 	if i := s.LastTakeover; i == nil || i.GivenUp != 2 || i.FeltMS != 0 || i.Waiting != 0 {
 		t.Errorf("%+v", i)
 	}
-	if !strings.Contains(s.Words, ", 2 requests given up before.") || strings.Contains(s.Words, "felt by no request") {
+	if !strings.Contains(s.Words, ", 2 requests that timed out.") || strings.Contains(s.Words, "without effect on requests") {
 		t.Error(s.Words)
 	}
 	newHost(t, a, "y").attach(2, 2, answers) // in place of the one before: nobody was without a host
@@ -366,7 +366,7 @@ func hear(t *testing.T, url string, headers ...string) *hearing {
 	return &hearing{t, lines, cancel}
 }
 
-// next gives the next event.
+// next returns the next event.
 func (h *hearing) next() (e heard) {
 	h.Helper()
 	for h.lines.Scan() {
@@ -388,7 +388,7 @@ func (h *hearing) next() (e heard) {
 	return e
 }
 
-// message gives the next event of a kind.
+// message returns the next event of a kind.
 func (h *hearing) of(kind string) heard {
 	h.Helper()
 	for {
@@ -517,7 +517,7 @@ func TestHTTP_WaitsForItsPort(t *testing.T) {
 	newHost(t, a, "a").attach(1, 1, func(_ bus.Request, answer func(bus.Reply)) { answer(bus.Reply{Body: []byte(`{}`)}) })
 	wantCode(t, request(t, app(t, a), "request.kv.put", `{}`), 0)
 	processtest.Await(t, "the trouble", func() bool { return a.HTTP().Trouble() != nil })
-	if !strings.Contains(a.says(), "nobody can ask over HTTP") {
+	if !strings.Contains(a.says(), "HTTP is not available") {
 		t.Errorf("it says %q", a.says())
 	}
 	if err := l.Close(); err != nil {

@@ -16,7 +16,7 @@ import (
 const (
 	// mostBatches bounds the batches of notices that wait for the disk. A host sends one and waits for the answer.
 	mostBatches = 8
-	// keptBlock is how many numbers of notices, and of what is queued, are made durable at once.
+	// keptBlock is the number of notice or queue numbers made durable at once.
 	keptBlock = 1 << 12
 )
 
@@ -24,12 +24,12 @@ const (
 // next attach waiting. A batch that is written while another host attaches counts as one from before; see inbox.Session.
 func (a *Agent) takeNotices(m *nats.Msg) {
 	if !strings.HasPrefix(m.Reply, inboxPrefix) {
-		a.log.Warn("a host's call that names no inbox is not answered", "subject", cut(m.Subject), "so_far", a.dropped.Add(1))
+		a.log.Warn("a host's message without a reply subject is ignored", "subject", cut(m.Subject), "so_far", a.dropped.Add(1))
 		return
 	}
 	s := a.table.attached()
 	if s == nil || m.Subject != notice.Subject(s.id) {
-		a.refuseNotices(m, "a session that is over", notice.Stored{Why: "this session is not the attached one"})
+		a.refuseNotices(m, "an ended session", notice.Stored{Why: "this session is not attached"})
 		return
 	}
 	var batch notice.Batch
@@ -49,7 +49,7 @@ func (a *Agent) takeNotices(m *nats.Msg) {
 	a.answerNotices(m, answer)
 	for _, p := range told {
 		if p.Skipped != "" {
-			a.log.Error("a notice can't be told to applications, who hear that it is missing", "number", p.Number, "notice", p.To, "reason", p.Skipped)
+			a.log.Error("a notice can't be delivered; applications are told that it is missing", "number", p.Number, "notice", p.To, "reason", p.Skipped)
 		}
 		a.publish(p)
 	}
@@ -71,11 +71,11 @@ func (a *Agent) answerNotices(m *nats.Msg, answer notice.Stored) {
 	_ = a.hosts.Publish(m.Reply, data)
 }
 
-// publish has applications hear what is kept. One that does not hear it, because it was not there or the agent's own connection was lost,
-// sees from the next number that it missed something, and asks for it.
+// publish sends stored notices to applications. One that misses a notice, because it or the agent's own connection was
+// down, sees that from the next number, and asks for it.
 func (a *Agent) publish(p inbox.Published) {
 	if p.Service == notice.System {
-		a.log.Warn("applications are told that notices are missing or void", "about", p.Topic, "number", p.Number, "from", p.From, "to", p.To,
+		a.log.Warn("notices are missing or void; applications are told so", "about", p.Topic, "number", p.Number, "from", p.From, "to", p.To,
 			"missing", p.Missing)
 	}
 	subject := notice.AppSubject(p.Service, p.Topic)
@@ -88,18 +88,18 @@ func (a *Agent) publish(p inbox.Published) {
 // tell publishes something to applications.
 func (a *Agent) tell(subject string, data []byte) {
 	_ = a.apps.Publish(subject, data)
-	a.unread.answered(len(data) * int(max(1, a.doors.apps.NumSubscriptions()))) // as if everybody heard it
+	a.unread.answered(len(data) * int(max(1, a.doors.apps.NumSubscriptions()))) // as if all had received it
 }
 
-// tellCame tells applications what came of a request or a command.
+// tellCame tells applications the outcome of a request or a command.
 func (a *Agent) tellCame(topic string, data []byte) {
 	a.tell(notice.AppSubject(notice.System, topic), data)
 	a.came.Add(topic, data)
 	a.bell.ring()
 }
 
-// reserve makes durable that numbers of notices may have been given: what was told is kept in another file than the facts, which may be
-// lost.
+// reserve makes durable that numbers of notices may have been given: notices are stored in another file than the
+// facts, which may be lost.
 func (a *Agent) reserve(upTo uint64) error {
 	if upTo <= a.store.get().Told {
 		return nil
@@ -107,7 +107,7 @@ func (a *Agent) reserve(upTo uint64) error {
 	return a.store.update(func(f *facts) { f.Told = max(f.Told, upTo+keptBlock) })
 }
 
-// afterOf reads from a message up to which number an application has come, and answers what says none.
+// afterOf reads the number from a message after which an application asks, and answers malformed ones.
 func (a *Agent) afterOf(m *nats.Msg) (after notice.After, by []asker, ok bool) {
 	by = []asker{{inbox: m.Reply}}
 	if !strings.HasPrefix(m.Reply, inboxPrefix) {
@@ -115,14 +115,14 @@ func (a *Agent) afterOf(m *nats.Msg) (after notice.After, by []asker, ok bool) {
 	}
 	if len(m.Data) > 0 {
 		if err := strictjson.Decode(m.Data, &after); err != nil {
-			a.refuse(by, bus.CodeMalformed, fmt.Sprintf(`the body: %v; ask with {"number":"0"}, the number that you have come to`, err))
+			a.refuse(by, bus.CodeMalformed, fmt.Sprintf(`the body: %v; send {"number":"0"}, the number of the last notice that you have processed`, err))
 			return after, by, false
 		}
 	}
 	return after, by, true
 }
 
-// noticesAfter gives an application what is kept.
+// noticesAfter returns an application what is kept.
 func (a *Agent) noticesAfter(m *nats.Msg) {
 	after, reply, ok := a.afterOf(m)
 	if !ok {
@@ -133,8 +133,8 @@ func (a *Agent) noticesAfter(m *nats.Msg) {
 	case errors.Is(err, inbox.ErrBeyond):
 		a.refuse(reply, bus.CodeConflict, err.Error())
 	case err != nil:
-		a.log.Error("notices that are kept can't be read", "error", err)
-		a.refuse(reply, bus.CodeFault, "the notices that this terminal keeps can't be read; its agent's log says why")
+		a.log.Error("stored notices can't be read", "error", err)
+		a.refuse(reply, bus.CodeFault, "the notices stored at this terminal can't be read; see the log of its agent")
 	default:
 		a.answer(reply, bus.Reply{Body: kept})
 	}

@@ -211,11 +211,11 @@ func TestNotices_FromTheAttachedSessionOnly(t *testing.T) {
 	h := tells(t, a, "y", 2)
 	said := h.cursor
 	over := old.next("2")
-	if answer := old.batch(over); answer.Serial != 0 || !strings.Contains(answer.Why, "not the attached one") {
+	if answer := old.batch(over); answer.Serial != 0 || !strings.Contains(answer.Why, "is not attached") {
 		t.Errorf("a session that is over: %+v", answer)
 	}
 	old.session = h.session // whoever knows the name of the session
-	if answer := old.batch(over); !strings.Contains(answer.Why, "of a lower epoch") {
+	if answer := old.batch(over); !strings.Contains(answer.Why, "epoch is lower") {
 		t.Errorf("of a lower epoch: %+v", answer)
 	}
 	for what, data := range map[string][]byte{

@@ -8,8 +8,8 @@ import (
 // paceOver is the length of one of the two stretches over which requests are counted.
 const paceOver = 5 * time.Second
 
-// Pace counts the requests of the last seconds, so that a host that takes over can attach the busiest terminals first. The zero
-// value is ready; for use by several goroutines.
+// Pace counts the requests of the last seconds, so that a host that takes over can attach the busiest terminals first.
+// The zero value is ready for use by several goroutines.
 type Pace struct {
 	mu            sync.Mutex
 	began         time.Time // of the present stretch
@@ -24,7 +24,7 @@ func (p *Pace) Note(now time.Time) {
 	p.since++
 }
 
-// Recent is how many requests came within the last one or two stretches.
+// Recent returns the number of requests in the last one or two intervals.
 func (p *Pace) Recent(now time.Time) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -32,7 +32,7 @@ func (p *Pace) Recent(now time.Time) int {
 	return p.before + p.since
 }
 
-// turn begins another stretch when the present one is over. The lock is held.
+// turn starts another interval when the present one has ended. The caller holds the lock.
 func (p *Pace) turn(now time.Time) {
 	switch over := now.Sub(p.began); {
 	case over >= 2*paceOver:

@@ -22,7 +22,7 @@ const (
 	ownEvents = "agent-events"
 )
 
-// appSubjects is where applications send requests, answersInbox where stock NATS clients take answers.
+// appSubjects is where applications send requests, answersInbox the inboxes of stock NATS clients.
 const (
 	requestPrefix = "request."
 	appSubjects   = requestPrefix + ">"
@@ -30,7 +30,7 @@ const (
 	inboxPrefix   = "_INBOX."
 )
 
-// disconnects is where the server itself tells that a connection of the hosts' account has ended.
+// disconnects is the server's event for each ended connection of the hosts' account.
 const disconnects = "$SYS.ACCOUNT." + hostsAccount + ".DISCONNECT"
 
 // hostPermissions are those of a host: its calls, the requests of its sessions, the answers to them, the notices.
@@ -41,14 +41,14 @@ func hostPermissions() *server.Permissions {
 		[]string{bus.SubjectAgentChanged, bus.SessionRequests("*"), answersInbox})
 }
 
-// discovery are the questions of who looks for services.
+// discovery are the questions of service discovery.
 var discovery = [...]string{"$SRV.PING", "$SRV.PING.>", "$SRV.INFO", "$SRV.INFO.>"}
 
 // asked is what applications may send.
 var asked = append(discovery[:], appSubjects, notice.SubjectAfter, notice.SubjectTake, notice.SubjectDone, bus.SubjectQueueGet, bus.SubjectQueueForget,
 	bus.SubjectQueueResults)
 
-// appPermissions are those of a local application: ask, look what there is, and hear the answer and the notices.
+// appPermissions are those of a local application: send requests, discover services, and receive answers and notices.
 func appPermissions() *server.Permissions {
 	return broker.Permit(asked, []string{answersInbox, notice.AppSubjects, notice.FencedSubjects})
 }
@@ -61,8 +61,8 @@ func ownHostsPermissions() *server.Permissions {
 		[]string{"agent.*", bus.SessionAnswers("*") + ".>", notice.Subject("*")})
 }
 
-// ownAppsPermissions are the agent's towards the applications. What it publishes is checked by itself (request): the
-// server's check would be made anew for the inbox of each answer, which was 3 % of the whole path.
+// ownAppsPermissions are the agent's own for the account of applications. The agent checks the subjects that it
+// publishes to itself (request): the server would check the inbox of each answer again, at 3 % of the whole path.
 func ownAppsPermissions() *server.Permissions {
 	return &server.Permissions{Subscribe: &server.SubjectPermission{Allow: asked}}
 }

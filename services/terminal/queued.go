@@ -21,17 +21,18 @@ func (a *Agent) openQueue() (*queue.Store, error) {
 		return nil, err
 	}
 	if name, why := store.Moved(); why != nil {
-		a.log.Error("the requests that were queued here can't be done, and their file is quarantined: it is damaged or another terminal's; what applications queue from now on is kept",
+		a.log.Error("queued requests can't be executed: their file is damaged or another terminal's, and is quarantined; new requests are queued in a new file",
 			"quarantined", name, "error", why)
 	}
 	if store.Doubt() {
-		a.log.Warn("the file of queued requests was torn, and was set back to what it had before: what was written last may be missing")
+		a.log.Warn("the file of queued requests was torn by a crash; its previous state was restored, and the last write may be missing")
 	}
 	a.queue = queue.New(queue.Config{Store: store, Within: a.config.Deadline, Told: a.publishResult, Log: a.log})
 	return store, nil
 }
 
-// reserveQueued makes durable that numbers of the queue may have been given: it has a file of its own, which may be lost.
+// reserveQueued makes durable that numbers of the queue may have been given: the queue has its own file, which may be
+// lost.
 func (a *Agent) reserveQueued(upTo uint64) error {
 	if upTo <= a.store.get().Queued {
 		return nil
@@ -39,10 +40,10 @@ func (a *Agent) reserveQueued(upTo uint64) error {
 	return a.store.update(func(f *facts) { f.Queued = max(f.Queued, upTo+keptBlock) })
 }
 
-// isQueued reports whether a request says that it is to be kept; what else it says about that is looked at later.
+// isQueued reports whether a request asks to be queued; its other headers are checked later.
 func isQueued(q question) bool { return len(q.header[bus.HeaderQueue]) > 0 }
 
-// enqueue keeps a request until it is done, and says so when that is durable.
+// enqueue queues a request, and answers when that is durable.
 func (a *Agent) enqueue(q question, by asker) {
 	to := []asker{by}
 	if code, fault := sound(q); fault != "" {
@@ -61,12 +62,12 @@ func (a *Agent) enqueue(q question, by asker) {
 		}
 		a.answer(to, bus.Reply{Code: bus.CodeQueued, Body: bus.EncodeJSON(struct {
 			ID    string `json:"id"`
-			Again bool   `json:"again,omitempty"` // it was queued before, under its key
+			Again bool   `json:"again,omitempty"` // it was already queued, under its key
 		}{became.ID, became.Again})})
 	})
 }
 
-// publishResult tells applications what came of a request. Who does not hear it asks.
+// publishResult tells applications the outcome of a request. Those that miss it can ask for it.
 func (a *Agent) publishResult(t queue.Told) {
 	a.outcomes.CountOutcome(t.Code, t.State == queue.Unsure.String())
 	a.tellCame(bus.TopicResult, queue.EncodeJSON(t))
@@ -78,7 +79,7 @@ type which struct {
 	Key string `json:"key,omitempty"`
 }
 
-// whichOf reads it from a message, and answers what is none.
+// whichOf reads the question from a message, and answers malformed ones.
 func (a *Agent) whichOf(m *nats.Msg) (w which, by []asker, ok bool) {
 	by = []asker{{inbox: m.Reply}}
 	if !strings.HasPrefix(m.Reply, inboxPrefix) {
@@ -86,10 +87,10 @@ func (a *Agent) whichOf(m *nats.Msg) (w which, by []asker, ok bool) {
 	}
 	err := strictjson.Decode(m.Data, &w)
 	if err == nil && (w.ID == "") == (w.Key == "") {
-		err = errors.New("it names no request, or two")
+		err = errors.New("want either id or key")
 	}
 	if err != nil {
-		a.refuse(by, bus.CodeMalformed, fmt.Sprintf(`the body: %v; ask with {"id":"…"}, what was answered when it was queued, or {"key":"…"}`, err))
+		a.refuse(by, bus.CodeMalformed, fmt.Sprintf(`the body: %v; send {"id":"…"} with the id of the answer to queueing it, or {"key":"…"}`, err))
 	}
 	return w, by, err == nil
 }
@@ -100,7 +101,7 @@ func (a *Agent) queueGet(m *nats.Msg) {
 	}
 }
 
-// kept is the answer to who asks what came of a request.
+// kept answers a question for one queued request.
 func (a *Agent) kept(w which) bus.Reply {
 	told, err := a.queue.Get(w.ID, w.Key)
 	if err != nil {
@@ -109,22 +110,22 @@ func (a *Agent) kept(w which) bus.Reply {
 	return bus.Reply{Body: queue.EncodeJSON(told)}
 }
 
-// queueResults gives an application what has come of requests.
+// queueResults returns an application what has come of requests.
 func (a *Agent) queueResults(m *nats.Msg) {
 	if after, by, ok := a.afterOf(m); ok {
 		a.answer(by, a.results(after))
 	}
 }
 
-// results is the answer to who asks what has come of requests.
+// results answers a question for outcomes.
 func (a *Agent) results(after notice.After) bus.Reply {
 	kept, err := a.queue.After(after)
 	if err != nil {
 		if code := queue.CodeOf(err); code != bus.CodeFault {
 			return bus.Reply{Code: code, Message: err.Error()}
 		}
-		a.log.Error("outcomes that are kept can't be read", "error", err)
-		return bus.Reply{Code: bus.CodeFault, Message: "the outcomes that this terminal keeps can't be read; its agent's log says why"}
+		a.log.Error("stored outcomes can't be read", "error", err)
+		return bus.Reply{Code: bus.CodeFault, Message: "the outcomes stored at this terminal can't be read; see the log of its agent"}
 	}
 	kept.Directory = a.store.get().Directory
 	return bus.Reply{Body: queue.EncodeJSON(kept)}
@@ -155,7 +156,7 @@ func (a *Agent) forget(w which, answer func(bus.Reply)) {
 	})
 }
 
-// wait has a request that names a lane wait for what stands there. Called before it is admitted.
+// wait makes a request with a lane wait for the requests in it. Called before it is admitted.
 func (a *Agent) wait(e *entry) {
 	if e.lane == "" {
 		return
@@ -175,19 +176,19 @@ func (e *entry) over() {
 	}
 }
 
-// queuedSaid is what the queue has, in words; "" when it has nothing.
+// queuedSaid describes the queue; "" if it is empty.
 func (a *Agent) queuedSaid() string {
 	var said []string
 	c := a.queue.Count()
 	if c.Waiting > 0 {
-		said = append(said, fmt.Sprintf("%s queued on this machine, the first for %s", wording.Count(uint64(c.Waiting), "request"), wording.After(a.queue.Age().Milliseconds())))
+		said = append(said, fmt.Sprintf("%s queued on this machine, the oldest for %s", wording.Count(uint64(c.Waiting), "request"), wording.After(a.queue.Age().Milliseconds())))
 	}
 	if c.Unsure > 0 {
-		said = append(said, fmt.Sprintf("%s that were queued, of which nobody knows whether they took effect", wording.Count(uint64(c.Unsure), "request")))
+		said = append(said, fmt.Sprintf("queued: %s with an unknown outcome", wording.Count(uint64(c.Unsure), "request")))
 	}
 	if names := a.queue.Quarantined(); len(names) > 0 {
-		said = append(said, "requests that were queued before can't be done: their file was damaged or another terminal's, and is quarantined as "+
-			strings.Join(names, ", ")+" in this agent's directory, until somebody has looked at it and takes it away")
+		said = append(said, "earlier queued requests can't be executed: their file was damaged or another terminal's, and is quarantined as "+
+			strings.Join(names, ", ")+" in this agent's directory; inspect it, then remove it")
 	}
 	return strings.Join(said, "; ")
 }

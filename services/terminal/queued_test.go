@@ -241,24 +241,24 @@ func TestAgent_RefusesWhatCannotBeQueued(t *testing.T) {
 		code          int
 		said          string
 	}{
-		{"request.till.sell", "1", []string{bus.HeaderQueue, "no"}, 400, "write yes"},
-		{"request.till.sell", "1", []string{bus.HeaderQueue, ""}, 400, "write yes"},
+		{"request.till.sell", "1", []string{bus.HeaderQueue, "no"}, 400, "want yes or no header"},
+		{"request.till.sell", "1", []string{bus.HeaderQueue, ""}, 400, "want yes or no header"},
 		{"request.till.sell", "1", []string{bus.HeaderQueue, "yes", bus.HeaderRequestID, issued("x")}, 400, bus.HeaderQueueKey},
-		{"request.till.sell", "1", []string{bus.HeaderQueue, "yes", bus.HeaderDeadline, "1s"}, 400, "until it is done"},
+		{"request.till.sell", "1", []string{bus.HeaderQueue, "yes", bus.HeaderDeadline, "1s"}, 400, "until it has an outcome"},
 		{"request.till.sell", "1", []string{bus.HeaderQueue, "yes", bus.HeaderQueueKey, long}, 400, bus.HeaderQueueKey},
 		{"request.till.sell", "1", []string{bus.HeaderQueue, "yes", bus.HeaderLane, ""}, 400, bus.HeaderLane},
 		{"request.till.sell", "1", []string{bus.HeaderQueue, "yes", "Hotpair-Epoch", "1"}, 400, "no header"},
 		{"request.till.sell", "{", []string{bus.HeaderQueue, "yes"}, 400, "the body"},
 		{"request.till", "1", []string{bus.HeaderQueue, "yes"}, 400, "request.<service>.<operation>"},
-		{"request.till.sell", "1", []string{bus.HeaderQueueKey, "x"}, 400, bus.HeaderQueueKey + " goes with " + bus.HeaderQueue + ": yes"},
+		{"request.till.sell", "1", []string{bus.HeaderQueueKey, "x"}, 400, bus.HeaderQueueKey + " is valid only with " + bus.HeaderQueue + ": yes"},
 		{"request.till.sell", "1", []string{bus.HeaderLane, long}, 400, bus.HeaderLane},
 		{"request.till.sell", "1", []string{bus.HeaderDeadline, "5"}, 400, `"5" is not a duration`},
-		{bus.SubjectQueueGet, "{}", nil, 400, "names no request"},
-		{bus.SubjectQueueGet, `{"id":"a","key":"b"}`, nil, 400, "or two"},
+		{bus.SubjectQueueGet, "{}", nil, 400, "either id or key"},
+		{bus.SubjectQueueGet, `{"id":"a","key":"b"}`, nil, 400, "either id or key"},
 		{bus.SubjectQueueGet, "", nil, 400, "the body"},
-		{bus.SubjectQueueGet, `{"id":"a"}`, nil, 404, "nothing is known"},
-		{bus.SubjectQueueForget, `{"id":"a"}`, nil, 404, "nothing is known"},
-		{bus.SubjectQueueForget, `{"key":"a"}`, nil, 404, "nothing is known"},
+		{bus.SubjectQueueGet, `{"id":"a"}`, nil, 404, "no request with this id or key is known"},
+		{bus.SubjectQueueForget, `{"id":"a"}`, nil, 404, "no request with this id or key is known"},
+		{bus.SubjectQueueForget, `{"key":"a"}`, nil, 404, "no request with this id or key is known"},
 	} {
 		m := request(t, nc, c.subject, c.body, c.headers...)
 		wantCode(t, m, c.code)

@@ -6,10 +6,10 @@ import (
 	"path/filepath"
 )
 
-// ErrNothing says that an agent has accepted no epoch that could be taken back.
+// ErrNothing says that an agent has not accepted an epoch yet.
 var ErrNothing = errors.New("this terminal has accepted no epoch")
 
-// Accepted is what an agent has accepted last, durably: it refuses every host of a lower epoch.
+// Accepted is the last epoch that an agent has accepted, durably: it refuses every host of a lower epoch.
 type Accepted struct {
 	PairID   string `json:"pair_id"`
 	Epoch    uint64 `json:"epoch"`
@@ -17,10 +17,10 @@ type Accepted struct {
 	Identity string `json:"identity"` // of that host
 }
 
-// Readmit takes back the epoch that the agent of a directory has accepted, if confirm finds it right: the next host that
-// attaches is accepted, whatever its epoch, but not the one whose epoch that was. It is for a person at the terminal, when
-// something that was not the pair has taken it over, as a restored copy does; the agent must be stopped. What it has given to
-// requests, and its receipts, stay. Errors: ErrNothing, ErrInUse, ErrDamaged, ErrDisk, and that of confirm.
+// Readmit revokes the epoch that the agent of a directory has accepted, if confirm agrees: the next host that attaches
+// is accepted, whatever its epoch, except the host of the revoked one. It is for a person at the terminal, when a
+// foreign host has taken it over, like a restored copy; the agent must be stopped. Its request numbers and its
+// receipts stay. Errors: ErrNothing, ErrInUse, ErrDamaged, ErrDisk, and that of confirm.
 func Readmit(dir string, confirm func(Accepted) error) (was Accepted, err error) {
 	if !hasStore(dir) {
 		return was, fmt.Errorf("%w: there is no %s", ErrNothing, filepath.Join(dir, factsFile))
@@ -44,10 +44,10 @@ func Readmit(dir string, confirm func(Accepted) error) (was Accepted, err error)
 	})
 }
 
-// barred says why a host is refused whose epoch was taken back here, or "".
+// barred returns why a host is refused whose epoch was revoked here, or "".
 func (a *Agent) barred(host, identity string) string {
 	if known := a.store.get().Barred; known == "" || identity != known {
 		return ""
 	}
-	return fmt.Sprintf("the epoch of host %s (identity %s) was taken back at this terminal: it is not the pair that the terminal belongs to", host, identity)
+	return fmt.Sprintf("the epoch of host %s (identity %s) was revoked at this terminal: the host is not of the terminal's pair", host, identity)
 }

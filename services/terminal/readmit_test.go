@@ -48,7 +48,7 @@ func TestFault_A14_ReadmitTakesAnEpochBack(t *testing.T) {
 	}
 	a := &Agent{store: s}
 	order := bus.AgentAttach{PairID: "P", Host: "a", Identity: "copy", Epoch: 1_000_008, Counter: 1, Session: "s"}
-	if err := a.mayAttach(order); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "taken back") {
+	if err := a.mayAttach(order); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "revoked") {
 		t.Errorf("the copy is accepted again: %v", err)
 	}
 	order.Identity, order.Epoch, order.Base = "real", 7, 1 // what the pair has of its numbers it says anew

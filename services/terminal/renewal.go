@@ -7,7 +7,7 @@ import (
 	"github.com/hotpair/hotpair/services/renewal"
 )
 
-// Renewal takes the next certificate of this terminal. *renewal.Agent is one.
+// Renewal receives the next certificate of this terminal. *renewal.Agent implements it.
 type Renewal interface {
 	Answer(renewal.Offer) renewal.Answer
 }
@@ -15,8 +15,8 @@ type Renewal interface {
 // renewals is how many questions about the certificate are answered at a time; those of both hosts and some more.
 const renewals = 4
 
-// renew answers a host that asks for the certificate or offers the next one. It writes to a disk that may hang, so it stands in nobody's way,
-// and of more questions at a time some have no answer.
+// renew answers a host that asks for the certificate or offers the next one. It writes to a disk that may hang, so it
+// blocks no other work, and some of several simultaneous questions get no answer.
 func (a *Agent) renew(m *nats.Msg) {
 	var offer renewal.Offer
 	if a.config.Renewal == nil || bus.DecodeJSON(m.Data, &offer) != nil {

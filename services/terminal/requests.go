@@ -24,20 +24,20 @@ const (
 	maxMessage = maxBody + 64<<10
 	// maxCode bounds the code of a receipt that is kept, in bytes.
 	maxCode = 256
-	// overloadedPause is about how long a request that must not be given up waits when the host is busy.
+	// overloadedPause is about how long a request that must not be dropped waits when the host is overloaded.
 	overloadedPause = 20 * time.Millisecond
 )
 
-// question is a request of an application, as it came.
+// question is a request of an application, as received.
 type question struct {
-	app                string // who asks
+	app                string // the application
 	service, operation string
 	header             nats.Header
 	body               []byte
 }
 
-// asker is an application that waits for an answer: at an inbox, or behind another door than that of NATS, which take gives it to. take
-// must not block.
+// asker is an application that waits for an answer: at an inbox, or over HTTP, where take gets the answer. take must
+// not block.
 type asker struct {
 	inbox string
 	take  func(bus.Reply)
@@ -47,7 +47,7 @@ type asker struct {
 func (a *Agent) request(m *nats.Msg) {
 	a.flood.read(m)
 	if !strings.HasPrefix(m.Reply, inboxPrefix) {
-		a.log.Warn("a request that names no inbox for its answer was dropped, not executed: applications ask with request, not with publish",
+		a.log.Warn("a request without a reply subject was dropped, not executed: applications must use request, not publish",
 			"subject", cut(m.Subject), "so_far", a.dropped.Add(1))
 		return
 	}
@@ -64,7 +64,7 @@ func questionOf(m *nats.Msg) question {
 	return q
 }
 
-// ask takes a request, by whichever door it came: it is answered, or sent.
+// ask takes a request, over NATS or HTTP: it is answered, or sent.
 func (a *Agent) ask(q question, by asker) {
 	if isQueued(q) {
 		a.enqueue(q, by)
@@ -86,14 +86,15 @@ func (a *Agent) ask(q question, by asker) {
 	case refusedOverloaded:
 		a.refuse(e.replies, bus.CodeOverloaded, tooManyWaiting)
 	case refusedOther:
-		a.refuse(e.replies, bus.CodeConflict, "another request with this "+bus.HeaderRequestID+" is waiting; this one was not executed. Give each request an id of its own")
+		a.refuse(e.replies, bus.CodeConflict, "another request with this "+bus.HeaderRequestID+" is waiting; this one was not executed. Give each request its own id")
 	case refusedEnd:
 		a.refuse(e.replies, bus.CodeNobody, "this terminal's agent is stopping; not executed")
 	}
 	a.send(out)
 }
 
-// admit gives a request its number, if it has no id of its own, and takes it in: one at a time, so that numbers rise in the order of arrival.
+// admit gives a request its number, if it has no id of its own, and adds it: one at a time, so that numbers rise in
+// the order of arrival.
 func (a *Agent) admit(e *entry) (admission, []sending) {
 	a.numbering.Lock()
 	defer a.numbering.Unlock()
@@ -103,7 +104,7 @@ func (a *Agent) admit(e *entry) (admission, []sending) {
 			e.id.Counter = counter
 			break
 		}
-		// Only a disk slower than half a block of counters, or one that has failed, brings us here.
+		// Only a disk slower than half a block of counters, or a failed one, leads here.
 		select {
 		case <-more:
 		case <-a.hosts.Up().Done():
@@ -114,13 +115,13 @@ func (a *Agent) admit(e *entry) (admission, []sending) {
 	return a.table.admit(e, func() { a.expire(e) })
 }
 
-// strangeSubject is said of what is addressed to no operation of a service.
+// strangeSubject is the answer to a subject that names no operation of a service.
 const strangeSubject = "the subject is not request.<service>.<operation>"
 
-// tooManyWaiting is said when no more requests may wait, in all or of one application.
-const tooManyWaiting = "this terminal has too many requests waiting; not executed"
+// tooManyWaiting is the answer when no more requests may wait, in total or of one application.
+const tooManyWaiting = "too many requests are waiting at this terminal; not executed"
 
-// application names who asked by the inbox in which it takes its answers: NATS clients make one up for each connection.
+// application names the application by the inbox of its answers: NATS clients make one for each connection.
 func application(inbox string) string {
 	rest := inbox[len(inboxPrefix):]
 	if i := strings.IndexByte(rest, '.'); i >= 0 {
@@ -129,7 +130,7 @@ func application(inbox string) string {
 	return rest
 }
 
-// cut shortens what somebody else said for the log.
+// cut shortens foreign text for the log.
 func cut(text string) string { return fmt.Sprintf("%.100s", text) }
 
 // sound checks subject and body.
@@ -138,7 +139,7 @@ func sound(q question) (int, string) {
 		return bus.CodeMalformed, strangeSubject
 	}
 	if len(q.body) > maxBody {
-		return bus.CodeTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are taken", len(q.body), maxBody)
+		return bus.CodeTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are allowed", len(q.body), maxBody)
 	}
 	if err := strictjson.Check(q.body); err != nil {
 		return bus.CodeMalformed, "the body: " + err.Error()
@@ -191,7 +192,7 @@ func (a *Agent) send(out []sending) {
 	}
 }
 
-// settled takes what a session answered.
+// settled handles a session's answer.
 func (a *Agent) settled(s sending, reply bus.Reply, err error) {
 	outcome, replies := a.table.settle(s, reply, err)
 	switch outcome {
@@ -200,7 +201,7 @@ func (a *Agent) settled(s sending, reply bus.Reply, err error) {
 		time.AfterFunc(pause, func() { a.send(a.table.repeat(s.entry)) })
 	case kept:
 		if err != nil && !errors.Is(err, bus.ErrNobody) && !errors.Is(err, bus.ErrDisconnected) {
-			a.log.Warn("a host's answer is unreadable; its requests wait for the next attach", "active", s.session.host, "error", err)
+			a.log.Warn("a host's answer is unreadable; its requests wait until a host attaches", "active", s.session.host, "error", err)
 		}
 	case answered:
 		s.entry.over()
@@ -222,7 +223,7 @@ func (a *Agent) expire(e *entry) {
 	case !given:
 		return
 	case relayed:
-		a.refuse(replies, bus.CodeUnknown, "no answer before the deadline, the outcome is unknown; repeat with the same "+bus.HeaderRequestID)
+		a.refuse(replies, bus.CodeUnknown, "no answer before the deadline, the outcome is unknown; send it again with the same "+bus.HeaderRequestID)
 	default:
 		a.refuse(replies, bus.CodeNobody, "no host served this terminal before the deadline; not executed")
 	}
@@ -252,8 +253,8 @@ func (a *Agent) answer(replies []asker, reply bus.Reply) {
 			m.Header.Set(bus.HeaderErrorCode, strconv.Itoa(reply.Code))
 			m.Header.Set(bus.HeaderError, oneLine(reply.Message))
 		}
-		// An error says that the agent ends, or that its own connection was lost and is made anew, as it has told: the
-		// application repeats.
+		// An error says that the agent ends, or that its own connection was lost and is being made again, which is
+		// logged there: the application sends the request again.
 		_ = a.apps.PublishMsg(m)
 		a.unread.answered(len(reply.Body))
 	}

@@ -19,11 +19,12 @@ import (
 	"github.com/hotpair/hotpair/services/wires"
 )
 
-// memory that the garbage collector aims at, in bytes: what lives at all bounds of an agent together, and no garbage beside it. The unit
-// bounds the process by a bit more.
+// memory is the garbage collector's limit, in bytes: enough for an agent at all of its bounds. The unit's limit is a
+// bit higher.
 const memory = 1 << 30
 
-// Run is the process "hotpair terminal": one agent until ctx ends. up is called when hosts and applications can come in.
+// Run is the process "hotpair terminal": one agent until ctx ends. up is called when hosts and applications can
+// connect.
 func Run(ctx context.Context, c config.Terminal, log *slog.Logger, up func()) error {
 	sealed, err := wires.OpenTerminal(c.TLS, c.TerminalID, wires.Environment{Data: c.Data, Keep: true}, log)
 	if err != nil {
@@ -70,7 +71,7 @@ func (a *Agent) says() string {
 	}
 	if a.web != nil {
 		if err := a.web.Trouble(); err != nil {
-			waiting += "; nobody can ask over HTTP: " + err.Error()
+			waiting += "; HTTP is not available: " + err.Error()
 		}
 	}
 	if s := a.table.attached(); s != nil {
@@ -78,13 +79,13 @@ func (a *Agent) says() string {
 	}
 	epoch, host := a.Epoch()
 	if epoch == 0 {
-		return "waits for a host; none has served it yet"
+		return "waits for a host; none has attached yet"
 	}
-	return fmt.Sprintf("waits for a host; %s served it last, in epoch %d; %s", host, epoch, waiting)
+	return fmt.Sprintf("waits for a host; %s was the last, in epoch %d; %s", host, epoch, waiting)
 }
 
 // livesWithin is how long its own server may take to answer an agent.
 const livesWithin = 5 * time.Second
 
-// lives proves that hosts would be answered: the server that they come in by answers.
+// lives proves that hosts would be answered: their server answers.
 func (a *Agent) lives() bool { return a.hosts.FlushTimeout(livesWithin) == nil }

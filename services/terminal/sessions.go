@@ -24,17 +24,17 @@ import (
 // maxName bounds what a host says about itself, in bytes; it is kept in one slot of the durable facts.
 const maxName = 128
 
-// maxBase bounds where a host may have the numbers of a new directory begin: as many are left as have passed.
+// maxBase bounds the base of a new directory's numbers: half of the numbers stay free.
 const maxBase = 1 << 63
 
-// maxLook bounds how long an agent looks whether a host answers, whatever it is asked, and maxLooks how often at a time: then its
-// connection has to do.
+// maxLook bounds the check whether a host answers, and maxLooks the simultaneous checks: beyond them the state of its
+// connection decides.
 const (
 	maxLook  = 2 * time.Second
 	maxLooks = 8
 )
 
-// ErrRefused is why an attach was not accepted; its text goes to the host.
+// ErrRefused is the reason why an attach was refused; its text goes to the host.
 var ErrRefused = errors.New("attach refused")
 
 // session is the attachment of one host. It is entered by an accepted attach, and left when another is accepted, when
@@ -70,7 +70,7 @@ func (e *endedConnections) has(id uint64) bool {
 	return slices.Contains(e.ids[:], id)
 }
 
-// disconnected is told by the server of each connection in the hosts' account that has ended.
+// disconnected handles the server's event for each connection in the hosts' account that has ended.
 func (a *Agent) disconnected(m *nats.Msg) {
 	var event struct {
 		Client struct {
@@ -78,7 +78,7 @@ func (a *Agent) disconnected(m *nats.Msg) {
 		} `json:"client"`
 	}
 	if err := json.Unmarshal(m.Data, &event); err != nil {
-		a.log.Error("the server's own event is unreadable", "error", err)
+		a.log.Error("an event of the internal NATS server is unreadable", "error", err)
 		return
 	}
 	a.ended.add(event.Client.ID)
@@ -87,9 +87,9 @@ func (a *Agent) disconnected(m *nats.Msg) {
 	}
 }
 
-// leave ends a session if it is still the attached one. What it had is kept for the next.
+// leave ends a session if it is still the attached one. Its requests wait for the next.
 func (a *Agent) leave(s *session, why string) {
-	a.queue.Detach(s.caller) // whoever has it now: it may have been attached to the queue after it was lost
+	a.queue.Detach(s.caller) // whichever session is attached now: this one may have been attached to the queue after it was lost
 	if !a.table.lose(s) {
 		return
 	}
@@ -98,7 +98,7 @@ func (a *Agent) leave(s *session, why string) {
 	a.pushChange()
 }
 
-// pushChange tells every host, and who asks over HTTP, who is attached now.
+// pushChange tells every host, and HTTP applications, which host is attached now.
 func (a *Agent) pushChange() {
 	// An error says that the agent ends; its own connection reports that.
 	_ = a.hosts.Publish(bus.SubjectAgentChanged, bus.EncodeJSON(a.change()))
@@ -117,7 +117,7 @@ func (a *Agent) change() bus.AgentChange {
 // respond answers a host. Only inboxes are answered, so that a host can't make the agent call itself.
 func (a *Agent) respond(m *nats.Msg, v any) {
 	if !strings.HasPrefix(m.Reply, inboxPrefix) {
-		a.log.Warn("a host's call that names no inbox is not answered", "subject", cut(m.Subject), "so_far", a.dropped.Add(1))
+		a.log.Warn("a host's message without a reply subject is ignored", "subject", cut(m.Subject), "so_far", a.dropped.Add(1))
 		return
 	}
 	_ = a.hosts.Publish(m.Reply, bus.EncodeJSON(v))
@@ -283,7 +283,7 @@ func (a *Agent) mayAttach(order bus.AgentAttach) error {
 		}
 	}
 	if !bus.ValidName(order.Session) || order.Epoch == 0 {
-		return fmt.Errorf("%w: it names no session or no epoch", ErrRefused)
+		return fmt.Errorf("%w: session or epoch is missing", ErrRefused)
 	}
 	if strange := cmp.Or(a.strangePair(order.PairID), a.barred(order.Host, order.Identity)); strange != "" {
 		return fmt.Errorf("%w: %s", ErrRefused, strange)
@@ -292,15 +292,15 @@ func (a *Agent) mayAttach(order bus.AgentAttach) error {
 	case order.Epoch < known.Epoch:
 		return fmt.Errorf("%w: epoch %d is over, host %s has epoch %d", ErrRefused, order.Epoch, known.Host, known.Epoch)
 	case !membership.Reachable(known.Epoch, order.Epoch): // it would be durable, and no host could come after it
-		return fmt.Errorf("%w: epoch %d after %d, which no pair comes to", ErrRefused, order.Epoch, known.Epoch)
+		return fmt.Errorf("%w: epoch %d is implausibly far above epoch %d", ErrRefused, order.Epoch, known.Epoch)
 	case order.Epoch == known.Epoch && order.Identity != known.Identity:
 		return fmt.Errorf("%w: epoch %d belongs to host %s", ErrRefused, order.Epoch, known.Host)
 	case order.Epoch == known.Epoch && order.Counter <= known.Attach:
-		return fmt.Errorf("%w: a later attach of this host in epoch %d is known", ErrRefused, order.Epoch)
+		return fmt.Errorf("%w: this host has attached again in epoch %d since", ErrRefused, order.Epoch)
 	case order.QueueBase > maxBase:
-		return fmt.Errorf("%w: the numbers of a queue can't begin at %d", ErrRefused, order.QueueBase)
+		return fmt.Errorf("%w: the numbers of queued requests can't start at %d", ErrRefused, order.QueueBase)
 	case known.Base == 0 && (order.Base == 0 || order.Base > maxBase):
-		return fmt.Errorf("%w: the directory of this terminal is new, and the numbers of its requests can't begin at %d", ErrRefused, order.Base)
+		return fmt.Errorf("%w: the directory of this terminal is new, and its request numbers can't start at %d", ErrRefused, order.Base)
 	}
 	return nil
 }
@@ -311,12 +311,12 @@ func (a *Agent) connectionOf(session string) (uint64, error) {
 		Account: hostsAccount, FilterSubject: bus.SessionRequests(session), Username: true, Subscriptions: true,
 	})
 	if err != nil {
-		return 0, fmt.Errorf("look for the session's connection: %w", err)
+		return 0, fmt.Errorf("find the connection of the session: %w", err)
 	}
 	for _, c := range list.Conns {
 		if c.AuthorizedUser == bus.AgentUser && slices.Contains(c.Subs, bus.SessionRequests(session)) {
 			return c.Cid, nil
 		}
 	}
-	return 0, fmt.Errorf("%w: nobody listens to the requests of session %s", ErrRefused, session)
+	return 0, fmt.Errorf("%w: session %s does not listen for requests", ErrRefused, session)
 }

@@ -15,8 +15,8 @@ import (
 )
 
 var (
-	// ErrDamaged says that the durable facts can't be read. The agent does not start over by itself: having forgotten
-	// the highest epoch, it would let a host in whose term is over.
+	// ErrDamaged says that the durable facts can't be read. The agent does not start over automatically: having
+	// forgotten the highest epoch, it would accept a host whose term is over.
 	ErrDamaged = errors.New("durable facts of the terminal are damaged")
 	// ErrInUse says that another agent works in the same directory.
 	ErrInUse = errors.New("directory is used by another agent")
@@ -32,13 +32,13 @@ type facts struct {
 	Identity string `json:"identity"`         // of that host
 	Attach   uint64 `json:"attach"`           // counter of the last attach in that epoch
 	Counter  uint64 `json:"counter"`          // every number of the directory's own up to this one may have been given to a request
-	Base     uint64 `json:"base"`             // what the pair has said is to be added to them; 0: nobody has said it yet
+	Base     uint64 `json:"base"`             // what the pair adds to them; 0: not known yet
 	Barred   string `json:"barred,omitempty"` // identity of a host whose epoch a person on the spot has taken back
 	Told     uint64 `json:"told,omitempty"`   // every number of a notice up to this one may have been given
 	// Directory is random, made once: the pair tells by it directories of one terminal apart.
 	Directory string `json:"directory,omitempty"`
-	Terminal  string `json:"terminal,omitempty"` // whose facts they are, in a file of many
-	// Queued: every number of the queue up to this one may have been given; QueueBase is for them what Base is for the others.
+	Terminal  string `json:"terminal,omitempty"` // owner of the facts, in a shared file
+	// Queued: every number of the queue up to this one may have been given; QueueBase is their Base.
 	Queued    uint64 `json:"queued,omitempty"`
 	QueueBase uint64 `json:"queue_base,omitempty"`
 }
@@ -92,19 +92,19 @@ func openStore(dir string) (*store, error) {
 		return nil, errors.Join(fmt.Errorf("%w: %s: %w", ErrDamaged, path, err), file.Close())
 	}
 	if !s.adopt(slots) {
-		return nil, errors.Join(fmt.Errorf("%w: %s; if no other host can still be in its term, remove it", ErrDamaged, path), file.Close())
+		return nil, errors.Join(fmt.Errorf("%w: %s; remove it if no other host can still hold its term", ErrDamaged, path), file.Close())
 	}
 	return s, nil
 }
 
-// hasStore reports whether a directory has durable facts, in whatever state: also when they can't be looked at, since an
-// agent that begins anew elsewhere has forgotten its epoch (R5).
+// hasStore reports whether a directory has durable facts, in whatever state: also if they can't be read, since an
+// agent that starts over has forgotten its epoch (R5).
 func hasStore(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, factsFile))
 	return !errors.Is(err, os.ErrNotExist)
 }
 
-// adopt takes the newest of two slots; it reports whether one reads well.
+// adopt uses the newest of two slots; it reports whether one is valid.
 func (s *store) adopt(slots []byte) (found bool) {
 	for i := range 2 {
 		serial, f, ok := readSlot(slots[i*slotSize : (i+1)*slotSize])
@@ -116,7 +116,7 @@ func (s *store) adopt(slots []byte) (found bool) {
 	return found
 }
 
-// createStore makes the file whole beside its name, so that one with no readable slot is always damage.
+// createStore creates the file complete under a temporary name, so that a file without a valid slot is always damage.
 func createStore(path string) error {
 	data := make([]byte, 2*slotSize)
 	copy(data, writeSlot(1, facts{}))
@@ -133,7 +133,7 @@ func createStore(path string) error {
 	return nil // another agent was quicker, and has the lock
 }
 
-// get gives the facts as they are on disk. It never waits.
+// get returns the facts on disk. It never waits.
 func (s *store) get() facts { return *s.current.Load() }
 
 // update changes the facts and returns when the change is durable. After an error every further update fails (R8).
@@ -162,7 +162,7 @@ func (s *store) update(change func(*facts)) error {
 	return nil
 }
 
-// writeSlot gives a whole slot. Facts are bounded by the checks on what hosts send, far below its size.
+// writeSlot returns an encoded slot. Facts are bounded by the checks on messages of hosts, far below its size.
 func writeSlot(serial uint64, f facts) []byte {
 	body, err := json.Marshal(f)
 	if err != nil {

@@ -17,29 +17,29 @@ const maxJoined = 16
 // entry is one request that has no answer yet.
 type entry struct {
 	id                 bus.RequestID
-	app                string // who asks, as its inbox names it
+	app                string // the application, by its inbox
 	service, operation string
 	body               []byte
 	lane               string // in which it waits, "" for none
 	leave              func() // its lane; may be nil
 	deferred           bool   // it is not its turn in its lane
-	own                bool   // it is the agent's own, for no service
+	own                bool   // it is the agent's own request
 	order              uint64 // of arrival
 	arrived, deadline  time.Time
 	timer              *time.Timer
 	replies            []asker // the applications that wait for the answer
 
-	// attempt counts sendings that may have been executed. doubt says that one before the present sending may have been.
+	// attempt counts the sends that may have been executed. doubt says that one before the present send may have been.
 	attempt int
 	doubt   bool
-	session *session // that has it now, or nil
+	session *session // the session that it was sent to, or nil
 }
 
 // relayed reports whether the request may have taken effect.
 func (e *entry) relayed() bool { return e.doubt || e.session != nil }
 
-// table is what waits: the requests, and the session they are sent to. It decides; sending is done by its caller after
-// the lock is released.
+// table has the waiting requests, and the session they are sent to. It decides; its caller sends after the lock is
+// released.
 type table struct {
 	bound, boundBytes int
 
@@ -68,18 +68,18 @@ func (t *table) count() int {
 // share is what waits of one application.
 type share struct{ requests, bytes int }
 
-// quota is the part of the bounds that one application may use, as a divisor: the rest is for the others.
+// quota is the share of the bounds that one application may use, as a divisor.
 const quota = 2
 
-// room says whether a request of so many bytes may be taken in. The lock is held.
+// room reports whether a request of a size may be admitted. The caller holds the lock.
 func (t *table) room(app string, bytes int) bool {
 	own := t.shares[app]
 	return len(t.entries) < t.bound && t.bytes+bytes <= t.boundBytes &&
 		own.requests < t.bound/quota && own.bytes+bytes <= t.boundBytes/quota
 }
 
-// full says whether a request would be refused however it reads, before it is read: there is no room, and none with its id waits, which it
-// would join.
+// full reports whether a request would be refused whatever its contents, before it is read: there is no room, and no
+// waiting request with its id to join.
 func (t *table) full(id, app string, bytes int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -90,7 +90,7 @@ func (t *table) full(id, app string, bytes int) bool {
 	return !waits
 }
 
-// admission is what became of a request that came in.
+// admission is the result of admitting a request.
 type admission int
 
 const (
@@ -101,7 +101,7 @@ const (
 	refusedEnd   // the agent stops
 )
 
-// admit takes a request in. e.timer is set under the lock, so that it can't fire before the entry is there.
+// admit adds a request. e.timer is set under the lock, so that it can't fire before the entry exists.
 func (t *table) admit(e *entry, expire func()) (admission, []sending) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -166,7 +166,7 @@ type sending struct {
 	request bus.Request
 }
 
-// send notes that e goes to the session and gives what to send. The lock is held.
+// send records that e goes to the session and returns the send. The caller holds the lock.
 func (t *table) send(e *entry) sending {
 	if e.attempt == 0 || e.doubt {
 		e.attempt++
@@ -183,8 +183,8 @@ func (t *table) send(e *entry) sending {
 	}}
 }
 
-// numbered gives an id as the pair has it: requests are numbered in the agent from 1, whether the pair has said already where its
-// numbers begin or not.
+// numbered returns an id in the pair's form: the agent numbers requests from 1, whether or not the pair has sent their
+// base already.
 func (s *session) numbered(id bus.RequestID) bus.RequestID {
 	if id.Counter != 0 {
 		id.Counter += s.base
@@ -208,8 +208,8 @@ func (s *session) standing() standing.Session {
 	return standing.Session{Host: s.host, Identity: s.identity}
 }
 
-// replace makes s the attached session (nil: none) and gives the one before it, what is to be sent to s now, and how
-// long what waits has been without any answer.
+// replace attaches the session s (nil: none) and returns the former one, the requests to send to s now, and how long
+// waiting requests have been without any answer.
 func (t *table) replace(s *session) (before *session, again []sending, gap time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -260,7 +260,7 @@ func (t *table) lose(s *session) bool {
 	return true
 }
 
-// attached gives the session that is attached now, or nil.
+// attached returns the attached session, or nil.
 func (t *table) attached() *session {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -273,11 +273,11 @@ type outcome int
 const (
 	stale    outcome = iota // it was answered, given up, or is with another session: nothing to do
 	kept                    // it waits for the next attach
-	later                   // it is to be sent again after a pause
+	later                   // send it again after a pause
 	answered                // the applications get the answer
 )
 
-// settle takes the answer to a sending, or why there is none.
+// settle handles the answer to a send, or the reason for a missing one.
 func (t *table) settle(s sending, reply bus.Reply, err error) (outcome, []asker) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -304,7 +304,7 @@ func (t *table) settle(s sending, reply bus.Reply, err error) (outcome, []asker)
 	return answered, e.replies
 }
 
-// expire gives up a request whose deadline has passed.
+// expire ends a request whose deadline has passed.
 func (t *table) expire(e *entry) (given bool, relayed bool, replies []asker) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -333,7 +333,7 @@ func (t *table) remove(e *entry) {
 	e.timer.Stop()
 }
 
-// repeat gives a request that was put off, if it still waits and is with nobody.
+// repeat returns the send of a request that was put off, if it still waits and was not sent.
 func (t *table) repeat(e *entry) []sending {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -343,7 +343,7 @@ func (t *table) repeat(e *entry) []sending {
 	return []sending{t.send(e)}
 }
 
-// stop ends all timers; nothing is admitted any more.
+// stop stops all timers; nothing is admitted afterwards.
 func (t *table) stop() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -52,14 +52,14 @@ func (u *unread) look() {
 			return
 		}
 		all -= c.Pending
-		u.log.Warn("an application does not read its answers; its connection is ended", "connection", c.Cid, "bytes", c.Pending)
-		// An error says that it has left by itself.
+		u.log.Warn("an application does not read its answers; its connection is closed", "connection", c.Cid, "bytes", c.Pending)
+		// An error says that the application has closed the connection itself.
 		_ = u.server.DisconnectClientByID(c.Cid)
 	}
 }
 
-// connections are those of the applications, and the agent's own; it may be nil. An error says that the server stops, or that the agent's own
-// is made anew.
+// connections are those of the applications, and the agent's own, which may be nil. An error says that the server
+// stops, or that the agent's own connection is being made again.
 func connections(s *broker.Server, agent *bus.Conn) (apps []*server.ConnInfo, own *server.ConnInfo, err error) {
 	list, err := s.Connz(&server.ConnzOptions{Limit: 2 * appConnections})
 	if err != nil {

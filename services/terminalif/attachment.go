@@ -76,7 +76,7 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 	s.heard(answer.Epoch)
 	if !answer.OK {
 		a.close()
-		s.log.Warn("terminal refuses to be attached", "epoch", t.Epoch, "error", wire.Clip(answer.Error))
+		s.log.Warn("terminal refuses the attach", "epoch", t.Epoch, "error", wire.Clip(answer.Error))
 		s.set(stateRefused, wire.Clip(answer.Error))
 		t.round.Report(s, round.Refused)
 		return nil
@@ -91,7 +91,7 @@ func (a *attachment) attach(ctx context.Context, t *term) error {
 	return nil
 }
 
-// base asks the updater where the numbers of an agent begin whose directory is new; 0 for any other.
+// base asks the updater for the first number of an agent whose directory is new; 0 for any other.
 func (a *attachment) base(ctx context.Context, t *term) (base numbers.Base, err error) {
 	if !a.unnumbered {
 		return base, nil
@@ -99,13 +99,13 @@ func (a *attachment) base(ctx context.Context, t *term) (base numbers.Base, err 
 	s := a.session
 	base, err = numbers.Call.Ask(ctx, s.owner.conns.Traffic, numbers.Question{Epoch: t.Epoch, Terminal: s.id, Seen: s.seen.Load()})
 	if err != nil {
-		return base, fmt.Errorf("ask where the numbers of its new directory begin: %w", err)
+		return base, fmt.Errorf("ask for the first number of its new directory: %w", err)
 	}
 	s.log.Info("the terminal's directory is new", "base", base.Base)
 	return base, nil
 }
 
-// listen takes the requests that the agent sends to this attachment.
+// listen receives the requests that the agent sends to this attachment.
 func (a *attachment) listen(t *term) {
 	s := a.session
 	var answerer *batch.Answerer[bus.Request, bus.Reply]
@@ -158,8 +158,8 @@ func (a *attachment) detach(ctx context.Context) error {
 	return nil
 }
 
-// check compares what the agent says with what it should say, and attaches again when it has another idea, as after a
-// refusal whose reason is gone. A terminal that lies about it only moves its own attachment.
+// check compares the agent's statement with the expected one, and attaches again if it differs, as after a refusal
+// whose reason is gone. A terminal that lies about it only moves its own attachment.
 func (a *attachment) check(w bus.AgentWelcome) {
 	a.unnumbered = w.New()
 	t := a.done

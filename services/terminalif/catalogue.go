@@ -17,7 +17,7 @@ func (d *directory) catalogue() (list []bus.AgentService) {
 	for _, name := range slices.Sorted(maps.Keys(d.services)) {
 		s := d.services[name]
 		if s.description.Subjects == nil {
-			continue // it has never said what it is
+			continue // it has never sent its description
 		}
 		about := s.description
 		list = append(list, bus.AgentService{Name: name, Version: cmp.Or(about.Version, "0.0.0"), Description: about.Says, Operations: about.Operations(name)})

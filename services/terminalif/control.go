@@ -22,10 +22,10 @@ const (
 )
 
 var (
-	// errOrder says that an order can't be carried out: it is incomplete, or comes late.
-	errOrder = errors.New("not an order to carry out")
+	// errOrder says that an order can't be carried out: it is incomplete or late.
+	errOrder = errors.New("invalid order")
 	// errStillOut says that a drain ended before all requests were answered.
-	errStillOut = errors.New("requests are still out")
+	errStillOut = errors.New("requests are still in progress")
 )
 
 // listen subscribes to main's word.
@@ -66,7 +66,7 @@ func (i *Interface) announce(run context.Context) error {
 func (i *Interface) takeRight(m *nats.Msg) {
 	var right lease.Right
 	if err := bus.DecodeJSON(m.Data, &right); err != nil {
-		i.log.Error("right to answer is unreadable", "error", err)
+		i.log.Error("message with the right to answer is unreadable", "error", err)
 		right = lease.Right{}
 	}
 	i.relay.setRight(right)
@@ -111,7 +111,7 @@ func (i *Interface) routers(run context.Context) (orders, questions *bus.Router)
 	return orders, questions
 }
 
-// begun has an order begun at once, in its turn, and ended beside what comes after it.
+// begun starts an order at once, in its turn, and completes it beside later ones.
 func begun[Q, A any](i *Interface, r *bus.Router, e bus.Endpoint[Q, A], begin func(Q) (finish func() (A, error))) {
 	e.Handle(r, func(q Q, answer func(A, error)) {
 		finish := begin(q)
@@ -119,16 +119,16 @@ func begun[Q, A any](i *Interface, r *bus.Router, e bus.Endpoint[Q, A], begin fu
 	})
 }
 
-// attach begins a term: every warm session sends its one message at once, on the connection it has.
+// attach begins a term: every warm session sends its one message at once, on its existing connection.
 func (i *Interface) attach(ctx context.Context, order bus.Attach) func() (bus.Attached, error) {
 	begun := time.Now()
 	var fault error
 	i.mu.Lock()
 	switch known := i.term; {
 	case order.Epoch == 0, order.PairID == "", order.Identity == "", order.Counter == 0, order.Counter >= 1<<32, len(order.TicketKey) == 0:
-		fault = fmt.Errorf("%w: it lacks epoch, counter, pair id, identity or key", errOrder)
+		fault = fmt.Errorf("%w: epoch, counter, pair id, identity or key is missing", errOrder)
 	case known != nil && (order.Epoch < known.Epoch || order.Epoch == known.Epoch && order.Counter <= i.ordered):
-		fault = fmt.Errorf("%w: epoch %d, counter %d comes before epoch %d, counter %d", errOrder, order.Epoch, order.Counter, known.Epoch, i.ordered)
+		fault = fmt.Errorf("%w: epoch %d, counter %d is older than epoch %d, counter %d", errOrder, order.Epoch, order.Counter, known.Epoch, i.ordered)
 	}
 	if fault != nil {
 		i.mu.Unlock()
@@ -168,8 +168,9 @@ func (i *Interface) attach(ctx context.Context, order bus.Attach) func() (bus.At
 	}
 }
 
-// goOn keeps a term in which nobody was told to keep requests: its updater was restarted. Who is attached stays so, and loses
-// no answer that is on its way; attaching all again would cost each a trip and a flush of its disk.
+// goOn keeps a term in which terminals were not told to keep their requests: its updater was restarted. Attached
+// terminals stay attached, and lose no answer in flight; attaching all again would cost each a round trip and a flush
+// of its disk.
 func (i *Interface) goOn(t *term) func() (bus.Attached, error) {
 	i.relay.retryDeferred()
 	return func() (bus.Attached, error) {
@@ -184,13 +185,13 @@ func (i *Interface) goOn(t *term) func() (bus.Attached, error) {
 				result.Unreachable++
 			}
 		}
-		i.log.Info("the term goes on", "epoch", t.Epoch, "attached", result.Attached, "refused", result.Refused, "unreachable", result.Unreachable)
+		i.log.Info("the term continues", "epoch", t.Epoch, "attached", result.Attached, "refused", result.Refused, "unreachable", result.Unreachable)
 		return result, nil
 	}
 }
 
-// detach ends the term: nothing is answered from now on, the sessions stay warm. It does not wait for the terminals to
-// hear of it, because what it promises is kept here; they would keep their requests for the next attach anyway.
+// detach ends the term: nothing is answered from now on, the sessions stay warm. It does not wait for the terminals'
+// confirmation, because the promise is kept here; they would keep their requests for the next attach anyway.
 func (i *Interface) detach() func() (bus.Done, error) {
 	i.relay.end()
 	i.beginLeft(nil)
@@ -204,7 +205,7 @@ func (i *Interface) detach() func() (bus.Done, error) {
 	return func() (bus.Done, error) { return bus.Done{}, nil }
 }
 
-// drain takes nothing new and waits for what is out.
+// drain accepts nothing new and waits for the requests in flight.
 func (i *Interface) drain(ctx context.Context, order bus.DrainRequests) func() (bus.Done, error) {
 	ctx, cancel := context.WithTimeout(ctx, order.Within)
 	i.relay.startDrain()
@@ -217,7 +218,7 @@ func (i *Interface) drain(ctx context.Context, order bus.DrainRequests) func() (
 	}
 }
 
-// drainService gives one service nothing new and waits for what it has.
+// drainService sends no new requests to one service and waits for those in flight.
 func (i *Interface) drainService(ctx context.Context, order bus.DrainService) func() (bus.Done, error) {
 	left := i.relay.services.leave(order.Service)
 	return func() (bus.Done, error) {
@@ -229,11 +230,11 @@ func (i *Interface) drainService(ctx context.Context, order bus.DrainService) fu
 		case <-patience.C:
 		case <-ctx.Done():
 		}
-		return bus.Done{}, fmt.Errorf("%w: of service %s", errStillOut, order.Service)
+		return bus.Done{}, fmt.Errorf("%w: service %s", errStillOut, order.Service)
 	}
 }
 
-// ask asks all warm terminals at once who serves them, and says how many did not answer in time.
+// ask asks all warm terminals at once which host serves them, and returns how many did not answer in time.
 func (i *Interface) ask(ctx context.Context, order bus.AskTerminals) (bus.TerminalsAsked, error) {
 	within := order.Within
 	if within <= 0 {
@@ -244,7 +245,7 @@ func (i *Interface) ask(ctx context.Context, order bus.AskTerminals) (bus.Termin
 	_, identity := i.self()
 	var result bus.TerminalsAsked
 	sessions := i.roster.all()
-	answered := make(chan string, len(sessions)) // the id of one that is served by the other host, else ""
+	answered := make(chan string, len(sessions)) // the id of a terminal that is served by the other host, or ""
 	var asking sync.WaitGroup
 	for _, s := range sessions {
 		conn := s.warm()

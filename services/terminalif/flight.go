@@ -20,7 +20,7 @@ type flight struct {
 	answer   func(bus.Reply)
 	place    place
 	sent     time.Time  // last
-	sending  int        // counts sendings, so that the outcome of an older one is told apart
+	sending  int        // counts the sends, to recognise the outcome of an older one
 	untaken  bool       // nobody listened to its subject once
 	doubts   int        // crashes at which it was out with others
 	trusted  bool       // its one crash was a kill by somebody: it need not run alone

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// helloEvery keeps a warm session known to be alive; the agent pushes changes, so this is housekeeping. Of all sessions
-	// together there are at most hellosPerSecond, so that thousands of them cost an idle host little; a terminal that can't
-	// be reached any more is noticed by the kernel before (wire/dialer.go).
+	// helloEvery keeps a warm session known to be alive; the agent pushes changes, so this is only a check. All
+	// sessions together send at most hellosPerSecond, so that thousands of them cost an idle host little; the kernel
+	// notices an unreachable terminal earlier (wire/dialer.go).
 	helloEvery      = 5 * time.Second
 	hellosPerSecond = 50
 	// patientWithin ends the session of one terminal.
@@ -27,13 +27,14 @@ const (
 )
 
 var (
-	// errGreeting says that what answered is not the agent that was meant.
-	errGreeting = errors.New("not the agent of this terminal")
-	// errSilent says that a terminal answered nothing, although its connection stands.
+	// errGreeting says that another agent answered than the expected one.
+	errGreeting = errors.New("the agent of another terminal")
+	// errSilent says that a terminal does not answer, although its connection is up.
 	errSilent = errors.New("silent")
 )
 
-// greeting is what this host says to every agent, whoever has it do so: the agent takes it for all there is to know.
+// greeting is what this host says to every agent, on behalf of whichever process: the agent knows nothing else of the
+// host.
 func (i *Interface) greeting() bus.AgentHello {
 	pair, identity := i.self()
 	return bus.AgentHello{
@@ -57,7 +58,7 @@ func (s *session) hello(ctx context.Context, conn wire.Asker) (bus.AgentWelcome,
 	case apart != nil:
 		return welcome, fmt.Errorf("%w: %w", errGreeting, apart)
 	case welcome.Terminal != s.id:
-		return welcome, fmt.Errorf("%w: it says it is %q", errGreeting, wire.Clip(welcome.Terminal))
+		return welcome, fmt.Errorf("%w: its id is %q", errGreeting, wire.Clip(welcome.Terminal))
 	}
 	s.heard(welcome.Epoch)
 	s.owner.directories.Note(s.id, welcome.Directory, time.Now())

@@ -52,23 +52,23 @@ type Terminal struct {
 // Config describes an Interface.
 type Config struct {
 	Bus bus.ConnConfig // to the host's own bus
-	// Traffic is where business processes come for requests.
+	// Traffic is the address where business processes receive requests.
 	Traffic config.Traffic
-	// Network leads to a terminal, and proves that it is that one; nil is the bus's.
+	// Network leads to the terminals and authenticates them; nil is the bus's.
 	Network func(id string) bus.Network
-	// Wires are what main asks about; nil: nobody answers that.
+	// Wires answers main's questions about connections; nil: they are not answered.
 	Wires     *wires.Wires
 	Host      string
 	Terminals []Terminal
-	// KeyOf derives the key of a terminal that main tells of later; nil: none can be told of.
+	// KeyOf derives the key of a terminal that main adds later; nil: none can be added.
 	KeyOf func(id string) string
 	// Enrolment follows the register of terminals; the zero Follower is that of a host without certificates.
 	Enrolment  enrolment.Follower
 	Beat       time.Duration // interval of heartbeats; 0 is 125 ms
-	TimerTries int           // after which a timer of a service is parked; 0 is timers.MaxTries
-	// Clock is that of the right to answer; nil is lease.BootClock.
+	TimerTries int           // failed tries after which a timer is parked; 0 is timers.MaxTries
+	// Clock is the clock of the right to answer; nil is lease.BootClock.
 	Clock lease.Clock
-	// TraceDir gets the execution trace around the begin of each term; empty: none is recorded.
+	// TraceDir gets the execution trace around the start of each term; empty: none is recorded.
 	TraceDir string
 	Log      *slog.Logger
 }
@@ -108,7 +108,7 @@ type Interface struct {
 	notices atomic.Pointer[outbox.NoticeState]
 }
 
-// New makes an Interface. Nothing is dialled until Run.
+// New returns an Interface. Nothing is dialled until Run.
 func New(c Config) *Interface {
 	if c.Clock == nil {
 		c.Clock = lease.BootClock
@@ -179,16 +179,17 @@ func RunOn(ctx context.Context, c config.TerminalInterface, log *slog.Logger, ne
 	return sealed.During(ctx, i.Run)
 }
 
-// Started is closed when orders are taken.
+// Started is closed when orders are accepted.
 func (i *Interface) Started() <-chan struct{} { return i.started }
 
 // Dials counts TCP connections that were dialled to terminals since the start.
 func (i *Interface) Dials() int64 { return i.dialer.Dials() }
 
-// State is what the heartbeat tells.
+// State is the state for the heartbeat.
 func (i *Interface) State() bus.TerminalState { return i.report.state(i, true) }
 
-// Run serves until ctx ends (and then gives nil) or the bus is lost, which ends the process: main's bus is in main.
+// Run serves until ctx ends, which returns nil, or until the bus is lost, which ends the process: main's bus runs in
+// main.
 func (i *Interface) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer i.goroutines.Wait()
@@ -216,11 +217,12 @@ func (i *Interface) Run(ctx context.Context) error {
 	i.roster.changing.Lock() // an order may come at once
 	err = i.listen(ctx)
 	if err == nil {
-		// Main is told before the terminals are dialled: what it has to say would else wait behind all their handshakes.
+		// Announce to main before the terminals are dialled: main's orders would otherwise wait behind all their
+		// handshakes.
 		err = i.announce(ctx)
 	}
 	if err == nil {
-		i.config.Enrolment.First(ctx, conns.Traffic) // before terminals are dialled: who was withdrawn stays out
+		i.config.Enrolment.First(ctx, conns.Traffic) // before terminals are dialled: revoked ones stay out
 	}
 	for _, s := range i.roster.all() {
 		i.begin(ctx, s)
@@ -282,7 +284,7 @@ func (i *Interface) present() *term {
 	return i.term
 }
 
-// self is what main told about this host; empty until the first order to attach.
+// self is main's data about this host; empty until the first order to attach.
 func (i *Interface) self() (pair, identity string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -123,7 +123,7 @@ func TestFault_C6_ATerminalThatLeftIsShownAsRefused(t *testing.T) {
 	b.serveAll(9, 1) // of which a knows nothing
 	processtest.Await(t, "a says that the terminal refuses it", func() bool {
 		s := a.State()
-		return s.Attached == 0 && len(s.Terminals) == 1 && s.Terminals[0].State == stateRefused && strings.Contains(s.Terminals[0].Reason, "it follows b in epoch 9")
+		return s.Attached == 0 && len(s.Terminals) == 1 && s.Terminals[0].State == stateRefused && strings.Contains(s.Terminals[0].Reason, "it is attached to b in epoch 9")
 	})
 }
 

@@ -29,7 +29,7 @@ func (t *timerRuns) Run(q bus.Request, answer func(bus.Reply)) {
 // Waiting implements agenda.Relay.
 func (t *timerRuns) Waiting() int { return t.i.relay.asked() }
 
-// beginLeft ends what the term before did of what services have left to be done, and begins that of t; nil begins nothing.
+// beginLeft ends the earlier term's work on outboxes (timers, notices), and begins that of t; nil begins nothing.
 func (i *Interface) beginLeft(t *term) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -55,7 +55,7 @@ func (i *Interface) beginLeft(t *term) {
 	})
 }
 
-// equip gives a term what lives as long as it does. Terminals that are attached before the delivery runs are kept for it.
+// equip gives a term its helpers, which end with it. Terminals that attach before the delivery runs are kept for it.
 func (i *Interface) equip(t *term) {
 	t.life, t.end = context.WithCancel(i.relay.services.ctx)
 	right := func() bool { return i.relay.right.Load().Holds(t.Epoch, i.config.Clock()) }
@@ -76,7 +76,7 @@ func (i *Interface) listed() (ids []string, revision uint64) {
 	return ids, i.roster.revision
 }
 
-// deliver has notices sent to a terminal that was attached and says what it has of them, until the attachment ends.
+// deliver sends notices to a terminal that was attached with a cursor, until the attachment ends.
 func (a *attachment) deliver(t *term, c *notices.Cursor) {
 	if c == nil { // its program knows none
 		return

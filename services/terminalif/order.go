@@ -17,8 +17,8 @@ const (
 	attachesAtOnce = 256
 )
 
-// busiest gives the sessions in the order in which they are to be attached: by the requests that their terminals told of
-// when they lost the other host, or at the last hello. A terminal that lies about it is attached earlier, no more.
+// busiest returns the sessions in the order of attaching: by the number of requests that their terminals reported when
+// they lost the other host, or at the last hello. A terminal that lies about it is only attached earlier.
 func busiest(all []*session) []*session {
 	type ranked struct {
 		session *session
@@ -43,8 +43,8 @@ func (s *session) pace() int {
 	return s.recent
 }
 
-// turn waits until the session may be attached and gives what to call afterwards. A terminal that is busy does not wait, and
-// one that does not answer keeps nobody waiting for longer than attachPatience.
+// turn waits until the session may be attached and returns a function to call afterwards. A busy terminal does not
+// wait, and one that does not answer delays others at most by attachPatience.
 func (s *session) turn(ctx context.Context) (done func(), err error) {
 	if s.pace() > 0 {
 		return func() {}, nil

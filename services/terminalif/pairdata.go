@@ -14,7 +14,7 @@ import (
 
 // pairData is what this process follows of the pair's own key space.
 type pairData struct {
-	receipts, members chan struct{} // a token each: it may have changed, or this host begins to serve
+	receipts, members chan struct{} // a token each: the data may have changed, or this host begins to serve
 }
 
 func newPairData() pairData { return pairData{make(chan struct{}, 1), make(chan struct{}, 1)} }
@@ -67,7 +67,7 @@ func (s asSessions) Ask(ctx context.Context, id string, o renewal.Offer) (a rene
 	return a, err
 }
 
-// conn gives the connection to a terminal that was greeted, or nil.
+// conn returns the connection to a terminal that was greeted, or nil.
 func (s asSessions) conn(id string) *wire.Conn {
 	if one := s.i.roster.of(id); one != nil {
 		return one.warm()
@@ -75,7 +75,7 @@ func (s asSessions) conn(id string) *wire.Conn {
 	return nil
 }
 
-// of gives the session of a terminal, or nil.
+// of returns the session of a terminal, or nil.
 func (r *roster) of(id string) *session {
 	all := r.all()
 	if at := slices.IndexFunc(all, func(s *session) bool { return s.id == id }); at >= 0 {

@@ -64,7 +64,7 @@ func (i *Interface) collect(ctx context.Context, order bus.CollectReceipts) (bus
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				s.log.Warn("terminal gives no receipts", "epoch", t.Epoch, "error", err)
+				s.log.Warn("terminal returns no receipts", "epoch", t.Epoch, "error", err)
 				result.Silent++
 				return
 			}
@@ -72,7 +72,7 @@ func (i *Interface) collect(ctx context.Context, order bus.CollectReceipts) (bus
 			result.Receipts = append(result.Receipts, own...)
 			result.Foreign += foreign
 			if foreign > 0 {
-				s.log.Warn("terminal shows receipts that this pair did not give", "epoch", t.Epoch, "receipts", foreign)
+				s.log.Warn("terminal returns receipts that this pair did not issue", "epoch", t.Epoch, "receipts", foreign)
 			}
 		})
 	}
@@ -92,7 +92,7 @@ func (s *session) toAudit(order bus.CollectReceipts) bool {
 	return true
 }
 
-// errReceipts says that what a terminal sent can't be its receipts.
+// errReceipts says that a terminal sent invalid receipts.
 var errReceipts = errors.New("not receipts")
 
 // receipts asks the terminal for those of the time before its last attach.

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	// overtime is how long a request that is with nobody is kept past its deadline: the agent has given it up by then.
+	// overtime is how long a request that was not sent is kept past its deadline: the agent has answered it by then.
 	overtime = time.Second
 	// poisoned is the number of crashes of its business process after which a request is not given to it again (T2). That of timers is the
 	// same: their agenda counts on over the runs that are given up before.
@@ -32,7 +32,7 @@ const (
 // answer holds. All its decisions are made under one lock; it sends after releasing it.
 type relay struct {
 	clock    lease.Clock // for the right to answer alone: it counts sleep, for which each reading asks the kernel
-	began    time.Time   // what requests take is measured from here, on a clock that asks nobody
+	began    time.Time   // the origin for durations of requests, on a cheap clock
 	log      *slog.Logger
 	services *directory
 	right    atomic.Pointer[lease.Right]
@@ -151,7 +151,7 @@ func (r *relay) inFlight() int {
 	return len(r.flights)
 }
 
-// take accepts a request of a terminal in a term, or answers it at once. terminal is who was dialled, whatever the
+// take accepts a request of a terminal in a term, or answers it at once. terminal is the dialled one, whatever the
 // request says.
 func (r *relay) take(terminal string, t *term, q bus.Request, answer func(bus.Reply)) {
 	if fault := screening.Check(&q); fault != "" {
@@ -196,7 +196,7 @@ func (r *relay) admit(f *flight, t *term) (*sending, *bus.Reply) {
 	}
 	if there, ok := r.flights[id]; ok {
 		if !there.asks(&f.request) {
-			return nil, &bus.Reply{Code: bus.CodeConflict, Message: "another request with the same id is under way; this one was not executed. Give each request an id of its own"}
+			return nil, &bus.Reply{Code: bus.CodeConflict, Message: "another request with the same id is in progress; this one was not executed. Give each request its own id"}
 		}
 		r.joined++
 		there.answer = f.answer
@@ -208,20 +208,20 @@ func (r *relay) admit(f *flight, t *term) (*sending, *bus.Reply) {
 	}
 	f.service = r.services.find(f.request.Service)
 	if f.service == nil {
-		return nil, &bus.Reply{Code: bus.CodeOverloaded, Message: "too many unknown services were asked for; not executed"}
+		return nil, &bus.Reply{Code: bus.CodeOverloaded, Message: "too many requests name unknown services; not executed"}
 	}
-	if f.request.Timer != nil && !f.service.up() { // it comes again, and keeps nobody's place meanwhile
-		return nil, &bus.Reply{Code: bus.CodeNobody, Message: "service " + f.service.name + " does not run"}
+	if f.request.Timer != nil && !f.service.up() { // it will be repeated, and occupies no place meanwhile
+		return nil, &bus.Reply{Code: bus.CodeNobody, Message: "service " + f.service.name + " is not running"}
 	}
 	if f.service.up() && !f.service.admission.Admits(f.service.out) {
-		return nil, &bus.Reply{Code: bus.CodeOverloaded, Message: "service " + f.service.name + " has all it can do in time; not executed"}
+		return nil, &bus.Reply{Code: bus.CodeOverloaded, Message: "service " + f.service.name + " is overloaded; not executed"}
 	}
 	r.books.Enter(id.Terminal, size)
 	r.flights[id] = f
 	return r.launch(f), nil
 }
 
-// launch sends f to its service if that takes it now, and lets it wait otherwise. The lock is held.
+// launch sends f to its service if the service accepts it now, and queues it otherwise. The caller holds the lock.
 func (r *relay) launch(f *flight) *sending {
 	if s := f.service; !s.open() || f.suspect() {
 		r.move(f, waiting)
@@ -269,8 +269,8 @@ func (r *relay) move(f *flight, to place) {
 	}
 }
 
-// settle ends a drain that waits for the last answer. The channel stays, because nothing new is taken until the term
-// ends or begins again. The lock is held.
+// settle ends a drain that waits for the last answer. The channel stays, because nothing new is accepted until the
+// term ends or begins again. The caller holds the lock.
 func (r *relay) settle() {
 	if r.draining == nil {
 		return
@@ -295,8 +295,8 @@ func (r *relay) current(s *sending) bool {
 	return r.flights[f.request.ID] == f && f.place == out && f.sending == s.number
 }
 
-// deliver gives the terminal the answer to a flight. This is the one place where an answer leaves, and the right to
-// answer is compared in the step before: after everything the answer rests on was read (R6).
+// deliver sends the answer of a flight to the terminal. Answers leave only here, and the right to answer is compared
+// in the step before: after everything that the answer depends on was read (R6).
 func (r *relay) deliver(f *flight, reply bus.Reply) {
 	if !r.right.Load().Holds(f.request.Epoch, r.clock()) {
 		if f.place != parked {
@@ -306,7 +306,7 @@ func (r *relay) deliver(f *flight, reply bus.Reply) {
 		f.reply = &reply
 		return
 	}
-	// Signed here and nowhere else: what has a receipt was acknowledged.
+	// Signed only here: an answer with a receipt was acknowledged.
 	reply.Receipt, reply.Crashes = nil, f.request.Crashes
 	if reply.Position.Sequence != 0 {
 		reply.Receipt = r.signer.Code(r.term.PairID, f.request.ID, reply.Position)
@@ -353,8 +353,8 @@ func (r *relay) retryDeferred() {
 	}
 }
 
-// sweep drops flights that are with nobody and past their deadline, without a word: the agents have given them up. What
-// is out stays counted until it comes back, so that a business process that hangs is not given more than the bounds.
+// sweep drops expired flights that were not sent, without an answer: the agents have answered them. Those in flight
+// stay counted until their reply, so that a business process that hangs does not get more than the bounds.
 func (r *relay) sweep(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -363,7 +363,7 @@ func (r *relay) sweep(now time.Time) {
 	for _, f := range r.flights {
 		if f.place != out && f.deadline.Before(late) {
 			if f.request.Timer != nil { // which has nobody to give it up
-				f.answer(bus.Reply{Code: bus.CodeNobody, Message: "service " + f.request.Service + " does not run", Crashes: f.request.Crashes})
+				f.answer(bus.Reply{Code: bus.CodeNobody, Message: "service " + f.request.Service + " is not running", Crashes: f.request.Crashes})
 			}
 			r.forget(f)
 			gone = true

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// fewTerminals are listed in every heartbeat. A longer list is told when it changed, at most each listEvery: a
-	// thousand entries at each beat would cost more than the rest of an idle host.
+	// fewTerminals are listed in every heartbeat. A longer list is sent when it changed, at most each listEvery: a
+	// thousand entries in each heartbeat would cost more than the rest of an idle host.
 	fewTerminals = 64
 	listEvery    = time.Second
 	listAnyway   = 10 * time.Second
@@ -25,7 +25,7 @@ type reporter struct {
 	at     uint64
 }
 
-// state counts the sessions; all: list them too, whatever was told before.
+// state counts the sessions; all: list them too, whatever was sent before.
 func (r *reporter) state(i *Interface, all bool) bus.TerminalState {
 	r.mu.Lock()
 	defer r.mu.Unlock()

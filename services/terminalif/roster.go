@@ -25,7 +25,7 @@ type roster struct {
 	revision uint64 // of the table that the list is from; 0: of the environment
 }
 
-// all gives the present list, which must not be changed.
+// all returns the present list, which must not be changed.
 func (r *roster) all() []*session {
 	if list := r.list.Load(); list != nil {
 		return *list
@@ -35,12 +35,12 @@ func (r *roster) all() []*session {
 
 func (r *roster) set(list []*session) { r.list.Store(&list) }
 
-// setTerminals carries out bus.SetTerminals: sessions of terminals that are no longer named are retired, new ones begin, and
-// all others go on as they are. The same table again changes nothing. Revision 0 is the list of the environment, with which
-// this process begins.
+// setTerminals carries out bus.SetTerminals: sessions of removed terminals are retired, sessions of new ones begin,
+// and all others continue unchanged. The same table again changes nothing. Revision 0 is the list of the environment,
+// with which this process starts.
 func (i *Interface) setTerminals(ctx context.Context, order bus.SetTerminals) error {
 	if i.config.KeyOf == nil {
-		return fmt.Errorf("%w: this process can't make keys of terminals", errOrder)
+		return fmt.Errorf("%w: this process has no key to derive the terminals' keys from", errOrder)
 	}
 	if len(order.Terminals) > bus.MaxTerminals {
 		return fmt.Errorf("%w: %d terminals, at most %d", errOrder, len(order.Terminals), bus.MaxTerminals)
@@ -74,7 +74,7 @@ func (i *Interface) setTerminals(ctx context.Context, order bus.SetTerminals) er
 	for _, s := range fresh {
 		i.begin(ctx, s)
 	}
-	i.log.Info("the table of terminals has changed", "terminals", len(list), "new", len(fresh), "gone", len(stays), "revision", order.Revision)
+	i.log.Info("the list of terminals has changed", "terminals", len(list), "new", len(fresh), "gone", len(stays), "revision", order.Revision)
 	i.noteChange()
 	if t := i.present(); t != nil {
 		t.delivery.Listed()

@@ -20,7 +20,7 @@ type term struct {
 	end      func()
 }
 
-// newRound begins to collect what comes of an order.
+// newRound starts to collect the results of an order.
 func newRound(sessions []*session) *round.Round[*session] {
 	warm := slices.DeleteFunc(slices.Clone(sessions), func(s *session) bool { return s.warm() == nil })
 	return round.New(warm, len(sessions)-len(warm))

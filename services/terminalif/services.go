@@ -35,7 +35,7 @@ const (
 	coming               // announced as up, has not described itself yet
 	serving              // described itself: takes requests
 	down                 // announced as down; left by an announcement
-	leaving              // about to end on purpose: it keeps what it has and gets nothing new; left by the announcement of its end
+	leaving              // about to end deliberately: it keeps its requests and gets no new ones; left by the announcement of its end
 )
 
 // service is one business service. Protected by the relay's lock.
@@ -93,8 +93,8 @@ func newDirectory(r *relay, log *slog.Logger) *directory {
 	return &directory{relay: r, log: log, services: map[string]*service{}, routes: map[string]route.Route{}}
 }
 
-// find gives the service, asking for it when nobody announced it; nil when too many such questions are open. The lock
-// is held.
+// find returns the service, asking for it if it was not announced; nil if too many such questions are open. The caller
+// holds the lock.
 func (d *directory) find(name string) *service {
 	if s, ok := d.services[name]; ok {
 		return s
@@ -120,7 +120,7 @@ func (d *directory) known() []string {
 	return slices.DeleteFunc(names, func(n string) bool { return d.services[n].state == asked })
 }
 
-// announced takes main's word that a process came up or went down.
+// announced handles main's announcement that a process came up or went down.
 func (d *directory) announced(p bus.ProcessState) {
 	if p.Process == bus.ProcessUpdater && p.Up {
 		d.relay.retryDeferred()
@@ -151,7 +151,7 @@ func (d *directory) announced(p bus.ProcessState) {
 	switch {
 	case !p.Up:
 		s.state = down
-	case s.state != serving && s.state != leaving: // that it is up is said again, and it goes on leaving
+	case s.state != serving && s.state != leaving: // a repeated announcement does not stop it from leaving
 		s.state = coming
 		d.describe(s)
 	}
@@ -161,8 +161,8 @@ func (d *directory) announced(p bus.ProcessState) {
 	}
 }
 
-// leave gives a service nothing new from now on, because it is about to end on purpose. What it gives is closed when the service
-// has answered what it has.
+// leave sends no new requests to a service, because it is about to end deliberately. The returned channel is closed
+// when the service has answered those in flight.
 func (d *directory) leave(name string) <-chan struct{} {
 	d.relay.mu.Lock()
 	defer d.relay.mu.Unlock()
@@ -180,7 +180,7 @@ func (d *directory) leave(name string) <-chan struct{} {
 	return left
 }
 
-// finished tells who waits for it that the service has nothing any more. The relay's lock is held.
+// finished answers those who wait for a service to have no more requests. The caller holds the relay's lock.
 func (s *service) finished() {
 	if s.left != nil && s.out == 0 {
 		close(s.left)
@@ -205,8 +205,7 @@ func (d *directory) routeOf(name string, batches bool) (there route.Route, err e
 	return there, err
 }
 
-// describe asks the service how it takes requests, until it answers, is announced as down, or, when nobody announced
-// it, once. The lock is held.
+// describe asks the service for its description until it answers or is down, once if unannounced. Lock held.
 func (d *directory) describe(s *service) {
 	if s.asking {
 		return
@@ -234,7 +233,7 @@ func (d *directory) describe(s *service) {
 	})
 }
 
-// described takes the outcome of one question and reports whether no further is to be asked.
+// described handles the result of one question and reports whether no further one is needed.
 func (d *directory) described(s *service, about description.Description, err error) bool {
 	r := d.relay
 	r.mu.Lock()
@@ -298,17 +297,17 @@ func (d *directory) send(s *sending) {
 	}
 }
 
-// proven takes the position of a reply from its proof: what the service itself says of it counts for nothing, because a receipt
-// is signed for it.
+// proven takes the position of a reply from its proof: the service's own statement does not count, because a receipt
+// is signed for the position.
 func (s *sending) proven(reply bus.Reply) (bus.Reply, error) {
 	claimed, proof := reply.Position, reply.Proof
 	reply.Position, reply.Proof = position.Position{}, ""
 	if s.request.Timer != nil {
-		return reply, nil // nobody is given a receipt
+		return reply, nil // no receipt is issued
 	}
 	if proof == "" {
 		if !claimed.IsZero() {
-			return reply, fmt.Errorf("%w: position %v comes without one", ticket.ErrProof, claimed)
+			return reply, fmt.Errorf("%w: position %v has none", ticket.ErrProof, claimed)
 		}
 		return reply, nil
 	}
@@ -317,7 +316,7 @@ func (s *sending) proven(reply bus.Reply) (bus.Reply, error) {
 	return reply, err
 }
 
-// outcome takes what became of a sending.
+// outcome handles the result of a send.
 func (d *directory) outcome(s *sending, reply bus.Reply, err error) {
 	r := d.relay
 	if err == nil {
@@ -329,7 +328,7 @@ func (d *directory) outcome(s *sending, reply bus.Reply, err error) {
 	d.send(again)
 }
 
-// decide is outcome with the lock held; it gives what is to be sent again.
+// decide is outcome with the lock held; it returns the requests to send again.
 func (d *directory) decide(s *sending, reply bus.Reply, err error) *sending {
 	r, f := d.relay, s.flight
 	if !r.current(s) {
@@ -374,7 +373,7 @@ func (d *directory) untaken(f *flight) {
 	}
 }
 
-// forgetWaiting drops what services have and what waits for them. The lock is held.
+// forgetWaiting drops the requests of services and their queues. The caller holds the lock.
 func (d *directory) forgetWaiting() {
 	for _, s := range d.services {
 		s.waiting, s.alone, s.out = nil, nil, 0
@@ -382,7 +381,7 @@ func (d *directory) forgetWaiting() {
 	}
 }
 
-// sweepWaiting takes flights out of the lists of what waits. The lock is held.
+// sweepWaiting removes flights from the queues. The caller holds the lock.
 func (d *directory) sweepWaiting(gone func(*flight) bool) {
 	for _, s := range d.services {
 		s.waiting = slices.DeleteFunc(s.waiting, gone)

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// orderWithin bounds an attach or a detach. It is long because a terminal that is late is better than one whose
-	// session is cut, and begun anew, at the moment when all of them are attached.
+	// orderWithin bounds an attach or a detach. It is long because a late terminal is better than a session that is
+	// closed, and started again, at the moment when all terminals attach.
 	orderWithin = 5 * time.Second
 	// redialFirst and redialLast bound the pause between dials: short when an agent was restarted, long when a terminal
 	// is gone for days. Half of it is random, so that thousands do not dial in step.
@@ -31,7 +31,7 @@ const (
 	// requestsPerSecond and burstRequests bound one terminal, far above what one agent can carry.
 	requestsPerSecond = 50_000
 	burstRequests     = 100_000
-	// complaintEach bounds how often a terminal's refusals are told of: it can send thousands of them a second.
+	// complaintEach bounds how often a terminal's refusals are logged: it can send thousands of them a second.
 	complaintEach = time.Minute
 )
 
@@ -46,7 +46,7 @@ const (
 var (
 	// errBacklog says that a terminal does not read its answers.
 	errBacklog = errors.New("terminal does not read its answers")
-	// errRetired says that the terminal is no longer one of the pair's.
+	// errRetired says that the terminal was removed from the pair.
 	errRetired = errors.New("terminal was removed")
 )
 
@@ -64,7 +64,7 @@ type session struct {
 	wake         chan struct{} // one token: the term has changed
 	condemned    chan error    // one token: close the connection
 	suspected    chan struct{} // one token: ask whether the terminal is silent
-	retired      chan struct{} // closed when the terminal is no longer one of the pair's
+	retired      chan struct{} // closed when the terminal was removed from the pair
 	requests     *rate.Limiter
 	complaints   rate.Sometimes // what the terminal's server refuses has a line in the log
 	failures     int            // dials in a row that led to no session; of run alone
@@ -107,7 +107,7 @@ func (s *session) condemn(why error) {
 	}
 }
 
-// warm gives the connection if the terminal has been greeted.
+// warm returns the connection if the terminal has been greeted.
 func (s *session) warm() *wire.Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,7 +139,7 @@ func (s *session) detail() bus.TerminalDetail {
 	return d
 }
 
-// said notes what the agent says of who is attached. Like everything from there it is only shown.
+// said records the agent's statement of its attached host. Like all data from there it is only shown.
 func (s *session) said(active string, fresh bool, recent int, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,7 +150,7 @@ func (s *session) said(active string, fresh bool, recent int, took time.Duration
 	}
 }
 
-// retire ends the session: the terminal is told to keep its requests for somebody else. It does not wait.
+// retire ends the session: the terminal is told to keep its requests for another host. It does not wait.
 func (s *session) retire() {
 	close(s.retired)
 	s.mu.Lock()
@@ -170,7 +170,7 @@ func (s *session) over() bool {
 	}
 }
 
-// heard notes an epoch that the terminal told. It is only reported: what a terminal says never changes the host.
+// heard records an epoch that the terminal reports. It is only shown: a terminal's statements never change the host.
 func (s *session) heard(epoch uint64) {
 	s.mu.Lock()
 	changed := epoch > s.epoch
@@ -302,7 +302,7 @@ func (s *session) serve(ctx context.Context, conn *wire.Conn, welcome bus.AgentW
 	}
 }
 
-// drainOf takes out what a channel of one token holds from an earlier connection.
+// drainOf removes the token of an earlier connection from a channel.
 func drainOf(c chan error) {
 	select {
 	case <-c:
@@ -322,7 +322,7 @@ func (s *session) changed(m *nats.Msg) {
 	}
 }
 
-// left says that the terminal follows a later term than this host's: it takes nothing from here any more.
+// left records that the terminal is attached in a later term than this host's: it accepts nothing more from here.
 func (s *session) left(host string, epoch uint64) {
-	s.set(stateRefused, fmt.Sprintf("it follows %s in epoch %d", wire.Clip(host), epoch))
+	s.set(stateRefused, fmt.Sprintf("it is attached to %s in epoch %d", wire.Clip(host), epoch))
 }

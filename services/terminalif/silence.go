@@ -11,16 +11,16 @@ import (
 	"github.com/hotpair/hotpair/services/terminalif/wire"
 )
 
-// A cut network says nothing, and what each session does by itself is slow, because there may be thousands. So a host
-// asks a few terminals in turn, often: the cost does not depend on how many there are. If all of them are silent, more are
-// asked, from all over the list. If these are silent too it is the network, and every session ends that nothing was heard of
-// meanwhile; so a host that reaches nobody knows it within two seconds (T5).
+// A failed network gives no signal, and each session's own check is slow, because there may be thousands. So a host
+// asks a few terminals in turn, often: the cost does not depend on their number. If all are silent, more are asked,
+// from all over the list. If these are silent too the network has failed, and every session ends that received nothing
+// meanwhile; so a host without any reachable terminal knows it within two seconds (T5).
 //
-// A standby does it as well. The active hands over when it reaches nobody and the standby says that it does: when all terminals fall
-// silent at once, both have to know it at the same time.
+// A standby does the same: the active hands over when it reaches no terminal and the standby reports that it does, so
+// both have to know at the same time that all terminals are silent.
 //
-// If some answer, the network is there, and who does not answer is slow, starved or alone: nobody gains by haste, and a
-// session that is cut while its terminal is busy makes it busier. It is asked with patience.
+// If some answer, the network works, and a silent terminal is slow, starved or isolated: closing its session while it
+// is busy makes it busier, so it is asked with patience.
 const (
 	probeEvery = 500 * time.Millisecond
 	// probed is how many terminals are asked at a time, sampled how many before it is the network.
@@ -71,13 +71,13 @@ func (i *Interface) nobodyAnswers(ctx context.Context) bool {
 	}
 	for _, s := range greeted {
 		if conn := s.warm(); conn != nil && conn.Heard().Before(began) {
-			s.condemn(fmt.Errorf("%w: like all others, no answer within %v", errSilent, suspectWithin))
+			s.condemn(fmt.Errorf("%w: no answer within %v, like all other terminals", errSilent, suspectWithin))
 		}
 	}
 	return true
 }
 
-// greetedFrom gives the next few sessions with a connection behind a place in the list, and the place to go on at.
+// greetedFrom returns the next few sessions with a connection after a place in the list, and the place to continue at.
 func greetedFrom(all []*session, from int) (some []*session, next int) {
 	for n := range all {
 		at := (from + n) % len(all)
@@ -91,7 +91,7 @@ func greetedFrom(all []*session, from int) (some []*session, next int) {
 	return some, from
 }
 
-// silentOf asks terminals at the same time and gives those that did not answer, none when this process can't tell.
+// silentOf asks terminals at the same time and returns those that did not answer, none if this process can't tell.
 func (i *Interface) silentOf(ctx context.Context, asked []*session, within time.Duration) (silent []*session) {
 	sessions := map[*wire.Conn]*session{}
 	for _, s := range asked {

@@ -11,15 +11,14 @@ import (
 	"github.com/hotpair/hotpair/services/terminalif/route"
 )
 
-// A request that crashes its business process must end, and must not take others with it (T2). After a crash everything
-// that was out is suspect: sent again one at a time, with nothing else out. A crash then has one culprit, and only that
-// one is counted, so that the third leads to its answer 500 and to nobody else's. What comes meanwhile waits: a turn takes
-// as long as one request.
+// A request that crashes its business process must end, and must not take others with it (T2). After a crash all
+// requests in flight are suspects: they are sent again one at a time, with nothing else in flight. A further crash then
+// has one culprit, and only that request is counted: its third crash leads to its answer 500 and no other's. New
+// requests wait meanwhile.
 //
-// A process that somebody killed says little against any of them. What was out is sent again together, once: with many
-// terminals one at a time is a long wait for nothing. Those that were out at another crash run alone, whatever ended it: the
-// kernel also kills a process whose request took all memory. It counts against each of them, so that such a request too
-// has its answer after three.
+// A process that was killed says little against its requests: they are sent again together, once, as one at a time
+// takes long with many terminals. Those that were in flight at another crash run alone, whatever ended it: the kernel
+// also kills a process whose request took all memory. It counts against each of them.
 
 const (
 	// aloneWithin is how long a suspect has the service to itself; then others are let in beside it, so that a slow request
@@ -31,8 +30,8 @@ const (
 // waits reports whether f is still to be sent. The lock is held.
 func (r *relay) waits(f *flight) bool { return r.flights[f.request.ID] == f && f.place == waiting }
 
-// crashed takes back what the service had: it may or may not have been executed, so it is sent again as a further
-// attempt. The lock is held; the way is to be failed after it is released.
+// crashed takes back the requests in flight at the service: they may have been executed, so they are sent again as
+// further attempts. The caller holds the lock; the route must be failed after the lock is released.
 func (d *directory) crashed(s *service, killed bool) route.Route {
 	r, planned := d.relay, s.state == leaving
 	s.state = down
@@ -43,7 +42,7 @@ func (d *directory) crashed(s *service, killed bool) route.Route {
 		}
 	}
 	for _, f := range had {
-		if planned { // its end was ordered, which says nothing against what it could not finish before
+		if planned { // its end was ordered, which says nothing against its unfinished requests
 			f.request.Attempt++
 			f.sending++
 			r.move(f, waiting)
@@ -54,7 +53,7 @@ func (d *directory) crashed(s *service, killed bool) route.Route {
 		f.trusted = killed && f.request.Crashes == 0
 		f.request.Attempt++
 		f.sending++
-		if len(had) == 1 || again { // with what was new beside it nothing tells who it was; three are three all the same
+		if len(had) == 1 || again { // with new requests beside it the culprit is unknown; the third crash counts all the same
 			f.request.Crashes++
 		} else {
 			f.request.Crashes = max(f.request.Crashes, 1)
@@ -64,7 +63,7 @@ func (d *directory) crashed(s *service, killed bool) route.Route {
 		// Of the run of a timer there is no id under which a service could record that.
 		if (!s.description.Batches || f.request.Timer != nil) && f.request.Crashes >= poisoned {
 			r.deliver(f, bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf(
-				"service %s ended %d times while it had this request; the outcome is unknown", s.name, f.request.Crashes)})
+				"service %s crashed %d times while it executed this request; the outcome is unknown", s.name, f.request.Crashes)})
 			continue
 		}
 		s.waiting = append(s.waiting, f)
@@ -73,11 +72,12 @@ func (d *directory) crashed(s *service, killed bool) route.Route {
 	if planned {
 		level = slog.LevelInfo
 	}
-	d.log.Log(context.Background(), level, "service went down, its requests wait", "service", s.name, "planned", planned, "killed", killed, "out", len(had), "waiting", len(s.waiting))
+	d.log.Log(context.Background(), level, "service ended, its requests wait", "service", s.name, "planned", planned, "killed", killed, "out", len(had), "waiting", len(s.waiting))
 	return s.route
 }
 
-// ready gives what may be sent now of what waits: the next suspect, or everything when there is none. The lock is held.
+// ready returns the waiting requests that may be sent now: the next suspect, or all if there is none. The caller holds
+// the lock.
 func (d *directory) ready(s *service) (sends []*sending) {
 	if !s.up() || s.alone != nil {
 		return nil
@@ -98,7 +98,7 @@ func (d *directory) ready(s *service) (sends []*sending) {
 	return sends
 }
 
-// turnSoon sends what may be sent, from a goroutine of its own, because who calls it holds the lock.
+// turnSoon sends the next requests, from a goroutine of its own, because its caller holds the lock.
 func (d *directory) turnSoon(s *service) {
 	if !s.up() || s.alone != nil {
 		return // it is looked at when that changes
@@ -126,7 +126,7 @@ func (d *directory) limit(f *flight) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if s := f.service; s.alone == f && f.sending == number {
-			d.log.Warn("a request that was out at a crash is slow; others are let in", "service", s.name, "waiting", len(s.waiting))
+			d.log.Warn("a request repeated after a crash is slow; other requests are admitted", "service", s.name, "waiting", len(s.waiting))
 			s.alone = nil
 			d.turnSoon(s)
 		}

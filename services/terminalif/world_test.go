@@ -262,7 +262,7 @@ func (h *aHost) attachIn(epoch, counter uint64) bus.Attached {
 	return order(h, bus.CallAttach, bus.Attach{Epoch: epoch, Counter: counter, PairID: "pair", Identity: h.identity(), TicketKey: testKey})
 }
 
-// grant gives the right to answer for a time of the test's clock.
+// grant returns the right to answer for a time of the test's clock.
 func (h *aHost) grant(epoch uint64, d time.Duration) {
 	h.t.Helper()
 	h.tell(bus.SubjectRight, lease.Right{Epoch: epoch, Until: time.Duration(h.now.Load()) + d})
@@ -299,8 +299,8 @@ type aService struct {
 	stop func()
 }
 
-// ending gives what ends a service as kill -9 does, and waits until its server has noticed: a service that is started again comes much
-// later than that, and here it would come at once.
+// ending returns what ends a service as kill -9 does, and waits until its server has noticed: a service that is started
+// again comes much later than that, and here it would come at once.
 func (h *aHost) ending(name string, conn *bus.Conn) func() {
 	return func() {
 		h.t.Helper()

@@ -6,20 +6,20 @@ import (
 	"github.com/hotpair/hotpair/services/clocks"
 )
 
-// Stamp is what each update records of time, so that the next host goes on from it.
+// Stamp is the time that each update records, so that the next host continues from it.
 type Stamp struct {
 	Counted int64 // nanoseconds that passed in the life of the pair
 	Ahead   int64 // of the wall clocks over Counted, when those of both hosts last agreed
 	Agreed  bool  // they have
-	Doubt   bool  // more has passed than Counted says, and nobody knows yet how much
-	Added   int64 // what was added so far when a doubt ended: timers that were set in the doubt are due so much later
+	Doubt   bool  // more time has passed than Counted, by an amount not known yet
+	Added   int64 // the sum added at the ends of doubts: timers set during a doubt are due that much later
 }
 
-// Now is what a host's clocks say.
+// Now is a reading of a host's clocks.
 type Now struct {
 	clocks.Reading
 	Other        clocks.Difference // the last comparison with the other host
-	Synchronised bool              // the kernel says that something keeps the wall clock right
+	Synchronised bool              // the kernel says that the wall clock is synchronised
 }
 
 // agree: both hosts' wall clocks say the same, and this one was not set since.
@@ -28,27 +28,29 @@ func (n Now) agree() bool {
 	return n.Other.Fresh(n.Boot) && n.Other.Other.Abs() <= clocks.Doubtful-n.Other.Error && set.Abs() <= clocks.Doubtful
 }
 
-// Count is how one process of a host counts time. It goes on from the last stamp by the clock that counts sleep and is never set.
+// Count counts time in one process of a host. It continues from the last stamp by the clock that includes sleep and is
+// never set.
 //
-// Pair time would not do: it is put right by wall clocks that agree, so it leaps, and a timer of an hour would fire at once or in years.
-// Nor would pair time with outages added, because what puts it right adds them too.
+// Pair time is not suited: it is corrected by wall clocks that agree, so it leaps, and a timer of an hour would fire at
+// once or in years. Neither is pair time with outages added, because the corrections add them too.
 type Count struct {
 	stamp Stamp
 	at    time.Duration // when it was
 	begun bool          // there is a stamp
 }
 
-// Open begins with what is on the disk. How long ago that was is in doubt, but for a pair that has no update yet.
+// Open starts from the stamp on the disk. The time since then is in doubt, except for a pair that has no update yet.
 func Open(s Stamp, boot time.Duration) Count {
 	s.Doubt = s != Stamp{}
 	return Count{stamp: s, at: boot, begun: s.Doubt}
 }
 
-// Observe takes the stamp of an update as it is made, by this host or the other one. One that is caught up with later says nothing.
+// Observe records the stamp of an update when it is made, by this host or its peer. An update that is replicated later
+// is ignored.
 func (c *Count) Observe(s Stamp, boot time.Duration) {
 	switch ran := c.ran(boot); {
 	case !c.begun: // this one has counted nothing but its own life
-	case !c.stamp.Doubt && (s.Doubt || ran > s.Counted): // whoever made it knows less
+	case !c.stamp.Doubt && (s.Doubt || ran > s.Counted): // the host that made it knows less
 		if !s.Doubt {
 			s.Ahead -= ran - s.Counted
 		}
@@ -62,10 +64,10 @@ func (c *Count) Observe(s Stamp, boot time.Duration) {
 	c.stamp, c.at, c.begun = s, boot, true
 }
 
-// Unsure reports whether it has counted nothing yet, or not all.
+// Unsure reports whether it has counted nothing yet, or not everything.
 func (c Count) Unsure() bool { return !c.begun || c.stamp.Doubt }
 
-// Settle ends the doubt as an operator has it: nothing counts of the time in which nobody did.
+// Settle ends the doubt by an operator's decision: the uncounted time does not count.
 func (c *Count) Settle() { c.stamp.Doubt = false }
 
 // ran is the least that has been counted.
@@ -81,7 +83,8 @@ func (c Count) believed(n Now) bool {
 	return c.stamp.Agreed && n.Synchronised && off >= -clocks.Doubtful && off <= clocks.Leap
 }
 
-// Tick gives the stamp of an update that is made now. It measures how long nobody counted as soon as a wall clock is believed.
+// Tick returns the stamp of an update that is made now. It measures the uncounted time as soon as a wall clock is
+// trusted.
 func (c *Count) Tick(n Now) Stamp {
 	if !c.begun { // the life of the pair's timers begins
 		c.at, c.begun = n.Boot, true
@@ -93,7 +96,7 @@ func (c *Count) Tick(n Now) Stamp {
 		passed := max(ran, n.Wall-c.stamp.Ahead)
 		c.stamp.Added += passed - ran
 		ran, c.stamp.Doubt = passed, false
-	case !c.stamp.Agreed && n.agree(): // nobody will ever know: what was set is late, and not early
+	case !c.stamp.Agreed && n.agree(): // it will never be known: timers are late, and not early
 		c.stamp.Doubt = false
 	}
 	c.stamp.Counted, c.at = ran, n.Boot
@@ -103,17 +106,17 @@ func (c *Count) Tick(n Now) Stamp {
 	return c.stamp
 }
 
-// Time is what timers are judged by.
+// Time is the time by which timers are judged.
 type Time struct {
 	Counted  int64
 	Doubt    bool // it may be more
 	Added    int64
 	Wall     int64
 	Believed bool
-	Expected int64 // what the wall clock would say if it went as counted; 0 when that is not known
+	Expected int64 // the wall clock's time by the count; 0 if not known
 }
 
-// Time gives the time now.
+// Time returns the time now.
 func (c Count) Time(n Now) Time {
 	t := Time{Wall: n.Wall, Believed: c.believed(n)}
 	t.Counted = c.Tick(n).Counted

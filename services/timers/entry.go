@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Late says what becomes of a timer that could not run at its time.
+// Late says what to do with a timer that could not run at its time.
 type Late uint8
 
 // Rules for late timers.
@@ -15,24 +15,24 @@ const (
 	Skip             // it is dropped when it is later than Grace
 )
 
-// Grace is how late a timer may be that is skipped when it is late.
+// Grace is how late a timer with the rule Skip may run.
 const Grace = time.Minute
 
-// Entry is a timer as it is kept. Service and Key name it.
+// Entry is a stored timer. Service and Key name it.
 type Entry struct {
 	Service, Key string
 	Operation    string
 	Body         []byte
-	Wall         bool  // Due is of the wall clock, else of what is counted
+	Wall         bool  // Due is of the wall clock, otherwise of counted time
 	Due          int64 // nanoseconds
 	Late         Late
 	Generation   uint64 // the revision by which it was set last
-	Doubted      bool   // Due is of a count that was in doubt, when Added was added to it
+	Doubted      bool   // Due was set while the count was in doubt, with this Added
 	Added        int64
 	Parked       bool // it failed too often
 }
 
-// Stored is an entry with its revision: what a run that takes it rests on.
+// Stored is an entry with its revision, which a run depends on.
 type Stored struct {
 	Entry
 	Revision uint64
@@ -41,18 +41,18 @@ type Stored struct {
 // Kind says what a change does to a timer.
 type Kind uint8
 
-// Changes. Those that have a revision are refused when the entry has another one by now.
+// Changes. One with a revision is refused if the entry has another revision by now.
 const (
 	Set     Kind = iota + 1 // sets it, or moves it
-	Cancel                  // takes it away
-	Fire                    // the update is its run: takes it away; needs the revision
-	Drop                    // takes it away as its rule or an operator has it; needs the revision
+	Cancel                  // removes it
+	Fire                    // the update is its run: removes it; needs the revision
+	Drop                    // removes it, by its rule or an operator; needs the revision
 	Park                    // needs the revision
-	Release                 // has a parked one run again; needs the revision
+	Release                 // lets a parked one run again; needs the revision
 )
 
-// Change is one change of one timer. An update has them in order; Fire comes before what the handler does, so a timer that its own
-// handler sets again is set.
+// Change is one change of one timer. An update has them in order; Fire comes before the handler's changes, so a timer
+// that its own handler sets again is set.
 type Change struct {
 	Kind     Kind
 	Revision uint64
@@ -61,14 +61,14 @@ type Change struct {
 }
 
 var (
-	// ErrMoved says that the timer is not there any more as it was read: the run is dropped.
+	// ErrMoved says that the timer was changed or removed since it was read: the run is dropped.
 	ErrMoved = errors.New("the timer was moved")
-	// ErrInvalid says that a change can't be made of any timer.
-	ErrInvalid = errors.New("not a change of a timer")
+	// ErrInvalid says that a change is invalid for any timer.
+	ErrInvalid = errors.New("invalid change of a timer")
 )
 
-// Apply gives the entry after a change by the update with a revision, made at a time; nil when there is none. old is nil when there is none
-// before, and stays as it is.
+// Apply returns the entry after a change by the update with a revision, made at a time; nil if there is none. old is
+// nil if there was none, and is not changed.
 func Apply(old *Stored, c Change, at Stamp, revision uint64) (*Stored, error) {
 	switch c.Kind {
 	case Set:
@@ -95,7 +95,7 @@ func Apply(old *Stored, c Change, at Stamp, revision uint64) (*Stored, error) {
 	return &Stored{e, revision}, nil
 }
 
-// Verdict is what to do with a timer now.
+// Verdict says what to do with a timer now.
 type Verdict uint8
 
 // Verdicts.
@@ -103,11 +103,11 @@ const (
 	Waits    Verdict = iota // it is not due
 	Due                     // run it
 	Skipped                 // drop it
-	Deferred                // it may be due, and no clock is believed that says so: alarm
+	Deferred                // it may be due, but no clock is trusted: alarm
 	Stands                  // it is parked
 )
 
-// Judge says what to do with a timer, and how late it is; before it is due how long it has, which is below zero.
+// Judge returns what to do with a timer, and how late it is; before it is due the time left, below zero.
 func (e Entry) Judge(t Time) (Verdict, time.Duration) {
 	late := time.Duration(t.Counted - e.Due)
 	deferred := t.Doubt

@@ -9,7 +9,7 @@ import (
 const (
 	// MaxTries is how often a handler may fail before its timer is parked.
 	MaxTries = 20
-	// FirstPause and LongestPause bound how long it rests after a failure. Each pause is twice the one before.
+	// FirstPause and LongestPause bound the pause after a failure. Each pause is twice the one before.
 	FirstPause   = time.Second
 	LongestPause = 5 * time.Minute
 )
@@ -21,27 +21,29 @@ type Outcome uint8
 const (
 	Done     Outcome = iota // committed
 	Moved                   // refused: the entry has another revision
-	Conflict                // refused, again and again: something else that the handler rests on has changed
+	Conflict                // refused repeatedly: another value that the handler read has changed
 	Failed                  // the handler failed
-	Down                    // the service was not there, or went down
+	Down                    // the service was not running, or went down
 	Unknown                 // whether it was committed is not known
-	Crashed                 // the service has gone down with it more often than anybody wants to see
+	Crashed                 // the service crashed with it too often
 )
 
-// Next is what to do after a run.
+// Next says what to do after a run.
 type Next uint8
 
 // What to do.
 const (
-	Forget    Next = iota // nothing is to be done for this revision
-	ReadAgain             // after the pause: the entry says whether there is something to be done
+	Forget    Next = iota // nothing to do for this revision
+	ReadAgain             // after the pause: the entry says whether there is something to do
 	ParkIt                // with the revision of the run
 )
 
-// Tries counts how often a handler failed for one revision of a timer. A term begins with none: what was parked stays so.
+// Tries counts the failures of a handler for one revision of a timer. A term starts at none: parked timers stay
+// parked.
 type Tries int
 
-// After says what to do after a run, and how long to rest before. A service that is down uses up no tries: it is waited for.
+// After returns what to do after a run, and how long to pause before. A service that is down uses up no tries: it is
+// waited for.
 func (t *Tries) After(o Outcome, most int) (Next, time.Duration) {
 	switch o {
 	case Done, Moved:

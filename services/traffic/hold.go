@@ -7,8 +7,9 @@ import (
 	"syscall"
 )
 
-// hold binds a socket to a free port and never listens on it: as long as it is open the kernel gives the port to nobody who asks for
-// any, and whoever knows it can listen there, also again after an end. That takes SO_REUSEADDR on both, which Go's listeners have.
+// hold binds a socket to a free port and never listens on it: while it is open the kernel assigns the port to nobody
+// else, and a process that knows the port can listen there, also again after an end. That takes SO_REUSEADDR on both,
+// which Go's listeners have.
 func hold(address string) (reserved, error) {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -29,7 +30,7 @@ func hold(address string) (reserved, error) {
 	}
 	own, is := bound.(*syscall.SockaddrInet4)
 	if err == nil && !is {
-		err = fmt.Errorf("%s: the kernel gave no port", address)
+		err = fmt.Errorf("%s: the kernel assigned no port", address)
 	}
 	if err != nil {
 		_ = free() // nothing was reserved

@@ -13,7 +13,7 @@ import (
 // a minute.
 const answerWithin = 6 * time.Minute
 
-// permissions gives what a process may do on a server: what it needs and nothing else. nil is for those who may not connect.
+// permissions returns the subjects that a process needs on a server. nil is for those that may not connect.
 type permissions func(process string) *server.Permissions
 
 // requestPermissions are those on terminal-if's server. Main asks services about themselves, by the conventions of NATS services.

@@ -11,13 +11,13 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 )
 
-// Plan is where the two servers of a host listen, as main lays it down, and the key of their users.
+// Plan has the addresses of the two servers of a host, as main assigns them, and the key of their users.
 type Plan struct {
 	key                config.Secret
 	requests, database reserved
 }
 
-// NewPlan reserves two ports of the machine, or of a network that takes its place. Release gives them back.
+// NewPlan reserves two ports of the machine, or of a network in its place. Release frees them.
 func NewPlan(ctx context.Context, network bus.Network) (*Plan, error) {
 	p := &Plan{key: config.Secret(rand.Text())}
 	var err error
@@ -33,14 +33,14 @@ func NewPlan(ctx context.Context, network bus.Network) (*Plan, error) {
 // Requests is for terminal-if, Database for the updater.
 func (p *Plan) Requests() config.Traffic { return p.traffic(p.requests) }
 
-// Database is what the updater is given.
+// Database is the plan for the updater.
 func (p *Plan) Database() config.Traffic { return p.traffic(p.database) }
 
 func (p *Plan) traffic(r reserved) config.Traffic {
 	return config.Traffic{TrafficListen: r.address, TrafficKey: p.key}
 }
 
-// Routes is what a business process is given.
+// Routes is the plan for a business process.
 func (p *Plan) Routes() config.Routes {
 	return config.Routes{RequestsURL: "nats://" + p.requests.address, DatabaseURL: "nats://" + p.database.address}
 }
@@ -48,7 +48,7 @@ func (p *Plan) Routes() config.Routes {
 // Password of a process at both servers.
 func (p *Plan) Password(process string) string { return Password(p.key, process) }
 
-// Connect connects main to where services get requests.
+// Connect connects main to the server of requests.
 func (p *Plan) Connect(ctx context.Context, network bus.Network) (*bus.Conn, error) {
 	return bus.Connect(ctx, bus.ConnConfig{
 		Name: bus.ProcessMain, URL: p.Routes().RequestsURL, User: bus.ProcessMain, Password: p.Password(bus.ProcessMain),
@@ -56,7 +56,7 @@ func (p *Plan) Connect(ctx context.Context, network bus.Network) (*bus.Conn, err
 	})
 }
 
-// Ping asks a service whether it is there, where it gets requests.
+// Ping sends a ping to a service, at the server of its requests.
 func (p *Plan) Ping(ctx context.Context, network bus.Network, service string) error {
 	conn, err := p.Connect(ctx, network)
 	if err != nil {
@@ -67,7 +67,7 @@ func (p *Plan) Ping(ctx context.Context, network bus.Network, service string) er
 	return err
 }
 
-// Release gives the ports back.
+// Release frees the ports.
 func (p *Plan) Release() error { return errors.Join(p.requests.release(), p.database.release()) }
 
 // reserved is a port that nobody else gets.
@@ -83,7 +83,7 @@ func (r reserved) release() error {
 	return r.free()
 }
 
-// reserve holds a port of the machine. In a network that takes its place nobody else comes: there it is only chosen.
+// reserve holds a port of the machine. In a network in its place there are no others: the port is only chosen.
 func reserve(ctx context.Context, network bus.Network) (reserved, error) {
 	const anyPort = "127.0.0.1:0"
 	if network == nil {

@@ -13,17 +13,18 @@ import (
 	"github.com/hotpair/hotpair/services/config"
 )
 
-// Server is one of the two, and the connection of the process that has it.
+// Server is one of the two servers, with the connection of its own process.
 type Server struct {
 	*broker.Server
-	// Conn is how the process itself talks to it.
+	// Conn is the connection of the process itself.
 	Conn *bus.Conn
 }
 
-// Environment is what a server stands on.
+// Environment is the environment of a server.
 type Environment struct {
 	Network bus.Network // nil: TCP
-	// Lost is told when the connection of the process itself ends before Close, Complaint what the server refuses it.
+	// Lost is called when the connection of the process itself ends before Close, Complaint with the subjects that the
+	// server refuses it.
 	Lost      func(error)
 	Complaint func(error)
 	Log       *slog.Logger
@@ -64,10 +65,11 @@ func serve(ctx context.Context, c config.Traffic, g Environment, owner string, p
 	return &Server{server, conn}, nil
 }
 
-// closeWithin bounds how long a server takes what its own process has said last.
+// closeWithin bounds how long a server receives the last messages of its own process.
 const closeWithin = 250 * time.Millisecond
 
-// Close ends the connection, then the server, once it has taken what was said last; it hands that over as it ends. Repeatable.
+// Close closes the connection, then the server, once it has received and delivered everything sent. It may be called
+// again.
 func (s *Server) Close() {
 	_ = s.Conn.FlushTimeout(closeWithin) // fails only when the connection is closed already, or the server does not get to it
 	s.Conn.Close()
@@ -79,7 +81,7 @@ func Password(key config.Secret, process string) string {
 	return config.DeriveKey(key.Reveal(), "traffic:"+process)
 }
 
-// service gives the service of a business process.
+// service returns the service of a business process.
 func service(process string) (name string, is bool) {
 	name, is = strings.CutPrefix(process, bus.ProcessBusiness+".")
 	return name, is && bus.ValidName(name)

@@ -8,7 +8,8 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 )
 
-// Agent is where an agent of a terminal listens for hosts with credentials that are in no file, as one of many agents in one process.
+// Agent is the network on which a terminal's agent listens for hosts, with credentials that are in no file, as one of
+// many agents in a process.
 func Agent(c *identity.Credentials, log *slog.Logger) bus.Network {
 	return door.Wire{Under: bus.TCP{}, Door: door.Config{
 		Name: string(terminal), Logger: log,

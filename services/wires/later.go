@@ -8,15 +8,15 @@ import (
 	"github.com/hotpair/hotpair/services/identity"
 )
 
-// later are certificates of terminals that were renewed while their connections stand, which go on with what they began with. The zero later has
-// none.
+// later are certificates of terminals that were renewed while their connections last, which continue with the
+// certificate of their start. The zero later is empty.
 type later struct {
 	mu  sync.Mutex
 	all map[identity.Fingerprint]identity.Peer
 }
 
-// Learn takes the certificate that the terminal with this id has for its next connection, so that nobody is told that it ends. It gives who
-// that is; the error says why it would not be let in with it.
+// Learn records the certificate of the terminal with this id for its next connection, so that the present one is not
+// reported as ending. It returns the peer; the error says why it would be refused with it.
 func (w *Wires) Learn(id string, chain []*x509.Certificate) (identity.Peer, error) {
 	current, err := w.files.Current()
 	if err != nil {
@@ -35,7 +35,7 @@ func (w *Wires) Learn(id string, chain []*x509.Certificate) (identity.Peer, erro
 	return found, nil
 }
 
-// of gives peers with the certificates that they have by now, and forgets those of who is not there any more.
+// of returns peers with their newest certificates, and forgets those of peers that are gone.
 func (l *later) of(peers []identity.Peer) []identity.Peer {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -52,8 +52,8 @@ func (l *later) of(peers []identity.Peer) []identity.Peer {
 	return peers
 }
 
-// WithoutHost is what is seen without the other host. That one is asked while it is heard, for it knows its own certificate, while a connection
-// goes on with the one that it began with.
+// WithoutHost omits the other host. That host is asked itself while it is reachable, as it knows its own certificate,
+// while a connection continues with the certificate of its start.
 func (s Seen) WithoutHost() Seen {
 	s.Peers = slices.DeleteFunc(slices.Clone(s.Peers), func(p OtherEnd) bool {
 		n, err := identity.Parse(p.Name)

@@ -9,14 +9,14 @@ import (
 	"github.com/hotpair/hotpair/services/door"
 )
 
-// plain is TCP without TLS that says so when TLS comes.
+// plain is TCP without TLS that reports an attempt of TLS.
 type plain struct {
 	bus.TCP
 	name string
 	log  *slog.Logger
 }
 
-// Guarded says to the bus that its own connections do not come in by this: nobody has to look at them.
+// Guarded tells the bus that its own connections do not arrive through this network: they need no check.
 func (plain) Guarded() {}
 
 // Listen implements bus.Network.

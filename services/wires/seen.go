@@ -15,11 +15,11 @@ import (
 // shownTerminals bounds the terminals that are named: those whose certificates end first. All are counted.
 const shownTerminals = 20
 
-// Told is what main tells the other processes of its host with wires, as often as it asks them.
+// Told is what main sends to the other processes of its host with wires, with each question.
 type Told struct {
-	// Clocks is how far the wall clocks of the hosts are apart; zero when that is not known.
+	// Clocks is the difference of the hosts' wall clocks; zero if unknown.
 	Clocks clocks.Difference `json:"clocks"`
-	// Reread: the certificate files are read again before the answer, instead of soon.
+	// Reread: read the certificate files again before the answer, instead of soon.
 	Reread bool `json:"reread,omitempty"`
 }
 
@@ -29,48 +29,51 @@ var (
 	CallTerminals = bus.Question[Told, Seen](bus.ProcessTerminalInterface, "wires")
 )
 
-// Seen is what is seen of the wires to other machines: by one process, or by all of a host. The JSON names are stable.
+// Seen is the state of the wires to other machines: of one process, or of all of a host. The JSON names are stable.
 type Seen struct {
-	// TLS: the wires are TLS, proved on both sides.
+	// TLS: the wires are TLS, authenticated on both sides.
 	TLS bool `json:"tls"`
-	// Insecure: they are plain text on purpose (HOTPAIR_INSECURE).
+	// Insecure: they are plain text deliberately (HOTPAIR_INSECURE).
 	Insecure bool `json:"insecure,omitempty"`
-	// Optional: whoever has no certificate yet is met in plain text (HOTPAIR_TLS_OPTIONAL). Clear are such connections just now.
+	// Optional: peers without a certificate are served in plain text (HOTPAIR_TLS_OPTIONAL). Clear counts such
+	// connections at present.
 	Optional bool `json:"tls_optional,omitempty"`
 	Clear    int  `json:"clear,omitempty"`
-	// Certificate is the own one; without a name there is none.
+	// Certificate is the process's own; without a name there is none.
 	Certificate identity.State `json:"certificate,omitzero"`
-	// Doubt is why the wall clock is in doubt, so that no certificate is refused for its time; empty when it is believed.
+	// Doubt says why the wall clock is in doubt, so that no certificate is refused for its time; empty while it is
+	// trusted.
 	Doubt string `json:"clock_in_doubt,omitempty"`
-	// Peers are who is at the other ends now; of terminals those that need a new certificate, at most 20, which ends first first.
+	// Peers are the present peers; of terminals those that need a new certificate, at most 20, the first to expire
+	// first.
 	Peers []OtherEnd `json:"peers,omitempty"`
-	// Terminals are counted by the age of their certificates.
+	// Terminals counts them by the age of their certificates.
 	Terminals TerminalEnds `json:"terminals,omitzero"`
-	// Doors are what came from other machines and what was refused, of each wire that is listened on.
+	// Doors counts the connections from other machines and the refusals, of each wire that is listened on.
 	Doors []door.Stats `json:"doors,omitempty"`
 }
 
-// OtherEnd is who is at the other end of a wire.
+// OtherEnd is the peer of a wire.
 type OtherEnd struct {
 	Name        string               `json:"name"`
 	Fingerprint identity.Fingerprint `json:"fingerprint"` // of its key
 	NotBefore   time.Time            `json:"not_before"`
 	NotAfter    time.Time            `json:"not_after"`
-	// Age is how far the life of its certificate has gone by the own clock: early, fresh, due, ending, over.
+	// Age is the state of its certificate's life by the own clock: early, fresh, due, ending, over.
 	Age identity.Age `json:"age"`
 }
 
-// TerminalEnds counts the terminals at the other ends.
+// TerminalEnds counts connected terminals.
 type TerminalEnds struct {
-	// Proved have shown a certificate.
+	// Proved counts those with a certificate.
 	Proved int `json:"proved"`
-	// Due have one of which two thirds are over, and should have got a new one.
+	// Due counts those whose certificate has passed two thirds of its life, and should have been renewed.
 	Due int `json:"due,omitempty"`
-	// Ending have one in its last tenth, over, or not yet begun.
+	// Ending counts those whose certificate is in its last tenth, expired, or not yet valid.
 	Ending int `json:"ending,omitempty"`
 }
 
-// Answer takes what main tells and says what is seen.
+// Answer records what main sends and returns the state.
 func (w *Wires) Answer(t Told) Seen {
 	w.Compared(t.Clocks)
 	if t.Reread {
@@ -79,7 +82,7 @@ func (w *Wires) Answer(t Told) Seen {
 	return w.Seen()
 }
 
-// Seen is what this process sees now.
+// Seen returns the present state of this process.
 func (w *Wires) Seen() Seen {
 	now := time.Now()
 	s := Seen{TLS: w.Sealed(), Insecure: w.insecure, Optional: w.clear, Clear: w.Clear(), Certificate: w.State(), Doors: w.Doors()}
@@ -130,8 +133,8 @@ func (s *Seen) order() {
 	}
 }
 
-// Join gives what all processes of a host see, of which the first is main. Each reads the certificate files for itself: a fault of one is a
-// fault of all, with its name.
+// Join combines the states of all processes of a host; the first is main. Each reads the certificate files itself: a
+// fault of one is a fault of all, with its name.
 func Join(own Seen, others map[string]Seen) Seen {
 	all := own
 	all.Peers, all.Doors = slices.Clone(own.Peers), slices.Clone(own.Doors)

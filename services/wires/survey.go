@@ -18,12 +18,13 @@ const (
 	surveyWithin = 2 * time.Second
 )
 
-// Clocks says how far the wall clocks of the hosts are apart; zero when it is not known.
+// Clocks returns the difference of the hosts' wall clocks; zero if unknown.
 type Clocks interface {
 	Apart() clocks.Difference
 }
 
-// Survey is what a main knows of all wires of its host: it asks the processes that have some, and tells them of the clocks.
+// Survey is main's state of all wires of its host: it asks the processes that have some, and tells them the difference
+// of the clocks.
 type Survey struct {
 	own    *Wires
 	calls  *bus.Poster
@@ -33,7 +34,7 @@ type Survey struct {
 	others map[string]Seen
 }
 
-// NewSurvey makes the survey of a main with wires of its own.
+// NewSurvey returns the survey of a main with its own wires.
 func NewSurvey(own *Wires, calls *bus.Poster, c Clocks) *Survey {
 	return &Survey{own: own, calls: calls, clocks: c, others: map[string]Seen{}}
 }
@@ -48,8 +49,8 @@ func (s *Survey) Run(ctx context.Context) error {
 	}
 }
 
-// Reread has every process of the host read its certificate files again, now. The error says which can't use them, or was not heard; those read
-// them when they start.
+// Reread makes every process of the host read its certificate files again, now. The error says which can't use them,
+// or did not answer; those read them at their start.
 func (s *Survey) Reread(ctx context.Context) error {
 	return errors.Join(s.own.Reread(), s.look(ctx, Told{Clocks: s.clocks.Apart(), Reread: true}))
 }
@@ -82,7 +83,7 @@ func (s *Survey) look(ctx context.Context, told Told) error {
 // Sealed reports whether there are certificate files.
 func (s *Survey) Sealed() bool { return s.own.Sealed() }
 
-// Seen is what was seen last. It never blocks.
+// Seen returns the last state. It never blocks.
 func (s *Survey) Seen() Seen {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,13 +1,13 @@
-// Package wires makes the networks between the machines of a pair: for each wire, who listens and who dials, and what proves
-// them to each other. Package door does the proving; this one knows who belongs at which end.
+// Package wires makes the networks between the machines of a pair: for each wire, who listens and who dials, and how
+// they authenticate each other. Package door authenticates; this package knows which peer belongs at which end.
 //
-//	wire         listens             dials      proved
+//	wire         listens             dials      authenticated
 //	link         host                host       the other host of the pair
 //	replication  host                host       the other host of the pair
 //	witness      witness             host       a host of the pair; the pair's witness
 //	terminal     agent of terminal   host       a host of the pair; the terminal with this id
 //
-// Without certificates every wire is the network below, and nothing is proved by it.
+// Without certificates every wire is the network below, without authentication.
 package wires
 
 import (
@@ -29,8 +29,8 @@ import (
 	"github.com/hotpair/hotpair/services/reread"
 )
 
-// ErrSelf says that the certificate is of somebody else than the settings say.
-var ErrSelf = errors.New("certificate of somebody else")
+// ErrSelf says that the certificate is of another process than the settings name.
+var ErrSelf = errors.New("certificate of another process")
 
 // What is spoken on each wire, as ALPN names it: a connection of one is never taken for another's.
 const (
@@ -40,33 +40,34 @@ const (
 	terminal    door.Protocol = "hotpair-terminal"
 )
 
-// Withdrawals are the certificates that are worth nothing any more, whatever their time. It must not block.
+// Withdrawals returns the revoked certificates, whatever their time. It must not block.
 type Withdrawals interface {
 	Withdrawn(identity.Peer) bool
 }
 
-// Admission has the last word about hosts that dial a witness or a terminal; its error says why not. It must not block.
+// Admission decides last about hosts that dial a witness or a terminal; its error is the reason of a refusal. It must
+// not block.
 type Admission interface {
 	Admit(identity.Peer) error
 }
 
-// Environment is what the wires of a process stand on beside its certificate. The zero Environment is a machine's, where whoever has proved a name is let
-// in. When what Withdrawals or Admission say has changed, call Sweep.
+// Environment is the environment of a process's wires beside its certificate. The zero Environment is a machine's,
+// which admits every authenticated peer. When the results of Withdrawals or Admission have changed, call Sweep.
 type Environment struct {
-	// Network is below the wires; nil is TCP.
+	// Network is the network below; nil is TCP.
 	Network     bus.Network
 	Withdrawals Withdrawals
 	Admission   Admission
-	// Data is the data directory, where a copy of the last good certificate files serves a start with damaged ones; "" is nowhere. Keep: this
-	// process writes it; one of those that share the directory does.
+	// Data is the data directory, where a copy of the last good certificate files serves a start with damaged ones; ""
+	// keeps none. Keep: this process writes the copy; exactly one of those that share the directory must.
 	Data string
 	Keep bool
 }
 
-// Insecure is what is said wherever plain text to other machines was allowed.
-const Insecure = "HOTPAIR_INSECURE is set: the wires between the machines of this pair are plain text, and whoever reaches them can read and forge what goes over them, the pair's keys too"
+// Insecure is the warning wherever plain text to other machines is allowed.
+const Insecure = "HOTPAIR_INSECURE is set: connections between the machines of this pair are plain text: anybody on the network can read and forge them, including the pair's keys"
 
-// Wires are those of one process.
+// Wires are the wires of one process.
 type Wires struct {
 	environment Environment
 	files       *identity.Files // nil: nothing is proved
@@ -81,8 +82,8 @@ type Wires struct {
 	insecure bool // plain text to other machines was allowed
 }
 
-// OpenHost reads the certificate files, when there are any, which must be of this host; the pair is what the certificate says. Errors:
-// identity.ErrCredentials, ErrSelf.
+// OpenHost reads the certificate files, if there are any, which must be of this host; the pair is that of the
+// certificate. Errors: identity.ErrCredentials, ErrSelf.
 func OpenHost(c config.TLS, host string, g Environment, log *slog.Logger) (*Wires, error) {
 	return open(c, identity.Host("", host), g, log)
 }
@@ -119,11 +120,11 @@ func open(c config.TLS, self identity.Name, g Environment, log *slog.Logger) (*W
 	}
 	w.self = current.Self.Name
 	if self.Pair = w.self.Pair; self != w.self {
-		return nil, fmt.Errorf("%w: HOTPAIR_TLS_CERT: %s holds that of %s, and by its settings this is %s", ErrSelf, c.TLSCert, w.self, self)
+		return nil, fmt.Errorf("%w: HOTPAIR_TLS_CERT: %s is the certificate of %s, but the settings name this process %s", ErrSelf, c.TLSCert, w.self, self)
 	}
 	w.files.Pin(w.self)
 	if w.clear = c.TLSOptional; w.clear {
-		log.Warn("HOTPAIR_TLS_OPTIONAL: who has no certificate is met in plain text; take it away once every process of the pair has one")
+		log.Warn("HOTPAIR_TLS_OPTIONAL is set: peers without a certificate are served in plain text; remove it once every process of the pair has a certificate")
 	}
 	return w, nil
 }
@@ -133,8 +134,8 @@ func reading() clocks.Reading {
 	return clocks.Reading{Boot: lease.BootClock(), Wall: time.Now().UnixNano()}
 }
 
-// Run reads the files again when they change, until ctx ends. When a root is believed no more, what its certificates have connected ends: else
-// who has stolen one would stay for as long as it keeps its connection.
+// Run reads the files again when they change, until ctx ends. When a root is no longer trusted, the connections that
+// rely on it are closed: otherwise the holder of a stolen certificate would stay for as long as its connection.
 func (w *Wires) Run(ctx context.Context) error {
 	if w.files == nil {
 		<-ctx.Done()
@@ -142,7 +143,7 @@ func (w *Wires) Run(ctx context.Context) error {
 	}
 	return w.files.Run(ctx, func() {
 		ended := w.Sweep()
-		w.log.Info("other authorities are believed than before; connections of those that are not have ended", "connections", len(ended))
+		w.log.Info("the trusted authorities have changed; connections that they do not vouch for were closed", "connections", len(ended))
 	})
 }
 
@@ -154,7 +155,7 @@ func (w *Wires) Reread() error {
 	return w.files.Load()
 }
 
-// Rereads are what Reread does, for a process whose only files these are; nothing without certificates.
+// Rereads is Reread as a function, for a process whose only files these are; nil without certificates.
 func (w *Wires) Rereads() []reread.File {
 	if w.files == nil {
 		return nil
@@ -162,7 +163,7 @@ func (w *Wires) Rereads() []reread.File {
 	return []reread.File{{Name: "certificate files", Read: func(context.Context) error { return w.Reread() }}}
 }
 
-// During runs something with Run beside it.
+// During runs a function with Run beside it.
 func (w *Wires) During(ctx context.Context, run func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var reading sync.WaitGroup
@@ -175,7 +176,7 @@ func (w *Wires) During(ctx context.Context, run func(context.Context) error) err
 // Sealed reports whether the wires are TLS.
 func (w *Wires) Sealed() bool { return w.files != nil }
 
-// State is what is known of the certificate; zero without.
+// State is the state of the certificate; zero without.
 func (w *Wires) State() identity.State {
 	if w.files == nil {
 		return identity.State{}
@@ -183,7 +184,7 @@ func (w *Wires) State() identity.State {
 	return w.files.State()
 }
 
-// Own is who this process shows itself as, with the key in use; the zero Peer without a certificate.
+// Own is the identity that this process shows, with the key in use; the zero Peer without a certificate.
 func (w *Wires) Own() identity.Peer {
 	if w.files == nil {
 		return identity.Peer{}
@@ -203,8 +204,8 @@ func (w *Wires) source() identity.Source {
 	return w.files
 }
 
-// Keys has this process show a new key only once the witness knows it, which is told to what this gives. It is for a host's main, which
-// writes it there, and called before any wire is made. nil without certificates.
+// Keys makes this process show a new key only once the witness knows it, which is reported to the returned object. It
+// is for a host's main, which records the key there, and called before any wire is made. nil without certificates.
 func (w *Wires) Keys() *keyring.Source {
 	if w.files != nil && w.keys == nil {
 		w.keys = keyring.NewSource(w.files)
@@ -212,49 +213,50 @@ func (w *Wires) Keys() *keyring.Source {
 	return w.keys
 }
 
-// Peers are who is at the other ends of all wires now, each certificate once, by name.
+// Peers are the present peers of all wires, each certificate once, by name.
 func (w *Wires) Peers() []identity.Peer { return w.set.Peers() }
 
-// Clear counts the connections in plain text, of which there are some only while a pair moves from secrets to certificates.
+// Clear counts the connections in plain text, which exist only while a pair moves from secrets to certificates.
 func (w *Wires) Clear() int { return w.set.Clear() }
 
-// Doors are what came to the doors of this process and what was refused, by name.
+// Doors counts the connections and refusals of this process's listeners, by name.
 func (w *Wires) Doors() []door.Stats { return w.set.Stats() }
 
-// Sweep ends every connection whose other end would not be let in now, and gives those.
+// Sweep closes every connection whose peer would be refused now, and returns those peers.
 func (w *Wires) Sweep() []identity.Peer { return w.set.Sweep() }
 
-// Compared takes how far the wall clock of the other host is ahead: certificates of terminals do not end while clocks differ.
+// Compared records how far the wall clock of the other host is ahead: certificates of terminals do not end while
+// clocks differ.
 func (w *Wires) Compared(d clocks.Difference) { w.doubt.Compared(d) }
 
-// Doubt says why the wall clock is in doubt, so that no certificate is refused for its time; "" when it is believed.
+// Doubt says why the wall clock is in doubt, so that no certificate is refused for its time; "" while it is trusted.
 func (w *Wires) Doubt() string {
 	if why := w.doubt.Why(); why != "" {
 		return why
 	}
 	if own := w.Own(); own != (identity.Peer{}) && time.Now().Before(own.NotBefore) {
-		return fmt.Sprintf("the own certificate begins on %s, and it was made before now", own.NotBefore.UTC().Format(time.RFC3339))
+		return fmt.Sprintf("the certificate of this process is valid from %s, which is in the future", own.NotBefore.UTC().Format(time.RFC3339))
 	}
 	return ""
 }
 
-// Link is between the mains of both hosts.
+// Link is the network between the mains of both hosts.
 func (w *Wires) Link() bus.Network { return w.wire(link, w.otherHost()) }
 
-// Replication is between the updaters of both hosts.
+// Replication is the network between the updaters of both hosts.
 func (w *Wires) Replication() bus.Network { return w.wire(replication, w.otherHost()) }
 
-// ToWitness is how a host dials the witness.
+// ToWitness is the network on which a host dials the witness.
 func (w *Wires) ToWitness() bus.Network {
 	return w.wire(witness, identity.Exactly(identity.Witness(w.self.Pair)))
 }
 
-// Witness is where the witness listens for hosts.
+// Witness is the network on which the witness listens for hosts.
 func (w *Wires) Witness() bus.Network {
 	return w.admitting(witness)
 }
 
-// ToTerminal is how a host dials a terminal.
+// ToTerminal is the network on which a host dials a terminal.
 func (w *Wires) ToTerminal(id string) bus.Network {
 	if w.files == nil && !w.insecure && w.environment.Network == nil {
 		return loopback{}
@@ -262,7 +264,7 @@ func (w *Wires) ToTerminal(id string) bus.Network {
 	return w.wire(terminal, identity.Exactly(identity.Terminal(w.self.Pair, id)))
 }
 
-// Terminal is where the agent of a terminal listens for hosts.
+// Terminal is the network on which the agent of a terminal listens for hosts.
 func (w *Wires) Terminal() bus.Network {
 	return w.admitting(terminal)
 }

@@ -25,7 +25,7 @@ func files(t *testing.T, p *identitytest.Pair, n identity.Name, changes ...ident
 	return config.TLS{TLSCert: paths.Certificate, TLSKey: paths.Key, TLSCa: paths.Roots}
 }
 
-// opened gives the wires, or fails.
+// opened returns the wires, or fails.
 func opened(t *testing.T) func(*Wires, error) *Wires {
 	return func(w *Wires, err error) *Wires {
 		t.Helper()

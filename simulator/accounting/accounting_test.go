@@ -121,7 +121,7 @@ func TestOffice_NamesWhatIsWrong(t *testing.T) {
 		code         int
 		wrong        string
 	}{
-		"of somebody else": {"another secret of a target", n(1, 1), n(1, 1), first, http.StatusUnauthorized, "not signed"},
+		"of somebody else": {"another secret of a target", n(1, 1), n(1, 1), first, http.StatusUnauthorized, "invalid signature"},
 		"no entry":         {s.office.secret, n(1, 1), n(1, 1), `{`, http.StatusUnauthorized, "is not an entry"},
 		"another event":    {s.office.secret, n(1, 1), n(1, 1), `{"event":"lost","seat":"run-1"}`, http.StatusOK, `event "lost"`},
 	} {

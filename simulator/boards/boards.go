@@ -1,5 +1,5 @@
-// Package boards reads what terminals were told of the seats of service tickets, for loads: a board reads on and on, counts what it was told
-// of each seat, and says what does not follow from what it was told before.
+// Package boards reads the notices of service tickets at terminals, for loads: a board reads continuously, counts the
+// notices of each seat, and reports those that contradict earlier ones.
 package boards
 
 import (
@@ -16,21 +16,21 @@ import (
 	"github.com/hotpair/hotpair/services/business/tickets"
 )
 
-// ErrWrong says that a terminal was told something that does not follow from what it was told before.
-var ErrWrong = errors.New("told what can't be")
+// ErrWrong says that a notice contradicts earlier ones.
+var ErrWrong = errors.New("impossible notice")
 
 const (
 	pageOf = 1000
-	// mostRecent bounds the notices that are remembered one by one, of which some may be void: more than a terminal keeps.
+	// mostRecent bounds the notices remembered one by one, of which some may be void: more than a terminal stores.
 	mostRecent = 1 << 14
 )
 
-// Board is what a terminal was told.
+// Board is the state by a terminal's notices.
 type Board struct {
 	Sold, Released map[string]int // seats, with how often
 	Notices        int
-	Gap            bool // it misses some, and was told so
-	Trimmed        bool // some were not read before they were trimmed, so counts are too low
+	Gap            bool // it misses some, as a gap has reported
+	Trimmed        bool // some were trimmed before they were read, so counts are too low
 
 	prefix string
 	after  uint64
@@ -46,12 +46,12 @@ type entry struct {
 	seat   string
 }
 
-// New begins a board of seats whose names begin so, with all that the terminal keeps.
+// New returns a board of seats whose names have a prefix, with all stored notices of the terminal.
 func New(prefix string) *Board {
 	return &Board{Sold: map[string]int{}, Released: map[string]int{}, prefix: prefix}
 }
 
-// Told reads all that a terminal keeps of what it was told.
+// Told reads all stored notices of a terminal.
 func Told(ctx context.Context, conn *nats.Conn) (all []notice.Told, err error) {
 	for after := uint64(0); ; after = all[len(all)-1].Number {
 		page, err := read(ctx, conn, after)
@@ -81,12 +81,12 @@ func read(ctx context.Context, conn *nats.Conn, after uint64) (page notice.Kept,
 		return page, err
 	}
 	if len(page.Notices) == 0 && page.More {
-		return page, errors.New("an empty page, and more")
+		return page, errors.New("an empty page that says more follows")
 	}
 	return page, nil
 }
 
-// FromNow leaves out what the terminal has been told until now.
+// FromNow skips the notices so far.
 func (b *Board) FromNow(ctx context.Context, conn *nats.Conn) error {
 	page, err := read(ctx, conn, 0)
 	if err == nil {
@@ -95,7 +95,7 @@ func (b *Board) FromNow(ctx context.Context, conn *nats.Conn) error {
 	return err
 }
 
-// Read reads what is new. The error is ErrWrong, or the terminal can't be asked.
+// Read reads new notices. The error is ErrWrong, or that of the terminal.
 func (b *Board) Read(ctx context.Context, conn *nats.Conn) error {
 	for {
 		page, err := read(ctx, conn, b.after)
@@ -115,11 +115,11 @@ func (b *Board) Read(ctx context.Context, conn *nats.Conn) error {
 	}
 }
 
-// take counts what was told, in order, without what is void.
+// take counts notices, in order, without void ones.
 func (b *Board) take(list []notice.Told) error {
 	for _, told := range list {
 		if told.Number != b.after+1 {
-			return fmt.Errorf("%w: number %d comes after %d", ErrWrong, told.Number, b.after)
+			return fmt.Errorf("%w: number %d follows number %d", ErrWrong, told.Number, b.after)
 		}
 		b.after = told.Number
 		b.Notices++
@@ -136,7 +136,7 @@ func (b *Board) take(list []notice.Told) error {
 				return fmt.Errorf("%w: %w", ErrWrong, err)
 			}
 			if !n.After(b.last) {
-				return fmt.Errorf("%w: %s is told after %+v", ErrWrong, told.ID, b.last)
+				return fmt.Errorf("%w: %s follows %+v", ErrWrong, told.ID, b.last)
 			}
 			b.last = n
 			b.count(n, told)
@@ -161,7 +161,7 @@ func (b *Board) void(told notice.Told) error {
 		}
 		b.recent = b.recent[:len(b.recent)-1]
 	}
-	b.Trimmed = b.Trimmed || b.forgot && len(b.recent) == 0 // nobody knows how much more is void
+	b.Trimmed = b.Trimmed || b.forgot && len(b.recent) == 0 // it is unknown how many more are void
 	b.last = from
 	return nil
 }

@@ -193,7 +193,7 @@ func TestKiosk_ShowsWhatNobodyKnows(t *testing.T) {
 	page.await("who serves", served)
 	page.click("A1")
 	page.click("A2")
-	unknown := `[...document.querySelectorAll('#sales [data-sale=unknown]')].filter((l) => /not known whether it is sold: it is too old/.test(l.textContent)).length === 2`
+	unknown := `[...document.querySelectorAll('#sales [data-sale=unknown]')].filter((l) => /unknown whether it is sold: it is too old/.test(l.textContent)).length === 2`
 	page.await("two that nobody knows of", unknown+" && "+seats("unknown", 2))
 	page.keep("kiosk-not-known")
 	page.run("reload", chromedp.Reload())

@@ -224,7 +224,7 @@ func TestCertificates_WrongOnesAreExplained(t *testing.T) {
 	}
 	b := of(local.HostB)
 	out, err := c.hotpairWith([]string{"HOTPAIR_TLS_CERT=" + b.TLSCert, "HOTPAIR_TLS_KEY=" + b.TLSKey, "HOTPAIR_TLS_CA=" + b.TLSCa}, env, "main")
-	mustSay(t, out, err, "holds that of spiffe://", "by its settings this is")
+	mustSay(t, out, err, "is the certificate of spiffe://", "the settings name this process")
 	out, err = c.hotpairWith([]string{"HOTPAIR_TLS_KEY=" + b.TLSKey}, env, "main")
 	mustSay(t, out, err, "the key does not belong to the certificate")
 	out, err = c.hotpairWith([]string{"HOTPAIR_TLS_CERT=", "HOTPAIR_TLS_KEY=", "HOTPAIR_TLS_CA=", "HOTPAIR_LINK=0.0.0.0:1"}, env, "main")

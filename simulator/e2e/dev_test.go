@@ -47,7 +47,7 @@ func TestDev_SaysWhatIsWrongAndKeepsTheOldOne(t *testing.T) {
 	save(good)
 	r.awaitShown("service.py has changed: restarted till on both hosts")
 	r.session("> add {\"name\":\"a\"}\n{\"count\":1}\n> status\nhost a is … till ready\nhost b is … till ready\n> nothing {}\n404 … nothing\n> add {\n" +
-		"the body is no JSON: line 1, column 1\n> list\ntill.add\ntill.look\n")
+		"the body is not JSON: line 1, column 1\n> list\ntill.add\ntill.look\n")
 
 	// What has changed is shown at once.
 	save(strings.Replace(good, "if __name__", "@service.query\ndef more(tx, q):\n    return {}\n\n\nif __name__", 1))

@@ -32,8 +32,8 @@ func readmeCommands(t *testing.T) (list []string) {
 	return list
 }
 
-// TestReadme_ItsCommandsRun plays the commands of the README in their order. The cluster has a directory and ports of its own, go run is what it
-// builds, and of all tests one package's are run.
+// TestReadme_ItsCommandsRun plays the commands of the README in their order. The cluster has a directory and ports of
+// its own, go run is what it builds, and of all tests one package's are run.
 func TestReadme_ItsCommandsRun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a pair")

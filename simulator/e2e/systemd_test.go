@@ -153,7 +153,7 @@ func TestSystemd_Terminal(t *testing.T) {
 		"HOTPAIR_TERMINAL_LISTEN=" + processtest.Address(t), "HOTPAIR_TERMINAL_APPS=" + processtest.Address(t),
 	})
 	u.socket.Await(t, "READY=1")
-	u.awaitStatus(t, "waits for a host; none has served it yet")
+	u.awaitStatus(t, "waits for a host; none has attached yet")
 	u.socket.Await(t, "WATCHDOG=1")
 	u.reload(t, u.Process.Pid)
 	u.awaitStatus(t, "files read again at ")

@@ -2,7 +2,8 @@ package mutation
 
 import "testing"
 
-// TestRules_Compile: each edit is one of the code as it is, and leaves code that compiles. What does not compile breaks no rule.
+// TestRules_Compile: each edit is one of the code as it is, and leaves code that compiles. What does not compile breaks
+// no rule.
 func TestRules_Compile(t *testing.T) {
 	var mutants [][]Edit
 	for _, r := range Rules() {

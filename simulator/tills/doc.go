@@ -1,19 +1,20 @@
-// Package tills is applications at terminals that go on selling while the line is cut: they queue what is to be done (Hotpair-Queue: yes),
-// remember what they were told, and judge it in the end by what is in the database.
+// Package tills simulates applications at terminals that continue to sell while the network is down: they queue
+// requests (Hotpair-Queue: yes), remember the outcomes that they were sent, and finally compare them with the database.
 //
-// Each terminal has a few lanes, whose applications come in over NATS and over HTTP by turns, and two that listen, one at each door. An
-// application queues the next request of its lane once the one before it was accepted, under a key of its own, until it is. What it queues
-// shows whatever goes wrong:
+// Each terminal has a few lanes, whose applications use NATS and HTTP in turn, and two listeners, one for each
+// protocol. An application queues the next request of its lane once the one before it was accepted, repeating it under
+// its own key until it is. The requests show every fault:
 //
-//	kv.cas of a new key, revision 0   done twice it is refused; lost, the key is not there; its revision is where it was done
+//	kv.cas of a new key, revision 0   executed twice it is refused; lost, the key is missing; its revision is where it was executed
 //	the same once more                is refused, unless it overtook the one before it in its lane
-//	ledger.transfer                   done twice or lost, the balance of the lane is another one
+//	ledger.transfer                   executed twice or lost, the balance of the lane is wrong
 //
-// Now and then an application asks for its last key without queueing that, in the same lane: it must be there, unless nobody could answer.
+// Now and then an application reads its last key without queueing the read, in the same lane: the key must exist,
+// unless there was no answer.
 //
-// How they reach an agent is the caller's business. Nothing is read of what agents or hosts keep for themselves.
+// The caller decides how they reach an agent. Nothing is read of the internal state of agents and hosts.
 //
 //	t, err := tills.Start(ctx, tills.Config{Name: "q", Seed: seed, Terminals: terminals})
-//	… lines are cut, agents and hosts are killed; t.Cut(id, from, to) … healing …
+//	… networks fail, agents and hosts are killed; t.Cut(id, from, to) … healing …
 //	verdict, err := t.Finish(ctx)
 package tills

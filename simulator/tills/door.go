@@ -44,9 +44,9 @@ type reply struct {
 // door is a way in which applications ask the agent of their terminal. The error of each is errNoAnswer.
 type door interface {
 	ask(ctx context.Context, q question) (reply, error)
-	// came asks what came of a request that was queued.
+	// came asks for the state of a queued request.
 	came(ctx context.Context, id string) (reply, error)
-	// after asks what has come of requests after a number.
+	// after asks for the outcomes after a number.
 	after(ctx context.Context, number uint64) (reply, error)
 	close()
 }
@@ -152,7 +152,7 @@ func (d overHTTP) send(ctx context.Context, method, path string, body []byte, he
 		Detail string `json:"detail"`
 	}
 	if err := json.Unmarshal(r.body, &problem); err != nil || problem.Code == 0 {
-		return r, fmt.Errorf("%w: status %d with %.200q, which is no problem of an agent", errNoAnswer, answer.StatusCode, r.body)
+		return r, fmt.Errorf("%w: status %d with %.200q, which is not an agent's problem+json", errNoAnswer, answer.StatusCode, r.body)
 	}
 	return reply{code: problem.Code, message: problem.Detail}, nil
 }

@@ -10,25 +10,25 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Verdict is what applications at tills prove.
+// Verdict is the evidence of the applications at tills.
 type Verdict struct {
-	Accepted int           // orders that an agent said it keeps
-	Cut      int           // of these while the line was cut
+	Accepted int           // orders that an agent confirmed
+	Cut      int           // of these while the network was down
 	Again    int           // of these whose first answer was lost
-	Done     int           // with an outcome that takes effect once
-	Refused  int           // that were refused, as they had to be
-	Unknown  int           // of which nobody can tell whether they took effect
-	Heard    int           // outcomes that a listener was told; each has two
-	Asked    int           // outcomes that no listener heard, and that were found by asking
-	Listed   int           // outcomes that who was away is told, as they are kept
-	Looked   int           // last keys that were there for who asked behind them in their lane
-	Full     int           // times that there was no room
-	Moved    int           // epochs in which orders of one terminal were done, beyond the first of each
-	Caught   time.Duration // the longest that it took, once a line was back, until all was done that had been queued meanwhile
+	Done     int           // executed with effect
+	Refused  int           // refused as expected
+	Unknown  int           // with an unknown outcome
+	Heard    int           // outcomes that a listener received; each has two
+	Asked    int           // outcomes that no listener received, found by asking
+	Listed   int           // outcomes in the list of stored ones
+	Looked   int           // last keys that a later read in their lane found
+	Full     int           // refusals because the queue was full
+	Moved    int           // epochs in which orders of one terminal were executed, beyond the first of each
+	Caught   time.Duration // the longest time from the return of a network until everything queued meanwhile was executed
 	load.Findings
 }
 
-// judge holds what the applications of a terminal were told against what is there.
+// judge compares what the applications of a terminal were sent with the database.
 func (t *till) judge(ends map[string]outcome, db database, v *Verdict) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -46,11 +46,11 @@ func (t *till) judge(ends map[string]outcome, db database, v *Verdict) {
 		}
 		paid += c.paid
 		if have, want := db.balances[t.account(lane)], opening-c.paid; have != want {
-			c.misses(have > want, "account %s has %d, and the payments that are done make it %d", t.account(lane), have, want)
+			c.misses(have > want, "account %s has %d, but the executed payments add up to %d", t.account(lane), have, want)
 		}
 	}
 	if have := db.balances[t.safe()]; sure && have != paid {
-		(&checking{v: v}).misses(have < paid, "account %s has %d, and the payments that are done make it %d", t.safe(), have, paid)
+		(&checking{v: v}).misses(have < paid, "account %s has %d, but the executed payments add up to %d", t.safe(), have, paid)
 	}
 	v.Moved += max(0, len(epochs)-1)
 	t.judgeAbsent(ends, v)
@@ -59,7 +59,8 @@ func (t *till) judge(ends map[string]outcome, db database, v *Verdict) {
 	}
 }
 
-// told gives what the agent says of an order in the end, or, if it does not keep that any more, what a listener has heard.
+// told returns the agent's final state of an order or, if the agent has discarded it, the one that a listener has
+// received.
 func (t *till) told(o *order, ends map[string]outcome, v *Verdict) outcome {
 	end := ends[o.id]
 	for _, l := range t.hears {
@@ -93,7 +94,7 @@ type checking struct {
 	doubt  bool // whether something was paid is not known
 }
 
-// misses notes something that was lost, or else done twice.
+// misses records a lost or doubled effect.
 func (c *checking) misses(lost bool, format string, a ...any) {
 	if lost {
 		c.v.Lost = append(c.v.Lost, fmt.Sprintf(format, a...))
@@ -111,7 +112,7 @@ func (c *checking) order(o *order, end outcome) {
 	name := o.name(c.name)
 	c.v.Accepted++
 	if end.absent {
-		c.misses(true, "order %s was accepted as %s, and the agent knows nothing of it, nor did anybody hear of it", name, o.id)
+		c.misses(true, "order %s was accepted as %s, but the agent does not know it, and no outcome was ever reported", name, o.id)
 		c.unsure[o.key], c.doubt = true, c.doubt || o.kind == pays
 		return
 	}
@@ -122,11 +123,11 @@ func (c *checking) order(o *order, end outcome) {
 		return
 	}
 	if end.ID != o.id || end.Key != name {
-		c.wrong("order %s, accepted as %s, has the outcome of %s, %s", name, o.id, end.Key, end.ID)
+		c.wrong("order %s, accepted as %s, has the outcome of another: %s, %s", name, o.id, end.Key, end.ID)
 	}
 	at, err := c.place(name, end)
 	if err != nil {
-		c.wrong("order %s was done at %q: %v", name, end.Position, err)
+		c.wrong("order %s was executed at %q: %v", name, end.Position, err)
 		return
 	}
 	switch o.kind {
@@ -154,7 +155,7 @@ func (c *checking) place(name string, end outcome) (at position.Position, err er
 	}
 	c.epochs[at.Epoch] = true
 	if !c.last.Before(at) {
-		c.wrong("order %s was done at %v, and %s, which was queued before it in its lane, at %v", name, at, c.before, c.last)
+		c.wrong("order %s was executed at %v, but %s, queued before it in its lane, at %v", name, at, c.before, c.last)
 	}
 	c.last, c.before = at, name
 	return at, nil
@@ -168,34 +169,34 @@ func (c *checking) repeated(name string, o *order, end outcome) {
 	case end.Code == bus.CodeOK && c.unsure[o.key]:
 		c.v.Done++
 	case end.Code == bus.CodeOK:
-		c.wrong("order %s wrote key %s, which stood before it in its lane: that was overtaken, or lost", name, o.key)
+		c.wrong("order %s wrote key %s, although an order before it in its lane writes it: that order was overtaken or lost", name, o.key)
 	default:
-		c.wrong("order %s is answered %d %s", name, end.Code, end.Error)
+		c.wrong("order %s was answered %d %s", name, end.Code, end.Error)
 	}
 	delete(c.unsure, o.key) // it is there by now
 }
 
-// written judges an order that wrote a key that nobody else writes.
+// written judges an order that wrote a key of its own.
 func (c *checking) written(name string, o *order, end outcome, at position.Position) {
 	item, there := c.db.keys[o.key]
 	switch {
 	case end.Code == bus.CodeConflict:
-		c.misses(false, "order %s found its own key, at revision %d: it was done before", name, item.Revision)
+		c.misses(false, "order %s found its own key, at revision %d: it was executed twice", name, item.Revision)
 	case end.Code != bus.CodeOK:
 		c.wrong("order %s was refused: %d %s", name, end.Code, end.Error)
 	case !there:
-		c.misses(true, "order %s was done at %v, and its key is not there", name, at)
+		c.misses(true, "order %s was executed at %v, but its key is missing", name, at)
 	case item.Revision != at.Sequence:
-		c.misses(false, "order %s was done at %v, and its key is of revision %d", name, at, item.Revision)
+		c.misses(false, "order %s was executed at %v, but its key has revision %d", name, at, item.Revision)
 	case string(item.Value) != fmt.Sprint(o.n):
-		c.wrong("order %s wrote %d, and %s is there", name, o.n, item.Value)
+		c.wrong("order %s wrote %d, but the value is %s", name, o.n, item.Value)
 	default:
 		c.v.Done++
 	}
 }
 
-// line judges when an order was done: not while its line was cut, if it was asked for after that. The answer to one from before may have been
-// on this side of the cut, and an agent that stands still for want of a processor takes it in whenever it goes on.
+// line judges when an order was executed: not while its network was down, if it was sent after the start of that. The
+// answer to an earlier one may already have passed, and an agent without a processor reads it whenever it continues.
 func (c *checking) line(o *order, end outcome) {
 	for _, cut := range c.cut {
 		if !cut.has(o.accepted) {
@@ -203,7 +204,7 @@ func (c *checking) line(o *order, end outcome) {
 		}
 		c.v.Cut++
 		if cut.has(o.asked) && cut.has(end.AnsweredAt) {
-			c.wrong("order %s has its outcome of %v, and the line was cut from %v to %v", o.name(c.name), end.AnsweredAt, cut.From, cut.To)
+			c.wrong("order %s has an outcome of %v, but the network was down from %v to %v", o.name(c.name), end.AnsweredAt, cut.From, cut.To)
 		}
 		c.v.Caught = max(c.v.Caught, end.AnsweredAt.Sub(cut.To))
 	}
@@ -215,7 +216,7 @@ func (l *listing) judge(terminal string, ends map[string]outcome, v *Verdict) {
 		v.Wrong = append(v.Wrong, "terminal "+terminal+": "+text)
 	}
 	if len(l.ids) != len(l.texts) {
-		v.Doubled = append(v.Doubled, fmt.Sprintf("terminal %s: of %d outcomes that are listed %d are of one request", terminal, len(l.ids), 1+len(l.ids)-len(l.texts)))
+		v.Doubled = append(v.Doubled, fmt.Sprintf("terminal %s: of %d outcomes listed, %d are of one request", terminal, len(l.ids), 1+len(l.ids)-len(l.texts)))
 	}
 	gone := 0
 	for id, end := range ends {
@@ -224,15 +225,15 @@ func (l *listing) judge(terminal string, ends map[string]outcome, v *Verdict) {
 		case end.absent:
 			gone++
 		case !listed:
-			v.Lost = append(v.Lost, fmt.Sprintf("terminal %s: the outcome of %s is kept, and not listed: %s", terminal, id, end.text))
+			v.Lost = append(v.Lost, fmt.Sprintf("terminal %s: the outcome of %s is stored, but not listed: %s", terminal, id, end.text))
 		case text != end.text:
-			v.Wrong = append(v.Wrong, fmt.Sprintf("terminal %s: the outcome of %s is listed as %s, and kept as %s", terminal, id, text, end.text))
+			v.Wrong = append(v.Wrong, fmt.Sprintf("terminal %s: the outcome of %s is listed as %s, but stored as %s", terminal, id, text, end.text))
 		default:
 			v.Listed++
 		}
 	}
 	if gone > 0 && l.first == 1 {
-		v.Lost = append(v.Lost, fmt.Sprintf("terminal %s: %d outcomes are not kept, and nobody is told that any has gone", terminal, gone))
+		v.Lost = append(v.Lost, fmt.Sprintf("terminal %s: %d outcomes are missing, but none was reported as discarded", terminal, gone))
 	}
 }
 
@@ -242,7 +243,7 @@ func (t *till) judgeAbsent(ends map[string]outcome, v *Verdict) {
 		for _, orders := range t.orders {
 			for i := range orders {
 				if o := &orders[i]; o.key == key && o.kind == writes && ends[o.id].State == queue.Done.String() {
-					v.Stale = append(v.Stale, fmt.Sprintf("key %s was queued, and was not there for who asked behind it in its lane", key))
+					v.Stale = append(v.Stale, fmt.Sprintf("key %s was queued, but a later request in its lane did not find it", key))
 				}
 			}
 		}
@@ -257,21 +258,21 @@ func (l *listener) judge(terminal string, ends map[string]outcome, v *Verdict) {
 	for id, w := range l.words {
 		v.Heard++
 		if w.times > 1 {
-			v.Doubled = append(v.Doubled, fmt.Sprintf("terminal %s: the outcome of %s was told %d times over %s: %s", terminal, id, w.times, l.door, w.first))
+			v.Doubled = append(v.Doubled, fmt.Sprintf("terminal %s: the outcome of %s was sent %d times over %s: %s", terminal, id, w.times, l.door, w.first))
 		}
 		end, mine := ends[id]
 		switch {
 		case w.other != "":
-			v.Wrong = append(v.Wrong, fmt.Sprintf("terminal %s: two outcomes of %s were told over %s: %s and %s", terminal, id, l.door, w.first, w.other))
+			v.Wrong = append(v.Wrong, fmt.Sprintf("terminal %s: two outcomes of %s were sent over %s: %s and %s", terminal, id, l.door, w.first, w.other))
 		case mine && !end.absent && w.first != end.text:
-			v.Wrong = append(v.Wrong, fmt.Sprintf("terminal %s: over %s the outcome of %s was told as %s, and is kept as %s", terminal, l.door, id, w.first, end.text))
+			v.Wrong = append(v.Wrong, fmt.Sprintf("terminal %s: over %s the outcome of %s was sent as %s, but stored as %s", terminal, l.door, id, w.first, end.text))
 		case !mine:
-			v.Wrong = append(v.Wrong, fmt.Sprintf("terminal %s: an outcome of %s was told over %s, which was accepted of nobody: %s", terminal, id, l.door, w.first))
+			v.Wrong = append(v.Wrong, fmt.Sprintf("terminal %s: an outcome of %s, which was never accepted, was sent over %s: %s", terminal, id, l.door, w.first))
 		}
 	}
 }
 
-// strangers notes keys that nobody has queued.
+// strangers reports keys that were never queued.
 func (w *Tills) strangers(db database, v *Verdict) {
 	asked := map[string]bool{}
 	for _, t := range w.tills {
@@ -283,7 +284,7 @@ func (w *Tills) strangers(db database, v *Verdict) {
 	}
 	for key := range db.keys {
 		if !asked[key] {
-			v.Wrong = append(v.Wrong, fmt.Sprintf("key %s is there, and no order that was accepted wrote it", key))
+			v.Wrong = append(v.Wrong, fmt.Sprintf("key %s exists, but no accepted order wrote it", key))
 		}
 	}
 }

@@ -103,11 +103,11 @@ func TestJudge_FindsWhatIsWrong(t *testing.T) {
 		harm func(*run)
 		want string
 	}{
-		"its key is not there": {func(r *run) { delete(r.db.keys, "n/t1/0/000001") }, "lost: order n/t1/0/000001 was done"},
+		"its key is not there": {func(r *run) { delete(r.db.keys, "n/t1/0/000001") }, "lost: order n/t1/0/000001 was executed"},
 		"nobody knows it":      {func(r *run) { r.ends["id2"] = outcome{absent: true} }, "lost: order n/t1/0/000002 was accepted as id2"},
 		"it was done again": {func(r *run) {
 			r.db.keys["n/t1/0/000001"] = kv.Item{Value: []byte("1"), Revision: 107}
-		}, "doubled: order n/t1/0/000001 was done at 1/101"},
+		}, "doubled: order n/t1/0/000001 was executed at 1/101"},
 		"it was done before":          {func(r *run) { r.change(1, func(o *outcome) { o.Code, o.Position = bus.CodeConflict, "" }) }, "doubled: order n/t1/0/000001 found its own key"},
 		"it was paid twice":           {func(r *run) { r.db.balances["n/t1/0"] -= 4 }, "doubled: account n/t1/0 has"},
 		"it was not paid":             {func(r *run) { r.db.balances["n/t1/0"] += 4 }, "lost: account n/t1/0 has"},
@@ -116,24 +116,24 @@ func TestJudge_FindsWhatIsWrong(t *testing.T) {
 		"it overtook": {func(r *run) {
 			r.change(1, func(o *outcome) { o.Position = "1/99" })
 			r.db.keys["n/t1/0/000001"] = kv.Item{Value: []byte("1"), Revision: 99}
-		}, "wrong: order n/t1/0/000001 was done at 1/99, and n/t1/0/000000"},
+		}, "wrong: order n/t1/0/000001 was executed at 1/99, but n/t1/0/000000"},
 		"it was refused":             {func(r *run) { r.change(4, func(o *outcome) { o.Code = bus.CodeMalformed }) }, "wrong: order n/t1/0/000004 was refused: 400"},
-		"another value":              {func(r *run) { r.db.keys["n/t1/0/000001"] = kv.Item{Value: []byte("9"), Revision: 101} }, "wrong: order n/t1/0/000001 wrote 1, and 9"},
-		"no position":                {func(r *run) { r.change(1, func(o *outcome) { o.Position = "nowhere" }) }, "wrong: order n/t1/0/000001 was done at \"nowhere\""},
-		"another's outcome":          {func(r *run) { r.change(1, func(o *outcome) { o.Key = "n/t1/0/000002" }) }, "wrong: order n/t1/0/000001, accepted as id1, has the outcome of n/t1/0/000002"},
-		"told twice":                 {func(r *run) { r.till.hears[1].hear([]byte(r.ends["id1"].text)) }, "doubled: terminal t1: the outcome of id1 was told 2 times over HTTP"},
-		"two outcomes":               {func(r *run) { r.till.hears[0].hear([]byte(`{"id":"id1","state":"unknown"}`)) }, "wrong: terminal t1: two outcomes of id1 were told over NATS"},
-		"told and kept otherwise":    {func(r *run) { r.till.hears[0].words["id1"].first = `{"id":"id1"}` }, "wrong: terminal t1: over NATS the outcome of id1 was told as"},
-		"an outcome of nobody":       {func(r *run) { r.till.hears[0].hear([]byte(`{"id":"x"}`)) }, "wrong: terminal t1: an outcome of x was told over NATS"},
+		"another value":              {func(r *run) { r.db.keys["n/t1/0/000001"] = kv.Item{Value: []byte("9"), Revision: 101} }, "wrong: order n/t1/0/000001 wrote 1, but the value is 9"},
+		"no position":                {func(r *run) { r.change(1, func(o *outcome) { o.Position = "nowhere" }) }, "wrong: order n/t1/0/000001 was executed at \"nowhere\""},
+		"another's outcome":          {func(r *run) { r.change(1, func(o *outcome) { o.Key = "n/t1/0/000002" }) }, "wrong: order n/t1/0/000001, accepted as id1, has the outcome of another: n/t1/0/000002"},
+		"told twice":                 {func(r *run) { r.till.hears[1].hear([]byte(r.ends["id1"].text)) }, "doubled: terminal t1: the outcome of id1 was sent 2 times over HTTP"},
+		"two outcomes":               {func(r *run) { r.till.hears[0].hear([]byte(`{"id":"id1","state":"unknown"}`)) }, "wrong: terminal t1: two outcomes of id1 were sent over NATS"},
+		"told and kept otherwise":    {func(r *run) { r.till.hears[0].words["id1"].first = `{"id":"id1"}` }, "wrong: terminal t1: over NATS the outcome of id1 was sent as"},
+		"an outcome of nobody":       {func(r *run) { r.till.hears[0].hear([]byte(`{"id":"x"}`)) }, "wrong: terminal t1: an outcome of x, which was never accepted, was sent over NATS"},
 		"no outcome":                 {func(r *run) { r.till.hears[0].hear([]byte(`{`)) }, "wrong: a result over NATS can't be read"},
-		"a key of nobody":            {func(r *run) { r.db.keys["n/t1/0/000099"] = kv.Item{} }, "wrong: key n/t1/0/000099 is there"},
-		"done while the line is cut": {func(r *run) { r.change(7, func(o *outcome) { o.AnsweredAt = began.Add(100 * time.Second) }) }, "wrong: order n/t1/0/000007 has its outcome of"},
+		"a key of nobody":            {func(r *run) { r.db.keys["n/t1/0/000099"] = kv.Item{} }, "wrong: key n/t1/0/000099 exists"},
+		"done while the line is cut": {func(r *run) { r.change(7, func(o *outcome) { o.AnsweredAt = began.Add(100 * time.Second) }) }, "wrong: order n/t1/0/000007 has an outcome of"},
 		"not there behind it":        {func(r *run) { r.till.absent = []string{"n/t1/0/000001"} }, "stale: key n/t1/0/000001"},
-		"not listed":                 {func(r *run) { r.list = &listing{texts: map[string]string{}} }, "lost: terminal t1: the outcome of id1 is kept, and not listed"},
+		"not listed":                 {func(r *run) { r.list = &listing{texts: map[string]string{}} }, "lost: terminal t1: the outcome of id1 is stored, but not listed"},
 		"listed otherwise":           {func(r *run) { r.list = &listing{ids: []string{"id1"}, texts: map[string]string{"id1": "{}"}} }, "wrong: terminal t1: the outcome of id1 is listed as {}"},
-		"listed twice":               {func(r *run) { r.list = &listing{ids: []string{"id1", "id1"}, texts: map[string]string{"id1": "{}"}} }, "doubled: terminal t1: of 2 outcomes that are listed 2 are of one"},
-		"listed in no order":         {func(r *run) { r.list = &listing{wrong: []string{"outcome 3 is told after 4"}} }, "wrong: terminal t1: outcome 3"},
-		"gone without a word":        {func(r *run) { r.ends["id1"], r.list = outcome{absent: true}, &listing{first: 1} }, "lost: terminal t1: 1 outcomes are not kept"},
+		"listed twice":               {func(r *run) { r.list = &listing{ids: []string{"id1", "id1"}, texts: map[string]string{"id1": "{}"}} }, "doubled: terminal t1: of 2 outcomes listed, 2 are of one"},
+		"listed in no order":         {func(r *run) { r.list = &listing{wrong: []string{"outcome 3 is listed after 4"}} }, "wrong: terminal t1: outcome 3"},
+		"gone without a word":        {func(r *run) { r.ends["id1"], r.list = outcome{absent: true}, &listing{first: 1} }, "lost: terminal t1: 1 outcomes are missing"},
 		"not accepted":               {func(r *run) { r.till.say("order x can't be queued") }, "wrong: terminal t1: order x"},
 	} {
 		r := good()

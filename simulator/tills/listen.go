@@ -22,8 +22,8 @@ const again = 30 * time.Millisecond
 // word is what somebody heard of one request.
 type word struct {
 	times int
-	first string // as it was told
-	other string // what was told another time, if it was something else
+	first string // as first received
+	other string // a later one that differs
 }
 
 // listener hears what becomes of requests, at one of the doors of a terminal.
@@ -37,7 +37,7 @@ type listener struct {
 
 func newListener(door string) *listener { return &listener{door: door, words: map[string]*word{}} }
 
-// hear takes what was told.
+// hear records a received outcome.
 func (l *listener) hear(told []byte) {
 	var t struct{ ID string }
 	err := json.Unmarshal(told, &t)
@@ -57,7 +57,7 @@ func (l *listener) hear(told []byte) {
 	}
 }
 
-// first is what was told of a request.
+// first is the first outcome received for a request.
 func (l *listener) first(id string) (text string, heard bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -68,7 +68,7 @@ func (l *listener) first(id string) (text string, heard bool) {
 	return w.first, true
 }
 
-// heard counts the requests of which something was told.
+// heard counts the requests with a received outcome.
 func (l *listener) heard() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -23,8 +23,8 @@ const (
 	pageOf = 1000
 )
 
-// errUnread says that the database can't be read back, though nothing is broken any more.
-var errUnread = errors.New("it can't be read back")
+// errUnread says that the database can't be read back after all faults were healed.
+var errUnread = errors.New("can't be read back")
 
 // database is what is there in the end.
 type database struct {
@@ -32,14 +32,14 @@ type database struct {
 	balances map[string]int64
 }
 
-// outcome is what an agent says in the end of a request that was queued.
+// outcome is the agent's final state of a queued request.
 type outcome struct {
 	queue.Told
 	text   string
 	absent bool // it knows nothing of it
 }
 
-// read reads what is told of a request.
+// read returns the agent's state of a request.
 func read(text string) (end outcome, err error) {
 	end.text = text
 	if err := json.Unmarshal([]byte(text), &end.Told); err != nil {
@@ -48,8 +48,9 @@ func read(text string) (end outcome, err error) {
 	return end, nil
 }
 
-// Finish ends the work, waits until all that was accepted has its outcome, reads everything back and judges it. Nothing may be broken any
-// more. Repeatable is only Close, which is done here too. The error says that something could not be asked; ctx bounds all of it.
+// Finish ends the work, waits until all accepted orders have their outcomes, reads everything back and judges it. All
+// faults must be healed. Only Close, which it includes, may be called again. The error says that something could not
+// be read; ctx bounds all of it.
 func (w *Tills) Finish(ctx context.Context) (v Verdict, err error) {
 	defer func() { err = errors.Join(err, w.Close()) }()
 	w.rest()
@@ -116,12 +117,12 @@ func (t *till) outcome(ctx context.Context, d door, id string) (end outcome, err
 			}
 		}
 		if waits := pace.Rest(ctx, again); waits != nil {
-			return end, fmt.Errorf("%w: it is %s, %d %s: %w", errUnread, end.State, r.code, r.message, errors.Join(err, waits))
+			return end, fmt.Errorf("%w: state %s, %d %s: %w", errUnread, end.State, r.code, r.message, errors.Join(err, waits))
 		}
 	}
 }
 
-// listing is what an agent tells who was away, in the order in which it came.
+// listing is the agent's list of outcomes, in its order.
 type listing struct {
 	first uint64
 	ids   []string
@@ -149,7 +150,7 @@ func (t *till) list(ctx context.Context, d door) (l listing, err error) {
 			continue
 		}
 		if more = page.More; more && len(page.Results) == 0 {
-			return l, fmt.Errorf("%w: outcomes after %d: an empty page, and more", errUnread, last)
+			return l, fmt.Errorf("%w: outcomes after %d: an empty page that says more follows", errUnread, last)
 		}
 		l.first = page.First
 		for _, raw := range page.Results {
@@ -158,7 +159,7 @@ func (t *till) list(ctx context.Context, d door) (l listing, err error) {
 				return l, err
 			}
 			if one.Number <= last {
-				l.wrong = append(l.wrong, fmt.Sprintf("outcome %d is told after %d", one.Number, last))
+				l.wrong = append(l.wrong, fmt.Sprintf("outcome %d is listed after %d", one.Number, last))
 			}
 			last = one.Number
 			l.ids, l.texts[one.ID] = append(l.ids, one.ID), one.text

@@ -40,7 +40,7 @@ type order struct {
 	kind     kind
 	key      string    // that is written, or written again
 	amount   int64     // that is paid
-	id       string    // that the agent gave; "": nobody has said that it was accepted
+	id       string    // from the agent; "": not accepted yet
 	asked    time.Time // for the first time
 	accepted time.Time
 }
@@ -66,7 +66,7 @@ type till struct {
 	wrong  []string
 }
 
-// account of a lane, and the one that it pays to.
+// account is the account of a lane, and the one that it pays to.
 func (t *till) account(lane int) string { return fmt.Sprintf("%s/%d", t.name, lane) }
 func (t *till) safe() string            { return t.name + "/safe" }
 
@@ -169,7 +169,7 @@ func (t *till) look(ctx context.Context, lane int, key string) {
 		t.absent = append(t.absent, key)
 		t.mu.Unlock()
 	default:
-		t.say("key %s can't be asked for: %d %s", key, r.code, r.message)
+		t.say("key %s can't be read: %d %s", key, r.code, r.message)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 )
 
-// Terminal is where applications are.
+// Terminal is a terminal with applications.
 type Terminal struct {
 	ID     string
 	Dialer interface { // from the terminal's machine
@@ -27,16 +27,16 @@ type Terminal struct {
 	Apps, HTTP string // host:port of the agent's doors
 }
 
-// Config says what there is.
+// Config describes the tills.
 type Config struct {
-	Name      string // begins all keys and accounts; new in the pair
+	Name      string // prefix of all keys and accounts; must be new in the pair
 	Seed      uint64
 	Terminals []Terminal
 	Lanes     int           // of each terminal; 0 is 2, one over NATS and one over HTTP
 	Pause     time.Duration // between two orders of a lane, about; 0 is 100 ms
 }
 
-// Span is a time.
+// Span is an interval of time.
 type Span struct{ From, To time.Time }
 
 // has reports whether a moment is in it.
@@ -55,11 +55,11 @@ type Tills struct {
 const (
 	// openWithin is how long it may take to open the accounts: the pair is whole then.
 	openWithin = time.Minute
-	// settleWithin is how long an order may take to be accepted when nothing is broken any more.
+	// settleWithin bounds the time until an order is accepted after all faults were healed.
 	settleWithin = time.Minute
 )
 
-// Start opens the accounts and lets applications queue.
+// Start opens the accounts and starts the applications.
 func Start(ctx context.Context, c Config) (*Tills, error) {
 	if c.Lanes == 0 {
 		c.Lanes = 2
@@ -138,7 +138,8 @@ func (t *till) openAccounts(ctx context.Context) error {
 	return nil
 }
 
-// Cut notes that the line of a terminal is cut for a time: what is queued in it can't be done before its end.
+// Cut records that the network of a terminal is down for a time: requests queued then can't be executed before its
+// end.
 func (w *Tills) Cut(terminal string, span Span) {
 	for _, t := range w.tills {
 		if t.ID == terminal {
@@ -149,7 +150,7 @@ func (w *Tills) Cut(terminal string, span Span) {
 	}
 }
 
-// Accepted counts the orders that were, of one terminal.
+// Accepted counts the accepted orders of one terminal.
 func (w *Tills) Accepted(terminal string) (n int) {
 	for _, t := range w.tills {
 		if t.ID != terminal {
@@ -164,7 +165,7 @@ func (w *Tills) Accepted(terminal string) (n int) {
 	return n
 }
 
-// Heard counts the requests of a terminal whose outcome somebody who listens was told.
+// Heard counts the requests of a terminal whose outcome a listener has received.
 func (w *Tills) Heard(terminal string) (n int) {
 	for _, t := range w.tills {
 		if t.ID == terminal {
@@ -176,7 +177,7 @@ func (w *Tills) Heard(terminal string) (n int) {
 	return n
 }
 
-// Close ends the applications without judging anything. Repeatable.
+// Close ends the applications without judging. It may be called again.
 func (w *Tills) Close() error {
 	w.working.Store(false)
 	w.cancel()

@@ -183,8 +183,8 @@ func TestTimers_OfAPair(t *testing.T) {
 	})
 }
 
-// TestTimers_DeferredWhileClocksAreInDoubt: both hosts were off, and their clocks say different things. Nothing runs too early; it runs when
-// somebody has set them right.
+// TestTimers_DeferredWhileClocksAreInDoubt: both hosts were off, and their clocks say different things. Nothing runs
+// too early; it runs when somebody has set them right.
 func TestTimers_DeferredWhileClocksAreInDoubt(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHall(t, tickets.Service())

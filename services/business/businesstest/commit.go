@@ -11,7 +11,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// check refuses what must not come near a frame.
+// check refuses commits that must not reach a frame.
 func check(asked ticket.Ticket, c *bus.Commit) (bus.DatabaseReply, bool) {
 	refuse := func(code int, why string) (bus.DatabaseReply, bool) {
 		return bus.DatabaseReply{Code: code, Message: why}, false
@@ -21,7 +21,7 @@ func check(asked ticket.Ticket, c *bus.Commit) (bus.DatabaseReply, bool) {
 	}
 	id := asked.ID
 	if c.Record && id == (bus.RequestID{}) {
-		return refuse(bus.CodeMalformed, "an answer can't be recorded without the ticket of a request")
+		return refuse(bus.CodeMalformed, "an answer can be recorded only with the ticket of a request")
 	}
 	if id != (bus.RequestID{}) && (id.Terminal == "" || (id.App == "") == (id.Counter == 0)) {
 		return refuse(bus.CodeMalformed, "an id has a terminal, and a counter or an id of the app")
@@ -85,7 +85,7 @@ func (d *Database) commit(service string, asked ticket.Ticket, c *bus.Commit) bu
 		epoch = asked.Epoch
 	}
 	if epoch != d.epoch {
-		return bus.DatabaseReply{Code: bus.CodeNobody, Message: "another epoch is served"}
+		return bus.DatabaseReply{Code: bus.CodeNobody, Message: "the epoch has changed"}
 	}
 	if reply, done := d.executed(asked); done {
 		return reply
@@ -138,12 +138,12 @@ func (d *Database) unmoved(service string, conditions []bus.Condition, ranges []
 		}
 	}
 	if len(reply.Conflicts) > 0 || len(reply.Moved) > 0 {
-		reply.Code, reply.Message = bus.CodeConflict, "a condition does not hold"
+		reply.Code, reply.Message = bus.CodeConflict, "a condition of the commit does not hold"
 	}
 	return reply
 }
 
-// moved reports whether a range is not as it was.
+// moved reports whether a range has changed.
 func (d *Database) moved(service string, r *keyrange.Range) bool {
 	var keys uint64
 	prefix := service + "/" + string(r.Prefix)

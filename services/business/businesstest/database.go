@@ -26,11 +26,11 @@ const (
 	maxKey        = 1 << 14
 )
 
-// Database answers db.* of all services from memory. Frames are as the updater's: what has gathered while the frame
-// before was written is decided in order, and answered when the frame is committed.
+// Database answers db.* of all services from memory. Frames are like the updater's: the calls that arrived while the
+// previous frame was written are decided in order, and answered when their frame is committed.
 type Database struct {
-	// BeforeFrame is called before each frame is committed, on the goroutine that commits; a test may hold it there.
-	// Set it before Serve.
+	// BeforeFrame is called before each frame is committed, on the goroutine that commits; a test may block it. Set it
+	// before Serve.
 	BeforeFrame func()
 
 	mu        sync.Mutex
@@ -54,7 +54,7 @@ type Database struct {
 	working sync.WaitGroup
 }
 
-// Calls counts what was asked.
+// Calls counts the calls.
 type Calls struct{ Reads, Scans, Commits, Frames int }
 
 type stored struct {
@@ -74,7 +74,7 @@ type pendingCommit struct {
 	answer  func(bus.DatabaseReply)
 }
 
-// NewDatabase is an empty database that serves epoch 1. Close ends it.
+// NewDatabase returns an empty database that serves epoch 1. Close ends it.
 func NewDatabase() *Database {
 	d := &Database{
 		epoch: 1, sequence: 1, // sequence 1 is the entry that begins the epoch
@@ -86,7 +86,7 @@ func NewDatabase() *Database {
 	return d
 }
 
-// Serve answers calls that come over a connection, in batches and singly.
+// Serve answers calls of a connection, in batches and singly.
 func (d *Database) Serve(conn *bus.Conn) error {
 	batches, err := batch.NewResponder(conn, bus.DatabaseSubject("*", "pack"), "", replySize, d.handle, nil)
 	if err != nil {
@@ -116,7 +116,7 @@ func (d *Database) Serve(conn *bus.Conn) error {
 	return conn.Flush()
 }
 
-// Leave takes no more calls, as an updater that has ended. What it holds stays, and Serve takes calls again.
+// Leave stops answering calls, like an updater that has ended. The data stay, and Serve answers calls again.
 func (d *Database) Leave() {
 	for _, stop := range d.stop {
 		stop()
@@ -124,14 +124,14 @@ func (d *Database) Leave() {
 	d.stop = nil
 }
 
-// Close ends the database and waits for the frame in the making.
+// Close ends the database and waits for the frame in progress.
 func (d *Database) Close() {
 	d.Leave()
 	close(d.ended)
 	d.working.Wait()
 }
 
-// SetEpoch begins a term: commits of others are refused from now on.
+// SetEpoch begins a term: commits of other epochs are refused from now on.
 func (d *Database) SetEpoch(epoch uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -139,28 +139,28 @@ func (d *Database) SetEpoch(epoch uint64) {
 	d.sequence++
 }
 
-// SetScanItems changes how many items one page has at most.
+// SetScanItems sets the most items of one page.
 func (d *Database) SetScanItems(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.scanItems = n
 }
 
-// Refuse answers every call with a code and executes none; 0 ends that.
+// Refuse answers every call with a code and executes none; 0 ends this.
 func (d *Database) Refuse(code int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.code = code
 }
 
-// Calls gives the counts so far.
+// Calls returns the counts so far.
 func (d *Database) Calls() Calls {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.calls
 }
 
-// Recorded gives the answer that is recorded for an id.
+// Recorded returns the recorded answer of an id.
 func (d *Database) Recorded(id bus.RequestID) (bus.Reply, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -168,7 +168,7 @@ func (d *Database) Recorded(id bus.RequestID) (bus.Reply, bool) {
 	return a.reply, ok
 }
 
-// Value gives what a key of a service holds, with its revision, 0 when absent.
+// Value returns the value of a service's key, with its revision, 0 if absent.
 func (d *Database) Value(service, key string) ([]byte, uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -176,7 +176,7 @@ func (d *Database) Value(service, key string) ([]byte, uint64) {
 	return item.value, item.revision
 }
 
-// Len is how many keys a service has.
+// Len is the number of a service's keys.
 func (d *Database) Len(service string) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -286,7 +286,7 @@ func (d *Database) scan(service string, asked ticket.Ticket, q *bus.Scan) bus.Da
 	return reply
 }
 
-// request is what the ticket of a call says, zero without one.
+// request returns the request of a call's ticket, zero without one.
 func request(q bus.DatabaseCall, service string) (ticket.Ticket, error) {
 	text := q.Ticket()
 	if text == "" {
@@ -295,8 +295,8 @@ func request(q bus.DatabaseCall, service string) (ticket.Ticket, error) {
 	return tickets().Read(service, text)
 }
 
-// executed gives the reply for an id that needs no execution: its recorded answer, that it is another request's, or that it
-// is too old.
+// executed returns the reply for an id that needs no execution: its recorded answer, that it is another request's, or
+// that it is too old.
 func (d *Database) executed(asked ticket.Ticket) (bus.DatabaseReply, bool) {
 	id := asked.ID
 	if id == (bus.RequestID{}) {

@@ -9,21 +9,22 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Emitted is what a service has emitted. Nothing sends it.
+// Emitted is an emission of a service. It is not sent.
 type Emitted struct {
 	outbox.Emission
 	Service string
 	Number  position.Number
 }
 
-// SetTargets makes targets: from now on what is emitted to another one is refused. Until then each exists.
+// SetTargets sets the targets that exist: emissions to others are refused from now on. Before the first call all
+// exist.
 func (d *Database) SetTargets(names ...string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.targets = append([]string{}, names...)
 }
 
-// Emitted gives what was emitted so far, in order.
+// Emitted returns the emissions so far, in order.
 func (d *Database) Emitted() []Emitted {
 	d.mu.Lock()
 	defer d.mu.Unlock()

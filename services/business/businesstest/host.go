@@ -22,7 +22,7 @@ const Password = "secret"
 // Patience bounds every wait of a test.
 const Patience = 20 * time.Second
 
-// TB is what a Host needs of a test; testing.TB has it.
+// TB is the part of testing.TB that a Host needs.
 type TB interface {
 	Helper()
 	Cleanup(func())
@@ -31,7 +31,7 @@ type TB interface {
 	Errorf(format string, args ...any)
 }
 
-// Host is a host's bus and its two servers of traffic, with the permissions of real ones, and a database in the place of the updater.
+// Host is a host's bus and its two traffic servers, with the real permissions, and a database in place of the updater.
 type Host struct {
 	TB       TB
 	Server   *broker.Server
@@ -87,7 +87,7 @@ func (h *Host) environment() traffic.Environment {
 	return traffic.Environment{Complaint: func(err error) { h.TB.Errorf("traffic: %v", err) }}
 }
 
-// Connect opens a connection to a server of traffic as a process of the host. What it refuses fails the test.
+// Connect opens a connection to a traffic server as a process of the host. A refusal fails the test.
 func (h *Host) Connect(process, url string) *bus.Conn {
 	h.TB.Helper()
 	return h.connect(process, url, h.plan.Password(process))
@@ -106,13 +106,13 @@ func (h *Host) connect(process, url, password string) *bus.Conn {
 	return conn
 }
 
-// Kick closes the connection of a process to main and refuses new ones, as when main is gone.
+// Kick closes the connection of a process to main and refuses new ones, as if main was gone.
 func (h *Host) Kick(process string) { h.users.Revoke(process) }
 
-// EndRequests ends the server that requests come from, as when terminal-if is gone.
+// EndRequests ends the server of requests, as if terminal-if was gone.
 func (h *Host) EndRequests() { h.requests.Close() }
 
-// Environment is what main hands to a business process.
+// Environment is the environment that main gives to a business process.
 func (h *Host) Environment(service string) config.Business {
 	process := bus.ProcessBusiness + "." + service
 	password := h.plan.Password(process)
@@ -133,19 +133,19 @@ type Process struct {
 	err    error
 }
 
-// Stop asks the process to end and gives what Run returned.
+// Stop asks the process to end and returns the result of Run.
 func (p *Process) Stop() error {
 	p.cancel()
 	return p.Wait()
 }
 
-// Wait gives what Run returned, once it has.
+// Wait waits for the result of Run.
 func (p *Process) Wait() error {
 	<-p.ended
 	return p.err
 }
 
-// Run starts a service and returns when it beats that it is ready. It ends with the test.
+// Run starts a service and returns when its heartbeat says that it is ready. It ends with the test.
 func (h *Host) Run(service business.Service) *Process {
 	h.TB.Helper()
 	log := h.Log
@@ -183,7 +183,7 @@ func (h *Host) Run(service business.Service) *Process {
 	return p
 }
 
-// Request is a request without an id, as an operator may make it, of epoch 1.
+// Request is a request without an id, as from an operator, of epoch 1.
 func Request(service, operation, body string) bus.Request {
 	return bus.Request{Service: service, Operation: operation, Body: []byte(body), Epoch: 1, Attempt: 1}
 }
@@ -195,12 +195,12 @@ func Numbered(counter uint64, service, operation, body string) bus.Request {
 	return q
 }
 
-// TicketKey is what main would give to terminal-if and updater.
+// TicketKey is the key that main would give to terminal-if and updater.
 func TicketKey() bus.TicketKey { return bus.TicketKey("the key of a test of 32 bytes ...") }
 
 func tickets() *ticket.Desk { return ticket.NewDesk(TicketKey()) }
 
-// Ticket is what terminal-if gives a request with, "" for one without an id.
+// Ticket is the ticket that terminal-if adds to a request, "" for one without an id.
 func Ticket(q bus.Request) string {
 	if q.ID == (bus.RequestID{}) {
 		return ""
@@ -210,24 +210,24 @@ func Ticket(q bus.Request) string {
 	})
 }
 
-// Caller is the way to a service that terminal-if takes, with the tickets that it gives.
+// Caller is terminal-if's route to a service, with its tickets.
 type Caller struct {
 	*batch.Caller[bus.Request, bus.Reply]
 }
 
-// Call makes one request.
+// Call sends one request and waits for its reply.
 func (c *Caller) Call(ctx context.Context, q bus.Request) (bus.Reply, error) {
 	q.Ticket = Ticket(q)
 	return c.Caller.Call(ctx, q)
 }
 
-// Go makes one request without waiting for it.
+// Go sends one request without waiting for its reply.
 func (c *Caller) Go(q bus.Request, done func(bus.Reply, error)) {
 	q.Ticket = Ticket(q)
 	c.Caller.Go(q, done)
 }
 
-// Caller gives the way that terminal-if takes to a service: batches.
+// Caller returns the route that terminal-if uses: batches.
 func (h *Host) Caller(service string) *Caller {
 	h.TB.Helper()
 	if c := h.callers[service]; c != nil {
@@ -243,7 +243,7 @@ func (h *Host) Caller(service string) *Caller {
 	return h.callers[service]
 }
 
-// Call makes one request through Caller. Not for use on several goroutines before Caller was called once.
+// Call sends one request through Caller. Safe for concurrent use only after a first call of Caller.
 func (h *Host) Call(q bus.Request) bus.Reply {
 	h.TB.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
@@ -255,7 +255,7 @@ func (h *Host) Call(q bus.Request) bus.Reply {
 	return reply
 }
 
-// UpdaterDown takes the updater away, and its server with it.
+// UpdaterDown ends the updater and its server.
 func (h *Host) UpdaterDown() {
 	h.TB.Helper()
 	if h.updater != nil {
@@ -265,7 +265,7 @@ func (h *Host) UpdaterDown() {
 	}
 }
 
-// UpdaterUp starts it again, with what it held.
+// UpdaterUp starts it again, with its data.
 func (h *Host) UpdaterUp() {
 	h.TB.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
@@ -276,7 +276,7 @@ func (h *Host) UpdaterUp() {
 	must(h.TB, h.Database.Serve(h.updater.Conn))
 }
 
-// Await returns when a condition holds; it fails the test when that takes longer than Patience.
+// Await returns when a condition is true; it fails the test after Patience.
 func Await(tb TB, what string, holds func() bool) {
 	tb.Helper()
 	deadline := time.Now().Add(Patience)

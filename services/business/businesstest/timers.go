@@ -8,20 +8,20 @@ import (
 	"github.com/hotpair/hotpair/bus/outbox"
 )
 
-// Timer is one that a service has set. Nothing runs it by itself: see Host.Fire.
+// Timer is a timer of a service. It runs only by Host.Fire.
 type Timer struct {
 	outbox.Timer
 	Revision uint64
 }
 
-// Notice is one that a service has told terminals.
+// Notice is a notice of a service to terminals.
 type Notice struct {
 	outbox.Notice
 	Service  string
 	Sequence uint64 // of the update
 }
 
-// Notices gives all of them, in order.
+// Notices returns all of them, in order.
 func (d *Database) Notices() []Notice {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -45,7 +45,7 @@ func (d *Database) leave(service string, c outbox.Changes) {
 	}
 }
 
-// Timer gives a timer of a service, and whether there is one.
+// Timer returns a timer of a service, and whether it exists.
 func (d *Database) Timer(service, key string) (Timer, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -53,7 +53,7 @@ func (d *Database) Timer(service, key string) (Timer, bool) {
 	return t, ok
 }
 
-// Fire is the request that a timer makes when it is due, so late.
+// Fire is the request of a timer that is due, and late by a duration.
 func (h *Host) Fire(service, key string, late time.Duration) bus.Request {
 	h.TB.Helper()
 	t, ok := h.Database.Timer(service, key)

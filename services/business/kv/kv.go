@@ -32,7 +32,7 @@ const (
 	maxList     = business.MaxScan
 )
 
-// Service is the service as business.Run takes it.
+// Service returns the service for business.Run.
 func Service() business.Service {
 	return business.Service{
 		Name:        Name,
@@ -90,7 +90,7 @@ type Listed struct {
 	More  bool   `json:"more"`
 }
 
-// Item is a key with what it holds.
+// Item is a key with its value.
 type Item struct {
 	Key      string          `json:"key"`
 	Value    json.RawMessage `json:"value"`
@@ -119,7 +119,7 @@ func get(_ context.Context, tx *business.Tx, in Get) (any, error) {
 	return Got{Value: item.Value, Revision: item.Revision}, nil
 }
 
-// compareAndSet tries without reading; only if that fails it reads, to say what stands there.
+// compareAndSet tries without reading; only if that fails it reads, to report the present revision.
 func compareAndSet(_ context.Context, tx *business.Tx, in CompareAndSet) (any, error) {
 	if err := checkWrite(in.Key, in.Value); err != nil {
 		return nil, err
@@ -190,7 +190,7 @@ func checkKey(key string) error {
 	case key == "":
 		return business.Malformed("field \"key\" is missing or empty")
 	case len(key) > MaxKey:
-		return business.Malformed("field \"key\" has %d bytes, at most %d are possible", len(key), MaxKey)
+		return business.Malformed("field \"key\" has %d bytes, at most %d are allowed", len(key), MaxKey)
 	}
 	return nil
 }
@@ -200,7 +200,7 @@ func checkWrite(key string, value json.RawMessage) error {
 		return err
 	}
 	if value == nil {
-		return business.Malformed("field \"value\" is missing; null is a value too")
+		return business.Malformed("field \"value\" is missing; null is allowed")
 	}
 	return nil
 }

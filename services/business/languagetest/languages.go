@@ -1,4 +1,4 @@
-// Package languagetest has the programs of services in other languages than Go, ready to be started by tests.
+// Package languagetest has programs of services in languages other than Go, for tests to start.
 package languagetest
 
 import (
@@ -23,7 +23,7 @@ var (
 	errRoot    = errors.New("no go.mod above the folder of the test")
 )
 
-// Language is one in which services are written with a runtime of ours.
+// Language is a language with a runtime of hotpair.
 type Language struct {
 	Name   string
 	folder string // of its runtime, below services/business
@@ -31,10 +31,10 @@ type Language struct {
 	slow   [2]string // interpreter, program
 }
 
-// All are the languages with a runtime, but for Go.
+// All lists the languages with a runtime, except Go.
 func All() []Language { return []Language{Python(), TypeScript()} }
 
-// Python needs an interpreter and nothing else.
+// Python needs only an interpreter.
 func Python() Language {
 	return Language{Name: "Python", folder: "python", slow: [2]string{"python3", "testdata/slow.py"}, ready: func(folder string) error {
 		if _, err := read(folder, ".py"); err != nil {
@@ -44,12 +44,12 @@ func Python() Language {
 	}}
 }
 
-// TypeScript is built, and what it needs is installed before, once for each state of its sources.
+// TypeScript is built, and its dependencies installed, once for each state of its sources.
 func TypeScript() Language {
 	return Language{Name: "TypeScript", folder: "typescript", slow: [2]string{"node", "dist/tests/slow.js"}, ready: ready}
 }
 
-// Folder has the runtime, built. Where its tools are missing the test is skipped.
+// Folder is the folder of the built runtime. If its tools are missing the test is skipped.
 func (l Language) Folder(t testing.TB) string {
 	t.Helper()
 	root, err := root()
@@ -72,7 +72,7 @@ func (l Language) Tickets(t testing.TB) string {
 	return filepath.Join(l.Folder(t), "examples", "tickets", "run")
 }
 
-// Slow is the program of a service "slow", whose requests take as long as they say.
+// Slow is the program of a service "slow", whose requests take the duration that they name.
 func (l Language) Slow(t testing.TB) []string {
 	t.Helper()
 	return []string{l.slow[0], filepath.Join(l.Folder(t), l.slow[1])}
@@ -153,7 +153,7 @@ func ready(folder string) error {
 	return nil
 }
 
-// installed says whether npm has installed what the lock file names now.
+// installed reports whether npm has installed the packages of the lock file.
 func installed(folder string) bool {
 	wanted, err := os.Stat(filepath.Join(folder, "package-lock.json"))
 	if err != nil {

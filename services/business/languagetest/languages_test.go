@@ -239,7 +239,7 @@ func endsWithMain(t *testing.T, l languagetest.Language) {
 	host := businesstest.NewHost(t)
 	s := start(t, host, tickets.Name, l.Tickets(t))
 	host.Kick(bus.ProcessBusiness + "." + tickets.Name)
-	if code := s.end(); code != 1 || !strings.Contains(s.output.String(), "does not outlive its main") {
+	if code := s.end(); code != 1 || !strings.Contains(s.output.String(), "the connection to main is lost") {
 		t.Errorf("%d: %s", code, s.output)
 	}
 }

@@ -30,7 +30,7 @@ const MaxAccount = 256
 // accounts is the prefix of the keys of accounts; the rest of the key is the name, the value the balance in decimal.
 const accounts = "account/"
 
-// Service is the service as business.Run takes it.
+// Service returns the service for business.Run.
 func Service() business.Service {
 	return business.Service{
 		Name:        Name,
@@ -45,7 +45,7 @@ func Service() business.Service {
 	}
 }
 
-// Open asks for a new account. Balance is what it holds at first, not below 0.
+// Open asks for a new account with an initial Balance, not below 0.
 type Open struct {
 	Account string `json:"account"`
 	Balance int64  `json:"balance"`
@@ -70,7 +70,7 @@ type Transferred struct {
 	To   Balance `json:"to"`
 }
 
-// Balance is what an account holds now.
+// Balance is the present balance of an account.
 type Balance struct {
 	Balance int64 `json:"balance"`
 }
@@ -94,7 +94,7 @@ func open(_ context.Context, tx *business.Tx, in Open) (any, error) {
 		return nil, err
 	}
 	if in.Balance < 0 {
-		return nil, business.Malformed("field \"balance\" is %d, which is below 0", in.Balance)
+		return nil, business.Malformed("field \"balance\" is %d; want 0 or more", in.Balance)
 	}
 	if tx.Run() > 1 {
 		item, err := tx.Get(accounts + in.Account)
@@ -119,7 +119,7 @@ func transfer(_ context.Context, tx *business.Tx, in Transfer) (any, error) {
 	}
 	switch {
 	case in.Amount <= 0:
-		return nil, business.Malformed("field \"amount\" is %d, not above 0", in.Amount)
+		return nil, business.Malformed("field \"amount\" is %d; want 1 or more", in.Amount)
 	case in.From == in.To:
 		return nil, business.Malformed("fields \"from\" and \"to\" name the same account")
 	}
@@ -201,7 +201,7 @@ func checkAccount(field, name string) error {
 	case name == "":
 		return business.Malformed("field %q is missing or empty", field)
 	case len(name) > MaxAccount:
-		return business.Malformed("field %q has %d bytes, at most %d are possible", field, len(name), MaxAccount)
+		return business.Malformed("field %q has %d bytes, at most %d are allowed", field, len(name), MaxAccount)
 	}
 	return nil
 }

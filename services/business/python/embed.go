@@ -1,4 +1,4 @@
-// Package python has the runtime and the template for services in Python, for who makes the folder of a service.
+// Package python has the runtime and the template for services in Python, for creating the folder of a service.
 package python
 
 import "embed"

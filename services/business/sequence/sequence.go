@@ -28,7 +28,7 @@ const MaxName = 256
 // numbers is the prefix of the keys; the rest of the key is the name, the value the last number in decimal.
 const numbers = "number/"
 
-// Service is the service as business.Run takes it.
+// Service returns the service for business.Run.
 func Service() business.Service {
 	return business.Service{
 		Name:        Name,
@@ -46,12 +46,12 @@ type Next struct {
 	Name string `json:"name"`
 }
 
-// Last asks for the number that a name gave out last.
+// Last asks for the last number given out for a name.
 type Last struct {
 	Name string `json:"name"`
 }
 
-// Number answers both. 64 bits do not run out: a million numbers a second last for 500,000 years.
+// Number is the answer to both. 64 bits do not run out: a million numbers a second last for 500,000 years.
 type Number struct {
 	Number uint64 `json:"number"`
 }
@@ -74,7 +74,7 @@ func last(_ context.Context, tx *business.Tx, in Last) (any, error) {
 	return Number{number}, nil
 }
 
-// read gives the number that a name gave out last.
+// read returns the number that a name gave out last.
 func read(tx *business.Tx, name string) (uint64, error) {
 	switch {
 	case name == "":

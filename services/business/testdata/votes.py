@@ -175,7 +175,7 @@ def vote(headers, body):
         else:
             return done
     if attempt > 1 or may_repeat:
-        return {"code": 504, "message": "the outcome is unknown; repeat the request with the same id"}
+        return {"code": 504, "message": "the outcome is unknown; send the request again with the same id"}
     return {"code": 503, "message": "the database did not answer in time; the request was not executed"}
 
 

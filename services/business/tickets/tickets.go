@@ -1,23 +1,24 @@
 // Package tickets is the business process that sells seats: an example of what a service can do.
 //
-//	reserve {seat, customer, seconds} → {seat, state, customer, until}   for 600 seconds if none are said; again for longer
-//	sell    {seat, customer}          → {seat, state, customer}          what is free, or reserved for the customer
-//	give    {seat, customer}          → {seat, state}                    gives a reservation back
+//	reserve {seat, customer, seconds} → {seat, state, customer, until}   for 600 seconds by default; again for longer
+//	sell    {seat, customer}          → {seat, state, customer}          a seat that is free, or reserved for the customer
+//	give    {seat, customer}          → {seat, state}                    ends a reservation early
 //	look    {seat}                    → {seat, state, customer, until, released}
 //	find    {customer, after}         → {seats, more}                    of the customer, in the order of their names
-//	account {target}                  → {target}                         accounting is told there from now on; "" tells nobody
+//	account {target}                  → {target}                         sets the target for accounting; "" for none
 //
-// A reservation ends by itself: it sets a timer, whose run frees the seat. Selling and giving back take the timer away, in the update
-// that changes the seat, so no seat that is sold is ever freed.
+// A reservation expires automatically: it sets a timer, whose run frees the seat. Selling and giving back remove the
+// timer, in the update that changes the seat, so no seat that is sold is ever freed.
 //
-// Boards at all terminals are told what is not for sale any more and what is again: notices on the topics sold and released, each a Seat, in
-// the update that makes it so.
+// Boards at all terminals get a notice for each seat that is sold or free again: on the topics sold and released, each
+// a Seat, in the update of the seat.
 //
-// Once account has named a target of the pair, each seat that is sold or free again is emitted to it, as an Entry, in the update that makes
-// it so. What becomes of one seat arrives in order, each seat being a lane of its own.
+// Once account has named a target of the pair, each seat that is sold or free again is emitted to it, as an Entry, in
+// the update of the seat. Entries of one seat arrive in order, each seat being a lane of its own.
 //
-// Seats are found by customer over keys of their own, which are written in the same update as the seat: what find gives is what look
-// would say of each. No seat is sold twice, because an update whose handler has read a seat takes effect only while the seat is as it was.
+// Seats are found by customer over separate keys, which are written in the same update as the seat, so find agrees with
+// look. No seat is sold twice, because an update whose handler has read a seat takes effect only while the seat is
+// unchanged.
 package tickets
 
 import (
@@ -53,7 +54,7 @@ const (
 	told  = "accounting" // the target
 )
 
-// Topics of what boards are told.
+// Topics of the notices to boards.
 const (
 	TopicSold     = "sold"
 	TopicReleased = "released"
@@ -66,17 +67,17 @@ const (
 	Sold     = "sold"
 )
 
-// Seat is a seat as it is.
+// Seat is the state of a seat.
 type Seat struct {
 	Seat     string     `json:"seat"`
 	State    string     `json:"state"`
 	Customer string     `json:"customer,omitempty"`
 	Until    *time.Time `json:"until,omitempty"` // reserved
-	// Released is how often a reservation has ended by itself.
+	// Released is how often a reservation has expired.
 	Released int `json:"released,omitempty"`
 }
 
-// Request is that of most operations.
+// Request is the request of most operations.
 type Request struct {
 	Seat     string `json:"seat"`
 	Customer string `json:"customer"`
@@ -91,33 +92,33 @@ type Reserve struct {
 // Find asks which seats a customer has.
 type Find struct {
 	Customer string `json:"customer"`
-	After    string `json:"after"` // the last seat that is known already
+	After    string `json:"after"` // the last seat already known
 }
 
-// Found answers it.
+// Found is the answer to Find.
 type Found struct {
 	Seats []string `json:"seats"`
 	More  bool     `json:"more"`
 }
 
-// Account names who is told.
+// Account sets the target for accounting.
 type Account struct {
 	Target string `json:"target"`
 }
 
-// Entry is what accounting is told. The first one, of no seat, says that it begins.
+// Entry is an emission to accounting. The first one, without a seat, says that it begins.
 type Entry struct {
 	Event    string `json:"event"` // begun, sold, free
 	Seat     string `json:"seat,omitempty"`
 	Customer string `json:"customer,omitempty"`
 }
 
-// Service is the service as business.Run takes it.
+// Service returns the service for business.Run.
 func Service() business.Service {
 	return business.Service{
 		Name:        Name,
 		Version:     "1.0.0",
-		Description: "sells seats, and reserves them for a while",
+		Description: "sells and reserves seats",
 		Operations: map[string]business.Operation{
 			"reserve": {Handler: business.Handle(reserve)},
 			"sell":    {Handler: business.Handle(sell)},
@@ -132,7 +133,7 @@ func Service() business.Service {
 
 func reserve(_ context.Context, tx *business.Tx, q Reserve) (any, error) {
 	if q.Seconds < 0 || q.Seconds > int(longest.Seconds()) {
-		return nil, business.Malformed("field \"seconds\" is 1 to %d", int(longest.Seconds()))
+		return nil, business.Malformed("field \"seconds\" must be 1 to %d", int(longest.Seconds()))
 	}
 	d := time.Duration(q.Seconds) * time.Second
 	if q.Seconds == 0 {
@@ -184,7 +185,7 @@ func give(_ context.Context, tx *business.Tx, q Request) (any, error) {
 // release is the run of a reservation's timer.
 func release(_ context.Context, tx *business.Tx, q Request) (any, error) {
 	if _, timer := tx.Due(); !timer {
-		return nil, business.Malformed("a reservation ends by itself; give gives it back")
+		return nil, business.Malformed("a reservation expires automatically; to end it earlier use give")
 	}
 	s, err := read(tx, q.Seat)
 	if err != nil {
@@ -229,13 +230,13 @@ func account(_ context.Context, tx *business.Tx, q Account) (any, error) {
 		return q, nil
 	}
 	if !bus.ValidName(q.Target) {
-		return nil, business.Malformed("field \"target\" is the name of a target: hotpair targets list shows them")
+		return nil, business.Malformed("field \"target\" must be the name of a target: hotpair targets list shows them")
 	}
 	tx.Put(told, []byte(q.Target))
 	return q, tell(tx, Entry{Event: "begun"})
 }
 
-// tell emits an entry, if there is somebody to be told.
+// tell emits an entry, if a target is set.
 func tell(tx *business.Tx, e Entry) error {
 	to, err := tx.Get(told)
 	if err == nil && to.Found {
@@ -268,7 +269,7 @@ func read(tx *business.Tx, seat string) (Seat, error) {
 	if err := checkName("seat", seat); err != nil {
 		return Seat{}, err
 	}
-	items, err := tx.GetMany(seats+seat, told) // who is told is read in the same trip
+	items, err := tx.GetMany(seats+seat, told) // the target is read in the same round trip
 	if err != nil || !items[0].Found {
 		return Seat{Seat: seat, State: Free}, err
 	}
@@ -299,7 +300,7 @@ func keep(tx *business.Tx, s Seat, state, customer string, until *time.Time) (an
 // checkName refuses what can't be part of a key.
 func checkName(field, name string) error {
 	if name == "" || len(name) > MaxName || strings.ContainsAny(name, "/\x00") {
-		return business.Malformed("field %q is a name of 1 to %d bytes without a slash", field, MaxName)
+		return business.Malformed("field %q must be a name of 1 to %d bytes without a slash", field, MaxName)
 	}
 	return nil
 }

@@ -1,4 +1,5 @@
-// Package typescript has the runtime and the template for services in TypeScript, for who makes the folder of a service.
+// Package typescript has the runtime and the template for services in TypeScript, for creating the folder of a
+// service.
 package typescript
 
 import "embed"

@@ -20,21 +20,21 @@ import (
 
 // How a request ends without an answer.
 var (
-	// ErrNobody says that the program does not listen to the operation.
-	ErrNobody = errors.New("the program does not listen to it")
-	// ErrNoAnswer says that no answer came in time.
+	// ErrNobody says that the program does not listen on the operation's subject.
+	ErrNobody = errors.New("the program does not listen on the subject")
+	// ErrNoAnswer says that no answer arrived in time.
 	ErrNoAnswer = errors.New("no answer")
-	// ErrGone says that the program ended, or its connection did.
+	// ErrGone says that the program or its connection ended.
 	ErrGone = errors.New("the program has ended")
 )
 
-// afterwards is how long after an answer another one is waited for.
+// afterwards is how long after an answer a second one is awaited.
 const afterwards = 30 * time.Millisecond
 
-// Answer is what a request came to.
+// Answer is the result of a request.
 type Answer struct {
 	bus.Reply
-	// Wrong says what is wrong with the message, whatever it says; "" when nothing is.
+	// Wrong says how the message violates the protocol; "" if it does not.
 	Wrong string
 }
 
@@ -88,7 +88,7 @@ func (a *asker) close() {
 	a.server.Conn.Close()
 }
 
-// single takes the answer to a request that was a message of its own.
+// single handles the answer to a single request.
 func (a *asker) single(m *nats.Msg) {
 	n, err := strconv.ParseUint(strings.TrimPrefix(m.Subject, prefix), 10, 64)
 	if err != nil {
@@ -101,7 +101,7 @@ func (a *asker) single(m *nats.Msg) {
 	a.answered(n, readSingle(m))
 }
 
-// nobody reports whether the server says that nobody has heard a message.
+// nobody reports whether the server says that a message had no listener.
 func nobody(m *nats.Msg) bool { return len(m.Data) == 0 && m.Header.Get("Status") == "503" }
 
 // readSingle reads an answer as terminal-if does.
@@ -110,12 +110,12 @@ func readSingle(m *nats.Msg) (a Answer) {
 	if text := m.Header.Get(bus.HeaderErrorCode); text != "" {
 		code, err := strconv.Atoi(text)
 		if err != nil || code < 400 || code > 599 {
-			a.Wrong = fmt.Sprintf("the header %s is %.20q, which is no code from 400 to 599", bus.HeaderErrorCode, text)
+			a.Wrong = fmt.Sprintf("the header %s is %.20q, which is not a code from 400 to 599", bus.HeaderErrorCode, text)
 		}
 		a.Code = code
 	}
 	if text := m.Header.Get(bus.HeaderPosition); text != "" {
-		a.Wrong = fmt.Sprintf("the header %s is not a service's to set; what the updater gave as proof goes into %s", bus.HeaderPosition, bus.HeaderProof)
+		a.Wrong = fmt.Sprintf("a service must not set the header %s; copy the updater's proof to %s", bus.HeaderPosition, bus.HeaderProof)
 	}
 	return a
 }
@@ -131,13 +131,13 @@ func (a *asker) batched(m *nats.Msg) {
 	}
 	var answers numbered[bus.Reply]
 	if err := bus.Decode(m.Data, &answers); err != nil {
-		a.stand.refused.add(fmt.Sprintf("a message on %s is no batch of answers: %v", m.Subject, err))
+		a.stand.refused.add(fmt.Sprintf("a message on %s is not a batch of answers: %v", m.Subject, err))
 		return
 	}
 	for _, one := range answers.Items {
 		answer := Answer{Reply: one.Value}
 		if code := answer.Code; code != 0 && (code < 400 || code > 599) {
-			answer.Wrong = fmt.Sprintf("the code %d is none from 400 to 599", code)
+			answer.Wrong = fmt.Sprintf("the code %d is not from 400 to 599", code)
 		}
 		a.answered(one.Number, answer)
 	}
@@ -157,7 +157,7 @@ func (a *asker) answered(n uint64, answer Answer) {
 	}
 }
 
-// Request is one as terminal-if makes it, of the first terminal.
+// Request is a request in terminal-if's form, from the first terminal.
 type Request struct {
 	Operation string
 	Body      []byte
@@ -166,10 +166,10 @@ type Request struct {
 	Attempt   int
 	Crashes   int
 	Within    time.Duration
-	Timer     *outbox.Due // then it is the run of a timer
+	Timer     *outbox.Due // not nil: the run of a timer
 }
 
-// Ticket is what it goes with.
+// Ticket is its ticket.
 func (s *Stand) Ticket(r Request) string {
 	if r.Timer != nil {
 		return ""
@@ -186,7 +186,7 @@ func (s *Stand) id(r Request) bus.RequestID {
 	return bus.RequestID{Terminal: s.options.Terminals[0], Counter: r.Counter, App: r.App}
 }
 
-// Proven reports whether a proof is what the updater gave for a request.
+// Proven reports whether a proof is the updater's proof for a request.
 func (s *Stand) Proven(r Request, proof string) error {
 	asked, err := s.tickets.Read(s.options.Service, s.Ticket(r))
 	if err == nil {
@@ -195,7 +195,7 @@ func (s *Stand) Proven(r Request, proof string) error {
 	return err
 }
 
-// Describe asks the program what it is.
+// Describe asks the program for its description.
 func (s *Stand) Describe(ctx context.Context) (description.Description, error) {
 	a := s.asker()
 	if a == nil {
@@ -210,8 +210,8 @@ func (s *Stand) asker() *asker {
 	return s.requests
 }
 
-// Call makes a request, in the form that the program takes, and waits for the answer: no longer than patience, which begins with the
-// request. Errors: ErrNobody, ErrNoAnswer, ErrGone, the context's.
+// Call sends a request, in the form that the program accepts, and waits for the answer, at most patience from the
+// start of the request. Errors: ErrNobody, ErrNoAnswer, ErrGone, the context's.
 func (s *Stand) Call(ctx context.Context, r Request, batches bool, patience time.Duration) (Answer, error) {
 	a, p := s.asker(), s.Program()
 	if a == nil || p == nil {
@@ -295,7 +295,7 @@ func headers(h nats.Header, q bus.Request) {
 	h.Set(bus.HeaderDeadline, strconv.FormatInt(max(1, time.Duration(q.Remaining).Milliseconds()), 10)+"ms")
 }
 
-// Twice counts the answers that came to requests which had one already, once those are in that were on their way.
+// Twice counts second answers to requests, after waiting for those in flight.
 func (s *Stand) Twice(ctx context.Context) int {
 	a := s.asker()
 	if a == nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/hotpair/hotpair/services/traffic"
 )
 
-// mostCalls bounds the calls that are kept of a stand; what comes after them is passed on and not kept.
+// mostCalls bounds the recorded calls of a stand; later ones are only forwarded.
 const mostCalls = 1 << 16
 
 // Call is one call of the program to the updater.
@@ -22,7 +22,7 @@ type Call struct {
 	bus.DatabaseCall
 	Name    string // read, scan or commit
 	Batched bool
-	// Malformed is why it could not be read; then it has been refused.
+	// Malformed is the reason why it is malformed and was refused.
 	Malformed error
 
 	mu       sync.Mutex
@@ -30,7 +30,7 @@ type Call struct {
 	reply    bus.DatabaseReply
 }
 
-// Reply is what the updater has answered; ok is false when the call has not come to it.
+// Reply is the updater's answer; ok is false if the call did not reach it.
 func (c *Call) Reply() (reply bus.DatabaseReply, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -43,13 +43,13 @@ func (c *Call) Done() bool {
 	return ok && c.Commit != nil && reply.Code == bus.CodeOK && reply.Recorded == nil
 }
 
-// Writes reports whether it is a commit that changes something, or leaves something to be done.
+// Writes reports whether it is a commit with changes or an outbox.
 func (c *Call) Writes() bool {
 	return c.Commit != nil && (len(c.Commit.Operations) > 0 || !c.Commit.Outbox.IsZero())
 }
 
-// Fault is what becomes of a call. forward has the updater execute it and gives its answer, false when there is none; answer answers the
-// program, at most once. Neither has to be called. Faults of several calls run at the same time.
+// Fault decides the fate of a call. forward lets the updater execute it and returns its answer, false if there is
+// none; answer answers the program, at most once. Neither must be called. Faults of several calls run concurrently.
 type Fault func(c *Call, forward func() (bus.DatabaseReply, bool), answer func(bus.DatabaseReply))
 
 // honest passes on.
@@ -59,21 +59,21 @@ func honest(_ *Call, forward func() (bus.DatabaseReply, bool), answer func(bus.D
 	}
 }
 
-// SetFault decides what becomes of calls from now on; nil passes them on.
+// SetFault sets the fault for all later calls; nil forwards them.
 func (s *Stand) SetFault(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fault = f
 }
 
-// Calls are those that have come since Forget, in the order of their coming.
+// Calls are the calls since Forget, in the order of arrival.
 func (s *Stand) Calls() []*Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]*Call(nil), s.calls...)
 }
 
-// Forget has Calls begin anew.
+// Forget clears Calls.
 func (s *Stand) Forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +108,7 @@ func (b *between) subscribe() error {
 			b.take(&Call{DatabaseCall: c, Name: nameOf(c), Batched: true}, answer)
 		},
 		func(m *nats.Msg, err error) {
-			b.stand.refused.add(fmt.Sprintf("a message on %s is no batch: %v", m.Subject, err))
+			b.stand.refused.add(fmt.Sprintf("a message on %s is not a batch: %v", m.Subject, err))
 		}, b.toAsker)
 	if err != nil {
 		return err
@@ -133,11 +133,11 @@ func (b *between) subscribe() error {
 	return b.server.Conn.Flush()
 }
 
-// toAsker refuses what the updater would drop: a call whose answer would go to somebody else.
+// toAsker refuses calls that the updater would drop: those whose answer would go to another process.
 func (b *between) toAsker(m *nats.Msg) error {
 	inbox := bus.InboxPrefix(bus.ProcessBusiness+"."+b.stand.options.Service) + "."
 	if !strings.HasPrefix(m.Reply, inbox) {
-		return fmt.Errorf("a call on %s asks for its answer at %q, which is not below HOTPAIR_BUS_INBOX: nobody is answered there", m.Subject, m.Reply)
+		return fmt.Errorf("a call on %s has the reply subject %q, which is not below HOTPAIR_BUS_INBOX", m.Subject, m.Reply)
 	}
 	return nil
 }
@@ -152,7 +152,7 @@ func nameOf(c bus.DatabaseCall) string {
 	return "commit"
 }
 
-// take decides what becomes of a call, apart from those that follow.
+// take handles a call, independently of later ones.
 func (b *between) take(c *Call, answer func(bus.DatabaseReply)) {
 	s := b.stand
 	s.mu.Lock()
@@ -183,7 +183,7 @@ func (b *between) forward(c *Call) (bus.DatabaseReply, bool) {
 	return reply, true
 }
 
-// Ask makes a call of the service's own, which the program knows nothing of.
+// Ask makes a call in the service's name that the program does not know of.
 func (s *Stand) Ask(ctx context.Context, c bus.DatabaseCall) (reply bus.DatabaseReply, err error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()

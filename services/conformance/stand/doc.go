@@ -1,5 +1,5 @@
-// Package stand is a host on which a program of a service is tried: main's bus, terminal-if's server and an updater that is real, with
-// its files in a directory of its own. Between the program and the updater stands a server whose owner sees each call, and may lose it or
-// its answer, answer something else, or go away and come back. Requests are made as terminal-if makes them, so that a program can't tell
-// the stand from a host.
+// Package stand is a host for testing the program of a service: main's bus, terminal-if's server and a real updater,
+// with its files in a directory of its own. A server between the program and the updater shows each call to its owner,
+// who may drop it or its answer, answer differently, or stop and restart the server. Requests have terminal-if's form,
+// so that a program can't distinguish the stand from a host.
 package stand

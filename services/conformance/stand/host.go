@@ -25,16 +25,16 @@ const (
 	epoch    = 1
 	// within bounds each step of the stand's own.
 	within = 30 * time.Second
-	// answerWithin is how long one question to an updater that begins is waited for.
+	// answerWithin bounds one call to a starting updater.
 	answerWithin = 2 * time.Second
 	// lease is that of hosts, by which processes beat.
 	lease = time.Second
-	// askAgain is how soon a question is repeated that nobody has taken yet.
+	// askAgain is the pause before a call without a listener is repeated.
 	askAgain = 5 * time.Millisecond
 )
 
-// ErrStand says that the stand itself failed: it says nothing of the program.
-var ErrStand = errors.New("the host that the program is tried on failed")
+// ErrStand says that the stand itself failed: it says nothing about the program.
+var ErrStand = errors.New("the host of the test failed")
 
 // Options of a stand.
 type Options struct {
@@ -42,10 +42,10 @@ type Options struct {
 	Command   []string // program and arguments
 	Environ   []string // of this process
 	Dir       string   // empty, for the data
-	Terminals []string // that notices can go to; the first one makes the requests
+	Terminals []string // that notices can go to; the first one sends the requests
 	Targets   []string // that emissions can go to; nothing is sent
 	Ready     time.Duration
-	// Closed: the program finds neither server, until Open.
+	// Closed: both servers are down until Open.
 	Closed bool
 }
 
@@ -74,7 +74,7 @@ type Stand struct {
 	calls    []*Call
 }
 
-// Open makes a host, with an updater that serves. The error is ErrStand.
+// Open starts a host, with an updater that serves. The error is ErrStand.
 func Open(ctx context.Context, o Options) (s *Stand, err error) {
 	s = &Stand{options: o, key: ticket.NewKey(), users: broker.NewUsers()}
 	s.tickets = ticket.NewDesk(s.key)
@@ -136,7 +136,7 @@ func (s *Stand) openBus(ctx context.Context) (err error) {
 	return nil
 }
 
-// startUpdater starts it in this process and has it serve, or go on serving.
+// startUpdater starts the updater in this process and lets it serve, or continue.
 func (s *Stand) startUpdater(ctx context.Context, again bool) error {
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
@@ -189,7 +189,7 @@ func (s *Stand) openInside(ctx context.Context) error {
 	return nil
 }
 
-// begin makes terminals and targets known.
+// begin adds terminals and targets.
 func (s *Stand) begin(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -233,7 +233,7 @@ func (s *Stand) openServers(ctx context.Context) error {
 	return s.OpenRequests(ctx)
 }
 
-// OpenDatabase has the server for calls come (back).
+// OpenDatabase starts the server for calls, again after CutDatabase.
 func (s *Stand) OpenDatabase(ctx context.Context) error {
 	front, err := openBetween(ctx, s)
 	if err != nil {
@@ -245,7 +245,7 @@ func (s *Stand) OpenDatabase(ctx context.Context) error {
 	return nil
 }
 
-// CutDatabase has it go. Calls under way get no answer.
+// CutDatabase stops it. Calls in progress get no answer.
 func (s *Stand) CutDatabase() {
 	s.mu.Lock()
 	front := s.front
@@ -256,7 +256,7 @@ func (s *Stand) CutDatabase() {
 	}
 }
 
-// OpenRequests has the server that requests come from come (back).
+// OpenRequests starts the server of requests, again after CutRequests.
 func (s *Stand) OpenRequests(ctx context.Context) error {
 	requests, err := openAsker(ctx, s)
 	if err != nil {
@@ -268,7 +268,7 @@ func (s *Stand) OpenRequests(ctx context.Context) error {
 	return nil
 }
 
-// CutRequests has it go.
+// CutRequests stops it.
 func (s *Stand) CutRequests() {
 	s.mu.Lock()
 	requests := s.requests
@@ -279,7 +279,7 @@ func (s *Stand) CutRequests() {
 	}
 }
 
-// RestartUpdater has the updater end and begin anew, with its server. What it has committed it still holds.
+// RestartUpdater restarts the updater with its server. Its committed data stay.
 func (s *Stand) RestartUpdater(ctx context.Context) error {
 	s.CutDatabase()
 	err := s.endUpdater()
@@ -299,7 +299,7 @@ func (s *Stand) Close() {
 	}
 	s.CutRequests()
 	s.CutDatabase()
-	_ = s.endUpdater() // what was tried has been said, and its files go
+	_ = s.endUpdater() // the results are out, and the files are removed
 	if s.main != nil {
 		s.main.Close()
 	}
@@ -308,10 +308,10 @@ func (s *Stand) Close() {
 	}
 	for _, p := range []*traffic.Plan{s.plan, s.own} {
 		if p != nil {
-			_ = p.Release() // the ports were held for nobody else
+			_ = p.Release() // the ports are needed no more
 		}
 	}
 }
 
-// Refusals are what the program tried and may not do: subjects that the servers have refused, each once.
+// Refusals are the forbidden actions that the program tried: subjects that the servers refused, each once.
 func (s *Stand) Refusals() []string { return s.refused.list() }

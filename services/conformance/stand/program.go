@@ -19,16 +19,16 @@ import (
 
 // How a program does not come to serve.
 var (
-	// ErrNotStarted says that no process came to be.
+	// ErrNotStarted says that the process could not be started.
 	ErrNotStarted = errors.New("can't be started")
 	// ErrEnded says that the program ended before it was ready.
 	ErrEnded = errors.New("ended before it answered a ping")
-	// ErrSilent says that it never became ready.
+	// ErrSilent says that the program did not become ready.
 	ErrSilent = errors.New("did not answer a ping")
 )
 
 const (
-	// mostLines bounds what is kept of its output, in lines; longestLine each of them, in bytes.
+	// mostLines bounds the recorded output, in lines; longestLine each line, in bytes.
 	mostLines   = 20
 	longestLine = 300
 	// pingFirst and pingLast are the pace of pings to a program that was just started.
@@ -43,8 +43,8 @@ type Program struct {
 	lines *lines
 }
 
-// Start starts the program as main would and returns when it is ready: it answers a ping. Errors: ErrNotStarted, ErrEnded, ErrSilent,
-// each with what the program itself said, or the context's.
+// Start starts the program like main and returns when it is ready: it answers a ping. Errors: ErrNotStarted, ErrEnded,
+// ErrSilent, each with the program's output, or the context's.
 func (s *Stand) Start(ctx context.Context) (*Program, error) {
 	p, err := s.Launch()
 	if err != nil {
@@ -53,7 +53,7 @@ func (s *Stand) Start(ctx context.Context) (*Program, error) {
 	return p, s.AwaitReady(ctx, p)
 }
 
-// Launch starts the program and does not wait until it is ready.
+// Launch starts the program without waiting until it is ready.
 func (s *Stand) Launch() (*Program, error) {
 	name := bus.ProcessBusiness + "." + s.options.Service
 	password := s.plan.Password(name)
@@ -98,25 +98,25 @@ func (s *Stand) AwaitReady(ctx context.Context, p *Program) error {
 	}
 }
 
-// otherwise says what the program did instead of what is awaited.
+// otherwise describes what the program did instead.
 func (s *Stand) otherwise() string {
 	if name := s.Announced(); name != "" && name != s.options.Service {
-		return fmt.Sprintf("; it announces the name %q, which is not its own: %s, or give --name", name, "a program serves under the name that HOTPAIR_BUSINESS gives it")
+		return fmt.Sprintf("; it announces another name, %q: %s, or give --name", name, "a program must serve under its name in HOTPAIR_BUSINESS")
 	}
 	if list := s.Refusals(); len(list) > 0 {
-		return "; the host refuses what it tries: it " + Readable(list[0])
+		return "; the host refuses its message: it " + Readable(list[0])
 	}
 	return ""
 }
 
-// Ping asks the program whether it is ready, as main does.
+// Ping pings the program, like main.
 func (s *Stand) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pingFor)
 	defer cancel()
 	return s.plan.Ping(ctx, nil, s.options.Service)
 }
 
-// Program is the run that was started last, nil if none was.
+// Program is the last run, nil if there was none.
 func (s *Stand) Program() *Program {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,17 +139,17 @@ func (p *Program) Running() bool {
 // Exit says how it ended, once it has.
 func (p *Program) Exit() process.Exit { return p.child.Wait() }
 
-// Kill ends it and all that it has started, at once.
+// Kill kills it and its child processes.
 func (p *Program) Kill() {
-	_ = syscall.Kill(-p.child.PID(), syscall.SIGKILL) // who has ended already is no error
+	_ = syscall.Kill(-p.child.PID(), syscall.SIGKILL) // a process that has already ended is not an error
 	p.child.Wait()
 	p.child.Close()
 }
 
-// Terminate asks it to end, as a host that stops does.
+// Terminate asks it to end, like a host that stops.
 func (p *Program) Terminate() error { return p.child.Signal(syscall.SIGTERM) }
 
-// Said is what it printed last, as the end of a sentence; "" if nothing.
+// Said is the end of its output, as the end of a sentence; "" if there is none.
 func (p *Program) Said() string {
 	all := p.lines.last()
 	if len(all) == 0 {
@@ -189,7 +189,7 @@ func (l *lines) last() []string {
 	return append([]string(nil), l.all[max(0, len(l.all)-shown):]...)
 }
 
-// Discover starts the program under a name that is not its own and gives the one that it announces. Errors as those of Start.
+// Discover starts the program under a foreign name and returns the one that it announces. Errors as those of Start.
 func (s *Stand) Discover(ctx context.Context) (string, error) {
 	p, err := s.Launch()
 	if err != nil {
@@ -203,7 +203,7 @@ func (s *Stand) Discover(ctx context.Context) (string, error) {
 			return name, nil
 		}
 		if s.Ping(limit) == nil {
-			return s.options.Service, nil // it takes its name from what it is given
+			return s.options.Service, nil // it uses the name in its environment
 		}
 		select {
 		case <-p.Ended():

@@ -14,7 +14,7 @@ import (
 // mostRefusals bounds those that are kept.
 const mostRefusals = 64
 
-// refusals keeps what servers refuse to the program; they tell it in their log.
+// refusals records what servers refuse to the program; they report it in their log.
 type refusals struct {
 	mu   sync.Mutex
 	said []string
@@ -63,8 +63,8 @@ func (r *refusals) list() []string {
 // announced finds in a refusal the name that a program has announced itself under.
 var announced = regexp.MustCompile(`Violation - Subject "(?:business\.|\$SRV\.[A-Z]+\.|db\.|` + regexp.QuoteMeta(bus.BatchSubject("")) + `|heartbeat\.business\.)([A-Za-z0-9_-]+)`)
 
-// Announced gives the name under which the program has tried to serve, "" if it has not yet. A program that takes its name from what it is
-// given serves under that.
+// Announced returns the name under which the program has tried to serve, "" if it has not yet. A program that uses the
+// name in its environment serves under that.
 func (s *Stand) Announced() string {
 	for _, said := range s.Refusals() {
 		if m := announced.FindStringSubmatch(said); m != nil {
@@ -74,7 +74,7 @@ func (s *Stand) Announced() string {
 	return ""
 }
 
-// Readable makes a sentence of a refusal.
+// Readable turns a refusal into a sentence.
 func Readable(said string) string {
 	return strings.NewReplacer("Publish Violation - Subject", "publishes to", "Publish Violation - Reply", "asks for an answer to",
 		"Subscription Violation - Subject", "subscribes to").Replace(said)

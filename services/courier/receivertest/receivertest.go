@@ -1,5 +1,5 @@
-// Package receivertest is a receiver of emissions for tests: it keeps the rule of emissions.Receiver, as a good receiver does, and can behave
-// as badly as real ones.
+// Package receivertest is a receiver of emissions for tests: it keeps the rule of emissions.Receiver, like a good
+// receiver, and can misbehave like real ones.
 package receivertest
 
 import (
@@ -20,13 +20,14 @@ import (
 	"github.com/hotpair/hotpair/services/courier/signature"
 )
 
-// Secret is that of the target in a test.
+// Secret is the secret of the target in a test.
 const Secret = "the secret of a target in tests"
 
-// Behaviour answers a post in place of a good receiver. take has it taken all the same; what comes after that does not count as being sent.
+// Behaviour answers a post in place of a good receiver. take accepts the emission all the same; an answer after that
+// does not count as sent.
 type Behaviour func(w http.ResponseWriter, r *http.Request, take func())
 
-// Taken is what was taken of a post.
+// Taken is an accepted emission.
 type Taken struct {
 	Target, Lane, Service string
 	Emission, Order       string
@@ -36,7 +37,7 @@ type Taken struct {
 // Receiver is one server.
 type Receiver struct {
 	TB  testing.TB
-	URL string // where it is
+	URL string // of the server
 
 	roots string
 
@@ -51,8 +52,8 @@ type Receiver struct {
 	changed    chan struct{}
 }
 
-// New begins one that speaks TLS, with a certificate that nobody believes without being told (Roots). It ends with the test, which fails when
-// a lane had two posts at one time, or one was not signed as it should be.
+// New starts a receiver over TLS, with a certificate that must be trusted explicitly (Roots). It ends with the test,
+// which fails if a lane had two posts at the same time, or a signature was invalid.
 func New(tb testing.TB) *Receiver {
 	tb.Helper()
 	r := begin(tb)
@@ -73,7 +74,7 @@ func begin(tb testing.TB) *Receiver {
 	return &Receiver{TB: tb, highest: map[string]string{}, out: map[string]int{}, changed: make(chan struct{})}
 }
 
-// Check fails the test when a lane had two posts at one time, or one was not signed as it should be.
+// Check fails the test if a lane had two posts at the same time, or a signature was invalid.
 func (r *Receiver) Check() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -82,11 +83,11 @@ func (r *Receiver) Check() {
 	}
 }
 
-// Roots are the certificates by which it is believed, in PEM.
+// Roots are the root certificates of the receiver, in PEM.
 func (r *Receiver) Roots() string { return r.roots }
 
-// InMemory begins one that is reached by dial alone, in plain text and without the system, so that it can be in a bubble of package synctest.
-// It ends with Close.
+// InMemory starts a receiver that is reached only by dial, in plain text and without the system, so that it can run in
+// a synctest bubble. It ends with Close.
 func InMemory(tb testing.TB) (r *Receiver, dial func(ctx context.Context, network, address string) (net.Conn, error), end func()) {
 	r = begin(tb)
 	r.URL = "http://127.0.0.1:1/hotpair"
@@ -142,14 +143,14 @@ func (p *pipes) Close() error {
 // Addr implements net.Listener.
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
 
-// Next says how the next posts are answered, each once.
+// Next sets the answers to the next posts, each for one.
 func (r *Receiver) Next(behaviours ...Behaviour) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.behaviours = append(r.behaviours, behaviours...)
 }
 
-// Always says how all are answered from now on; nil: as a good receiver does.
+// Always sets the answer to all posts from now on; nil: like a good receiver.
 func (r *Receiver) Always(behaviour Behaviour) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -200,7 +201,8 @@ func (r *Receiver) enter(lane string, q *http.Request, body []byte) Behaviour {
 	return r.always
 }
 
-// take keeps what is new by its order, and nothing else. In a real receiver that is one transaction with what it does.
+// take keeps an emission that is new by its order, and nothing else. In a real receiver that is one transaction with
+// its effects.
 func (r *Receiver) take(lane string, q *http.Request, body []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -217,21 +219,21 @@ func (r *Receiver) tell() {
 	r.changed = make(chan struct{})
 }
 
-// Taken gives what was taken so far, in order.
+// Taken returns the accepted emissions, in order.
 func (r *Receiver) Taken() []Taken {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]Taken{}, r.taken...)
 }
 
-// Posts is how many came.
+// Posts is the number of posts.
 func (r *Receiver) Posts() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.posts
 }
 
-// Await waits until something holds of it.
+// Await waits until a condition of the receiver is true.
 func (r *Receiver) Await(what string, holds func() bool) {
 	r.TB.Helper()
 	patience := time.After(30 * time.Second)
@@ -250,12 +252,12 @@ func (r *Receiver) Await(what string, holds func() bool) {
 	}
 }
 
-// Code answers with a code, and takes nothing.
+// Code answers with a code, and accepts nothing.
 func Code(code int) Behaviour {
 	return func(w http.ResponseWriter, _ *http.Request, _ func()) { http.Error(w, "it is so\x00and\nso", code) }
 }
 
-// Later answers with a code, and asks to wait so long.
+// Later answers with a code, and asks for a pause.
 func Later(code int, after string) Behaviour {
 	return func(w http.ResponseWriter, _ *http.Request, _ func()) {
 		w.Header().Set("Retry-After", after)
@@ -263,20 +265,20 @@ func Later(code int, after string) Behaviour {
 	}
 }
 
-// Elsewhere sends whoever asks to another address.
+// Elsewhere redirects to another address.
 func Elsewhere(url string) Behaviour {
 	return func(w http.ResponseWriter, q *http.Request, _ func()) {
 		http.Redirect(w, q, url, http.StatusTemporaryRedirect)
 	}
 }
 
-// Silent takes it and never answers.
+// Silent accepts the emission and never answers.
 func Silent(_ http.ResponseWriter, q *http.Request, take func()) {
 	<-q.Context().Done()
 	take()
 }
 
-// Half takes it, and ends the connection in the middle of its answer.
+// Half accepts the emission, and closes the connection in the middle of its answer.
 func Half(w http.ResponseWriter, _ *http.Request, take func()) {
 	take()
 	if conn, rw, err := http.NewResponseController(w).Hijack(); err == nil {
@@ -286,7 +288,7 @@ func Half(w http.ResponseWriter, _ *http.Request, take func()) {
 	}
 }
 
-// Flood takes it, and answers well and without end.
+// Flood accepts the emission, and sends an answer without end.
 func Flood(w http.ResponseWriter, _ *http.Request, take func()) {
 	take()
 	much := []byte(strings.Repeat("x", 1<<20))
@@ -297,7 +299,7 @@ func Flood(w http.ResponseWriter, _ *http.Request, take func()) {
 	}
 }
 
-// Headers answers with headers without end, and takes nothing.
+// Headers sends headers without end, and accepts nothing.
 func Headers(w http.ResponseWriter, _ *http.Request, _ func()) {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {

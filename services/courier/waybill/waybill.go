@@ -1,5 +1,5 @@
-// Package waybill is what is said of emissions between a courier, the updater and main: what is sent next, what came of it, how targets are
-// set. It decides nothing.
+// Package waybill has the messages about emissions between a courier, the updater and main: what to send next, its
+// outcome, the settings of targets. It decides nothing.
 package waybill
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// OfCourier begins the names of questions to the updater that the courier asks.
+// OfCourier is the prefix of the courier's subjects to the updater.
 const OfCourier = bus.ProcessCourier + "."
 
 // What the courier asks the updater of its host.
@@ -35,8 +35,8 @@ var (
 	CallRemove  = bus.Question[RemoveTarget, TargetChanged](bus.ProcessUpdater, "targets-remove")
 )
 
-// ErrGone says that what is to be recorded of an emission was recorded already, or that somebody took it away.
-var ErrGone = fault.New("emission-gone", "the emission is not there any more")
+// ErrGone says that the outcome of an emission was already recorded, or that the emission was removed.
+var ErrGone = fault.New("emission-gone", "the emission no longer exists")
 
 // Bounds of questions.
 const (
@@ -46,45 +46,45 @@ const (
 	MostListed = 1000
 )
 
-// Question asks what is to be done in a term. Seen and Wait let the answer wait until emissions have changed since an answer, at most so
-// long.
+// Question asks what to do in a term. Seen and Wait delay the answer until emissions have changed since the version
+// Seen, at most by Wait.
 type Question struct {
 	Epoch uint64        `json:"epoch"`
 	Seen  uint64        `json:"seen,omitempty"`
 	Wait  time.Duration `json:"wait_ns,omitempty"`
 }
 
-// Pending is what there is.
+// Pending lists the targets with something to do.
 type Pending struct {
 	// Version rises whenever emissions or targets change.
 	Version uint64 `json:"version"`
 	Pair    string `json:"pair"`
-	// Deferred: nothing may leave. Released is the epoch as of which what was there before is ordered.
+	// Deferred: nothing may leave. Released is the epoch from which on emissions of earlier histories are ordered.
 	Deferred bool     `json:"held,omitempty"`
 	Released uint64   `json:"released,omitempty"`
 	Targets  []Target `json:"targets,omitempty"`
 }
 
-// Target is one with what there is for it.
+// Target is a target with its counts.
 type Target struct {
 	Name    string        `json:"name"`
 	Skip    bool          `json:"skip,omitempty"`
 	Age     time.Duration `json:"age_ns,omitempty"`
 	Closing bool          `json:"closing,omitempty"`
-	Set     uint64        `json:"set"` // another number whenever it is set anew
+	Set     uint64        `json:"set"` // changes whenever the target is set
 	Waiting int           `json:"waiting,omitempty"`
 	Parked  int           `json:"parked,omitempty"`
-	// Unreadable says why nothing but the name is known: nothing is sent to it.
+	// Unreadable says why only the name is known: nothing is sent to it.
 	Unreadable string `json:"unreadable,omitempty"`
 }
 
-// TargetQuestion asks how a target is set.
+// TargetQuestion asks for the settings of a target.
 type TargetQuestion struct {
 	Epoch uint64 `json:"epoch"`
 	Name  string `json:"name"`
 }
 
-// Setting is how to reach a target. Its secret never stands in a log.
+// Setting has the settings of a target. Its secret must not appear in a log.
 type Setting struct {
 	Set    uint64 `json:"set"`
 	URL    string `json:"url"`
@@ -92,46 +92,46 @@ type Setting struct {
 	Roots  []byte `json:"roots,omitempty"` // PEM; empty: the system's
 }
 
-// String leaves out what must not be shown.
+// String omits secrets.
 func (s Setting) String() string { return s.URL }
 
-// Lanes asks for lanes of a target that have something to send, behind one.
+// Lanes asks for lanes of a target that have something to send, after a lane.
 type Lanes struct {
 	Epoch  uint64 `json:"epoch"`
 	Target string `json:"target"`
 	After  string `json:"after,omitempty"`
-	// Blocked asks for those that are blocked instead.
+	// Blocked asks for blocked lanes instead.
 	Blocked bool `json:"blocked,omitempty"`
 }
 
-// Listing answers it, with MostLanes at most.
+// Listing is the answer, with MostLanes at most.
 type Listing struct {
 	Lanes []string `json:"lanes,omitempty"`
-	Next  string   `json:"next,omitempty"` // the lane to go on behind; empty: that was all
+	Next  string   `json:"next,omitempty"` // the lane to continue after; empty: there are no more
 }
 
-// HeadQuestion asks what stands at the head of a lane.
+// HeadQuestion asks for the emission at the head of a lane.
 type HeadQuestion struct {
 	Epoch  uint64 `json:"epoch"`
 	Target string `json:"target"`
 	Lane   string `json:"lane"`
 }
 
-// Head answers it; no Load: nothing is there.
+// Head is the answer; without Load the lane is empty.
 type Head struct {
 	Load *Load `json:"load,omitempty"`
-	// Unreadable says why what stands there can't be read; "" when it can.
+	// Unreadable says why the head can't be read; "" if it can.
 	Unreadable string `json:"unreadable,omitempty"`
 }
 
-// Load is the first emission of a lane, or what blocks it.
+// Load is the first emission of a lane, or the parked one that blocks it.
 type Load struct {
 	Number  position.Number `json:"number"`
-	First   position.Number `json:"first"` // under which it was emitted: who it is
+	First   position.Number `json:"first"` // under which it was emitted: its identity
 	Service string          `json:"service"`
 	Body    []byte          `json:"body,omitempty"`
 	Blocks  bool            `json:"blocks,omitempty"` // it is parked, and blocks the lane
-	// Age is for how long it has waited, in time that passed; 0 while that is in doubt.
+	// Age is how long it has waited, in counted time; 0 while that is in doubt.
 	Age time.Duration `json:"age_ns,omitempty"`
 }
 
@@ -142,7 +142,7 @@ const (
 	Pass = "pass"
 )
 
-// Outcome has recorded what came of a load: Done, Park or Pass.
+// Outcome records the outcome of a load: Done, Park or Pass.
 type Outcome struct {
 	Epoch  uint64          `json:"epoch"`
 	Target string          `json:"target"`
@@ -153,13 +153,13 @@ type Outcome struct {
 	Why    string          `json:"why,omitempty"`  // with Park
 }
 
-// ListEmissions asks which emissions are parked, or which wait.
+// ListEmissions asks for parked or waiting emissions.
 type ListEmissions struct {
 	Target string `json:"target,omitempty"`
 	Lane   string `json:"lane,omitempty"` // with Target
-	// Waiting asks for those that wait instead.
+	// Waiting asks for waiting ones instead.
 	Waiting bool   `json:"waiting,omitempty"`
-	After   string `json:"after,omitempty"` // the last one known already, as Next says
+	After   string `json:"after,omitempty"` // the last one already known, from Next
 	Limit   int    `json:"limit,omitempty"` // 1 to MostListed
 }
 
@@ -172,12 +172,12 @@ type ListedEmissions struct {
 	Deferred  bool            `json:"held"`
 }
 
-// ShownEmission is an emission as operators see it.
+// ShownEmission is an emission for operators.
 type ShownEmission struct {
 	Target  string    `json:"target"`
 	Lane    string    `json:"lane"`
 	Number  string    `json:"number"` // its place in the lane
-	First   string    `json:"first"`  // under which it was emitted: who it is
+	First   string    `json:"first"`  // under which it was emitted: its identity
 	Service string    `json:"service"`
 	Emitted time.Time `json:"emitted"`
 	Bytes   int       `json:"bytes"`
@@ -186,7 +186,7 @@ type ShownEmission struct {
 	Why     string    `json:"why,omitempty"`
 }
 
-// ChangeEmissions releases what is parked, or drops it: one emission, or without a number all that are parked in the lane.
+// ChangeEmissions releases or drops parked emissions: one, or without a number all of the lane.
 type ChangeEmissions struct {
 	Target string `json:"target"`
 	Lane   string `json:"lane"`
@@ -194,39 +194,40 @@ type ChangeEmissions struct {
 	Drop   bool   `json:"drop,omitempty"`
 }
 
-// EmissionsChanged says how many it were.
+// EmissionsChanged is the number of emissions changed.
 type EmissionsChanged struct {
 	ID    string `json:"id,omitempty"` // of the call
 	Count int    `json:"count"`
-	// Skipped are those that stay parked because they can't be read, and so can't be released. They can be dropped.
+	// Skipped counts those that stay parked because they are unreadable, and so can't be released. They can be
+	// dropped.
 	Skipped int `json:"skipped,omitempty"`
 }
 
-// TargetList are all targets, in the order of their names.
+// TargetList has all targets, in the order of their names.
 type TargetList struct {
 	Targets []ShownTarget `json:"targets"`
 }
 
-// ShownTarget is a target as operators see it.
+// ShownTarget is a target for operators.
 type ShownTarget struct {
 	Name    string `json:"name"`
 	URL     string `json:"url"`
 	Signed  bool   `json:"signed"`            // it has a secret
-	OwnCA   bool   `json:"own_ca,omitempty"`  // it has certificates of its own to believe
-	Skip    bool   `json:"skip,omitempty"`    // a lane goes on past what is parked
-	AgeMS   int64  `json:"age_ms,omitempty"`  // what has waited for longer is parked; 0: nothing is
+	OwnCA   bool   `json:"own_ca,omitempty"`  // it has its own root certificates
+	Skip    bool   `json:"skip,omitempty"`    // a lane continues past parked emissions
+	AgeMS   int64  `json:"age_ms,omitempty"`  // emissions that have waited longer are parked; 0: none
 	Closing bool   `json:"closing,omitempty"` // it is being removed
 	Waiting int    `json:"waiting"`           // emissions
 	Parked  int    `json:"parked"`            // emissions
 	Bytes   int64  `json:"bytes,omitempty"`   // of them
-	// Unreadable says why nothing but the name is known: nothing is sent to it.
+	// Unreadable says why only the name is known: nothing is sent to it.
 	Unreadable string `json:"unreadable,omitempty"`
 }
 
-// SetTarget makes a target, or changes one.
+// SetTarget creates or changes a target.
 type SetTarget struct {
 	Name string `json:"name"`
-	// New: there must be none of the name; else there must be one, and what is empty here stays as it is.
+	// New: the name must be new; otherwise it must exist, and empty fields keep their values.
 	New    bool   `json:"new,omitempty"`
 	URL    string `json:"url,omitempty"`
 	Secret string `json:"secret,omitempty"` // never shown again
@@ -235,36 +236,36 @@ type SetTarget struct {
 	AgeMS  *int64 `json:"age_ms,omitempty"`
 }
 
-// String leaves out what must not be shown.
+// String omits secrets.
 func (t SetTarget) String() string { return t.Name + "=" + t.URL }
 
-// RemoveTarget takes a target away. Without Drop nothing may wait or be parked for it.
+// RemoveTarget removes a target. Without Drop no emission may wait or be parked for it.
 type RemoveTarget struct {
 	Name string `json:"name"`
 	Drop bool   `json:"drop,omitempty"`
 }
 
-// TargetChanged is a target as it is now, or as it was.
+// TargetChanged is a target after the change, or before its removal.
 type TargetChanged struct {
 	ID      string      `json:"id,omitempty"` // of the call
 	Target  ShownTarget `json:"target"`
 	Dropped int         `json:"dropped,omitempty"` // emissions
 }
 
-// Text writes a number as epoch/sequence/index.
+// Text formats a number as epoch/sequence/index.
 func Text(n position.Number) string {
 	return fmt.Sprintf("%d/%d/%d", n.Epoch, n.Sequence, n.Index)
 }
 
-// Parse reads what Text wrote. The error is position.ErrMalformed.
+// Parse reads the format of Text. The error is position.ErrMalformed.
 func Parse(text string) (n position.Number, err error) {
 	at := strings.LastIndexByte(text, '/')
 	if at < 0 {
-		return n, fmt.Errorf("%w: %.100q is no number of an emission, as 7/123/0", position.ErrMalformed, text)
+		return n, fmt.Errorf("%w: %.100q is not the number of an emission, like 7/123/0", position.ErrMalformed, text)
 	}
 	p, err := position.Parse(text[:at])
 	if err != nil {
-		return n, fmt.Errorf("number of an emission, as 7/123/0: %w", err)
+		return n, fmt.Errorf("number of an emission, like 7/123/0: %w", err)
 	}
 	index, err := strconv.ParseUint(text[at+1:], 10, 32)
 	if err != nil {

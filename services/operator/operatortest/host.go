@@ -78,7 +78,7 @@ func (h *Host) RemoveTerminals(_ context.Context, c operator.Caller, q operator.
 func (h *Host) ProbeTerminals(_ context.Context, _ operator.Caller, q operator.ProbeRequest) (operator.ProbePage, error) {
 	page := operator.ProbePage{Total: 1, Hosts: []operator.TerminalsHost{{Host: "a"}}, Terminals: []operator.ProbedTerminal{}}
 	for _, id := range append(q.IDs, "t9") {
-		p := bus.TerminalProbe{ID: id, Outcome: bus.ProbeWrongKey, Detail: "it refuses the key that belongs to this id"}
+		p := bus.TerminalProbe{ID: id, Outcome: bus.ProbeWrongKey, Detail: "it refuses the key of this terminal id"}
 		page.Terminals = append(page.Terminals, operator.ProbedTerminal{ID: id, Address: "nats://x:1", Hosts: map[string]operator.ProbeOutcome{"a": operator.OutcomeOf(p)}})
 	}
 	return page, h.Err

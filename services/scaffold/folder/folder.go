@@ -1,4 +1,4 @@
-// Package folder reads hotpair.json, by which the folder of a service says how it is built, run and watched.
+// Package folder reads hotpair.json, which says how the service of a folder is built, run and watched.
 //
 //	{
 //	  "service": "tickets",
@@ -7,9 +7,9 @@
 //	  "watch": ["*.go", "go.mod"]
 //	}
 //
-// service and run must be there. run is the program that HOTPAIR_BUSINESS names, so it takes no arguments. build is run in the folder
-// before the program is started, and again when a file changes; where nothing is built it may try the program instead. watch
-// are patterns of the names of files, as of a shell; without any all files count.
+// service and run are required. run is the program for HOTPAIR_BUSINESS, so it takes no arguments. build is run in the
+// folder before the program is started, and again when a file changes; a service without a build step may test the
+// program instead. watch has patterns of file names, as in a shell; without patterns all files count.
 package folder
 
 import (
@@ -36,11 +36,11 @@ const (
 )
 
 var (
-	// ErrNone says that a folder is not that of a service.
+	// ErrNone says that a folder has no service.
 	ErrNone = errors.New("no service here")
-	// ErrInvalid says that hotpair.json is wrong; the text says what to fix.
+	// ErrInvalid says that hotpair.json is invalid; the text says what to correct.
 	ErrInvalid = errors.New(File + " is wrong")
-	// ErrName says that a service can't have a name.
+	// ErrName says that a name is invalid for a service.
 	ErrName = errors.New("not a name for a service")
 )
 
@@ -51,7 +51,7 @@ type Service struct {
 	Run   string   `json:"run"`
 	Watch []string `json:"watch,omitempty"`
 
-	// Dir is where it is, an absolute path.
+	// Dir is the absolute path of the folder.
 	Dir string `json:"-"`
 }
 
@@ -64,7 +64,7 @@ func Read(dir string) (Service, error) {
 	text, err := regular.Read(filepath.Join(dir, File), maxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Service{}, fmt.Errorf("%w: %s has no %s: make a service with hotpair service new, name the folder of one, or write %s for the one that is here: "+
+		return Service{}, fmt.Errorf("%w: %s has no %s: create a service with hotpair service new, give the folder of a service, or write %s for the service in this folder: "+
 			`{"service": "tickets", "run": "path/of/program"}`, ErrNone, dir, File, File)
 	case err != nil:
 		return Service{}, fmt.Errorf("%w: %s: %w", ErrInvalid, dir, err)
@@ -75,12 +75,12 @@ func Read(dir string) (Service, error) {
 	}
 	s.Dir = dir
 	if program := s.Program(); strings.Contains(program, ",") {
-		return Service{}, fmt.Errorf("%w: the path of the program, %s, has a comma, which ends a service in HOTPAIR_BUSINESS: rename the folder", ErrInvalid, program)
+		return Service{}, fmt.Errorf("%w: the path of the program, %s, contains a comma, the separator in HOTPAIR_BUSINESS: rename the folder", ErrInvalid, program)
 	}
 	return s, nil
 }
 
-// Parse reads the text of the file. The error is ErrInvalid.
+// Parse parses the text of the file. The error is ErrInvalid.
 func Parse(text []byte) (Service, error) {
 	var s Service
 	if err := strictjson.Decode(text, &s); err != nil {
@@ -90,39 +90,39 @@ func Parse(text []byte) (Service, error) {
 		return Service{}, fmt.Errorf("%w: service: %w", ErrInvalid, err)
 	}
 	if s.Run == "" || len(s.Run) > maxWord || strings.ContainsAny(s.Run, ",\x00\n") {
-		return Service{}, fmt.Errorf("%w: run is to be the path of a program, without commas; it takes no arguments", ErrInvalid)
+		return Service{}, fmt.Errorf("%w: run must be the path of a program, without commas and arguments", ErrInvalid)
 	}
 	for what, words := range map[string][]string{"build": s.Build, "watch": s.Watch} {
 		if len(words) > maxWords {
-			return Service{}, fmt.Errorf("%w: %s has %d words, at most %d", ErrInvalid, what, len(words), maxWords)
+			return Service{}, fmt.Errorf("%w: %s has %d words, at most %d are allowed", ErrInvalid, what, len(words), maxWords)
 		}
 		for _, word := range words {
 			if word == "" || len(word) > maxWord || strings.Contains(word, "\x00") {
-				return Service{}, fmt.Errorf("%w: %s has a word that is empty, longer than %d bytes, or has a zero byte", ErrInvalid, what, maxWord)
+				return Service{}, fmt.Errorf("%w: %s has a word that is empty, longer than %d bytes, or contains a zero byte", ErrInvalid, what, maxWord)
 			}
 		}
 	}
 	for _, pattern := range s.Watch {
 		if _, err := path.Match(pattern, ""); err != nil || strings.Contains(pattern, "/") {
-			return Service{}, fmt.Errorf("%w: watch: %q is no pattern of a file's name, such as *.go", ErrInvalid, pattern)
+			return Service{}, fmt.Errorf("%w: watch: %q is not a pattern of file names, such as *.go", ErrInvalid, pattern)
 		}
 	}
 	return s, nil
 }
 
-// Name is nil for what a service can be called, else ErrName.
+// Name checks the name of a service. The error is ErrName.
 func Name(name string) error {
 	var s config.Services
 	if strings.ContainsAny(name, ",= ") {
-		return fmt.Errorf("%w: %q: give 1 to 32 lower-case letters, digits or hyphens", ErrName, name)
+		return fmt.Errorf("%w: %q: use 1 to 32 lower-case letters, digits or hyphens", ErrName, name)
 	}
 	if err := s.Decode(name + "=/program"); err != nil || len(s) != 1 {
-		return fmt.Errorf("%w: %.80q: give 1 to 32 lower-case letters, digits or hyphens, and none that hotpair uses itself", ErrName, name)
+		return fmt.Errorf("%w: %.80q: use 1 to 32 lower-case letters, digits or hyphens, and no name that hotpair reserves", ErrName, name)
 	}
 	return nil
 }
 
-// Program is the absolute path of what is run.
+// Program is the absolute path of the program to run.
 func (s Service) Program() string {
 	if filepath.IsAbs(s.Run) {
 		return filepath.Clean(s.Run)
@@ -130,13 +130,13 @@ func (s Service) Program() string {
 	return filepath.Join(s.Dir, s.Run)
 }
 
-// Runnable is ErrInvalid unless the program is there and can be run.
+// Runnable returns ErrInvalid unless the program exists and is executable.
 func (s Service) Runnable() error {
 	program := s.Program()
 	info, err := os.Stat(program)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: run: %w: name the program that build makes", ErrInvalid, err)
+		return fmt.Errorf("%w: run: %w: give the program that the build creates", ErrInvalid, err)
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%w: run: %s is not a file", ErrInvalid, program)
 	case info.Mode().Perm()&0o111 == 0:
@@ -145,7 +145,7 @@ func (s Service) Runnable() error {
 	return nil
 }
 
-// Watches reports whether a change of the file with this name counts.
+// Watches reports whether a change of the file with this name restarts the service.
 func (s Service) Watches(name string) bool {
 	for _, pattern := range s.Watch {
 		if ok, err := path.Match(pattern, name); ok && err == nil {

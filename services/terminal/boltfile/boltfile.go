@@ -1,5 +1,5 @@
-// Package boltfile opens the bolt files of an agent. bolt believes what it reads; a terminal's disk may have been changed anywhere, and the
-// agent lives all the same.
+// Package boltfile opens the bolt files of an agent. bolt trusts the content of its file; this package checks files
+// first, so that the agent survives a terminal's disk that was damaged anywhere.
 package boltfile
 
 import (
@@ -26,18 +26,19 @@ const (
 	// quarantined is added to the name of a file that is quarantined, and a number when there is one already; mostQuarantined bounds it.
 	quarantined     = ".quarantined"
 	mostQuarantined = 1000
-	// lockWithin is how long another program may take to let go of a file.
+	// lockWithin bounds the wait for another program to close a file.
 	lockWithin = time.Second
 )
 
 var (
-	// ErrDamaged says that a file holds what can't be.
+	// ErrDamaged says that the content of a file is invalid.
 	ErrDamaged = errors.New("file is damaged")
 	// ErrInUse says that another program has the file open.
-	ErrInUse = errors.New("file is held by another program")
+	ErrInUse = errors.New("file is open in another program")
 )
 
-// Examine looks at a file before bolt does. doubt: its last transaction may be missing, because one of its two heads was torn.
+// Examine checks a file before bolt opens it. doubt: its last transaction may be missing, because one of its two meta
+// pages was torn.
 func Examine(path string) (doubt bool, err error) {
 	if err := pages.Examine(path, ""); err != nil {
 		return false, err
@@ -51,11 +52,11 @@ func Examine(path string) (doubt bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	_, err = pages.Walk(context.Background(), file, pages.Newest(heads)) // it is small; bolt would go where a bad leaf sends it
+	_, err = pages.Walk(context.Background(), file, pages.Newest(heads)) // it is small; bolt would follow a bad leaf anywhere
 	return len(heads) < 2, err
 }
 
-// IsDamage tells what is wrong with a file from what is wrong with the machine.
+// IsDamage distinguishes a damaged file from a fault of the machine.
 func IsDamage(err error) bool {
 	var system *fs.PathError
 	switch {
@@ -67,7 +68,7 @@ func IsDamage(err error) bool {
 	return true
 }
 
-// Quarantine gives a file another name, which no other one has, and gives that name.
+// Quarantine renames a file to a unique name and returns that name.
 func Quarantine(path string) (name string, err error) {
 	for n := range mostQuarantined {
 		to := path + quarantined
@@ -81,10 +82,10 @@ func Quarantine(path string) (name string, err error) {
 		}
 		return filepath.Base(to), durable.Rename(path, to)
 	}
-	return "", fmt.Errorf("%d files are quarantined already (%s…); look at them and remove them", mostQuarantined, path+quarantined)
+	return "", fmt.Errorf("%d files are quarantined already (%s…); inspect and remove them", mostQuarantined, path+quarantined)
 }
 
-// Quarantined names the files that were quarantined and are there still.
+// Quarantined lists the quarantined files that still exist.
 func Quarantined(path string) (names []string, err error) {
 	files, err := os.ReadDir(filepath.Dir(path))
 	for _, f := range files {
@@ -95,10 +96,10 @@ func Quarantined(path string) (names []string, err error) {
 	return names, err
 }
 
-// begins is what bolt writes into a file that it makes, in pages.
+// begins is the size of a file that bolt creates, in pages.
 const begins = 4
 
-// tryRoom says whether there is room for a file that is made. bolt leaves one open that it can't make.
+// tryRoom reports whether there is room for a new file. bolt leaves a file open that it can't create.
 func tryRoom(path string) error {
 	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
 		return nil
@@ -113,7 +114,7 @@ func tryRoom(path string) error {
 	return errors.Join(f.Truncate(0), f.Close())
 }
 
-// Open opens a file, made if it is not there.
+// Open opens a file and creates it if it is absent.
 func Open(path string) (db *bolt.DB, err error) {
 	if err := tryRoom(path); err != nil {
 		return nil, err
@@ -128,11 +129,11 @@ func Open(path string) (db *bolt.DB, err error) {
 	return db, err
 }
 
-// Make makes a file that is not there: whole and beside its name first, so that one of that name without its first content is damaged. What first
-// writes, if it is not nil, is that content.
+// Make creates an absent file, complete under a temporary name before it is renamed, so that a file without its first
+// content is always damage. first, if not nil, writes that content.
 func Make(path string, first func(*bolt.Tx) error) (*bolt.DB, error) {
 	making := durable.Making(path)
-	if err := os.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) { // a try that found no room
+	if err := os.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) { // an attempt without room
 		return nil, err
 	}
 	db, err := Open(making)
@@ -151,7 +152,7 @@ func Make(path string, first func(*bolt.Tx) error) (*bolt.DB, error) {
 	return Open(path)
 }
 
-// Guard turns what bolt does on a damaged file (a panic, or a fault beyond the mapped file) into ErrDamaged.
+// Guard turns the effects of a damaged file on bolt (a panic, or a fault beyond the mapped file) into ErrDamaged.
 func Guard(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -164,13 +165,13 @@ func Guard(f func() error) (err error) {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Seal gives data with a checksum of it and of its key: bolt has none of its own.
+// Seal adds a checksum of data and its key to data, as bolt has none.
 func Seal(key, data []byte) []byte {
 	sum := crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, data)
 	return binary.BigEndian.AppendUint32(bytes.Clone(data), sum)
 }
 
-// Unseal gives what Seal took.
+// Unseal checks and removes the checksum that Seal added.
 func Unseal(key, value []byte) ([]byte, error) {
 	if len(value) < 4 {
 		return nil, fmt.Errorf("%w: %d bytes", ErrDamaged, len(value))

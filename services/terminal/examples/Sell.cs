@@ -25,7 +25,7 @@ do
     await Task.Delay(1000);
     came = await Send(() => new HttpRequestMessage(HttpMethod.Get, $"{url}/v1/queue?key={Uri.EscapeDataString(key)}"));
 } while (came.GetProperty("state").GetString() == "queued");
-if (came.GetProperty("state").GetString() == "unknown") throw new InvalidOperationException($"not known, look at the seat: {came}");
+if (came.GetProperty("state").GetString() == "unknown") throw new InvalidOperationException($"outcome unknown, check the seat: {came}");
 if (came.TryGetProperty("code", out _)) throw new InvalidOperationException($"refused: {came.GetProperty("error")}");
 Console.WriteLine(came.GetProperty("body"));
 

@@ -53,7 +53,7 @@ async function outcome(url, key, told) {
       const answer = await fetch(`${url}/v1/queue?key=${encodeURIComponent(key)}`).catch(() => null);
       if (!answer) continue; // no agent: the stream ends too, and begins again
       came = await answer.json();
-      if (!answer.ok) throw new Error(`not known, look at the seat: ${came.detail}`);
+      if (!answer.ok) throw new Error(`outcome unknown, check the seat: ${came.detail}`);
     }
     if ((kind === 'status' || kind === 'result') && came.key === key && came.state !== 'queued') return came;
   }
@@ -63,7 +63,7 @@ const [url, seat, customer, key] = process.argv.slice(2);
 try {
   console.log(`queued: ${await queue(url, 'tickets', 'sell', { seat, customer }, key, customer)}`);
   const came = await outcome(url, key, (notice) => console.log(`told: ${JSON.stringify(notice)}`));
-  if (came.state === 'unknown') throw new Error(`not known, look at the seat: ${came.error}`);
+  if (came.state === 'unknown') throw new Error(`outcome unknown, check the seat: ${came.error}`);
   if (came.code) throw new Error(`refused: ${came.error}`);
   console.log(`done: ${JSON.stringify(came.body)}`);
 } catch (problem) {

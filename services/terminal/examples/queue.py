@@ -68,7 +68,7 @@ def outcome(url, key, told):
                 with urllib.request.urlopen(f"{url}/v1/queue?key={urllib.parse.quote(key)}", timeout=10) as answer:
                     value = json.load(answer)
             except urllib.error.HTTPError as problem:
-                raise RuntimeError(f"not known, look at the seat: {json.load(problem)['detail']}") from None
+                raise RuntimeError(f"outcome unknown, check the seat: {json.load(problem)['detail']}") from None
         elif kind != "result":
             return None
         return value if value.get("key") == key and value["state"] != "queued" else None
@@ -80,7 +80,7 @@ def main(url, seat, customer, key):
     print("queued:", queue(url, "tickets", "sell", {"seat": seat, "customer": customer}, key, lane=customer), flush=True)
     came = outcome(url, key, lambda notice: print("told:", json.dumps(notice), flush=True))
     if came["state"] == "unknown":
-        sys.exit(f"not known, look at the seat: {came['error']}")
+        sys.exit(f"outcome unknown, check the seat: {came['error']}")
     if came.get("code"):
         sys.exit(f"refused: {came['error']}")
     print("done:", json.dumps(came["body"]))

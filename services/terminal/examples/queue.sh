@@ -13,7 +13,7 @@ came() {
 	'' | *'"state":"queued"'*) ;;
 	*'"state":"done"'*'"code":'*) echo "refused: $1" >&2 && exit 1 ;; # no body of tickets has a code
 	*'"state":"done"'*) echo "done: $1" && exit 0 ;;
-	*) echo "not known, look at the seat: $1" >&2 && exit 3 ;;
+	*) echo "outcome unknown, check the seat: $1" >&2 && exit 3 ;;
 	esac
 }
 

@@ -17,19 +17,20 @@ import (
 	"github.com/hotpair/hotpair/services/terminal/boltfile"
 )
 
-// FileName is the file in the directory of an agent. It is made with the first command that is taken.
+// FileName is the file in the directory of an agent. It is created with the first command that is taken.
 const FileName = "commands.db"
 
-// Most bounds the commands whose state is kept. The oldest that are settled go: the pair says of them what it knows.
+// Most bounds the commands whose state is stored. Beyond it the oldest settled ones are discarded; the pair is asked
+// about those.
 const Most = 4096
 
 // maxKey bounds the id of a notice, in bytes.
 const maxKey = 256
 
 var (
-	// ErrDisk says that a write or flush failed in a way that leaves open what is on the disk.
-	ErrDisk = errors.New("what became of fenced commands could not be written")
-	// ErrNoRoom says that the disk is full. What is in the file is as it was.
+	// ErrDisk says that a write or flush failed, so that the content of the disk is uncertain.
+	ErrDisk = errors.New("states of fenced commands could not be written")
+	// ErrNoRoom says that the disk is full. The file is unchanged.
 	ErrNoRoom = errors.New("no room on the disk of this terminal")
 )
 
@@ -39,17 +40,18 @@ var bucketName = []byte("commands")
 type entry struct {
 	State State `cbor:"1,keyasint"`
 	At    int64 `cbor:"2,keyasint"` // this machine's clock, Unix nanoseconds; for people, and for what goes first
-	// Owed: an application has said that it was carried out, and the pair does not know yet.
+	// Owed: an application has confirmed the command as carried out, but the pair has not been told yet.
 	Owed    bool   `cbor:"3,keyasint,omitempty"`
 	Service string `cbor:"4,keyasint"`
 	Topic   string `cbor:"5,keyasint"`
 	Number  uint64 `cbor:"6,keyasint"` // that applications know it by
 }
 
-// settled reports whether nothing more is to be done about it here. One that is asked for counts as such: without its entry it is as it was.
+// settled reports whether the command needs no further action here. A command that is being asked for counts as
+// settled: without its entry its state is unchanged.
 func (e *entry) settled() bool { return e.State != Taken && !e.Owed }
 
-// book is the file, and all that is in it. What writes is one goroutine; anybody reads.
+// book is the file with its contents. One goroutine writes; any reads.
 type book struct {
 	path string
 	db   *bolt.DB // nil: there is no file yet
@@ -60,7 +62,8 @@ type book struct {
 	entries map[string]entry
 }
 
-// openBook opens the file of a directory, if there is one. What can't be read is quarantined: quarantined says under which name, and why.
+// openBook opens the file of a directory, if it exists. An unreadable file is quarantined: quarantined is its new
+// name, with the reason.
 func openBook(dir string) (b *book, quarantined string, why, err error) {
 	b = &book{path: filepath.Join(dir, FileName), entries: map[string]entry{}}
 	if err := os.Remove(durable.Making(b.path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -118,7 +121,7 @@ func (b *book) load() error {
 	return nil
 }
 
-// database gives the database, made whole beside its name if it is not there.
+// database returns the database, and creates it complete under a temporary name if it is absent.
 func (b *book) database() (*bolt.DB, error) {
 	if b.db != nil {
 		return b.db, nil
@@ -133,7 +136,7 @@ func (b *book) database() (*bolt.DB, error) {
 	return db, err
 }
 
-// get gives what became of a command; ok is false when nothing is kept of it.
+// get returns the state of a command; ok is false if nothing is recorded.
 func (b *book) get(id string) (e entry, ok bool) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
@@ -141,14 +144,14 @@ func (b *book) get(id string) (e entry, ok bool) {
 	return e, ok
 }
 
-// remember notes what became of a command until the agent ends: there was no room to write it.
+// remember records the state of a command until the agent ends: there was no room to write it.
 func (b *book) remember(id string, e entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.entries[id] = e
 }
 
-// put makes durable what became of a command. Errors: ErrNoRoom, after which all is as it was; ErrDisk.
+// put makes the state of a command durable. Errors: ErrNoRoom, which changes nothing; ErrDisk.
 func (b *book) put(id string, e entry) error {
 	gone, writing := b.tooMany(id), false
 	err := boltfile.Guard(func() error {
@@ -192,7 +195,8 @@ func (b *book) put(id string, e entry) error {
 	return nil
 }
 
-// tooMany gives what goes so that there is room for one more: some at once, so that it is seldom looked for.
+// tooMany returns the entries to discard so that there is room for one more: several at once, so that it rarely
+// searches.
 func (b *book) tooMany(more string) (gone []string) {
 	if _, there := b.entries[more]; there || len(b.entries) < Most {
 		return nil

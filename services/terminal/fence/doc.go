@@ -1,12 +1,12 @@
 // Package fence hands fenced commands out to the applications of a terminal, each at most once.
 //
-//	Fence  one goroutine that judges, asks the pair and writes
-//	book   the bolt file: what became of each command here
+//	Fence  one goroutine that decides, asks the pair and writes
+//	book   the bolt file with the state of each command here
 //
-// An application that hears of a command takes it; the agent writes down that it asks for it, asks the pair whether that is the first taking
-// (package commands), writes down that it is, flushes, and only then hands out what the command says. What became of a command is told to applications when it is not what
-// they hope for: nobody knows, or it was too late.
+// An application that receives the notice of a command takes it. The agent records that it asks for the command, asks
+// the pair whether it is the first to take it (package commands), records the answer, flushes, and only then hands out
+// the body. If the outcome is not what applications expect (unknown or too late), they are told.
 //
-// The pair is what decides: a book that is lost or put back can only make a command unknown, never have it handed out again. A failed write
-// or flush is never tried again (R8): the agent ends.
+// The pair decides: a book that is lost or restored can make a command unknown, but never have it handed out again. A
+// failed write or flush is not tried again (R8): the agent ends.
 package fence

@@ -14,29 +14,29 @@ import (
 )
 
 const (
-	// atOnce bounds what applications may ask at one time, and open the commands that may be unsettled.
+	// atOnce bounds the simultaneous questions of applications, and open the unsettled commands.
 	atOnce = 256
 	open   = Most / 2
-	// maxAsked bounds a question of an application, in bytes, and maxBy who asks.
+	// maxAsked bounds an application's request, and maxBy the name of the application, in bytes.
 	maxAsked = 4096
 	maxBy    = 128
-	// owedEvery is how soon the pair is told again that a command was carried out, when it did not hear it.
+	// owedEvery is the interval at which a confirmation is repeated that the pair did not receive.
 	owedEvery = 2 * time.Second
 )
 
-// State of a command as applications see it.
+// State of a command, as applications see it.
 type State string
 
 // What becomes of a command here.
 const (
 	asking  State = "asking"  // the pair is asked, or was when the agent ended: applications see it as open
-	Open    State = "open"    // nothing is kept of it: nobody at this terminal has taken it
-	Taken   State = "taken"   // it was handed out, and is not said to be done
-	Done    State = "done"    // an application has said that it was carried out
-	Late    State = "late"    // its time was over before it was taken
-	Unknown State = "unknown" // nobody knows whether it was carried out
-	Void    State = "void"    // the pair's history was taken back, and nobody knows
-	Gone    State = "gone"    // the pair does not keep it any more
+	Open    State = "open"    // not recorded: nobody at this terminal has taken it
+	Taken   State = "taken"   // it was handed out and is not confirmed as done
+	Done    State = "done"    // an application has confirmed that it was carried out
+	Late    State = "late"    // it expired before it was taken
+	Unknown State = "unknown" // it is unknown whether it was carried out
+	Void    State = "void"    // the pair lost the history in which it was sent; unknown whether it was carried out
+	Gone    State = "gone"    // the pair has discarded it
 )
 
 func (s State) known() bool {
@@ -49,15 +49,15 @@ func (s State) known() bool {
 
 // Config describes a Fence.
 type Config struct {
-	Dir       string // of the agent
-	Directory string // its identity
-	// Find gives what was told under a number. The error says that there is nothing, or not any more.
+	Dir       string // the agent's directory
+	Directory string // the identity of that directory
+	// Find returns the notice with a number. The error says that it does not exist or was discarded.
 	Find func(number uint64) (notice.Told, error)
-	// Ask asks the pair. answer is called at most once, from any goroutine.
+	// Ask sends a request to the pair. answer is called at most once, from any goroutine.
 	Ask func(operation string, body []byte, answer func(bus.Reply))
-	// Serves reports whether somebody is there to be asked now.
+	// Serves reports whether a host is attached now.
 	Serves func() bool
-	// Tell has applications hear what became of a command.
+	// Tell sends the state of a command to applications.
 	Tell func(notice.Became)
 	Log  *slog.Logger
 }
@@ -72,7 +72,7 @@ type Fence struct {
 	flying map[string]*flight // by id of the command
 	owing  map[string]bool    // the pair is being told
 	hands  map[string]hand    // what this run has handed out
-	tokens map[string]string  // of takings that had no answer, which may be asked again
+	tokens map[string]string  // of takings without an answer, which may be repeated
 }
 
 // asked is a question of an application.
@@ -97,21 +97,21 @@ type flight struct {
 	waiting []func(bus.Reply)
 }
 
-// hand is what was handed out, and to whom: who asks again hears it again.
+// hand is a command that was handed out, and to which application, which gets it again when it asks again.
 type hand struct {
 	by   string
 	body []byte
 	at   time.Time
 }
 
-// New opens what is kept of commands in a directory.
+// New opens the book in a directory.
 func New(c Config) (*Fence, error) {
 	b, name, why, err := openBook(c.Dir)
 	if err != nil {
 		return nil, err
 	}
 	if name != "" {
-		c.Log.Error("what became of fenced commands here can't be read and is quarantined; the pair says of each what it knows", "quarantined", name, "error", why)
+		c.Log.Error("the file with the states of fenced commands is unreadable and quarantined; the pair is asked about each command", "quarantined", name, "error", why)
 	}
 	return &Fence{
 		Config: c, book: b, now: time.Now, in: newInflow(),
@@ -119,10 +119,10 @@ func New(c Config) (*Fence, error) {
 	}, nil
 }
 
-// Close closes the file. Run has ended.
+// Close closes the file, after Run has ended.
 func (f *Fence) Close() error { return f.book.close() }
 
-// State says what became of a command, by the id of its notice.
+// State returns the state of a command, by the id of its notice.
 func (f *Fence) State(id string) string {
 	if e, ok := f.book.get(id); ok && e.State != asking {
 		return string(e.State)
@@ -130,20 +130,20 @@ func (f *Fence) State(id string) string {
 	return string(Open)
 }
 
-// Take has an application take a command. answer is called once, unless the agent ends before, and must not block.
+// Take takes a command for an application. answer is called once, unless the agent ends first, and must not block.
 func (f *Fence) Take(data []byte, answer func(bus.Reply)) { f.ask(data, false, answer) }
 
-// Finish takes that a command was carried out. answer is as in Take.
+// Finish confirms that a command was carried out. answer is called as in Take.
 func (f *Fence) Finish(data []byte, answer func(bus.Reply)) { f.ask(data, true, answer) }
 
 func (f *Fence) ask(data []byte, done bool, answer func(bus.Reply)) {
 	q := asked{done: done, answer: answer}
 	err := strictjson.Decode(data, &q.Take)
 	if err == nil && (len(data) > maxAsked || len(q.By) > maxBy || q.Number == 0) {
-		err = fmt.Errorf("it has no number, or more than %d bytes", maxAsked)
+		err = fmt.Errorf("it has no number, or it exceeds %d bytes", maxAsked)
 	}
 	if err != nil {
-		refuse(answer, bus.CodeMalformed, fmt.Sprintf(`the body: %v; ask with {"number":"12","by":"…"}: the number of the notice, and what your application made up at its start`, err))
+		refuse(answer, bus.CodeMalformed, fmt.Sprintf(`the body: %v; send {"number":"12","by":"…"}: the number of the notice, and a name that your application chose at its start`, err))
 		return
 	}
 	if q.told, err = f.Find(q.Number); err != nil {
@@ -151,11 +151,11 @@ func (f *Fence) ask(data []byte, done bool, answer func(bus.Reply)) {
 		return
 	}
 	if !q.told.Fenced || len(q.told.ID) > maxKey {
-		refuse(answer, bus.CodeConflict, fmt.Sprintf("notice %d is not fenced: it was told with all that it says", q.Number))
+		refuse(answer, bus.CodeConflict, fmt.Sprintf("notice %d is not a fenced command: its body came with the notice", q.Number))
 		return
 	}
 	if !f.in.ask(q) {
-		refuse(answer, bus.CodeOverloaded, "too many commands are being taken here; ask again")
+		refuse(answer, bus.CodeOverloaded, "this terminal is taking too many commands at the same time; ask again")
 	}
 }
 
@@ -163,7 +163,7 @@ func refuse(answer func(bus.Reply), code int, why string) {
 	answer(bus.Reply{Code: code, Message: why})
 }
 
-// Run judges until ctx ends (and then gives its error) or nothing can be written: ErrDisk.
+// Run works until ctx ends, which returns its error, or until the disk fails: ErrDisk.
 func (f *Fence) Run(ctx context.Context) error {
 	if err := f.recover(); err != nil {
 		return err
@@ -215,7 +215,8 @@ func (f *Fence) work() error {
 	return nil
 }
 
-// recover finds what was taken and not said to be done when the agent ended: whether an application has it nobody knows.
+// recover finds the commands that were taken and not confirmed as done when the agent ended: it is unknown whether an
+// application has them.
 func (f *Fence) recover() error {
 	var list []string
 	for id, e := range f.book.entries {
@@ -225,14 +226,14 @@ func (f *Fence) recover() error {
 	}
 	for _, id := range list {
 		e, _ := f.book.get(id)
-		if err := f.become(id, e, Unknown, "it was handed out, or was about to be, when this terminal's agent ended"); err != nil {
+		if err := f.become(id, e, Unknown, "it was handed out, or about to be, when this terminal's agent ended"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// forgotten finds what was handed out long ago, and is not said to be done.
+// forgotten finds commands that were handed out long ago, and are not confirmed as done.
 func (f *Fence) forgotten() error {
 	for id, h := range f.hands {
 		e, ok := f.book.get(id)
@@ -240,7 +241,7 @@ func (f *Fence) forgotten() error {
 			delete(f.hands, id)
 		} else if f.now().Sub(h.at) > commands.Patience {
 			delete(f.hands, id)
-			why := "no application says that it was carried out"
+			why := "no application has confirmed that it was carried out"
 			if err := f.become(id, e, Unknown, why); err != nil {
 				return err
 			}
@@ -249,11 +250,11 @@ func (f *Fence) forgotten() error {
 	return nil
 }
 
-// become makes durable what became of a command that is not handed out any more, and tells it.
+// become makes the state of a command durable that is not handed out again, and sends it to applications.
 func (f *Fence) become(id string, e entry, s State, why string) error {
 	e.State, e.At = s, f.now().UnixNano()
 	switch err := f.book.put(id, e); {
-	case errors.Is(err, ErrNoRoom): // after a restart the pair says it
+	case errors.Is(err, ErrNoRoom): // after a restart the pair knows it
 		f.book.remember(id, e)
 	case err != nil:
 		return err

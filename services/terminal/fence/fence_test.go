@@ -106,7 +106,7 @@ func TestFence_AsksUnderTheSameTokenUntilThereIsAnAnswer(t *testing.T) {
 		t.Errorf("%d %s", code, said)
 	}
 	p.code = bus.CodeMalformed
-	if code, said := step(t, f, 4, "a", false); code != bus.CodeNobody || !strings.Contains(said, "knows no fenced commands") {
+	if code, said := step(t, f, 4, "a", false); code != bus.CodeNobody || !strings.Contains(said, "does not support fenced commands") {
 		t.Errorf("%d %s", code, said)
 	}
 }
@@ -119,7 +119,7 @@ func TestFence_IsTakenOnlyWhenItIsHandedOut(t *testing.T) {
 	f.Ask = func(_ string, _ []byte, a func(bus.Reply)) { answer = a }
 	step(t, f, 1, "a", false)
 	for _, by := range []string{"", "b"} {
-		if code, said := step(t, f, 1, by, false); code != bus.CodeOverloaded || said != "notice 1 is being taken; ask again" {
+		if code, said := step(t, f, 1, by, false); code != bus.CodeOverloaded || said != "notice 1 is being taken by another application; ask again" {
 			t.Errorf("%q: %d %s", by, code, said)
 		}
 	}
@@ -319,7 +319,7 @@ func TestHelperFullDisk(t *testing.T) {
 	for n := uint64(2); refused < 3 && n < 9_999; n++ {
 		asked := len(p.asked)
 		switch code, said := step(t, f, n, "a", false); {
-		case code == bus.CodeFull && strings.Contains(said, "no room") && len(p.asked) == asked && f.State(fmt.Sprint("p/1/1/", n)) == "open":
+		case code == bus.CodeFull && strings.Contains(said, "is full") && len(p.asked) == asked && f.State(fmt.Sprint("p/1/1/", n)) == "open":
 			refused++
 		case code == bus.CodeOverloaded && n > open/2: // what was taken is said to be done
 			f.hands = map[string]hand{}

@@ -2,9 +2,10 @@ package fence
 
 import "sync"
 
-// inflow is what waits for the fence's goroutine. It takes no room while nothing does: thousands of agents may run in one process.
+// inflow is the queue of the fence's goroutine. It takes no memory while it is empty: thousands of agents may run in
+// one process.
 type inflow struct {
-	ring chan struct{} // one token: there is something
+	ring chan struct{} // one token: it is not empty
 
 	mu      sync.Mutex
 	asked   []asked
@@ -13,7 +14,7 @@ type inflow struct {
 
 func newInflow() *inflow { return &inflow{ring: make(chan struct{}, 1)} }
 
-// ask puts a question in; ok is false when too many wait.
+// ask adds a question; ok is false if too many wait.
 func (i *inflow) ask(q asked) (ok bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -25,7 +26,7 @@ func (i *inflow) ask(q asked) (ok bool) {
 	return true
 }
 
-// answer puts an answer in: there are no more of them than commands that are being taken, or told of.
+// answer adds an answer: there are no more of them than commands that are being taken or confirmed.
 func (i *inflow) answer(a answered) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

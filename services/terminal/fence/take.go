@@ -10,16 +10,17 @@ import (
 	"github.com/hotpair/hotpair/services/commands"
 )
 
-// done is the token of who says that a command was carried out, which needs none.
+// done is the token of a confirmation, which needs none.
 const done = "done"
 
-// mostWaiting bounds who waits for one command: an application that asks again.
+// mostWaiting bounds the callers that wait for one command: an application that asks again.
 const mostWaiting = 16
 
-// noRoom is said when nothing can be written: it was not taken, nor is it known to be done.
-const noRoom = "there is no room on the disk of this terminal to write it down: nothing was taken, and what was done is not known to be"
+// noRoom is the answer when nothing can be written: the command was neither taken nor confirmed.
+const noRoom = "the disk of this terminal is full: nothing was taken or confirmed"
 
-// take has a command taken, if nobody here has it. That it is asked for is written down first: who finds no room for that has not taken it.
+// take takes a command for an application, if no other here has it. That it is asked for is recorded first: without
+// room for that it is not taken.
 func (f *Fence) take(q asked) error {
 	id := q.told.ID
 	e, there := f.book.get(id)
@@ -32,15 +33,15 @@ func (f *Fence) take(q asked) error {
 		return nil
 	}
 	if out := f.flying[id]; out != nil {
-		if q.By == "" || out.by != q.By || len(out.waiting) >= mostWaiting { // nobody was handed it yet, nor may be
-			refuse(q.answer, bus.CodeOverloaded, fmt.Sprintf("notice %d is being taken; ask again", q.Number))
+		if q.By == "" || out.by != q.By || len(out.waiting) >= mostWaiting { // it was not handed out yet, and may not be
+			refuse(q.answer, bus.CodeOverloaded, fmt.Sprintf("notice %d is being taken by another application; ask again", q.Number))
 			return nil
 		}
 		out.waiting = append(out.waiting, q.answer)
 		return nil
 	}
 	if len(f.flying)+len(f.hands) >= open {
-		refuse(q.answer, bus.CodeOverloaded, "too many commands are taken here and not said to be done; ask again")
+		refuse(q.answer, bus.CodeOverloaded, "too many commands were taken here and not confirmed as done; ask again")
 		return nil
 	}
 	if !there {
@@ -62,13 +63,13 @@ func (f *Fence) taking(id, token string) []byte {
 	return bus.EncodeJSON(notice.Taking{ID: id, Directory: f.Directory, Token: token})
 }
 
-// token is under what a command is asked for: under the same as before if that had no answer, and under a new one for ever after. So the pair
-// says only once that a taking was the first.
+// token returns the token for taking a command: the same as before if that had no answer, a new one afterwards. So the
+// pair answers only once that a taking was the first.
 func (f *Fence) token(id string) string {
 	token, again := f.tokens[id]
 	if !again {
 		token = rand.Text()
-		if len(f.tokens) >= Most { // what was asked for is unknown then, if it was taken
+		if len(f.tokens) >= Most { // a command that was asked for is then unknown, if it was taken
 			clear(f.tokens)
 		}
 		f.tokens[id] = token
@@ -76,7 +77,7 @@ func (f *Fence) token(id string) string {
 	return token
 }
 
-// judge takes what the pair says of a command that is being taken.
+// judge handles the pair's answer to a taking.
 func (f *Fence) judge(a answered) error {
 	q := f.flying[a.id]
 	if q == nil {
@@ -94,12 +95,12 @@ func (f *Fence) judge(a answered) error {
 			a.reply = bus.Reply{Code: bus.CodeFault, Message: "the pair's answer can't be read: " + err.Error()}
 		}
 	}
-	if a.reply.Code != bus.CodeOK { // nobody was handed it: this run may ask again
+	if a.reply.Code != bus.CodeOK { // it was not handed out: this run may ask again
 		switch a.reply.Code {
-		case bus.CodeUnknown: // by the pair or the agent, in the words for requests
-			a.reply.Message = fmt.Sprintf("the pair has not answered before the deadline, and notice %d was not handed out; ask again, with the same by", q.told.Number)
+		case bus.CodeUnknown: // by the pair or the agent, worded for requests
+			a.reply.Message = fmt.Sprintf("the pair did not answer before the deadline, and notice %d was not handed out; ask again with the same by", q.told.Number)
 		case bus.CodeMalformed, bus.CodeAbsent:
-			a.reply = bus.Reply{Code: bus.CodeNobody, Message: "the host that serves knows no fenced commands, or not this agent's: " + a.reply.Message}
+			a.reply = bus.Reply{Code: bus.CodeNobody, Message: "the active host does not support fenced commands, or not this version of them: " + a.reply.Message}
 		}
 		tell(a.reply)
 		return nil
@@ -109,8 +110,8 @@ func (f *Fence) judge(a answered) error {
 	if t.Verdict == commands.First.String() {
 		e.State = Taken
 		switch err := f.book.put(a.id, e); { // before anybody has it
-		case errors.Is(err, ErrNoRoom): // the room that the question has taken is mostly enough
-			if err := f.become(a.id, e, Unknown, "it was taken, and there was no room to write that down"); err != nil {
+		case errors.Is(err, ErrNoRoom): // the room of the recorded question is mostly enough
+			if err := f.become(a.id, e, Unknown, "it was taken, and the full disk prevented recording it"); err != nil {
 				return err
 			}
 			tell(bus.Reply{Code: bus.CodeConflict, Message: sentence(e.Number, Unknown)})
@@ -126,7 +127,7 @@ func (f *Fence) judge(a answered) error {
 		commands.Settled.String(): Done, commands.TooLate.String(): Late, commands.Doubtful.String(): Unknown, commands.Void.String(): Void, commands.Gone.String(): Gone,
 	}[t.Verdict]
 	if !known {
-		tell(bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf("the pair says %.40q of it, which this agent does not know", t.Verdict)})
+		tell(bus.Reply{Code: bus.CodeFault, Message: fmt.Sprintf("the pair answered with the verdict %.40q, which this agent does not know", t.Verdict)})
 		return nil
 	}
 	if err := f.become(a.id, e, s, sentence(e.Number, s)); err != nil {
@@ -136,7 +137,7 @@ func (f *Fence) judge(a answered) error {
 	return nil
 }
 
-// handed is the answer to who has taken a command.
+// handed is the answer to the application that takes a command.
 func handed(t *notice.Told, body []byte) bus.Reply {
 	return bus.Reply{Body: bus.EncodeJSON(notice.Handed{
 		Number: t.Number, First: true, Service: t.Service, Topic: t.Topic, Body: body, ID: t.ID, At: t.At, Until: t.Until,
@@ -150,22 +151,22 @@ func sentence(number uint64, s State) string {
 	case Open:
 		why = "nobody has taken it"
 	case Taken:
-		why = "it was handed out here, and is not said to be done yet"
+		why = "it was handed out here and is not confirmed as done yet"
 	case Done:
 		why = "it was carried out"
 	case Late:
-		why = "its time was over before anybody took it"
+		why = "it expired before anybody took it"
 	case Unknown:
-		why = "it was taken before, and nobody says that it was carried out: this terminal's agent was started anew, or its directory is another one. Look whether it was"
+		why = "it was taken before and not confirmed as done, because this terminal's agent was restarted or lost its directory. Check whether it was carried out"
 	case Void:
-		why = "the pair's history was taken back since it was told, and nobody knows whether it was taken. Look whether it was carried out"
+		why = "the pair lost the history in which it was sent, and it is unknown whether it was taken. Check whether it was carried out"
 	case Gone:
-		why = "the pair does not keep it any more: it was settled, or its time was over"
+		why = "the pair has discarded it: it was settled, or it expired"
 	}
 	return fmt.Sprintf("%s: notice %d is not handed out: %s", s, number, why)
 }
 
-// finish notes that a command was carried out, and lets the pair know.
+// finish records that a command was carried out, and tells the pair.
 func (f *Fence) finish(q asked) error {
 	id := q.told.ID
 	e, ok := f.book.get(id)
@@ -183,7 +184,7 @@ func (f *Fence) finish(q asked) error {
 		delete(f.hands, id)
 		f.owe(id)
 	default:
-		refuse(q.answer, bus.CodeConflict, fmt.Sprintf("%s: notice %d was not handed out here, so it can't be done; take it first", f.State(id), q.Number))
+		refuse(q.answer, bus.CodeConflict, fmt.Sprintf("%s: notice %d was not handed out here, so it can't be confirmed as done; take it first", f.State(id), q.Number))
 		return nil
 	}
 	q.answer(bus.Reply{Body: bus.EncodeJSON(notice.Became{Number: e.Number, ID: id, Service: e.Service, Topic: e.Topic, State: string(Done)})})
@@ -199,7 +200,7 @@ func (f *Fence) pay() {
 	}
 }
 
-// owes reports whether there is something of the kind.
+// owes reports whether a confirmation is to be sent.
 func (f *Fence) owes() bool {
 	for _, e := range f.book.entries {
 		if e.Owed {
@@ -210,14 +211,14 @@ func (f *Fence) owes() bool {
 }
 
 func (f *Fence) owe(id string) {
-	if f.owing[id] || len(f.owing) >= atOnce || !f.Serves() { // else it is told later
+	if f.owing[id] || len(f.owing) >= atOnce || !f.Serves() { // otherwise it is sent later
 		return
 	}
 	f.owing[id] = true
 	f.Ask(notice.OperationDone, f.taking(id, done), func(r bus.Reply) { f.in.answer(answered{id: id, done: true, reply: r}) })
 }
 
-// paid takes that the pair knows, or why not. Whatever it says of the command, it was told.
+// paid handles the pair's answer to a confirmation. Whatever it says of the command, the pair has been told.
 func (f *Fence) paid(a answered) error {
 	delete(f.owing, a.id)
 	e, ok := f.book.get(a.id)
@@ -226,7 +227,7 @@ func (f *Fence) paid(a answered) error {
 	}
 	e.Owed = false
 	err := f.book.put(a.id, e)
-	if errors.Is(err, ErrNoRoom) { // after a restart it is told again
+	if errors.Is(err, ErrNoRoom) { // after a restart it is sent again
 		f.book.remember(a.id, e)
 		return nil
 	}

@@ -1,6 +1,6 @@
-// Package figures has an agent's metrics: it counts answers by their codes, and writes all that an agent counts as a page for Prometheus. That is
-// written by hand, so that the agent, which stands on small machines, carries no library for a page of text. Labels are bounded, whatever
-// services answer.
+// Package figures has an agent's metrics: it counts answers by code, and writes all counters as a Prometheus page. The
+// page is written by hand, so that the agent, which runs on small machines, needs no metrics library. Labels are
+// bounded, whatever codes services answer.
 package figures
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/hotpair/hotpair/services/terminal/standing"
 )
 
-// codes are those that are counted each for itself; services may have any others, which are counted together.
+// codes are counted separately; services may answer others, which are counted together.
 var codes = [...]int{
 	bus.CodeOK, bus.CodeQueued, bus.CodeMalformed, bus.CodeForbidden, bus.CodeAbsent, bus.CodeConflict, bus.CodeTooOld, bus.CodeTooLarge, bus.CodeOverloaded, bus.CodeFault, bus.CodeNobody,
 	bus.CodeUnknown, bus.CodeFull,
@@ -28,7 +28,7 @@ type Codes struct {
 	unknown atomic.Uint64
 }
 
-// Count counts one.
+// Count counts one answer.
 func (c *Codes) Count(code int) {
 	for i, known := range codes {
 		if code == known {
@@ -39,7 +39,7 @@ func (c *Codes) Count(code int) {
 	c.other.Add(1)
 }
 
-// CountOutcome counts what came of a request that was queued; unknown: nobody knows.
+// CountOutcome counts the outcome of a queued request; unknown: its outcome is unknown.
 func (c *Codes) CountOutcome(code int, unknown bool) {
 	if unknown {
 		c.unknown.Add(1)
@@ -48,14 +48,14 @@ func (c *Codes) CountOutcome(code int, unknown bool) {
 	c.Count(code)
 }
 
-// Figures are what an agent counts at one moment.
+// Figures are the values of an agent's metrics at one moment.
 type Figures struct {
 	Terminal, Version string
 	Attached          bool
-	Since             time.Time // when that began to be so
+	Since             time.Time // of the present state
 	Epoch             uint64
 	Waiting           int           // requests without an answer
-	Oldest            time.Duration // how long the first of them has waited
+	Oldest            time.Duration // age of the oldest of them
 	Queue             Queue
 	Takeovers         standing.Total
 	Outages           standing.Total
@@ -63,17 +63,17 @@ type Figures struct {
 	Answers, Outcomes *Codes
 }
 
-// Queue is what is queued at the terminal.
+// Queue are the values of the queue.
 type Queue struct {
 	Waiting, Bytes int
-	Oldest         time.Duration // how long the first has waited
-	Unknown, Kept  int           // of which nobody knows whether they took effect; outcomes
+	Oldest         time.Duration // age of the oldest request
+	Unknown, Kept  int           // requests with an unknown outcome; stored outcomes
 }
 
 // page is what is written.
 type page struct{ bytes.Buffer }
 
-// sample is one figure of a family, with its labels as name and value in turn.
+// sample is one value of a family, with its labels as name and value in turn.
 type sample struct {
 	value  float64
 	labels []string
@@ -104,7 +104,7 @@ func of[N int | uint64](n N) sample { return sample{value: float64(n)} }
 
 func (p *page) gauge(name, help string, s sample) { p.family(name, "gauge", help, s) }
 
-// each are the figures of all codes, so that none begins to exist with its first answer.
+// each returns the counters of all codes, so that none is missing before its first answer.
 func (c *Codes) each() (list []sample) {
 	for i, code := range codes {
 		list = append(list, sample{float64(c.known[i].Load()), []string{"code", strconv.Itoa(code)}})
@@ -112,7 +112,7 @@ func (c *Codes) each() (list []sample) {
 	return append(list, sample{float64(c.other.Load()), []string{"code", "other"}})
 }
 
-// Page is the text that Prometheus reads.
+// Page returns the text for Prometheus.
 func (f Figures) Page() []byte {
 	p := &page{}
 	p.family("info", "gauge", "The terminal, and the version of its agent.", sample{1, []string{"terminal", f.Terminal, "version", f.Version}})
@@ -121,24 +121,24 @@ func (f Figures) Page() []byte {
 		attached = 1
 	}
 	p.gauge("attached", "Whether a host serves the terminal.", of(attached))
-	p.gauge("attached_since_timestamp_seconds", "When that began to be so.", sample{value: float64(f.Since.UnixMilli()) / 1000})
+	p.gauge("attached_since_timestamp_seconds", "When the terminal became attached or detached.", sample{value: float64(f.Since.UnixMilli()) / 1000})
 	p.gauge("epoch", "The highest epoch that served the terminal.", of(f.Epoch))
 	p.gauge("waiting_requests", "Requests without an answer.", of(f.Waiting))
-	p.gauge("waiting_oldest_seconds", "How long the first of them has waited.", sample{value: f.Oldest.Seconds()})
-	p.gauge("queue_requests", "Requests that are queued and not done.", of(f.Queue.Waiting))
-	p.gauge("queue_bytes", "What they take on the disk, with the room for outcomes.", of(f.Queue.Bytes))
-	p.gauge("queue_oldest_seconds", "How long the first of them has waited.", sample{value: max(0, f.Queue.Oldest.Seconds())})
-	p.gauge("queue_unknown", "Queued requests of which nobody knows whether they took effect, until somebody forgets them.", of(f.Queue.Unknown))
-	p.gauge("queue_results", "Outcomes of queued requests that are kept.", of(f.Queue.Kept))
-	p.family("queue_outcomes_total", "counter", "What came of queued requests since the agent began, by code; 0 is success.",
+	p.gauge("waiting_oldest_seconds", "Age of the oldest request without an answer.", sample{value: f.Oldest.Seconds()})
+	p.gauge("queue_requests", "Queued requests without an outcome.", of(f.Queue.Waiting))
+	p.gauge("queue_bytes", "Disk space of the queue, with the room reserved for outcomes.", of(f.Queue.Bytes))
+	p.gauge("queue_oldest_seconds", "Age of the oldest queued request.", sample{value: max(0, f.Queue.Oldest.Seconds())})
+	p.gauge("queue_unknown", "Queued requests with an unknown outcome that nobody has removed yet.", of(f.Queue.Unknown))
+	p.gauge("queue_results", "Stored outcomes of queued requests.", of(f.Queue.Kept))
+	p.family("queue_outcomes_total", "counter", "Outcomes of queued requests since the agent started, by code; 0 is success.",
 		append(f.Outcomes.each(), sample{float64(f.Outcomes.unknown.Load()), []string{"code", "unknown"}})...)
-	p.family("answers_total", "counter", "Answers to applications since the agent began, by code; 0 is success, 202 queued.", f.Answers.each()...)
+	p.family("answers_total", "counter", "Answers to applications since the agent started, by code; 0 is success, 202 queued.", f.Answers.each()...)
 	both := func(value func(standing.Total) float64) []sample {
 		return []sample{{value(f.Takeovers), []string{"kind", "takeover"}}, {value(f.Outages), []string{"kind", "outage"}}}
 	}
-	p.family("interruptions_total", "counter", "Times that another host came, or the same one came back, since the agent began.", both(func(t standing.Total) float64 { return float64(t.Count) })...)
-	p.family("interruptions_felt_total", "counter", "Of them, those in which requests waited.", both(func(t standing.Total) float64 { return float64(t.Felt) })...)
-	p.family("interruptions_felt_seconds_total", "counter", "How long no request was answered in them while some waited.", both(func(t standing.Total) float64 { return t.For.Seconds() })...)
-	p.gauge("last_notice", "The number of the last notice that the terminal was told.", of(f.LastNotice))
+	p.family("interruptions_total", "counter", "Attaches of another host (takeover) or of the same host again (outage) since the agent started.", both(func(t standing.Total) float64 { return float64(t.Count) })...)
+	p.family("interruptions_felt_total", "counter", "Interruptions during which requests waited.", both(func(t standing.Total) float64 { return float64(t.Felt) })...)
+	p.family("interruptions_felt_seconds_total", "counter", "Time in interruptions during which requests waited and none was answered.", both(func(t standing.Total) float64 { return t.For.Seconds() })...)
+	p.gauge("last_notice", "Number of the last notice that the terminal received.", of(f.LastNotice))
 	return p.Bytes()
 }

@@ -126,7 +126,7 @@ func TestAgent_IsLightAndSoonUp(t *testing.T) {
 	if err := json.NewDecoder(answer.Body).Decode(&is); err != nil || answer.StatusCode != http.StatusOK {
 		t.Fatal(answer.Status, err)
 	}
-	if is.Terminal != "till-1" || !strings.Contains(is.Words, "waits for one") {
+	if is.Terminal != "till-1" || !strings.Contains(is.Words, "the agent has waited for one") {
 		t.Errorf("it says %+v", is)
 	}
 	resident := memory(t, c.Process.Pid, "VmRSS")
@@ -150,7 +150,7 @@ func TestAgent_IsLightAndSoonUp(t *testing.T) {
 	}
 }
 
-// parents gives the directories of tests above paths.
+// parents returns the directories of tests above paths.
 func parents(paths ...string) map[string]bool {
 	found := map[string]bool{}
 	for _, path := range paths {

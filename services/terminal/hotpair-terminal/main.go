@@ -1,5 +1,5 @@
-// Hotpair-terminal is the agent at a terminal: the part of hotpair that stands on machines which are neither a host nor a witness. It is
-// "hotpair terminal" without everything else.
+// Hotpair-terminal is the agent of a terminal: the part of hotpair for machines that are neither a host nor a witness.
+// It is "hotpair terminal" alone.
 package main
 
 import (

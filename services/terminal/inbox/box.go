@@ -15,17 +15,18 @@ import (
 )
 
 const (
-	// Most and MostBytes bound what is kept for the applications of a terminal, whichever comes first. The oldest goes.
+	// Most and MostBytes bound the notices stored for the applications of a terminal, whichever comes first. Beyond
+	// them the oldest are discarded.
 	Most      = 10_000
 	MostBytes = 16 << 20
 )
 
-// Keys of a terminal's bucket: stateKey has a record, and noticePrefix with a number what was told under it.
+// Keys of a terminal's bucket: stateKey has a record, and noticePrefix with a number the notice of that number.
 const noticePrefix = 'n'
 
 var stateKey = []byte("state")
 
-// noticeKey is where what was told under a number stands.
+// noticeKey is the key of a notice.
 func noticeKey(number uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{noticePrefix}, number)
 }
@@ -33,15 +34,15 @@ func noticeKey(number uint64) []byte {
 // record is what is written of a state.
 type record struct {
 	Local  uint64         `cbor:"1,keyasint"`
-	Count  int            `cbor:"2,keyasint"` // that are kept
+	Count  int            `cbor:"2,keyasint"` // of notices stored
 	Bytes  int            `cbor:"3,keyasint"`
 	Cursor notices.Cursor `cbor:"4,keyasint"`
 }
 
-// state is what a terminal has durably. It is never changed: two that are not the same have something between them.
+// state is the durable state of a terminal. It is never changed: two different states have something between them.
 type state struct{ record }
 
-// Box is what one terminal has.
+// Box has the notices of one terminal.
 type Box struct {
 	file     *File
 	terminal string
@@ -50,7 +51,7 @@ type Box struct {
 	taking   sync.Mutex             // one batch at a time
 }
 
-// box gives the box of a terminal.
+// box returns the box of a terminal.
 func (f *File) box(terminal string) *Box {
 	f.opening.Lock()
 	defer f.opening.Unlock()
@@ -62,8 +63,9 @@ func (f *File) box(terminal string) *Box {
 	return b
 }
 
-// Box gives the box of a terminal. No number up to used is given when what is kept does not tell which were: of a terminal that has
-// nothing here, because its file was quarantined, or of a file whose last transaction may be missing.
+// Box returns the box of a terminal. Numbers up to used are not given again if the file can't tell which were given:
+// for a terminal without an entry, because its file was quarantined, or for a file whose last transaction may be
+// missing.
 func (f *File) Box(terminal string, used uint64) *Box {
 	b := f.box(terminal)
 	b.taking.Lock()
@@ -80,16 +82,16 @@ func (f *File) Box(terminal string, used uint64) *Box {
 	return b
 }
 
-// Last is the highest number that was given.
+// Last is the highest number given.
 func (b *Box) Last() uint64 { return b.current.Load().Local }
 
-// entry is what is told under a number.
+// entry is a notice with its number.
 type entry struct {
 	number uint64
 	data   []byte
 }
 
-// apply writes what is new, takes the oldest away that has no room, and notes in next what there is then.
+// apply writes new notices, removes the oldest that do not fit, and records the resulting counts in next.
 func (next *state) apply(b *bolt.Bucket, list []entry) error {
 	b.FillPercent = 0.9 // numbers rise
 	for _, e := range list {
@@ -120,7 +122,7 @@ func (next *state) apply(b *bolt.Bucket, list []entry) error {
 	return b.Put(stateKey, boltfile.Seal(stateKey, data))
 }
 
-// readState reads and checks all that a terminal has.
+// readState reads and checks the durable state of a terminal.
 func readState(b *bolt.Bucket) (*state, error) {
 	if b == nil {
 		return nil, fmt.Errorf("%w: no bucket", ErrDamaged)
@@ -139,7 +141,7 @@ func readState(b *bolt.Bucket) (*state, error) {
 			return nil
 		}
 		if !isNotice(k) || numberOf(k) > s.Local || len(v) > MostBytes {
-			return fmt.Errorf("%w: an entry of %d bytes under a key of %d that can't be", ErrDamaged, len(v), len(k))
+			return fmt.Errorf("%w: invalid entry of %d bytes under a key of %d bytes", ErrDamaged, len(v), len(k))
 		}
 		if _, err := boltfile.Unseal(k, v); err != nil {
 			return fmt.Errorf("notice %d: %w", numberOf(k), err)
@@ -149,7 +151,7 @@ func readState(b *bolt.Bucket) (*state, error) {
 		return nil
 	})
 	if err == nil && (count != s.Count || size != s.Bytes) {
-		err = fmt.Errorf("%w: %d entries of %d bytes, and the state says %d of %d", ErrDamaged, count, size, s.Count, s.Bytes)
+		err = fmt.Errorf("%w: %d entries of %d bytes, but the state counts %d of %d bytes", ErrDamaged, count, size, s.Count, s.Bytes)
 	}
 	return s, err
 }

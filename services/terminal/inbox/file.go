@@ -16,26 +16,27 @@ import (
 )
 
 const (
-	// FileName is the file in its directory, and QuarantinedName where one stands that could not be read. Only the last of those is kept.
+	// FileName is the file in its directory, and QuarantinedName its name after it proved unreadable. Only the latest
+	// quarantined file is kept.
 	FileName        = "notices.db"
 	QuarantinedName = FileName + ".quarantined"
 )
 
 var (
-	// ErrDisk says that a write or flush failed in a way that leaves open what is on the disk. Nothing is tried again (R8): whoever has the
-	// file ends.
+	// ErrDisk says that a write or flush failed, so that the content of the disk is uncertain. Nothing is tried again
+	// (R8): the program that uses the file ends.
 	ErrDisk = errors.New("notices of the terminal could not be written")
-	// ErrNoRoom says that the disk is full. What is in the file is as it was, and the pair keeps what was to come into it.
+	// ErrNoRoom says that the disk is full. The file is unchanged, and the pair keeps the notices.
 	ErrNoRoom = errors.New("no room on the disk of this terminal")
 	// ErrInUse says that another program has the file open.
 	ErrInUse = boltfile.ErrInUse
-	// ErrDamaged says that the file holds what can't be.
+	// ErrDamaged says that the content of the file is invalid.
 	ErrDamaged = boltfile.ErrDamaged
 	// ErrClosed says that the file was closed.
 	ErrClosed = errors.New("file of notices is closed")
 )
 
-// File keeps notices of any number of terminals. It is made when the first one is told something.
+// File stores the notices of any number of terminals. It is created with the first notice.
 type File struct {
 	path        string
 	quarantined error
@@ -52,7 +53,8 @@ type File struct {
 	line line
 }
 
-// Open opens the file of a directory, if there is one. What can't be read is quarantined. Errors: ErrInUse, and those of the system.
+// Open opens the file of a directory, if it exists. An unreadable file is quarantined. Errors: ErrInUse, and those of
+// the system.
 func Open(dir string) (*File, error) {
 	f := &File{path: filepath.Join(dir, FileName), boxes: map[string]*Box{}}
 	f.line.next = &together{}
@@ -60,8 +62,8 @@ func Open(dir string) (*File, error) {
 		return nil, fmt.Errorf("open notices: %w", err)
 	}
 	var err error
-	// With one head the other one was torn, and bolt goes back to the transaction before; or else this head was never flushed. Either
-	// way the numbers of the last transaction may have been used.
+	// With one meta page the other one was torn, and bolt returns to the transaction before; or this page was never
+	// flushed. Either way the numbers of the last transaction may have been used.
 	f.doubt, err = boltfile.Examine(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, nil
@@ -80,10 +82,10 @@ func Open(dir string) (*File, error) {
 	return f, nil
 }
 
-// Quarantined says why the file was quarantined that was there when this one was opened; nil when none was.
+// Quarantined returns why the earlier file was quarantined when this one was opened; nil if it was not.
 func (f *File) Quarantined() error { return f.quarantined }
 
-// load opens the database and reads what everybody has in it.
+// load opens the database and reads the states of all terminals.
 func (f *File) load() error {
 	db, err := boltfile.Open(f.path)
 	if err != nil {
@@ -108,7 +110,7 @@ func (f *File) load() error {
 	return nil
 }
 
-// database gives the database, made if it is not there. Only one writer comes here at a time.
+// database returns the database, created if it is absent. Only one writer calls it at a time.
 func (f *File) database() (*bolt.DB, error) {
 	if db := f.db.Load(); db != nil {
 		return db, nil
@@ -120,7 +122,7 @@ func (f *File) database() (*bolt.DB, error) {
 	return db, err
 }
 
-// view reads what a terminal has; b is nil when it has nothing.
+// view reads the bucket of a terminal; b is nil if it has none.
 func (f *File) view(terminal string, read func(b *bolt.Bucket) error) error {
 	f.using.RLock()
 	defer f.using.RUnlock()
@@ -136,7 +138,7 @@ func (f *File) view(terminal string, read func(b *bolt.Bucket) error) error {
 	})
 }
 
-// Close closes the file; whoever uses it is waited for.
+// Close waits for operations in progress and closes the file.
 func (f *File) Close() error {
 	f.using.Lock()
 	defer f.using.Unlock()

@@ -14,37 +14,37 @@ import (
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
-// ErrRefused says that a batch is not taken; its text goes to the host. Nothing of it is kept.
+// ErrRefused says that a batch is refused; its text goes to the host. Nothing of the batch is stored.
 var ErrRefused = errors.New("notices refused")
 
-// Reserve makes durable, elsewhere than in the file, that numbers up to one may have been given. It returns at once when that is so
-// already.
+// Reserve makes durable, outside the file, that numbers up to a limit may have been given. It returns at once if that
+// is already durable.
 type Reserve func(upTo uint64) error
 
-// Session is what one attached host tells a terminal.
+// Session takes the notices of one attached host for a terminal.
 //
-// Where it goes on is worked out by the host from the cursor that the terminal said. Another session may have written since, or this one
-// when an answer was lost: then what the host says is of a place where the terminal is no more, and would have it store notices twice. So a
-// resume says what it was worked out from, and counts only while the terminal has just that.
+// The host computes where the notices continue from the cursor that the terminal sent. If another session has written
+// since, or this one and its answer was lost, that place is out of date, and the terminal would store notices twice. So
+// a resume names the cursor that it was computed from, and is valid only while the terminal's cursor is the same.
 type Session struct {
 	box     *Box
 	pair    string
 	epoch   uint64
 	reserve Reserve
 
-	seen    *state // what store was worked out from
+	seen    *state // what store was computed from
 	store   notices.Store
 	resumed bool
 	serial  uint64
 }
 
-// Session begins one of a host that serves a pair in an epoch, and gives the cursor to say to it.
+// Session begins a session of a host that serves a pair in an epoch, and returns the cursor to send to it.
 func (b *Box) Session(pair string, epoch uint64, reserve Reserve) (*Session, notices.Cursor) {
 	s := &Session{box: b, pair: pair, epoch: epoch, reserve: reserve}
 	return s, s.begin()
 }
 
-// begin has the session begin with what is durable.
+// begin starts the session with the durable cursor.
 func (s *Session) begin() notices.Cursor {
 	s.seen = s.box.current.Load()
 	s.resumed, s.serial = false, 0
@@ -52,9 +52,9 @@ func (s *Session) begin() notices.Cursor {
 	return s.seen.Cursor
 }
 
-// Take takes a batch: all of it is durable when it returns, or nothing is. What is new is for the applications. An error is also in the
-// answer, and the session begins anew: ErrRefused, with ErrNoRoom when there is none; any other one says that the file, or what Reserve
-// writes, takes nothing any more.
+// Take takes a batch: it is durable as a whole when Take returns, or not at all. The result has the new notices for
+// applications. An error is also in the answer, and the session begins again: ErrRefused, with ErrNoRoom if the disk
+// is full; any other error says that the file, or the target of Reserve, accepts no further writes.
 func (s *Session) Take(b notice.Batch) ([]Published, notice.Stored, error) {
 	s.box.taking.Lock()
 	defer s.box.taking.Unlock()
@@ -66,7 +66,7 @@ func (s *Session) Take(b notice.Batch) ([]Published, notice.Stored, error) {
 	return told, notice.Stored{Serial: s.serial}, nil
 }
 
-// Refuse is Take for what is no batch.
+// Refuse answers a message that is not a batch, like Take.
 func (s *Session) Refuse(err error) notice.Stored {
 	s.box.taking.Lock()
 	defer s.box.taking.Unlock()
@@ -100,10 +100,10 @@ func (s *Session) take(b notice.Batch) ([]Published, error) {
 	for i := range b.Messages {
 		m := &b.Messages[i]
 		if m.Serial <= serial {
-			continue // it was taken already, and the answer was lost
+			continue // it was already stored, and the answer was lost
 		}
 		if m.Serial != serial+1 {
-			return nil, fmt.Errorf("%w: message %d comes after %d", ErrRefused, m.Serial, serial)
+			return nil, fmt.Errorf("%w: message %d follows message %d", ErrRefused, m.Serial, serial)
 		}
 		serial++
 		k, stored, err := store.Take(b.Epoch, m.Message)
@@ -121,8 +121,8 @@ func (s *Session) take(b notice.Batch) ([]Published, error) {
 	return list, nil
 }
 
-// write makes durable what is new. Where a terminal goes on is not, as long as it is told nothing: it is worked out again at the next
-// attach, and thousands that are attached at a takeover write nothing.
+// write makes new notices durable. A resume without notices is not written: it is computed again at the next attach,
+// so that thousands of terminals that attach in a takeover write nothing.
 func (s *Session) write(store notices.Store, list []Published) error {
 	if len(list) == 0 {
 		return nil
@@ -150,17 +150,17 @@ func (s *Session) write(store notices.Store, list []Published) error {
 	return nil
 }
 
-// check refuses what no host would send, and what is not of this place.
+// check refuses messages that no host would send, or that are not of this place.
 func (s *Session) check(b notice.Batch) error {
 	switch current := s.box.current.Load(); {
 	case b.Epoch < s.epoch:
-		return fmt.Errorf("%w: %d, attached to %d", notices.ErrLower, b.Epoch, s.epoch)
+		return fmt.Errorf("%w: %d, but this session attached in %d", notices.ErrLower, b.Epoch, s.epoch)
 	case b.Epoch > s.epoch:
-		return fmt.Errorf("of epoch %d, and this session attached in %d", b.Epoch, s.epoch)
+		return fmt.Errorf("epoch %d, but this session attached in epoch %d", b.Epoch, s.epoch)
 	case b.Resume == nil && !s.resumed:
-		return errors.New("a session of notices begins with where it goes on")
+		return errors.New("the first message of a session must say where the notices continue")
 	case b.Resume == nil && s.seen != current:
-		return errors.New("another session has told this terminal something since")
+		return errors.New("another session has sent notices to this terminal since")
 	}
 	if b.Resume != nil {
 		if err := s.checkResume(b.Resume); err != nil {
@@ -177,10 +177,10 @@ func (s *Session) check(b notice.Batch) error {
 
 func (s *Session) checkResume(r *notices.Resumed) error {
 	if r.Cursor.Pair != s.pair {
-		return fmt.Errorf("goes on in pair %.80q, and this session attached for %q", r.Cursor.Pair, s.pair)
+		return fmt.Errorf("notices continue in pair %.80q, but this session attached for pair %q", r.Cursor.Pair, s.pair)
 	}
 	if n := len(r.Cursor.Starts); n > notices.MaxStarts {
-		return fmt.Errorf("goes on with the starts of %d epochs, at most %d", n, notices.MaxStarts)
+		return fmt.Errorf("the starts of %d epochs, at most %d are allowed", n, notices.MaxStarts)
 	}
 	high := r.Cursor.Last.Epoch
 	for _, m := range r.Cursor.Marks {
@@ -190,26 +190,26 @@ func (s *Session) checkResume(r *notices.Resumed) error {
 		high = max(high, start.Epoch)
 	}
 	if high > s.epoch {
-		return fmt.Errorf("goes on in epoch %d, and %d is served", high, s.epoch)
+		return fmt.Errorf("notices continue in epoch %d, but epoch %d is served", high, s.epoch)
 	}
 	return nil
 }
 
 func (s *Session) checkMessage(m *notice.Message) error {
 	if int(m.Stream) >= len(notices.Marks{}) {
-		return fmt.Errorf("of stream %d, which there is not", m.Stream)
+		return fmt.Errorf("unknown stream %d", m.Stream)
 	}
 	if e := max(m.Notice.Number.Epoch, m.Gap.To.Epoch); e > s.epoch {
-		return fmt.Errorf("of epoch %d, and %d is served", e, s.epoch)
+		return fmt.Errorf("a notice of epoch %d, but epoch %d is served", e, s.epoch)
 	}
 	if m.Gap != (notices.Gap{}) {
-		return nil // what else it says counts for nothing
+		return nil // its other fields are ignored
 	}
 	switch c := &m.Content; {
 	case !bus.ValidName(c.Service) || c.Service == notice.System || !bus.ValidName(c.Topic):
-		return fmt.Errorf("of service %.80q on topic %.80q, which can't be", c.Service, c.Topic)
+		return fmt.Errorf("invalid service %.80q or topic %.80q", c.Service, c.Topic)
 	case c.Fenced != nil && (!bus.ValidName(c.Fenced.Topic) || len(c.Body) > 0):
-		return fmt.Errorf("of service %s, fenced on topic %.80q with a body of %d bytes, which can't be", c.Service, c.Fenced.Topic, len(c.Body))
+		return fmt.Errorf("invalid fenced command of service %s: topic %.80q, body of %d bytes", c.Service, c.Fenced.Topic, len(c.Body))
 	case len(c.Body) > 0 && strictjson.Depth(c.Body) <= outbox.MaxDepth: // else it is not told
 		if err := strictjson.Check(c.Body); err != nil {
 			return fmt.Errorf("its body: %w", err)

@@ -123,14 +123,14 @@ func TestSession_RefusesWhatCannotBe(t *testing.T) {
 		batch func(*Session) notice.Batch
 		says  string
 	}{
-		"a lower epoch":  {func(*Session) notice.Batch { return notice.Batch{Epoch: 1, Messages: owns(5, 5, 5)} }, "of a lower epoch"},
-		"a higher epoch": {func(*Session) notice.Batch { return notice.Batch{Epoch: 3, Messages: owns(5, 5, 5)} }, "attached in 2"},
+		"a lower epoch":  {func(*Session) notice.Batch { return notice.Batch{Epoch: 1, Messages: owns(5, 5, 5)} }, "lower than the attached epoch"},
+		"a higher epoch": {func(*Session) notice.Batch { return notice.Batch{Epoch: 3, Messages: owns(5, 5, 5)} }, "attached in epoch 2"},
 		"no resume": {func(s *Session) notice.Batch {
 			s.begin()
 			return notice.Batch{Epoch: 2, Messages: owns(1, 5, 5)}
-		}, "begins with where it goes on"},
-		"a resume of what it said before": {func(*Session) notice.Batch { return from(2, notices.Cursor{Pair: "p"}) }, "it goes on from"},
-		"a serial left out":               {message(func(m *notice.Message) { m.Serial++ }), "comes after 5"},
+		}, "must say where the notices continue"},
+		"a resume of what it said before": {func(*Session) notice.Batch { return from(2, notices.Cursor{Pair: "p"}) }, "it continues from"},
+		"a serial left out":               {message(func(m *notice.Message) { m.Serial++ }), "follows message 5"},
 		"a count left out":                {message(func(m *notice.Message) { m.Notice.Count++ }), "out of order"},
 		"a number that falls":             {message(func(m *notice.Message) { m.Stream, m.Notice.Count, m.Notice.Number.Sequence = notices.Common, 1, 4 }), "out of order"},
 		"a gap from elsewhere": {message(func(m *notice.Message) {
@@ -139,14 +139,14 @@ func TestSession_RefusesWhatCannotBe(t *testing.T) {
 		"a stream that is none":   {message(func(m *notice.Message) { m.Stream = 2 }), "stream 2"},
 		"a number of later":       {message(func(m *notice.Message) { m.Notice.Number.Epoch = 3 }), "of epoch 3"},
 		"a gap of later":          {message(func(m *notice.Message) { m.Gap.To.Epoch = 3 }), "of epoch 3"},
-		"a service that is none":  {message(func(m *notice.Message) { m.Content.Service = "a.>" }), "which can't be"},
-		"a service that is ours":  {message(func(m *notice.Message) { m.Content.Service = notice.System }), "which can't be"},
-		"a topic that is none":    {message(func(m *notice.Message) { m.Content.Topic = "" }), "which can't be"},
+		"a service that is none":  {message(func(m *notice.Message) { m.Content.Service = "a.>" }), "invalid "},
+		"a service that is ours":  {message(func(m *notice.Message) { m.Content.Service = notice.System }), "invalid "},
+		"a topic that is none":    {message(func(m *notice.Message) { m.Content.Topic = "" }), "invalid "},
 		"a body that is none":     {message(func(m *notice.Message) { m.Content.Body = []byte("{") }), "its body"},
 		"a resume of another":     {resume(func(r *notices.Resumed) { r.Cursor.Pair = "q" }), `pair "q"`},
-		"a resume of later":       {resume(func(r *notices.Resumed) { r.Cursor.Last.Epoch = 3 }), "goes on in epoch 3"},
-		"a resume at later":       {resume(func(r *notices.Resumed) { r.Cursor.Marks[1].Number.Epoch = 4 }), "goes on in epoch 4"},
-		"starts of later":         {resume(func(r *notices.Resumed) { r.Cursor.Starts = []notices.Start{{Epoch: 5}} }), "goes on in epoch 5"},
+		"a resume of later":       {resume(func(r *notices.Resumed) { r.Cursor.Last.Epoch = 3 }), "continue in epoch 3"},
+		"a resume at later":       {resume(func(r *notices.Resumed) { r.Cursor.Marks[1].Number.Epoch = 4 }), "continue in epoch 4"},
+		"starts of later":         {resume(func(r *notices.Resumed) { r.Cursor.Starts = []notices.Start{{Epoch: 5}} }), "continue in epoch 5"},
 		"too many starts":         {resume(func(r *notices.Resumed) { r.Cursor.Starts = make([]notices.Start, notices.MaxStarts+1) }), "at most 64"},
 		"a resume and then holes": {resume(func(r *notices.Resumed) { r.Cursor.Marks[0].Count = 9 }), "out of order"},
 	} {

@@ -10,10 +10,10 @@ import (
 	"github.com/hotpair/hotpair/services/terminal/boltfile"
 )
 
-// mostTogether bounds what one transaction takes, in bytes, the last change not counted.
+// mostTogether bounds one transaction, in bytes, the last change not counted.
 const mostTogether = 16 << 20
 
-// line brings changes into transactions: those that come while one is written share the next.
+// line batches changes into transactions: those that arrive during one share the next.
 type line struct {
 	writing sync.Mutex // one at a time
 
@@ -23,7 +23,7 @@ type line struct {
 	wrote  uint64 // transactions
 }
 
-// together is one transaction that several wait for.
+// together is one transaction for several callers.
 type together struct {
 	once    sync.Once
 	err     error
@@ -31,13 +31,13 @@ type together struct {
 	bytes   int
 }
 
-// change is what becomes of one terminal's bucket.
+// change is a change of one terminal's bucket.
 type change struct {
 	terminal string
 	apply    func(*bolt.Bucket) error
 }
 
-// write makes a change durable. Errors: ErrNoRoom, after which all is as it was; ErrDisk, after which every call fails (R8).
+// write makes a change durable. Errors: ErrNoRoom, which changes nothing; ErrDisk, after which every call fails (R8).
 func (f *File) write(c change, size int) error {
 	l := &f.line
 	l.turn.Lock()
@@ -52,7 +52,7 @@ func (f *File) write(c change, size int) error {
 		defer l.writing.Unlock()
 		l.turn.Lock()
 		if l.next == mine {
-			l.next = &together{} // who comes from now on is not in it
+			l.next = &together{} // later callers are not in it
 		}
 		mine.err = l.failed
 		l.turn.Unlock()

@@ -19,25 +19,25 @@ import (
 )
 
 const (
-	// DefaultLimit is how many notices are given to who does not say, and MaxLimit how many at most; pageBytes bounds them together, the
-	// last one not counted.
+	// DefaultLimit is the number of notices in a page without a limit, and MaxLimit the most in one page; pageBytes
+	// bounds their size, not counting the last one.
 	DefaultLimit = 100
 	MaxLimit     = 1000
 	pageBytes    = 1 << 20
 )
 
-// ErrBeyond says that somebody asks for what comes after a number that was never given.
-var ErrBeyond = errors.New("no such notice was ever told here")
+// ErrBeyond says that a question names a number that was never given.
+var ErrBeyond = errors.New("this terminal never had a notice with that number")
 
-// Published is what applications hear, and Data how.
+// Published is the subject and content of a notice for applications.
 type Published struct {
 	notice.Told
 	Data []byte
-	// Skipped says why it stands in place of a notice that can't be told; "" when it does not.
+	// Skipped says why the entry replaces a notice that can't be delivered; "" if it does not.
 	Skipped string
 }
 
-// publish says to applications what is kept under a number.
+// publish sends a stored notice to applications.
 func (s *Session) publish(k notices.Kept, c notice.Content) (p Published, err error) {
 	t := notice.Told{Number: k.Local, Service: notice.System}
 	skipped := ""
@@ -70,10 +70,10 @@ func (s *Session) publish(k notices.Kept, c notice.Content) (p Published, err er
 	return Published{t, data, skipped}, err
 }
 
-// tooDeep is why a notice is not told which could not be read with what it is told in.
-var tooDeep = fmt.Sprintf("more than %d lists and objects stand in one another in its body", outbox.MaxDepth)
+// tooDeep is the reason why a notice is skipped whose page could not be decoded.
+var tooDeep = fmt.Sprintf("its body nests lists and objects deeper than %d levels", outbox.MaxDepth)
 
-// lacks makes of what is told that the notice of an id is missing: what comes after the place just before it.
+// lacks turns a notice into the report that the notice of an id is missing: the range after the place just before it.
 func lacks(t *notice.Told, id string) {
 	t.Service, t.Topic, t.To, t.Missing = notice.System, notice.TopicGap, id, 1
 	if pair, n, err := notice.ParseID(id); err == nil {
@@ -84,9 +84,9 @@ func lacks(t *notice.Told, id string) {
 	}
 }
 
-// readable gives what was told as it is kept, or of what is too deep to be read in a page that it is missing.
+// readable returns a stored notice, or, if it is too deep to be decoded in a page, the report that it is missing.
 func readable(data []byte) ([]byte, error) {
-	if strictjson.Depth(data) <= outbox.MaxDepth+1 { // a body stands in what was told
+	if strictjson.Depth(data) <= outbox.MaxDepth+1 { // the body is nested in the notice
 		return bytes.Clone(data), nil
 	}
 	var was struct {
@@ -101,11 +101,12 @@ func readable(data []byte) ([]byte, error) {
 	return encode(t)
 }
 
-// Show has what is told of fenced notices say what became of each, by its id. It comes before all else.
+// Show sets the function that returns the state of a fenced command by its id, for the content of its notice. It must
+// be called first.
 func (b *Box) Show(state func(id string) string) { b.state = state }
 
-// shown gives a notice with what became of it, if it is fenced. It is hidden from who does not ask for such: he would take it for one of the
-// others, and do what it says.
+// shown returns a notice with the state of its command, if it is fenced. Fenced notices are hidden from applications
+// that do not ask for them: they would treat one like the others, and act on it.
 func (b *Box) shown(data []byte, fenced bool) (text []byte, hidden bool, err error) {
 	if !bytes.Contains(data, []byte(`"fenced":true`)) {
 		return data, false, nil
@@ -132,7 +133,7 @@ func name(pair string, n notices.Number) string {
 	return notice.ID(pair, n)
 }
 
-// encode writes JSON as it came: escapes that only web pages need would make it longer than it may be.
+// encode writes JSON without the escapes for web pages, which would exceed the size bound.
 func encode(v any) ([]byte, error) {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
@@ -143,15 +144,15 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
-// After gives what was told after a number: notice.Kept, as JSON. Errors: ErrBeyond, ErrDamaged, ErrClosed.
+// After returns the notices after a number: notice.Kept, as JSON. Errors: ErrBeyond, ErrDamaged, ErrClosed.
 func (b *Box) After(a notice.After) ([]byte, error) {
 	var kept struct {
 		notice.Kept
-		Notices []json.RawMessage `json:"notices"` // as they were told
+		Notices []json.RawMessage `json:"notices"` // as sent to applications
 	}
 	last := b.Last()
 	if a.Number > last {
-		return nil, fmt.Errorf("%w: you ask for what comes after %d, and the last one was %d. The directory of this terminal's agent is another one than it was: ask after 0",
+		return nil, fmt.Errorf("%w: you asked for notices after %d, and the last one is %d. The directory of this terminal's agent was lost or replaced: ask after 0",
 			ErrBeyond, a.Number, last)
 	}
 	kept.Notices, kept.First, kept.Last = []json.RawMessage{}, last+1, last

@@ -1,5 +1,5 @@
-// Package program is the agent of a terminal as a program: its command line, which is the same in hotpair-terminal, a program of its own for
-// machines that are nothing but terminals, and below hotpair terminal, for whoever has the whole.
+// Package program is the command line of a terminal's agent. It is the same in hotpair-terminal, a program for
+// machines that are only terminals, and in hotpair terminal, a command of the complete program.
 package program
 
 import (
@@ -25,9 +25,9 @@ import (
 // ErrUsage says that arguments are wrong. Nothing was done.
 var ErrUsage = errors.New("wrong usage")
 
-// Program is what differs between the two that have this command line.
+// Program distinguishes the two programs with this command line.
 type Program struct {
-	// Use is how the command is called below its parent, Path how people type it.
+	// Use is the name of the command below its parent, Path the full command as typed.
 	Use, Path string
 }
 
@@ -37,18 +37,18 @@ func Within() Program { return Program{Use: "terminal", Path: "hotpair terminal"
 // Alone is hotpair-terminal.
 func Alone() Program { return Program{Use: "hotpair-terminal", Path: "hotpair-terminal"} }
 
-// Command is the agent, and below it what is done at a terminal by hand.
+// Command returns the command of the agent, with the subcommands for manual work at a terminal.
 func (p Program) Command() *cobra.Command {
 	var s settings
 	var service *string
 	c := &cobra.Command{
-		Use: p.Use, Short: "Be the agent at a terminal", Args: cobra.NoArgs,
-		Long: p.named(`Be the agent at a terminal: hosts dial it, and applications of this machine ask it, by NATS or HTTP, and never
-learn that there are two hosts.
+		Use: p.Use, Short: "Run the agent of a terminal", Args: cobra.NoArgs,
+		Long: p.named(`Run the agent of a terminal. Hosts dial it, and applications of this machine send it requests over NATS or HTTP;
+they never see that there are two hosts.
 
-Everything is set by the environment, see HELP. What can't stand in an environment may stand in files of
-NAME=value lines: with --data, those count that enrolment has written into that directory, and --settings names
-a file more. What is said closer counts: the environment above files, a later file above an earlier one.`),
+All settings come from the environment, see HELP, or from files of NAME=value lines: with --data the file that
+enrolment wrote to that directory, and each file named by --settings. The environment takes precedence over
+files, a later file over an earlier one.`),
 		Example: p.named("  PROGRAM enrol --data DIRECTORY TOKEN\n  PROGRAM --data DIRECTORY"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return during(c.Context(), *service, c.ErrOrStderr(), func(ctx context.Context, g environment) error {
@@ -72,7 +72,7 @@ a file more. What is said closer counts: the environment above files, a later fi
 	return c
 }
 
-// Main is the whole of hotpair-terminal: it gives the exit code.
+// Main runs hotpair-terminal and returns its exit code.
 func Main(ctx context.Context, args []string) int {
 	root := Alone().Command()
 	root.SilenceErrors, root.SilenceUsage = true, true
@@ -112,7 +112,7 @@ func helpCommand() *cobra.Command {
 		},
 	}
 	c.AddCommand(&cobra.Command{
-		Use: "env", Short: "Print every variable that can be set", Args: cobra.NoArgs,
+		Use: "env", Short: "Print all environment variables", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return config.HelpTerminal(c.OutOrStdout()) },
 	})
 	return c
@@ -154,19 +154,19 @@ func printJSON(w io.Writer, v any) error {
 	return err
 }
 
-// environment is what the agent stands on where it is started.
+// environment is what the agent's start provides.
 type environment struct {
 	log io.Writer // where its log goes
 	up  func()    // is called when it serves
 }
 
-// settings are files from which the environment is filled up.
+// settings are files that fill up the environment.
 type settings struct {
 	data  string
 	files []string
 }
 
-// apply puts into the environment what it does not say by itself.
+// apply adds the settings of the files to the environment, which takes precedence.
 func (s settings) apply() error {
 	said := map[string]bool{}
 	for _, entry := range os.Environ() {
@@ -198,7 +198,7 @@ func (s settings) apply() error {
 			continue
 		}
 		if err := os.Setenv(name, value); err != nil {
-			return fmt.Errorf("%w: %s can't be held by an environment: %w", config.ErrInvalid, name, err)
+			return fmt.Errorf("%w: %s is not a valid environment variable: %w", config.ErrInvalid, name, err)
 		}
 	}
 	return nil

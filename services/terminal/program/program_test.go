@@ -39,10 +39,10 @@ func TestEnrol_BadTokensAreExplained(t *testing.T) {
 		t.Fatal(err)
 	}
 	for line, says := range map[string]string{
-		"enrol --data " + data:                           "name the token",
+		"enrol --data " + data:                           "give the token",
 		"enrol till-7.shop --data " + data:               "copy the whole of it",
 		"enrol a.b.c.d.e --data " + data:                 "a letter of it is wrong",
-		"enrol x --token-file y --data " + data:          "name the token, or --token-file",
+		"enrol x --token-file y --data " + data:          "give the token, or --token-file",
 		"enrol --token-file /nowhere --data " + data:     "/nowhere",
 		"enrol --token-file " + dir + " --data " + data:  "--token-file",
 		"enrol --token-file " + long + " --data " + data: "more than 4096 bytes",
@@ -100,12 +100,12 @@ func TestSettings_WhatCantBeIsExplained(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "settings")
 	for text, says := range map[string]string{
-		"HOTPAIR_DATA":                      "line 1 is no setting",
-		"\n\nPATH=/tmp":                     "line 3 is no setting",
-		"LD_PRELOAD=x":                      "line 1 is no setting",
-		"HOTPAIR_TERMINAL ID=x":             "line 1 is no setting",
-		"HOTPAIR_TERMINAL_ID='x":            "does not end with it",
-		"HOTPAIR_TERMINAL_ID=a\x00b":        "a byte that no setting can",
+		"HOTPAIR_DATA":                      "line 1 is not a setting",
+		"\n\nPATH=/tmp":                     "line 3 is not a setting",
+		"LD_PRELOAD=x":                      "line 1 is not a setting",
+		"HOTPAIR_TERMINAL ID=x":             "line 1 is not a setting",
+		"HOTPAIR_TERMINAL_ID='x":            "does not end with one",
+		"HOTPAIR_TERMINAL_ID=a\x00b":        "an invalid byte",
 		strings.Repeat("#", mostSettings+1): "more than",
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -244,12 +244,12 @@ func TestService_GoesThroughItsLife(t *testing.T) {
 			}
 		}
 		do("start", "", winservice.ErrMissing)
-		do("install --data "+dir+" --settings "+filepath.Join(dir, "more.env"), "service start starts it", nil)
+		do("install --data "+dir+" --settings "+filepath.Join(dir, "more.env"), "to run it: ", nil)
 		s := m.services["hotpair-terminal"]
 		if want := []string{"--service", "hotpair-terminal", "--data", dir, "--settings", filepath.Join(dir, "more.env")}; !slices.Equal(s.Args, want) || s.User != "" || !filepath.IsAbs(s.Program) || s.Data != dir {
 			t.Errorf("it is put up as %+v", s)
 		}
-		do("install", "there is a service of this name already", winservice.ErrExists)
+		do("install", "a service of this name exists already", winservice.ErrExists)
 		do("status", "is stopped", nil)
 		do("start", "runs", nil)
 		do("start", "runs", nil)
@@ -257,7 +257,7 @@ func TestService_GoesThroughItsLife(t *testing.T) {
 		do("stop", "has ended", nil)
 		do("stop", "has ended", nil)
 		m.fails = true
-		do("start", "ended with code 2: the event log", winservice.ErrEnded)
+		do("start", "ended with code 2: see the event log", winservice.ErrEnded)
 		do("status", "is stopped; it ended with code 2", nil)
 		m.fails = false
 		do("start", "runs", nil)

@@ -18,21 +18,21 @@ import (
 	"github.com/hotpair/hotpair/services/terminal"
 )
 
-// ErrNotConfirmed says that somebody was asked and did not agree. Nothing was done.
+// ErrNotConfirmed says that the person at the prompt did not agree. Nothing was done.
 var ErrNotConfirmed = errors.New("not confirmed, nothing was done")
 
-// readmitCommand gives terminal readmit.
+// readmitCommand returns terminal readmit.
 func (p Program) readmitCommand() *cobra.Command {
 	var dir, epoch string
 	var asJSON bool
-	c := p.below("readmit", "Take back the epoch that this terminal has accepted (its agent must be stopped)",
-		`An agent refuses every host of a lower epoch than it has accepted, for good. If something that is not the pair has taken it over,
-like a copy that was restored from a backup, the real hosts are refused from then on. This takes that epoch back, at the
-terminal, by somebody who knows which pair is the right one: the next host that attaches is accepted, but not the one whose
-epoch it was. Stop that one first, and take its other host down with it.
+	c := p.below("readmit", "Revoke the epoch that this terminal has accepted (stop its agent first)",
+		`An agent permanently refuses hosts of a lower epoch than it has accepted. If a foreign host has taken it over, like a copy of the pair
+restored from a backup, it refuses the real hosts from then on. This command, run at the terminal by a person who knows which pair is the
+right one, revokes that epoch: the next host that attaches is accepted, unless it is the host of the revoked epoch. Stop that host and
+its peer first.
 
-It says which epoch of which host it is, and does nothing until that number is typed, or given with --epoch. Applications may have been
-told of updates that only that host has: the audit of the pair names them.`,
+The command shows the epoch and its host and does nothing until the number is typed, or given with --epoch. Applications may have been
+told of updates that only that host has: the pair's audit names them.`,
 		`  HOTPAIR_DATA=/var/lib/hotpair-terminal PROGRAM readmit
   PROGRAM readmit --data /var/lib/hotpair-terminal --epoch 1000007`,
 		cobra.NoArgs, func(ctx context.Context, c *cobra.Command, _ []string) error {
@@ -60,20 +60,20 @@ told of updates that only that host has: the audit of the pair names them.`,
 			case asJSON:
 				return printJSON(c.OutOrStdout(), was)
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "Epoch %d of host %s is taken back; start the agent: the next other host of pair %s that attaches is accepted\n",
+			_, err = fmt.Fprintf(c.OutOrStdout(), "Epoch %d of host %s is revoked. Start the agent: it accepts the next host of pair %s that attaches, except this one\n",
 				was.Epoch, wording.Printable(was.Host), wording.Printable(was.PairID))
 			return err
 		})
 	c.Flags().StringVar(&dir, "data", "", "directory of the agent (default HOTPAIR_DATA)")
-	c.Flags().StringVar(&epoch, "epoch", "", "the epoch to take back; asked for when not given")
+	c.Flags().StringVar(&epoch, "epoch", "", "the epoch to revoke; prompted for if not given")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
 
-// confirm asks for what must be accepted, and takes nothing else. Whoever waits for a person ends with ctx all the same: the read can't be
-// ended, and what it reads afterwards is lost with the process.
+// confirm asks for the expected text, and accepts nothing else. It ends with ctx although a read can't be ended: input
+// that arrives afterwards is lost with the process.
 func confirm(ctx context.Context, c *cobra.Command, want string) error {
-	fmt.Fprintf(c.ErrOrStderr(), "Type %s to go on, anything else to stop: ", want)
+	fmt.Fprintf(c.ErrOrStderr(), "Type %s to continue, anything else to cancel: ", want)
 	type read struct {
 		line string
 		err  error

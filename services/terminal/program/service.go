@@ -21,10 +21,10 @@ const (
 	serviceWithin = 2 * time.Minute
 )
 
-// services are the commands by which the agent is a service of Windows.
+// services returns the commands for the agent as a Windows service.
 func (p Program) services(m winservice.Manager) *cobra.Command {
 	name := serviceName
-	top := &cobra.Command{Use: "service", Short: "Have Windows run the agent as a service"}
+	top := &cobra.Command{Use: "service", Short: "Run the agent as a Windows service"}
 	top.PersistentFlags().StringVar(&name, "name", serviceName, "name of the service")
 	within := func(run func(ctx context.Context, c *cobra.Command) error) func(context.Context, *cobra.Command, []string) error {
 		return func(ctx context.Context, c *cobra.Command, _ []string) error {
@@ -38,10 +38,11 @@ func (p Program) services(m winservice.Manager) *cobra.Command {
 	}
 	var s winservice.Service
 	var files []string
-	install := p.below("install", "Put the service up (as an administrator)",
-		`The service is started with the machine, and again when it fails. It runs as an account of its own, NT SERVICE\NAME, which may nothing but use its
-directory; --user names another one. Its settings are those that enrolment writes into that directory, and those of files named by --settings; the
-directory is for that account, the system and administrators from then on. Its log goes to the event log of Windows: Application, source NAME.`,
+	install := p.below("install", "Install the service (as an administrator)",
+		`The service starts with the machine and restarts when it fails. It runs under its own account, NT SERVICE\NAME, which can only use its
+directory; --user names another account. Its settings are those that enrolment wrote to that directory, and those of files named by
+--settings. Only that account, the system and administrators can read the directory afterwards. It logs to the Windows event log:
+Application, source NAME.`,
 		"  PROGRAM enrol --data C:\\ProgramData\\hotpair-terminal TOKEN\n  PROGRAM service install\n  PROGRAM service start", cobra.NoArgs,
 		within(func(_ context.Context, c *cobra.Command) (err error) {
 			if s.Program, err = os.Executable(); err != nil {
@@ -50,7 +51,7 @@ directory is for that account, the system and administrators from then on. Its l
 			if s.Data, err = filepath.Abs(s.Data); err != nil {
 				return err
 			}
-			s.Name, s.Display, s.Description = name, "Hotpair terminal", "The agent by which applications of this machine reach a pair of hosts."
+			s.Name, s.Display, s.Description = name, "Hotpair terminal", "The agent through which applications of this machine reach a pair of hosts."
 			s.Args = nil
 			if p == Within() {
 				s.Args = append(s.Args, "terminal")
@@ -66,18 +67,18 @@ directory is for that account, the system and administrators from then on. Its l
 			if err := winservice.Install(m, s); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "Service %s is there, with its data in %s; %s service start starts it\n", name, s.Data, p.Path)
+			_, err = fmt.Fprintf(c.OutOrStdout(), "Service %s is installed, with its data in %s; to run it: %s service start\n", name, s.Data, p.Path)
 			return err
 		}))
 	install.Flags().StringVar(&s.Data, "data", defaultData(), "directory of the agent")
 	install.Flags().StringArrayVar(&files, "settings", nil, "file with settings, NAME=value in each line; may be given several times")
-	install.Flags().StringVar(&s.User, "user", "", `account that it runs as, as "NT AUTHORITY\LocalService" (default one of its own)`)
+	install.Flags().StringVar(&s.User, "user", "", `account to run under, like "NT AUTHORITY\LocalService" (default its own)`)
 	done := func(c *cobra.Command, what string) error {
 		_, err := fmt.Fprintf(c.OutOrStdout(), "Service %s %s\n", name, what)
 		return err
 	}
 	top.AddCommand(install,
-		p.below("start", "Start the service, and wait until hosts and applications can come in", "", "  PROGRAM service start", cobra.NoArgs,
+		p.below("start", "Start the service, and wait until hosts and applications can connect", "", "  PROGRAM service start", cobra.NoArgs,
 			within(func(ctx context.Context, c *cobra.Command) error {
 				if err := winservice.Start(ctx, m, name); err != nil {
 					return err
@@ -91,7 +92,7 @@ directory is for that account, the system and administrators from then on. Its l
 				}
 				return done(c, "has ended")
 			})),
-		p.below("status", "Show what the service does", "", "  PROGRAM service status", cobra.NoArgs,
+		p.below("status", "Show the state of the service", "", "  PROGRAM service status", cobra.NoArgs,
 			within(func(_ context.Context, c *cobra.Command) error {
 				r, err := m.Report(name)
 				switch {
@@ -104,23 +105,23 @@ directory is for that account, the system and administrators from then on. Its l
 				}
 				return done(c, "is "+r.State.String())
 			})),
-		p.below("uninstall", "Stop the service and take it away; its data stay", "", "  PROGRAM service uninstall", cobra.NoArgs,
+		p.below("uninstall", "Stop and remove the service; its data stay", "", "  PROGRAM service uninstall", cobra.NoArgs,
 			within(func(ctx context.Context, c *cobra.Command) error {
 				if err := winservice.Uninstall(ctx, m, name); err != nil {
 					return err
 				}
-				return done(c, "is gone; its data stay")
+				return done(c, "is removed; its data stay")
 			})),
 	)
 	return top
 }
 
-// defaultData is where a service of Windows has its data.
+// defaultData is the data directory of a Windows service.
 func defaultData() string {
 	return filepath.Join(os.Getenv("ProgramData"), serviceName)
 }
 
-// exitCode is what a process ends with that has failed so.
+// exitCode is the exit code for an error.
 func exitCode(err error) uint32 {
 	if errors.Is(err, config.ErrInvalid) || errors.Is(err, ErrUsage) {
 		return launch.Usage

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// serviceCommand is nothing here: systemd and launchd are told what to run by files.
+// serviceCommand is nil here: systemd and launchd use files.
 func (Program) serviceCommand() *cobra.Command { return nil }
 
 func asService(*cobra.Command) *string { return new(string) }

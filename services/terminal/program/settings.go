@@ -14,7 +14,7 @@ import (
 // mostSettings bounds a file of settings, in bytes.
 const mostSettings = 256 << 10
 
-// readSettings adds the settings of a file, which may hold secrets, to those there are. found: there is such a file. The error is
+// readSettings adds the settings of a file, which may hold secrets. found: the file exists. The error is
 // config.ErrInvalid.
 func readSettings(path string, to map[string]string) (found bool, err error) {
 	wrong := func(text string, args ...any) error {
@@ -46,10 +46,11 @@ func readSettings(path string, to map[string]string) (found bool, err error) {
 	return true, nil
 }
 
-// parseSettings reads lines of NAME=value, as files of environments are for systemd: empty lines and such that begin with # or ; are none, and
-// a value may stand in quotes. Only what is ours can be set: nobody who may write such a file is to change how programs are found or loaded.
+// parseSettings parses lines of NAME=value, like systemd's environment files: empty lines and those that begin with #
+// or ; are skipped, and a value may be quoted. Only hotpair's variables are allowed: writing such a file must not
+// change how programs are found or loaded.
 func parseSettings(text string) (list [][2]string, err error) {
-	text = strings.TrimPrefix(text, "\ufeff") // as editors of Windows begin a file
+	text = strings.TrimPrefix(text, "\ufeff") // a byte order mark, as from Windows editors
 	n := 0
 	for line := range strings.Lines(text) {
 		n++
@@ -60,16 +61,16 @@ func parseSettings(text string) (list [][2]string, err error) {
 		name, value, found := strings.Cut(line, "=")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		if !found || !strings.HasPrefix(name, config.Prefix+"_") || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return nil, fmt.Errorf("line %d is no setting: want %s_NAME=value", n, config.Prefix)
+			return nil, fmt.Errorf("line %d is not a setting: want %s_NAME=value", n, config.Prefix)
 		}
 		if len(value) > 1 && (value[0] == '"' || value[0] == '\'') {
 			if value[len(value)-1] != value[0] {
-				return nil, fmt.Errorf("line %d: the value of %s begins with a quote and does not end with it", n, name)
+				return nil, fmt.Errorf("line %d: the value of %s begins with a quote and does not end with one", n, name)
 			}
 			value = value[1 : len(value)-1]
 		}
 		if strings.ContainsRune(value, 0) {
-			return nil, fmt.Errorf("line %d: the value of %s holds a byte that no setting can", n, name)
+			return nil, fmt.Errorf("line %d: the value of %s contains an invalid byte", n, name)
 		}
 		list = append(list, [2]string{name, value})
 	}

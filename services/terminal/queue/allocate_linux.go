@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// allocate has a file have so many bytes on the disk; it never gets shorter. Where the file system can't do that, the file only gets longer.
+// allocate reserves disk space for a file; the file never gets shorter. If the file system can't, the file only gets
+// longer.
 func allocate(f *os.File, bytes int64) error {
 	var err error
 	for {

@@ -14,32 +14,32 @@ import (
 )
 
 const (
-	// outcomeRoom is what is taken on the disk for the outcome of a request when it is queued, in bytes. An answer that is larger is kept
-	// whole if there is room, and without its body if there is none.
+	// outcomeRoom is the disk space reserved for the outcome of a request when it is queued, in bytes. A larger answer
+	// is stored whole if there is room, and without its body otherwise.
 	outcomeRoom = 8 << 10
-	// overhead is what an entry takes beside its body, in bytes, amply.
+	// overhead is the size of an entry beside its body, in bytes, amply.
 	overhead = 1 << 10
-	// slack is what a transaction writes beside entries, and what is lost between them, in bytes: pages of the tree are written anew, and
-	// the old ones are free only after it.
+	// slack is the room that a transaction needs beside its entries, in bytes: pages of the tree are written again,
+	// and the old ones become free only afterwards.
 	slack = 4 << 20
 	// step is by how much the file grows, in bytes.
 	step = 1 << 20
 )
 
-// file is the bolt file. It is made when the first request is queued.
+// file is the bolt file. It is created with the first queued request.
 type file struct {
 	using  sync.RWMutex // held for reading while the database is used
 	path   string
 	db     *bolt.DB
 	closed bool
 	broken bool  // the database panicked in a write, and can't be closed
-	taken  int64 // bytes that the file has on the disk, as far as this process has seen to it
+	taken  int64 // bytes of the file that this process has reserved on the disk
 	used   int64 // bytes up to which the database has used it
 	blocks *os.File
 }
 
-// open opens the database, made if it is not there: with its first content and beside its name, so that one without is always damage. Only
-// the writer comes here.
+// open opens the database and creates it if it is absent, complete under a temporary name first, so that a file
+// without content is always damage. Only the writer calls it.
 func (f *file) open(first func(*bolt.Bucket) error) error {
 	f.using.Lock()
 	defer f.using.Unlock()
@@ -65,7 +65,7 @@ func (f *file) open(first func(*bolt.Bucket) error) error {
 	if err != nil {
 		return err
 	}
-	db.NoGrowSync = true // it would cut off the room that is taken ahead
+	db.NoGrowSync = true // it would cut off the reserved room
 	if f.blocks, err = os.OpenFile(f.path, os.O_RDWR, 0); err != nil {
 		return errors.Join(err, db.Close())
 	}
@@ -81,7 +81,7 @@ func (f *file) measure() error {
 	})
 }
 
-// room takes room on the disk, so that what is written next and all outcomes can be. The error is ErrNoRoom, or that of the system.
+// room reserves disk space for the next write and for all outcomes. The error is ErrNoRoom, or that of the system.
 func (f *file) room(bytes, waiting int) error {
 	need := f.used + int64(bytes) + int64(waiting)*outcomeRoom + slack
 	if need <= f.taken {
@@ -113,7 +113,7 @@ func (f *file) view(read func(b *bolt.Bucket) error) error {
 	})
 }
 
-// update writes one transaction and flushes it. Only the writer comes here.
+// update writes one transaction and flushes it. Only the writer calls it.
 func (f *file) update(write func(*bolt.Bucket) error) error {
 	f.using.RLock()
 	defer f.using.RUnlock()
@@ -135,7 +135,7 @@ func (f *file) update(write func(*bolt.Bucket) error) error {
 	return err
 }
 
-// close closes the file; whoever uses it is waited for.
+// close waits for operations in progress and closes the file.
 func (f *file) close() error {
 	f.using.Lock()
 	defer f.using.Unlock()
@@ -152,7 +152,7 @@ func (f *file) close() error {
 	return errors.Join(err, db.Close())
 }
 
-// reset closes what can't be used, so that it can be opened anew.
+// reset closes a file that can't be used, so that it can be opened again.
 func (f *file) reset() error {
 	err := boltfile.Guard(f.close)
 	*f = file{path: f.path}

@@ -108,7 +108,7 @@ func finish(t testing.TB, s *Store, numbers ...uint64) {
 	}
 }
 
-// all gives what is told of all that there is.
+// all returns what is told of all that there is.
 func all(t testing.TB, s *Store) map[uint64]Told {
 	t.Helper()
 	list := map[uint64]Told{}

@@ -13,25 +13,25 @@ import (
 )
 
 const (
-	// MaxName bounds the name of a lane and a key of an application, in bytes.
+	// MaxName bounds the name of a lane and a key, in bytes.
 	MaxName = 128
-	// maxBody bounds the body of an answer that is kept, in bytes.
+	// maxBody bounds the body of a stored answer, in bytes.
 	maxBody = 1 << 20
-	// maxSentence bounds the sentence of an answer that is kept, in bytes.
+	// maxSentence bounds the message of a stored answer, in bytes.
 	maxSentence = 1024
 	digestSize  = 16
 )
 
-// Request is what an application has queued.
+// Request is a request to queue.
 type Request struct {
-	Key       string // of the application, under which the same is taken once; may be empty
+	Key       string // of the application: a request with the same key is queued once; may be empty
 	Lane      string
 	Service   string
 	Operation string
 	Body      []byte
 }
 
-// digest names what is asked, and where it stands.
+// digest identifies the contents of a request, and its lane.
 func (r *Request) digest() (d [digestSize]byte) {
 	h := sha256.New()
 	for _, part := range []string{r.Lane, r.Service, r.Operation, string(r.Body)} {
@@ -44,33 +44,33 @@ func (r *Request) digest() (d [digestSize]byte) {
 	return d
 }
 
-// Outcome is what came of a request.
+// Outcome is the outcome of a request.
 type Outcome struct {
-	Unknown  bool              // nobody can tell whether it took effect
+	Unknown  bool              // whether it took effect
 	Code     int               // of the answer
-	Message  string            // a sentence, when Code is not bus.CodeOK
+	Message  string            // if Code is not bus.CodeOK
 	Body     []byte            // JSON
-	Dropped  int               // bytes of a body that there was no room for
-	Position position.Position // of the update, when something was written
+	Dropped  int               // size of a body that did not fit
+	Position position.Position // of the update, if it wrote
 	At       time.Time
 }
 
-// State is how far a request has come.
+// State is the state of a request.
 type State uint8
 
 // States.
 const (
 	Waiting State = iota
 	Done
-	Unsure // it is over, and whether it took effect is not known; a person has to look
+	Unsure // it has ended with an unknown outcome; a person must check the data
 )
 
 var stateNames = [...]string{"queued", "done", "unknown"}
 
-// String names it for applications.
+// String returns the name that applications see.
 func (s State) String() string { return stateNames[s] }
 
-// item is what is known of a request without looking into the file.
+// item is the index entry of a request, known without reading the file.
 type item struct {
 	number uint64
 	id     string
@@ -79,19 +79,20 @@ type item struct {
 	digest [digestSize]byte
 	result uint64    // counts outcomes; 0 while it has none
 	at     time.Time // by this machine's clock
-	since  time.Time // it has waited since then, as well as that is known; by a clock that nobody sets where it was queued by this process
+	since  time.Time // it has waited since then, as far as known; by the monotonic clock if it was queued by this process
 	state  State
-	size   int // that it has in the file, in bytes
+	size   int // its size in the file, in bytes
 }
 
-// clockSet is the year below which a machine's clock was never set: gates without a battery begin in 1970 until they hear the time.
+// clockSet is the year below which a machine's clock was never set: machines without a battery start in 1970 until
+// they get the time.
 const clockSet = 2020
 
-// year is more than a request is taken to wait across a restart: what lies further apart was said by a clock that was set.
+// year is more than a request is taken to wait across a restart: a longer time comes from a clock that was set.
 const year = 365 * 24 * time.Hour
 
-// since gives since when a request waits that is read from the file. Where the clock was not set, or has been set back or by more than a year
-// since, what it says is no age: then it begins now.
+// since returns the time since when a request of the file waits. If the clock was not set, or was set back or by more
+// than a year since, the recorded time is useless: then it starts now.
 func since(now, at time.Time) time.Time {
 	age := now.Sub(at)
 	if age < 0 || age > year || at.Year() < clockSet {
@@ -100,7 +101,7 @@ func since(now, at time.Time) time.Time {
 	return now.Add(-age)
 }
 
-// written is an entry as it stands in the file: a request, and its outcome if there is one; then its body is gone.
+// written is an entry in the file: a request, and its outcome if there is one, which removes the request's body.
 type written struct {
 	ID        string           `cbor:"1,keyasint"`
 	Key       string           `cbor:"2,keyasint,omitempty"`
@@ -108,7 +109,7 @@ type written struct {
 	Service   string           `cbor:"4,keyasint"`
 	Operation string           `cbor:"5,keyasint"`
 	Body      []byte           `cbor:"6,keyasint,omitempty"`
-	At        int64            `cbor:"7,keyasint"` // Unix nanoseconds, by this machine's clock
+	At        int64            `cbor:"7,keyasint"` // Unix nanoseconds, this machine's clock
 	Digest    [digestSize]byte `cbor:"8,keyasint"`
 	Outcome   *writtenOutcome  `cbor:"9,keyasint,omitempty"`
 }
@@ -121,10 +122,10 @@ type writtenOutcome struct {
 	Dropped  int               `cbor:"5,keyasint,omitempty"`
 	Position position.Position `cbor:"6,keyasint,omitempty"`
 	At       int64             `cbor:"7,keyasint"`
-	Number   uint64            `cbor:"8,keyasint,omitempty"` // counts outcomes; 0 of one from before they were counted
+	Number   uint64            `cbor:"8,keyasint,omitempty"` // counts outcomes; 0 in an entry of a version that did not count them
 }
 
-// item gives what is known of an entry.
+// item returns the index entry of an entry.
 func (w *written) item(number uint64, size int) *item {
 	it := &item{number: number, id: w.ID, key: w.Key, lane: w.Lane, digest: w.Digest, at: time.Unix(0, w.At).UTC(), size: size}
 	if o := w.Outcome; o != nil {
@@ -136,7 +137,7 @@ func (w *written) item(number uint64, size int) *item {
 	return it
 }
 
-// number is that of the outcome of an entry. Those that were not counted have that of their request.
+// number is that of the outcome of an entry. Entries without one have that of their request.
 func (w *written) number(request uint64) uint64 {
 	if n := w.Outcome.Number; n != 0 {
 		return n
@@ -147,12 +148,12 @@ func (w *written) number(request uint64) uint64 {
 // check says what can't be of an entry.
 func (w *written) check() error {
 	if len(w.ID) == 0 || len(w.ID) > MaxName || len(w.Key) > MaxName || len(w.Lane) > MaxName || !bus.ValidName(w.Service) || !bus.ValidName(w.Operation) {
-		return fmt.Errorf("an entry of service %.80q that can't be", w.Service)
+		return fmt.Errorf("invalid entry of service %.80q", w.Service)
 	}
 	return nil
 }
 
-// finish makes the entry one with an outcome, which has a number.
+// finish gives the entry its outcome, with a number.
 func (w *written) finish(o Outcome, number uint64) {
 	w.Body = nil
 	if len(o.Body) > maxBody {
@@ -162,24 +163,24 @@ func (w *written) finish(o Outcome, number uint64) {
 		Dropped: o.Dropped, Position: o.Position, At: o.At.UnixNano(), Number: number}
 }
 
-// sentence bounds what an answer says, where it is kept.
+// sentence bounds the message of a stored answer.
 func sentence(text string) string {
 	return strings.ToValidUTF8(fmt.Sprintf("%.*s", maxSentence, text), "?")
 }
 
-// Refused is the last answer to a request that is still queued: a host was asked, and another moment may bring another answer. It is of
-// this run of the agent, and no outcome.
+// Refused is the latest answer to a request that stays queued: a host answered, and a later answer may differ. It is
+// not stored and not an outcome.
 type Refused struct {
 	Code  int       `json:"code"`
 	Error string    `json:"error,omitempty"`
 	At    time.Time `json:"at"`
 }
 
-// Told is what applications are told of a request.
+// Told is the state of a request for applications.
 type Told struct {
 	ID         string          `json:"id"`
 	State      string          `json:"state"`                   // queued, done or unknown
-	Number     uint64          `json:"number,string,omitempty"` // counts outcomes, in the order in which they came
+	Number     uint64          `json:"number,string,omitempty"` // counts outcomes, in their order
 	Key        string          `json:"key,omitempty"`
 	Lane       string          `json:"lane,omitempty"`
 	Service    string          `json:"service"`
@@ -190,14 +191,14 @@ type Told struct {
 	Error      string          `json:"error,omitempty"`
 	Body       json.RawMessage `json:"body,omitempty"`
 	Position   string          `json:"position,omitempty"`
-	// Dropped is how many bytes the body had, if it is not kept because there was no room for it.
+	// Dropped is the size of the answer's body if it did not fit and was not stored.
 	Dropped int `json:"dropped,omitempty"`
-	// Refused is why it is still queued, if a host was asked.
+	// Refused is the reason why the request is still queued, if a host has answered.
 	Refused *Refused `json:"refused,omitempty"`
 	entry   uint64   // its number
 }
 
-// told is what applications are told of an entry, the request of a number.
+// told is the state of an entry for applications, with the number of its request.
 func (w *written) told(number uint64) Told {
 	t := Told{ID: w.ID, State: Waiting.String(), Key: w.Key, Lane: w.Lane, Service: w.Service, Operation: w.Operation, QueuedAt: time.Unix(0, w.At).UTC()}
 	o := w.Outcome

@@ -14,23 +14,23 @@ import (
 )
 
 const (
-	// mostOut bounds what is on its way at a time, each of another lane.
+	// mostOut bounds the requests in flight, each of another lane.
 	mostOut = 64
-	// mostComing and comingBytes bound what waits to be written.
+	// mostComing and comingBytes bound the requests that wait to be written.
 	mostComing  = MaxBatch
 	comingBytes = 16 << 20
-	// overtime is how long an answer is waited for beyond the time that a host has for it.
+	// overtime is how long an answer is awaited beyond the host's time.
 	overtime = 5 * time.Second
 	// complainEvery is how often a full disk is logged.
 	complainEvery = time.Minute
-	// fullPause is how long it is until a full disk is tried again that keeps all from being sent.
+	// fullPause is the pause before a full disk is tried again.
 	fullPause = time.Second
 )
 
-// ErrOverloaded says that more is being queued at this moment than can be written.
+// ErrOverloaded says that more requests are being queued at this moment than can be written.
 var ErrOverloaded = errors.New("too many requests are being queued at the same time; this one was not queued")
 
-// Session is where requests go: those of one attached host. done is called at most once.
+// Session sends requests to the attached host. done is called at most once.
 type Session interface {
 	Go(q bus.Request, done func(bus.Reply, error))
 }
@@ -38,14 +38,14 @@ type Session interface {
 // Config describes a Queue.
 type Config struct {
 	Store *Store
-	// Within is how long a host has for one try.
+	// Within bounds one attempt.
 	Within time.Duration
-	// Told hears of each request that has come to its end. It must not block.
+	// Told is called for each request that has its outcome. It must not block.
 	Told func(Told)
 	Log  *slog.Logger
 }
 
-// Queue has what is queued done: it writes what comes, sends it when a host is there, and keeps what comes of it.
+// Queue executes queued requests: it writes them, sends them while a host is attached, and stores their outcomes.
 type Queue struct {
 	store  *Store
 	config Config
@@ -60,18 +60,18 @@ type Queue struct {
 	forgotten []forgetting
 	host      *host
 	out       map[uint64]*try
-	tries     map[uint64]int // of what was sent or may have been, with Attempt
+	tries     map[uint64]int // of requests that were or may have been sent, with Attempt
 	doubt     map[uint64]bool
-	refused   map[uint64]Refused // why what is still queued was not done when it was tried last
+	refused   map[uint64]Refused // the answer to the last attempt of a request that is still queued
 	stopped   bool
 	complains time.Time
 }
 
-// host is who is attached.
+// host is the attached host.
 type host struct {
 	session Session
 	pair    string
-	base    uint64 // where numbers begin that have no beginning yet
+	base    uint64 // the first number of a queue without one
 }
 
 // coming is a request that is not written yet.
@@ -92,7 +92,7 @@ type try struct {
 	timer   *time.Timer
 }
 
-// New makes a queue of what a store has.
+// New returns a queue with the requests of a store.
 func New(c Config) *Queue {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -113,7 +113,7 @@ func New(c Config) *Queue {
 	return q
 }
 
-// wake has the writer look again. It never blocks.
+// wake makes the writer look again. It never blocks.
 func (q *Queue) wake() {
 	select {
 	case q.work <- struct{}{}:
@@ -121,7 +121,7 @@ func (q *Queue) wake() {
 	}
 }
 
-// Put queues a request; done is called once with what became of it, when that is durable. It must not block.
+// Put queues a request; done is called once with the result, when that is durable. It must not block.
 func (q *Queue) Put(r Request, done func(Queued)) {
 	q.mu.Lock()
 	switch {
@@ -140,7 +140,7 @@ func (q *Queue) Put(r Request, done func(Queued)) {
 	q.wake()
 }
 
-// Forget takes away what has come to its end; done is called once. It must not block.
+// Forget removes a request that has its outcome; done is called once. It must not block.
 func (q *Queue) Forget(id string, done func(error)) {
 	q.mu.Lock()
 	if q.stopped || len(q.forgotten) >= mostComing {
@@ -157,7 +157,7 @@ func (q *Queue) Forget(id string, done func(error)) {
 	q.wake()
 }
 
-// Get gives what applications are told of a request, by its id or its key. Errors: those of Store.Get.
+// Get returns the state of a request, by its id or its key. Errors: those of Store.Get.
 func (q *Queue) Get(id, key string) (Told, error) {
 	t, err := q.store.Get(id, key)
 	if err != nil || t.State != Waiting.String() {
@@ -171,20 +171,21 @@ func (q *Queue) Get(id, key string) (Told, error) {
 	return t, nil
 }
 
-// After gives the outcomes that are kept after a number. Errors: those of Store.After.
+// After returns the stored outcomes after a number. Errors: those of Store.After.
 func (q *Queue) After(a notice.After) (Results, error) { return q.store.After(a) }
 
-// Count counts what there is.
+// Count returns the size of the queue.
 func (q *Queue) Count() Count { return q.store.Count() }
 
-// Age is how long the first that waits has done so.
+// Age is how long the oldest request has waited.
 func (q *Queue) Age() time.Duration { return q.store.Age() }
 
-// Quarantined names the files of requests that are quarantined and not done.
+// Quarantined lists the quarantined files with requests that were not executed.
 func (q *Queue) Quarantined() []string { return q.store.Quarantined() }
 
-// Behind has a request that is not queued wait for what stands in a lane, and what comes later wait for it. first: nothing stands there, and
-// turn is not called. Otherwise it is called once it has its turn; it must not block. leave is to be called when the request is over.
+// Behind makes a request that is not queued wait for the requests of a lane, and later ones for it. first: the lane is
+// empty, and turn is not called. Otherwise turn is called when its turn has come; it must not block. leave must be
+// called when the request has ended.
 func (q *Queue) Behind(lane string, turn func()) (leave func(), first bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -201,16 +202,17 @@ func (q *Queue) Behind(lane string, turn func()) (leave func(), first bool) {
 	}, first
 }
 
-// Attach has requests go to a session of a pair from now on. base is where the numbers of a queue begin that has none at that pair.
+// Attach sends requests to a session of a pair from now on. base is the first number of a queue that has none at that
+// pair.
 func (q *Queue) Attach(s Session, pair string, base uint64) {
 	q.exchange(&host{s, pair, base}, nil)
 }
 
-// Detach notes that a session is over.
+// Detach records that a session has ended.
 func (q *Queue) Detach(s Session) { q.exchange(nil, s) }
 
-// exchange has requests go to another host, or to none. over is the session that is over: nothing changes when they go to another one; nil is
-// any.
+// exchange sends requests to another host, or to none. over is the session that has ended: nothing changes if another
+// one is in use; nil is any.
 func (q *Queue) exchange(h *host, over Session) {
 	q.mu.Lock()
 	if over != nil && (q.host == nil || q.host.session != over) {
@@ -228,7 +230,8 @@ func (q *Queue) exchange(h *host, over Session) {
 	q.wake()
 }
 
-// Run writes and sends until ctx ends, which is no error. The error is ErrDisk, or that of reserving numbers: nothing can be written any more.
+// Run writes and sends until ctx ends, which returns nil. Other errors are ErrDisk and that of reserving numbers,
+// after which nothing can be written.
 func (q *Queue) Run(ctx context.Context) error {
 	defer q.stop()
 	timer := time.NewTimer(0)
@@ -250,7 +253,7 @@ func (q *Queue) Run(ctx context.Context) error {
 	}
 }
 
-// stop tells who waits that nothing is written any more.
+// stop answers all waiting callers that nothing is written.
 func (q *Queue) stop() {
 	q.mu.Lock()
 	coming, forgotten := q.coming, q.forgotten
@@ -268,7 +271,7 @@ func (q *Queue) stop() {
 	}
 }
 
-// round writes what there is to write, and sends what may be sent; it gives when to look again whatever comes before.
+// round writes and sends what is due; it returns when to look again.
 func (q *Queue) round() (again time.Time, err error) {
 	if err := q.write(); err != nil {
 		return again, err

@@ -12,10 +12,11 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// KeyAlone is said of a request that names a key and is not to be queued. Done at once it would be done again when it is repeated.
-const KeyAlone = bus.HeaderQueueKey + " goes with " + bus.HeaderQueue + ": yes only; a request that is not queued is done once by " + bus.HeaderRequestID
+// KeyAlone refuses a request that has a key but is not queued: executed at once, it would be executed again when it is
+// repeated.
+const KeyAlone = bus.HeaderQueueKey + " is valid only with " + bus.HeaderQueue + ": yes; to execute a request without queue once, use " + bus.HeaderRequestID
 
-// Name gives what a header names, "" if it is not there, or says what is wrong with it.
+// Name returns the value of a name in a header, "" if the header is absent, or what is wrong with it.
 func Name(h nats.Header, header string) (value, wrong string) {
 	list, given := h[header]
 	if !given {
@@ -25,26 +26,26 @@ func Name(h nats.Header, header string) (value, wrong string) {
 		value = list[0]
 	}
 	if value == "" || len(value) > MaxName || !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return "", fmt.Sprintf("%s: %.80q is not a name; one has 1 to %d bytes, all of them printable", header, value, MaxName)
+		return "", fmt.Sprintf("%s: %.80q is not valid; use 1 to %d printable bytes", header, value, MaxName)
 	}
 	return value, ""
 }
 
-// Read takes lane and key from the headers of a message that says bus.HeaderQueue, or says what is wrong with them.
+// Read returns lane and key from the headers of a message with bus.HeaderQueue, or what is wrong with them.
 func (r *Request) Read(h nats.Header) (wrong string) {
 	for _, stray := range [...]struct{ header, why string }{
-		{bus.HeaderRequestID, "has an id of its own, and the time in this one may be over before it is sent; to have it queued once, give it a " + bus.HeaderQueueKey},
-		{bus.HeaderDeadline, "is kept until it is done"},
+		{bus.HeaderRequestID, "gets its own id, and this one may expire before the request is sent; to queue it once, use " + bus.HeaderQueueKey},
+		{bus.HeaderDeadline, "is kept until it has an outcome"},
 	} {
 		if _, given := h[stray.header]; given {
-			return stray.header + " does not go with " + bus.HeaderQueue + ": what is queued " + stray.why
+			return stray.header + " is not valid with " + bus.HeaderQueue + ": a queued request " + stray.why
 		}
 	}
 	if wrong = bus.StrayHeader(h, bus.HeaderQueue, bus.HeaderQueueKey, bus.HeaderLane); wrong != "" {
 		return wrong
 	}
 	if said := h.Get(bus.HeaderQueue); said != "yes" {
-		return fmt.Sprintf("%s: write yes, or leave it out; it says %.40q", bus.HeaderQueue, said)
+		return fmt.Sprintf("%s: want yes or no header, not %.40q", bus.HeaderQueue, said)
 	}
 	if r.Key, wrong = Name(h, bus.HeaderQueueKey); wrong == "" {
 		r.Lane, wrong = Name(h, bus.HeaderLane)
@@ -52,7 +53,7 @@ func (r *Request) Read(h nats.Header) (wrong string) {
 	return wrong
 }
 
-// CodeOf is the code by which an application hears of an error of this package.
+// CodeOf returns the code for applications of an error of this package.
 func CodeOf(err error) int {
 	switch {
 	case errors.Is(err, ErrFull), errors.Is(err, ErrNoRoom):

@@ -18,43 +18,45 @@ import (
 )
 
 const (
-	// DefaultLimit is how many outcomes are given to who does not say, and MaxLimit how many at most; pageBytes bounds them together, as JSON
-	// and the last one not counted.
+	// DefaultLimit is the number of outcomes in a page without a limit, and MaxLimit the most in one page; pageBytes
+	// bounds their size as JSON, not counting the last one.
 	DefaultLimit = 100
 	MaxLimit     = 1000
 	pageBytes    = 1 << 20
 )
 
-// ErrBeyond says that somebody asks for what comes after a number that was never given.
-var ErrBeyond = errors.New("no such outcome was ever told here")
+// ErrBeyond says that a question names a number that was never given.
+var ErrBeyond = errors.New("this terminal never had an outcome with that number")
 
-// Results are outcomes, in the order in which they came.
+// Results are outcomes, in their order.
 type Results struct {
 	Results []Told `json:"results"`
-	// First is the lowest number from which on none has gone for want of room, Last the highest that there was.
+	// First is the lowest number from which on no outcome was discarded for lack of room, Last the highest number.
 	First uint64 `json:"first,string"`
 	Last  uint64 `json:"last,string"`
 	More  bool   `json:"more"`
-	// Directory is that of the agent: in another one numbers begin anew. The store does not know it.
+	// Directory is the identity of the agent's directory: in another directory numbers start again. The store does not
+	// know it.
 	Directory string `json:"directory,omitempty"`
 }
 
-// EncodeJSON writes what applications are told. Bodies are as they came: with the escapes that only web pages need, a byte could become six, and
-// an outcome that is kept be more than a message holds.
+// EncodeJSON encodes the outcomes for applications. Bodies are unchanged: the escapes for web pages could make six
+// bytes of one, and a stored outcome would exceed a message.
 func EncodeJSON(v any) []byte {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
 	if e.Encode(v) != nil {
-		return nil // a field that can't be written is a mistake of ours, found by any test
+		return nil // a field that can't be encoded is a bug, found by any test
 	}
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
 
-// byResult finds what has an outcome by the number of that.
+// byResult finds an entry with an outcome by the number of that outcome.
 func byResult(it *item, number uint64) int { return cmp.Compare(it.result, number) }
 
-// After gives the outcomes that are kept after a number, as many as one page has. Errors: ErrBeyond, boltfile.ErrDamaged, ErrClosed.
+// After returns the stored outcomes after a number, at most one page. Errors: ErrBeyond, boltfile.ErrDamaged,
+// ErrClosed.
 func (s *Store) After(a notice.After) (r Results, err error) {
 	list, r, err := s.after(a)
 	if err == nil {
@@ -63,8 +65,8 @@ func (s *Store) After(a notice.After) (r Results, err error) {
 	return r, err
 }
 
-// fill reads the page that these requests are. Some may have gone since they were found: what the page says of the first one is of the same
-// moment as what it has.
+// fill reads the page of these requests. Some may have been discarded since they were found: the page's first number
+// is of the same moment as its contents.
 func (s *Store) fill(r *Results, list []uint64) error {
 	size := 0
 	return s.file.view(func(b *bolt.Bucket) error {
@@ -88,7 +90,7 @@ func (s *Store) fill(r *Results, list []uint64) error {
 			key := entryKey(number)
 			raw := b.Get(key)
 			if raw == nil {
-				continue // it has been forgotten since
+				continue // it has been removed since
 			}
 			data, err := boltfile.Unseal(key, raw)
 			var w written
@@ -99,7 +101,7 @@ func (s *Store) fill(r *Results, list []uint64) error {
 				return fmt.Errorf("entry %d of the queue: %w", number, err)
 			}
 			t := w.told(number)
-			if strictjson.Depth(t.Body) > outbox.MaxDepth { // nobody could read the page; who asks for this one alone has it
+			if strictjson.Depth(t.Body) > outbox.MaxDepth { // the page could not be decoded; asking for this one alone returns it
 				t.Dropped, t.Body = len(t.Body), nil
 			}
 			size += len(EncodeJSON(t))
@@ -109,13 +111,13 @@ func (s *Store) fill(r *Results, list []uint64) error {
 	})
 }
 
-// after gives the numbers of the requests whose outcomes are a page, and what else it says.
+// after returns the numbers of the requests whose outcomes are a page, and the rest of its fields.
 func (s *Store) after(a notice.After) (list []uint64, r Results, err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	r = Results{Results: []Told{}, First: s.state.Gone + 1, Last: s.state.Results}
 	if a.Number > r.Last {
-		return nil, r, fmt.Errorf("%w: you ask for what comes after %d, and the last one was %d. The directory of this terminal's agent is another one than it was: ask after 0",
+		return nil, r, fmt.Errorf("%w: you asked for outcomes after %d, and the last one is %d. The directory of this terminal's agent was lost or replaced: ask after 0",
 			ErrBeyond, a.Number, r.Last)
 	}
 	limit := min(a.Limit, MaxLimit)

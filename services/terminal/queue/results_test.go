@@ -14,7 +14,7 @@ import (
 	"github.com/hotpair/hotpair/bus/outbox"
 )
 
-// page gives the outcomes after a number: those of which requests, and what else it says.
+// page returns the outcomes after a number: those of which requests, and what else it says.
 func page(t *testing.T, s *Store, after uint64, limit int) (keys []string, r Results) {
 	t.Helper()
 	r, err := s.After(notice.After{Number: after, Limit: limit})

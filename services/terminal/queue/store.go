@@ -20,31 +20,32 @@ import (
 const FileName = "queue.db"
 
 var (
-	// ErrDisk says that a write or flush failed in a way that leaves open what is on the disk. Nothing is tried again (R8): the agent ends.
+	// ErrDisk says that a write or flush failed, so that the content of the disk is uncertain. Nothing is tried again
+	// (R8): the agent ends.
 	ErrDisk = errors.New("queue of the terminal could not be written")
-	// ErrNoRoom says that the disk is full. What is in the file is as it was.
+	// ErrNoRoom says that the disk is full. The file is unchanged.
 	ErrNoRoom = errors.New("no room on the disk of this terminal")
-	// ErrFull says that a bound is reached; what wraps it says which.
+	// ErrFull says that a bound is reached; the error that wraps it says which.
 	ErrFull = errors.New("queue of the terminal is full")
-	// ErrForeign says that the file is another terminal's.
+	// ErrForeign says that the file belongs to another terminal.
 	ErrForeign = errors.New("queue of another terminal")
-	// ErrReused says that a key stands for another request.
-	ErrReused = errors.New("key was used before for another request")
-	// ErrAbsent says that there is no such entry, any more or at all.
-	ErrAbsent = errors.New("nothing is known here under this id or key: it was not queued at this terminal, or it is forgotten")
+	// ErrReused says that a key belongs to another request.
+	ErrReused = errors.New("key was already used for another request")
+	// ErrAbsent says that an entry does not exist or was removed.
+	ErrAbsent = errors.New("no request with this id or key is known: it was not queued at this terminal, or it was removed")
 	// ErrWaits says that an entry has no outcome yet.
-	ErrWaits = errors.New("request waits, and may have taken effect")
+	ErrWaits = errors.New("request is still waiting and may have taken effect")
 	// ErrClosed says that the store was closed.
 	ErrClosed = errors.New("queue is closed")
 )
 
-// Bounds of what is kept. A field that is 0 has its default.
+// Bounds of the queue. A 0 field has its default.
 type Bounds struct {
-	Entries int           // requests that wait, and those of which nobody knows whether they took effect; 10,000
-	Bytes   int           // that these have in the file, with the room for their outcomes; 256 MiB
-	Age     time.Duration // while the first one has waited for longer, nothing more is taken; 7 days
-	Kept    int           // outcomes, of which the oldest goes when there are more; 10,000
-	// KeptBytes bounds them too; 64 MiB.
+	Entries int           // waiting requests and those with an unknown outcome; 10,000
+	Bytes   int           // their size in the file, with the room for their outcomes; 256 MiB
+	Age     time.Duration // while the oldest has waited longer, no more are queued; 7 days
+	Kept    int           // outcomes stored, beyond which the oldest is discarded; 10,000
+	// KeptBytes bounds the stored outcomes too; 64 MiB.
 	KeptBytes int
 }
 
@@ -61,7 +62,7 @@ func (b Bounds) orDefault() Bounds {
 	return b
 }
 
-// Store is the queue of a terminal on its disk. One goroutine at a time may change it; any may ask it.
+// Store is the queue of a terminal on its disk. One goroutine at a time may change it; any may read it.
 type Store struct {
 	path, terminal string
 	bounds         Bounds
@@ -85,9 +86,10 @@ type Store struct {
 	unsure int
 }
 
-// Open opens the queue of a terminal, if there is one. What can't be read, or is another terminal's, is quarantined. No number up to used is
-// given that the file does not tell of; reserve makes durable, elsewhere than in the file, that numbers up to one may have been given, to
-// requests or outcomes, and returns at once when that is so. Errors: boltfile.ErrInUse, and those of the system.
+// Open opens the queue of a terminal, if it exists. A file that is unreadable, or another terminal's, is quarantined.
+// Numbers up to used that the file does not know are not given again. reserve makes durable, outside the file, that
+// numbers up to a limit may have been given to requests or outcomes, and returns at once if that is already durable.
+// Errors: boltfile.ErrInUse, and those of the system.
 func Open(dir, terminal string, used uint64, reserve func(upTo uint64) error, b Bounds) (*Store, error) {
 	s := &Store{path: filepath.Join(dir, FileName), terminal: terminal, bounds: b.orDefault(), reserve: reserve}
 	s.forget()
@@ -117,10 +119,11 @@ func (s *Store) forget() {
 	s.waits, s.done, s.over, s.unsure = nil, nil, nil, 0
 }
 
-// Moved says why the file was quarantined that was there when this one was opened, and what it is called now; nil when none was.
+// Moved returns why the earlier file was quarantined when this one was opened, and its new name; nil if it was not.
 func (s *Store) Moved() (name string, why error) { return s.moved, s.quarantined }
 
-// Quarantined names the files that are quarantined, now or before: in each is something that was to be done, until somebody takes it away.
+// Quarantined lists the quarantined files, old ones included: each may contain requests that were not executed, until
+// a person removes it.
 func (s *Store) Quarantined() (names []string) {
 	for _, name := range s.earlier {
 		if _, err := os.Lstat(filepath.Join(filepath.Dir(s.path), name)); err == nil {
@@ -133,27 +136,27 @@ func (s *Store) Quarantined() (names []string) {
 // Doubt reports whether the last transaction of the file may be missing.
 func (s *Store) Doubt() bool { return s.doubt }
 
-// Last is the highest number that was given.
+// Last is the highest number given.
 func (s *Store) Last() uint64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.state.Last
 }
 
-// Series is the pair whose numbers these are, and what it adds to them; "" and 0 before one was said.
+// Series is the pair that the numbers belong to, and what it adds to them; "" and 0 if not known yet.
 func (s *Store) Series() (pair string, base uint64) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.state.Pair, s.state.Base
 }
 
-// Place is a request that waits.
+// Place is a waiting request.
 type Place struct {
 	Number uint64
 	Lane   string
 }
 
-// Waiting gives what has no outcome, in the order in which it was queued.
+// Waiting returns the requests without an outcome, in their order.
 func (s *Store) Waiting() (list []Place) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -166,14 +169,14 @@ func (s *Store) Waiting() (list []Place) {
 	return list
 }
 
-// Count is what there is.
+// Count is the size of the queue.
 type Count struct {
 	Waiting, Unsure, Done int
-	Bytes                 int       // of what waits, with the room for outcomes
-	Oldest                time.Time // when the first that waits was queued
+	Bytes                 int       // of waiting requests, with the room for outcomes
+	Oldest                time.Time // when the oldest waiting request was queued
 }
 
-// Count counts what there is.
+// Count returns the size of the queue.
 func (s *Store) Count() Count {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -184,14 +187,14 @@ func (s *Store) Count() Count {
 	return c
 }
 
-// Age is how long the first that waits has done so, 0 if none does. A clock that is set meanwhile changes nothing.
+// Age is how long the oldest request has waited, 0 if none waits. A clock that is set meanwhile does not affect it.
 func (s *Store) Age() time.Duration {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.age(time.Now())
 }
 
-// age is Age. A lock is held, or the writer asks.
+// age is Age. The caller holds a lock, or is the writer.
 func (s *Store) age(now time.Time) time.Duration {
 	if first := s.oldest(); first != nil {
 		return max(0, now.Sub(first.since))
@@ -199,10 +202,10 @@ func (s *Store) age(now time.Time) time.Duration {
 	return 0
 }
 
-// bytes that what waits has, with the room for outcomes. A lock is held.
+// bytes is the size of waiting requests, with the room for outcomes. The caller holds a lock.
 func (s *Store) bytes() int { return s.state.WaitingBytes + s.state.Waiting*outcomeRoom }
 
-// oldest that waits, nil if none does. A lock is held.
+// oldest is the oldest waiting request, nil if there is none. The caller holds a lock.
 func (s *Store) oldest() *item {
 	if len(s.waits) == 0 {
 		return nil
@@ -210,7 +213,7 @@ func (s *Store) oldest() *item {
 	return s.items[s.waits[0]]
 }
 
-// pass leaves out of what waits those at the beginning that do not any more. The lock is held.
+// pass removes requests that no longer wait from the front of the list. The caller holds the lock.
 func (s *Store) pass() {
 	for len(s.waits) > 0 {
 		if it := s.items[s.waits[0]]; it != nil && it.state == Waiting {
@@ -220,40 +223,40 @@ func (s *Store) pass() {
 	}
 }
 
-// known finds what was queued under the key of a request before. The error is ErrReused. A lock is held.
+// known finds the earlier request with the key of a request. The error is ErrReused. The caller holds a lock.
 func (s *Store) known(r *Request) (*item, error) {
 	it := s.keys[r.Key]
 	if r.Key == "" || it == nil {
 		return nil, nil
 	}
 	if it.digest != r.digest() {
-		return nil, fmt.Errorf("%w: %.128q; this one was not queued. Give each request a key of its own", ErrReused, r.Key)
+		return nil, fmt.Errorf("%w: %.128q; this one was not queued. Give each request its own key", ErrReused, r.Key)
 	}
 	return it, nil
 }
 
-// roomFor says which bound a request would break that is written with others, the first of all that wait being so old. The error is
-// ErrFull. A lock is held.
+// roomFor returns the bound that a request would exceed, when written with others while the oldest waiting request has
+// this age. The error is ErrFull. The caller holds a lock.
 func (s *Store) roomFor(r *Request, ahead, aheadBytes int, age time.Duration) error {
 	waiting := s.state.Waiting + ahead
 	if n := waiting + s.unsure; n >= s.bounds.Entries {
-		return fmt.Errorf("%w: %d requests wait for a host, and of %d it is not known whether they took effect; at most %d are kept. This one was not queued",
+		return fmt.Errorf("%w: %d requests wait for a host and %d have an unknown outcome; at most %d are kept. This one was not queued",
 			ErrFull, waiting, s.unsure, s.bounds.Entries)
 	}
 	if n := s.bytes() + aheadBytes + needs(r); n > s.bounds.Bytes {
-		return fmt.Errorf("%w: what waits would have %d bytes, at most %d are kept; this one was not queued", ErrFull, n, s.bounds.Bytes)
+		return fmt.Errorf("%w: the queue would have %d bytes, at most %d are kept; this one was not queued", ErrFull, n, s.bounds.Bytes)
 	}
 	if age > s.bounds.Age {
-		return fmt.Errorf("%w: the first request has waited for %v, and nothing more is taken after %v; this one was not queued",
+		return fmt.Errorf("%w: the oldest request has waited for %v, and the queue is closed after %v; this one was not queued",
 			ErrFull, age.Round(time.Second), s.bounds.Age)
 	}
 	return nil
 }
 
-// needs is what a request takes in the file, with the room for its outcome.
+// needs is the size of a request in the file, with the room for its outcome.
 func needs(r *Request) int { return len(r.Body) + overhead + outcomeRoom }
 
-// Get gives what applications are told of an entry, by its id or by its key. The error is ErrAbsent, or that of the file.
+// Get returns the state of an entry, by its id or its key. The error is ErrAbsent, or that of the file.
 func (s *Store) Get(id, key string) (t Told, err error) {
 	s.mu.RLock()
 	it := s.ids[id]
@@ -273,7 +276,7 @@ func (s *Store) Get(id, key string) (t Told, err error) {
 	return t, nil
 }
 
-// Request gives what was queued under a number that waits. Errors: ErrAbsent, boltfile.ErrDamaged, ErrClosed.
+// Request returns the request that waits under a number. Errors: ErrAbsent, boltfile.ErrDamaged, ErrClosed.
 func (s *Store) Request(number uint64) (Request, error) {
 	w, err := s.read(number)
 	if err == nil && w.Outcome != nil {
@@ -311,5 +314,5 @@ func (s *Store) read(number uint64) (w written, err error) {
 // newID makes an id at random.
 func newID() string { return rand.Text() }
 
-// Close closes the file; whoever uses it is waited for.
+// Close waits for operations in progress and closes the file.
 func (s *Store) Close() error { return s.file.close() }

@@ -74,7 +74,7 @@ func (q *Queue) finish() error {
 	q.mu.Unlock()
 	if errors.Is(err, ErrNoRoom) {
 		if loud {
-			q.config.Log.Error("the disk is full: outcomes of queued requests can't be kept, and are asked for again", "error", err)
+			q.config.Log.Error("the disk is full: outcomes of queued requests can't be stored; they are requested from the pair again", "error", err)
 		}
 		return nil
 	}
@@ -84,7 +84,7 @@ func (q *Queue) finish() error {
 	return err
 }
 
-// forget takes away what somebody has looked at.
+// forget removes a request that a person has checked.
 func (q *Queue) forget() {
 	q.mu.Lock()
 	list := q.forgotten
@@ -111,8 +111,8 @@ func (q *Queue) call() {
 	}
 }
 
-// settle sees to it that numbers are the pair's that is attached, also when nothing waits: what is queued next is for that pair. The host is
-// nil when nothing can be sent.
+// settle makes the queue's numbers those of the attached pair, even if nothing waits: later requests are for that
+// pair. The host is nil if nothing can be sent.
 func (q *Queue) settle() (*host, error) {
 	q.mu.Lock()
 	h, waits := q.host, q.lanes.Len() > 0
@@ -128,13 +128,13 @@ func (q *Queue) settle() (*host, error) {
 	case pair == h.pair && base != 0:
 		return h, nil
 	case h.base == 0:
-		return nil, nil // the next host will say it
+		return nil, nil // the next host will send it
 	}
 	if foreign {
 		q.mu.Lock()
 		for _, p := range q.store.Waiting() {
 			q.finished = append(q.finished, Finished{p.Number, Outcome{Unknown: true, Code: bus.CodeTooOld, At: time.Now(), Message: fmt.Sprintf(
-				"it was queued for pair %s, and this terminal belongs to pair %s now: whether the other one has executed it is not known here", pair, h.pair)}})
+				"it was queued for pair %s, and this terminal now belongs to pair %s: it is unknown whether the former pair executed it", pair, h.pair)}})
 		}
 		q.mu.Unlock()
 		if err := q.finish(); err != nil {
@@ -148,7 +148,7 @@ func (q *Queue) settle() (*host, error) {
 	return h, q.store.Adopt(h.pair, h.base)
 }
 
-// send sends what may be sent, and gives when the next one may be.
+// send sends the requests that may be sent, and returns when the next one may be.
 func (q *Queue) send(h *host) (again time.Time, err error) {
 	_, base := q.store.Series()
 	for {
@@ -191,7 +191,7 @@ func (q *Queue) send(h *host) (again time.Time, err error) {
 	}
 }
 
-// settled takes what a session answered, or why it did not.
+// settled handles a session's answer, or the reason for a missing one.
 func (q *Queue) settled(t *try, reply bus.Reply, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/terminal/boltfile"
 )
 
-// All is in one bucket: stateKey has a record, and entryPrefix with a number the entry of it.
+// All entries are in one bucket: stateKey has a record, and entryPrefix with a number its entry.
 var (
 	bucketName = []byte("queue")
 	stateKey   = []byte("state")
@@ -28,21 +28,21 @@ const entryPrefix = 'e'
 // skipped are the numbers that a transaction may have given, at most, which may be missing.
 const skipped = MaxBatch
 
-// MaxBatch bounds what is written in one transaction, in requests.
+// MaxBatch bounds one transaction, in requests.
 const MaxBatch = 1024
 
 // record is what is written of the state.
 type record struct {
 	Terminal string `cbor:"1,keyasint"`
-	Pair     string `cbor:"2,keyasint,omitempty"` // whose numbers these are
-	Base     uint64 `cbor:"3,keyasint,omitempty"` // what it adds to them
-	Last     uint64 `cbor:"4,keyasint"`           // the highest number that was given
-	// What there is, to see when something is missing.
+	Pair     string `cbor:"2,keyasint,omitempty"` // that the numbers belong to
+	Base     uint64 `cbor:"3,keyasint,omitempty"` // that the pair adds to them
+	Last     uint64 `cbor:"4,keyasint"`           // the highest number given
+	// The content, to detect a missing part.
 	Entries      int `cbor:"5,keyasint"`
 	Waiting      int `cbor:"6,keyasint"`
 	WaitingBytes int `cbor:"7,keyasint"`
 	KeptBytes    int `cbor:"8,keyasint"`
-	// Results is the highest number that an outcome was given, Gone the highest of one that went to make room for others.
+	// Results is the highest number of an outcome, Gone the highest of a discarded one.
 	Results uint64 `cbor:"9,keyasint,omitempty"`
 	Gone    uint64 `cbor:"10,keyasint,omitempty"`
 }
@@ -99,7 +99,7 @@ func (s *Store) readAll(b *bolt.Bucket) error {
 		return fmt.Errorf("%w: its state: %w", boltfile.ErrDamaged, err)
 	}
 	if s.state.Terminal != s.terminal {
-		return fmt.Errorf("%w: it is that of %.128q, and this one is %q; to have its requests done, put the file into the directory of its own terminal's agent",
+		return fmt.Errorf("%w: it belongs to terminal %.128q, and this is terminal %q; move the file to the directory of its terminal's agent to execute its requests",
 			ErrForeign, s.state.Terminal, s.terminal)
 	}
 	said, now := s.state, time.Now()
@@ -109,7 +109,7 @@ func (s *Store) readAll(b *bolt.Bucket) error {
 			return nil
 		}
 		if len(k) != 9 || k[0] != entryPrefix || v == nil {
-			return fmt.Errorf("%w: a key of %d bytes that can't be", boltfile.ErrDamaged, len(k))
+			return fmt.Errorf("%w: invalid key of %d bytes", boltfile.ErrDamaged, len(k))
 		}
 		number := binary.BigEndian.Uint64(k[1:])
 		data, err := boltfile.Unseal(k, v)
@@ -132,12 +132,12 @@ func (s *Store) readAll(b *bolt.Bucket) error {
 		return nil
 	})
 	if err == nil && s.state != said {
-		err = fmt.Errorf("%w: there is %+v, and its state says %+v", boltfile.ErrDamaged, s.state, said)
+		err = fmt.Errorf("%w: it contains %+v, but its state says %+v", boltfile.ErrDamaged, s.state, said)
 	}
 	return errors.Join(err, s.arrange())
 }
 
-// arrange brings outcomes that were read into their order.
+// arrange sorts the outcomes that were read.
 func (s *Store) arrange() error {
 	slices.SortFunc(s.over, func(a, b *item) int { return cmp.Compare(a.result, b.result) })
 	s.done = nil
@@ -150,12 +150,12 @@ func (s *Store) arrange() error {
 		s.state.Results = s.state.Last
 	}
 	if n := len(s.over); n > 0 && s.over[n-1].result > s.state.Results {
-		return fmt.Errorf("%w: an outcome has the number %d, and the last one was %d", boltfile.ErrDamaged, s.over[n-1].result, s.state.Results)
+		return fmt.Errorf("%w: an outcome has number %d, but the last number was %d", boltfile.ErrDamaged, s.over[n-1].result, s.state.Results)
 	}
 	return nil
 }
 
-// keep notes an entry that is in the file. The lock is held, or nobody else is there.
+// keep indexes an entry of the file. The caller holds the lock, or is alone.
 func (s *Store) keep(it *item) {
 	s.items[it.number], s.ids[it.id] = it, it
 	if it.key != "" {
@@ -175,7 +175,7 @@ func (s *Store) keep(it *item) {
 	}
 }
 
-// count adds an entry to what the state says there is, or takes it away.
+// count adds an entry to the counts of the state, or removes it.
 func (s *Store) count(it *item, n int) {
 	s.state.Entries += n
 	if it.state == Waiting {
@@ -213,7 +213,7 @@ type edit struct {
 	value    []byte // nil: it goes
 }
 
-// write makes edits durable, all or none, with the state that they lead to. Errors: ErrNoRoom, after which all is as it was; ErrDisk.
+// write makes edits durable, all or none, with the resulting state. Errors: ErrNoRoom, which changes nothing; ErrDisk.
 func (s *Store) write(state record, edits []edit) error {
 	if s.failed != nil {
 		return s.failed
@@ -227,7 +227,7 @@ func (s *Store) write(state record, edits []edit) error {
 		}
 		err = s.file.room(size, state.Waiting)
 		if errors.Is(err, ErrNoRoom) && state.Waiting <= s.state.Waiting {
-			err = nil // it was taken when they were queued
+			err = nil // it was reserved when they were queued
 		}
 	}
 	if err == nil {
@@ -258,7 +258,7 @@ func (s *Store) write(state record, edits []edit) error {
 	return nil
 }
 
-// writeAll writes edits, and the state that they lead to.
+// writeAll writes edits, and the resulting state.
 func writeAll(b *bolt.Bucket, state record, edits []edit) error {
 	for _, e := range edits {
 		var err error
@@ -278,7 +278,7 @@ func writeAll(b *bolt.Bucket, state record, edits []edit) error {
 	return b.Put(stateKey, boltfile.Seal(stateKey, data))
 }
 
-// sealed is an entry as it stands in the file.
+// sealed returns the encoding of an entry for the file.
 func sealed(number uint64, w *written) ([]byte, error) {
 	data, err := bus.Encode(w)
 	if err != nil {
@@ -301,16 +301,16 @@ func change(state record, edits []edit) record {
 	return counting.state
 }
 
-// Queued is what became of a request that was to be queued: its place, or that of the one before it with its key.
+// Queued is the result of queueing a request: its place, or that of the earlier request with its key.
 type Queued struct {
 	ID     string
 	Number uint64
-	Again  bool // it was queued before
+	Again  bool // it was already queued
 	Err    error
 }
 
-// Put queues requests in order, at most MaxBatch: those that there is room for are durable when it returns. room is asked of each number
-// that would be given. The error ends the store: ErrDisk, or that of Reserve.
+// Put queues requests in order, at most MaxBatch: those that fit are durable when it returns. room is asked for each
+// number to give. An error ends the store: ErrDisk, or that of Reserve.
 func (s *Store) Put(list []Request, now time.Time, room func(number uint64) bool) ([]Queued, error) {
 	became := make([]Queued, len(list))
 	edits := make([]edit, 0, len(list))
@@ -320,7 +320,7 @@ func (s *Store) Put(list []Request, now time.Time, room func(number uint64) bool
 		r := &list[i]
 		if at, ok := sooner[r.Key]; ok && r.Key != "" {
 			if became[i] = became[at]; list[at].digest() != r.digest() {
-				became[i] = Queued{Err: fmt.Errorf("%w: %.128q; this one was not queued. Give each request a key of its own", ErrReused, r.Key)}
+				became[i] = Queued{Err: fmt.Errorf("%w: %.128q; this one was not queued. Give each request its own key", ErrReused, r.Key)}
 			}
 			became[i].Again = true
 			continue
@@ -334,7 +334,7 @@ func (s *Store) Put(list []Request, now time.Time, room func(number uint64) bool
 			err = s.roomFor(r, len(edits), ahead, age)
 		}
 		if err == nil && !room(state.Last+1) {
-			err = fmt.Errorf("%w: the first request that waits is so many before this one that the pair would forget its answer; this one was not queued", ErrFull)
+			err = fmt.Errorf("%w: the oldest waiting request is so far behind this one that the pair would discard its answer; this one was not queued", ErrFull)
 		}
 		if err != nil {
 			became[i].Err = err
@@ -374,14 +374,15 @@ func (s *Store) Put(list []Request, now time.Time, room func(number uint64) bool
 	return became, err
 }
 
-// Finished is an outcome of what waits under a number.
+// Finished is an outcome with the number of its waiting request.
 type Finished struct {
 	Number uint64
 	Outcome
 }
 
-// Finish puts outcomes in place of requests: durable when it returns, all or none. The oldest outcomes that are too many go. It gives what
-// applications are told. Errors: ErrNoRoom, after which all of them wait still; ErrDisk, or that of Reserve, which end the store.
+// Finish replaces requests by their outcomes: durable when it returns, all or none. The oldest outcomes beyond the
+// bound are discarded. It returns the states for applications. Errors: ErrNoRoom, after which all of the requests
+// still wait; ErrDisk, or that of Reserve, which end the store.
 func (s *Store) Finish(list []Finished) ([]Told, error) {
 	told, err := s.finish(list)
 	if !errors.Is(err, ErrNoRoom) {
@@ -442,7 +443,7 @@ func (s *Store) finish(list []Finished) ([]Told, error) {
 	return told, nil
 }
 
-// Forget takes an entry away that has its outcome. Errors: ErrAbsent, ErrWaits, ErrNoRoom, ErrDisk.
+// Forget removes an entry that has its outcome. Errors: ErrAbsent, ErrWaits, ErrNoRoom, ErrDisk.
 func (s *Store) Forget(id string) error {
 	it := s.ids[id]
 	switch {
@@ -455,7 +456,7 @@ func (s *Store) Forget(id string) error {
 	return s.write(change(s.state, edits), edits)
 }
 
-// Adopt notes whose numbers these are, and what is added to them. Errors: ErrNoRoom, ErrDisk.
+// Adopt records the pair that the numbers belong to, and what it adds to them. Errors: ErrNoRoom, ErrDisk.
 func (s *Store) Adopt(pair string, base uint64) error {
 	state := s.state
 	if state.Pair, state.Base = pair, base; state == s.state {

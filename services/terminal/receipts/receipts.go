@@ -27,7 +27,7 @@ const (
 	// saveEvery is the least time between two writes, complainEvery how often a full disk is logged.
 	saveEvery     = time.Second
 	complainEvery = time.Minute
-	// most are enough to cover what a terminal was told in the moments before a takeover.
+	// most is enough for the receipts of the moments before a takeover.
 	most = 256
 	// maxFile bounds what is read at start: a receipt's code and app id are bounded far below 2 KiB.
 	maxFile = most * 2048
@@ -36,8 +36,7 @@ const (
 // ErrDisk says that they could not be written.
 var ErrDisk = errors.New("receipts of the terminal could not be written")
 
-// Receipts are kept in two parts: those of the time before the last attach, which are the ones that a takeover may have lost, and those
-// since.
+// Receipts has two parts: those of the time before the last attach, which a takeover may have lost, and those since.
 type Receipts struct {
 	mu      sync.Mutex
 	before  []bus.Receipt // of the time before the last attach, oldest first
@@ -62,14 +61,14 @@ func (r *Receipts) Add(one bus.Receipt) {
 	r.again()
 }
 
-// Attached notes that a host is attached: what comes from now on is its word.
+// Attached records that a host is attached: later receipts are of its answers.
 func (r *Receipts) Attached() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.before, r.ring, r.next = r.all(), nil, 0
 }
 
-// all gives the last most of both parts, newest last. The lock is held.
+// all returns the last most of both parts, newest last. The caller holds the lock.
 func (r *Receipts) all() []bus.Receipt {
 	missing := min(most-len(r.ring), len(r.before))
 	all := make([]bus.Receipt, 0, missing+len(r.ring))
@@ -77,18 +76,18 @@ func (r *Receipts) all() []bus.Receipt {
 	return append(append(all, r.ring[r.next:]...), r.ring[:r.next]...)
 }
 
-// Last gives up to limit, newest last; 0 is all.
+// Last returns up to limit receipts, newest last; 0 is all.
 func (r *Receipts) Last(limit int) []bus.Receipt {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return newest(r.all(), limit)
 }
 
-// BeforeAttach gives up to limit of those of the time before the last attach, newest last; 0 is all.
+// BeforeAttach returns up to limit receipts of the time before the last attach, newest last; 0 is all.
 func (r *Receipts) BeforeAttach(limit int) []bus.Receipt {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return newest(r.before, limit) // never changed once it is there
+	return newest(r.before, limit) // never changed
 }
 
 func newest(all []bus.Receipt, limit int) []bus.Receipt {
@@ -112,7 +111,7 @@ func (r *Receipts) save(dir string) error {
 	return nil
 }
 
-// Load reads what save wrote. Receipts that can't be read are given up, as lost ones are.
+// Load reads the file of save. Unreadable receipts are dropped, like lost ones.
 func (r *Receipts) Load(dir string) error {
 	data, err := os.ReadFile(filepath.Join(dir, fileName))
 	if errors.Is(err, os.ErrNotExist) {
@@ -149,8 +148,9 @@ func decode(data []byte) ([]bus.Receipt, error) {
 	return kept, nil
 }
 
-// Run writes them while they change, and once at the end. It lets them gather first: at a takeover hundreds of terminals of one machine are
-// answered in one moment, and none of them waits for this. While the disk is full it goes on trying. The error is ErrDisk, or that of ctx.
+// Run writes the receipts while they change, and once at the end. It gathers several first: at a takeover hundreds of
+// terminals of one machine are answered at the same moment, and none of them waits for this. While the disk is full it
+// tries again. The error is ErrDisk, or that of ctx.
 func (r *Receipts) Run(ctx context.Context, dir string, log *slog.Logger) error {
 	var said time.Time
 	for {
@@ -160,7 +160,7 @@ func (r *Receipts) Run(ctx context.Context, dir string, log *slog.Logger) error 
 		}
 		if rest := pace.Rest(ctx, saveEvery); rest != nil {
 			err := r.save(dir)
-			if errors.Is(err, os.ErrNotExist) || durable.Full(err) { // a directory that was taken away under an agent that ends anyway
+			if errors.Is(err, os.ErrNotExist) || durable.Full(err) { // the directory was removed while the agent ends
 				err = nil
 			}
 			return errors.Join(rest, err)
@@ -170,7 +170,7 @@ func (r *Receipts) Run(ctx context.Context, dir string, log *slog.Logger) error 
 		case durable.Full(err):
 			if now := time.Now(); now.Sub(said) > complainEvery {
 				said = now
-				log.Warn("the disk is full: what this terminal was told last can't be kept, and a check after a takeover may know less of it", "error", err)
+				log.Warn("the disk is full: the latest receipts can't be stored, and a check after a takeover may miss them", "error", err)
 			}
 			r.again()
 		case err != nil:
@@ -179,7 +179,7 @@ func (r *Receipts) Run(ctx context.Context, dir string, log *slog.Logger) error 
 	}
 }
 
-// again has them written once more.
+// again schedules another write.
 func (r *Receipts) again() {
 	select {
 	case r.changed <- struct{}{}:

@@ -1,14 +1,14 @@
-// Package standing is how a terminal is served: since when, what interrupted that last, how often that happened, and how long applications
-// felt it. It is told of what happens; its lock is that of whoever tells it.
+// Package standing records how a terminal is served: since when, what interrupted that last, how often, and how long
+// requests waited. Its caller reports the events and holds the lock.
 package standing
 
 import "time"
 
-// Standing is how a terminal is served. The zero value has never been served.
+// Standing records how a terminal is served. The zero value has never been served.
 type Standing struct {
-	// Since is when the present session was attached, or the last one was lost, or the agent began.
+	// Since is when the present session was attached, or the last one was lost, or the agent started.
 	Since time.Time
-	// Measured is called when it is known how long an interruption was felt. It must not block.
+	// Measured is called when the waiting time of an interruption is known. It must not block.
 	Measured func()
 
 	served         bool // ever
@@ -31,33 +31,34 @@ type Interruption struct {
 	At       time.Time // when it ended; zero: there was none
 	Away     time.Duration
 	Waiting  int
-	Felt     time.Duration // from the last answer before it, or the first request in it, to the first answer after it; 0: nobody waited
-	GivenUp  int           // requests of applications whose deadline passed in it, as GaveUp notes them: Felt knows nothing of them
+	Felt     time.Duration // from the last answer before it, or the first request in it, to the first answer after it; 0: no request waited
+	GivenUp  int           // requests of applications whose deadline passed in it, reported by GaveUp; Felt does not include them
 	From, To string
 }
 
-// Total sums up interruptions.
+// Total is a sum of interruptions.
 type Total struct {
 	Count uint64
-	Felt  uint64 // of them, those in which somebody waited and was answered
+	Felt  uint64 // of them, those in which a request waited and was answered
 	For   time.Duration
 }
 
-// Session is who serves.
+// Session is the host that serves.
 type Session struct{ Host, Identity string }
 
-// Lost notes that the session has ended and no other one has come. was: there was one.
+// Lost records that the session has ended without a successor. was: there was one.
 func (s *Standing) Lost(was bool, now time.Time) {
 	if was {
 		s.Since, s.givenUp = now, 0
 	}
 }
 
-// GaveUp notes that the deadline of a request of an application has passed while no session was there. One that passes before it is noticed
-// that a host is silent is not of it, nor what the agent asks for itself.
+// GaveUp records that the deadline of an application's request has passed without a session. Deadlines that pass
+// before a silent host is noticed do not count, nor do the agent's own requests.
 func (s *Standing) GaveUp() { s.givenUp++ }
 
-// Came notes that a session was attached, in place of another one (instead) or of none, with so many requests that have waited since a time.
+// Came records that a session was attached, in place of another one (instead) or of none, with the number of requests
+// that have waited since a time.
 func (s *Standing) Came(next Session, instead bool, waiting int, since, now time.Time) {
 	if s.served {
 		record := &s.outage
@@ -76,7 +77,7 @@ func (s *Standing) Came(next Session, instead bool, waiting int, since, now time
 	s.served, s.host, s.identity, s.Since = true, next.Host, next.Identity, now
 }
 
-// Answered notes that an application got its answer.
+// Answered records that an application got its answer.
 func (s *Standing) Answered(now time.Time) {
 	if s.feeling == nil {
 		return
@@ -91,11 +92,11 @@ func (s *Standing) Answered(now time.Time) {
 	}
 }
 
-// Takeover is the last time that another host came than the one before, and what all of them come to.
+// Takeover returns the last attach of another host than the one before, and the sum of all.
 func (s *Standing) Takeover() (Interruption, Total) { return s.takeover.last, s.takeover.total }
 
-// Outage is the same of the times in which a host was away and came back itself.
+// Outage returns the last absence of a host that came back itself, and the sum of all.
 func (s *Standing) Outage() (Interruption, Total) { return s.outage.last, s.outage.total }
 
-// Feels reports whether requests that waited through the last takeover have had no answer yet.
+// Feels reports whether requests that waited through the last takeover are still without an answer.
 func (s *Standing) Feels() bool { return s.feeling == &s.takeover }

@@ -16,13 +16,13 @@ import (
 func (s *Server) admit(r *http.Request) *problem {
 	if r.RemoteAddr != "" && !isLocal(r.RemoteAddr) && !inProcess(r.RemoteAddr) {
 		return refusal(http.StatusForbidden, "elsewhere", "Refused from another machine",
-			"applications come in from this machine alone", "Ask from the terminal itself.")
+			"only applications on this machine are allowed", "Send the request from the terminal itself.")
 	}
 	// A page can point its own name at this address and so be of the same origin. It can't do so with a number, nor with localhost.
 	if !isLoopbackName(r.Host) {
-		return refusal(http.StatusMisdirectedRequest, "host", "Refused for the name that was asked for",
-			fmt.Sprintf("the Host header says %.100q, and only names of this machine are answered: a page could have pointed its own name here", r.Host),
-			"Ask for http://127.0.0.1 or http://localhost with the port of this agent.")
+		return refusal(http.StatusMisdirectedRequest, "host", "Refused because of the Host header",
+			fmt.Sprintf("the Host header is %.100q, and only names of this machine are allowed: a web page could have pointed its own name here", r.Host),
+			"Use http://127.0.0.1 or http://localhost with the port of this agent.")
 	}
 	origin, given := originOf(r)
 	if given && (origin == ownOrigin(r) || s.listed(origin)) {
@@ -38,8 +38,8 @@ func (s *Server) admit(r *http.Request) *problem {
 	if given {
 		what = fmt.Sprintf("a page of %.100q", origin)
 	}
-	return refusal(http.StatusForbidden, "origin", "Refused for the origin of the page",
-		what+" has a browser ask this, and only pages that this agent serves and those of listed origins may",
+	return refusal(http.StatusForbidden, "origin", "Refused because of the origin of the page",
+		what+" sent this request, and only pages that this agent serves and pages of listed origins are allowed",
 		"Serve the page from HOTPAIR_TERMINAL_FILES, or list its origin in HOTPAIR_TERMINAL_ORIGINS.")
 }
 
@@ -113,10 +113,10 @@ func (s *Server) proved(w http.ResponseWriter, r *http.Request) *problem {
 		return nil
 	}
 	w.Header().Set("WWW-Authenticate", `Bearer realm="hotpair terminal"`)
-	said := "no token came with it"
+	said := "the request has none"
 	if token != "" {
-		said = "the token that came with it is another one"
+		said = "the request has another one"
 	}
 	return refusal(http.StatusUnauthorized, "token", "The terminal's token is missing or wrong", "this terminal requires a token of its applications, and "+said,
-		"Send the header Authorization: Bearer TOKEN, with what HOTPAIR_TERMINAL_APP_TOKEN_FILE holds.")
+		"Send the header Authorization: Bearer TOKEN, with the token in HOTPAIR_TERMINAL_APP_TOKEN_FILE.")
 }

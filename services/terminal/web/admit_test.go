@@ -167,10 +167,10 @@ func TestCall_RefusesWhatIsNoRequest(t *testing.T) {
 		r, body := call(t, address, "GET", "/v1/queue?"+query, "")
 		wantProblem(t, r, body, http.StatusBadRequest, "malformed")
 	}
-	if r, body := call(t, address, "DELETE", "/v1/queue/x", ""); r.StatusCode != 409 || !strings.Contains(body, "x waits") || !strings.Contains(body, "Only what is over can be forgotten") {
+	if r, body := call(t, address, "DELETE", "/v1/queue/x", ""); r.StatusCode != 409 || !strings.Contains(body, "x waits") || !strings.Contains(body, "Only a request with an outcome can be removed") {
 		t.Errorf("%d %s", r.StatusCode, body)
 	}
-	if r, body := call(t, address, "GET", "/v1/queue?key=absent", ""); r.StatusCode != 404 || !strings.Contains(body, "queue it, under its key") || !strings.Contains(body, `"done":"unknown"`) {
+	if r, body := call(t, address, "GET", "/v1/queue?key=absent", ""); r.StatusCode != 404 || !strings.Contains(body, "queue it again under its key") || !strings.Contains(body, `"done":"unknown"`) {
 		t.Errorf("%s", body)
 	}
 	if a.count() != 0 {

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// MaxBody bounds the body of a request, in bytes, by whichever door it comes.
+	// MaxBody bounds the body of a request, in bytes, over HTTP and NATS.
 	MaxBody = 1 << 20
-	// drainBytes is how much of what is refused is read and dropped, so that who sends it hears why: a connection that is closed on a sender
-	// takes the answer with it.
+	// drainBytes is how much of a refused body is read and dropped, so that its sender gets the reason: closing a
+	// connection on a sender destroys the answer.
 	drainBytes = 16 << 20
 )
 
@@ -48,7 +48,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, service, operation 
 		s.answer(w, id, reply)
 	case <-r.Context().Done(): // it is executed all the same, as one over NATS whose connection has ended
 	case <-s.stop:
-		p := failed(bus.CodeUnknown, "this terminal's agent is stopping, and the request had no answer yet")
+		p := failed(bus.CodeUnknown, "this terminal's agent is stopping before the request was answered")
 		p.ID = id
 		w.Header().Set("Connection", "close")
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.within.write))
@@ -56,8 +56,8 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, service, operation 
 	}
 }
 
-// application names who asks, for the part of the agent's bounds that one application may have: all programs together, and the pages of
-// each origin. No name of an application of NATS has a space in it.
+// application names the application, for its share of the agent's bounds: all programs together, and the pages of each
+// origin. No name of a NATS application has a space in it.
 func application(r *http.Request) string {
 	origin, _ := originOf(r)
 	return "http " + origin
@@ -69,12 +69,12 @@ func form(r *http.Request) *problem {
 		kind, parameters, err := mime.ParseMediaType(text)
 		charset := parameters["charset"]
 		if err != nil || kind != "application/json" && !strings.HasSuffix(kind, "+json") || charset != "" && !strings.EqualFold(charset, "utf-8") {
-			return refusal(http.StatusUnsupportedMediaType, "type", "The body is of another type",
-				fmt.Sprintf("the body is said to be %.100q, and JSON in UTF-8 is taken", text), "Send Content-Type: application/json (curl --json).")
+			return refusal(http.StatusUnsupportedMediaType, "type", "The type of the body is not supported",
+				fmt.Sprintf("the Content-Type is %.100q, and only JSON in UTF-8 is supported", text), "Send Content-Type: application/json (curl --json).")
 		}
 	}
 	if text := r.Header.Get("Content-Encoding"); text != "" && !strings.EqualFold(text, "identity") {
-		return refusal(http.StatusUnsupportedMediaType, "type", "The body is encoded", fmt.Sprintf("the body is encoded as %.100q", text), "Send it as it is: it does not leave this machine.")
+		return refusal(http.StatusUnsupportedMediaType, "type", "The encoding of the body is not supported", fmt.Sprintf("the Content-Encoding is %.100q", text), "Send it without an encoding: it does not leave this machine.")
 	}
 	return nil
 }
@@ -82,7 +82,7 @@ func form(r *http.Request) *problem {
 // body reads the body of a request. Memory follows what has come, not what is announced.
 func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
 	if r.ContentLength > MaxBody {
-		return nil, failed(bus.CodeTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are taken", r.ContentLength, MaxBody))
+		return nil, failed(bus.CodeTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are allowed", r.ContentLength, MaxBody))
 	}
 	flow := http.NewResponseController(w)
 	_ = flow.SetReadDeadline(time.Now().Add(s.within.body))
@@ -102,15 +102,15 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, *problem)
 		case errors.Is(err, io.EOF):
 			return buffer, nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return nil, refusal(http.StatusRequestTimeout, "slow", "The body did not come in time",
-				fmt.Sprintf("after %s only %d bytes of it had come", s.within.body, len(buffer)), "Send it whole, at once.")
+			return nil, refusal(http.StatusRequestTimeout, "slow", "The body did not arrive in time",
+				fmt.Sprintf("after %s only %d bytes of it had arrived", s.within.body, len(buffer)), "Send the whole body at once.")
 		case err != nil:
 			return nil, failed(bus.CodeMalformed, "the body can't be read: "+err.Error())
 		}
 		if len(buffer) == cap(buffer) {
 			more := min(cap(buffer), MaxBody+1-cap(buffer))
 			if !s.bodies.take(more) {
-				return nil, failed(bus.CodeOverloaded, "too many large bodies are coming in at the same time; not executed")
+				return nil, failed(bus.CodeOverloaded, "too many large bodies are arriving at the same time; not executed")
 			}
 			taken += more
 			buffer = append(make([]byte, 0, cap(buffer)+more), buffer...)
@@ -118,7 +118,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, *problem)
 	}
 }
 
-// answer gives an application its answer.
+// answer returns an application its answer.
 func (s *Server) answer(w http.ResponseWriter, id string, reply bus.Reply) {
 	h := w.Header()
 	if !reply.Position.IsZero() {
@@ -133,7 +133,7 @@ func (s *Server) answer(w http.ResponseWriter, id string, reply bus.Reply) {
 		p := failed(reply.Code, reply.Message)
 		if p.ID = id; id != "" && (reply.Code == bus.CodeOverloaded || reply.Code == bus.CodeNobody) {
 			// This try did nothing. One before may have.
-			p.Do, p.Done = "Send the same again, with the same id: a try before may have been executed.", doneUnknown
+			p.Do, p.Done = "Send the same request again with the same id: an earlier attempt may have been executed.", doneUnknown
 		}
 		p.tell(w)
 		return
@@ -149,7 +149,7 @@ func (s *Server) answer(w http.ResponseWriter, id string, reply bus.Reply) {
 		err = flow.Flush()
 	}
 	if cut := end(); cut || errors.Is(err, os.ErrDeadlineExceeded) {
-		s.slow.say(s.log, "an application does not read its answer over HTTP; its connection is ended", "bytes", len(reply.Body))
+		s.slow.say(s.log, "an application does not read its answer over HTTP; its connection is closed", "bytes", len(reply.Body))
 	}
 }
 

@@ -18,7 +18,7 @@ const (
 	unreadBytes = 64 << 20
 )
 
-// budget is so many bytes for whoever takes them.
+// budget is a number of bytes to share.
 type budget struct {
 	mu   sync.Mutex
 	free int
@@ -40,8 +40,8 @@ func (b *budget) give(bytes int) {
 	b.free += bytes
 }
 
-// unread are the answers that are being written. When they come to more than most, those are cut off that have been for longest: whoever
-// reads its answer has it within milliseconds.
+// unread are the answers that are being written. When they exceed most, the oldest are cut off: a client that reads
+// has its answer within milliseconds.
 type unread struct {
 	most int
 
@@ -55,7 +55,7 @@ type writing struct {
 	flow  *http.ResponseController
 }
 
-// begin notes an answer, and gives what notes its end and reports whether it was cut off.
+// begin records an answer, and returns a function that records its end and reports whether it was cut off.
 func (u *unread) begin(flow *http.ResponseController, bytes int) (end func() (cut bool)) {
 	if bytes <= smallAnswer {
 		return func() bool { return false }

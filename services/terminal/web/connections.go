@@ -13,11 +13,13 @@ const maxConnections = 1024
 // manySilent is which part of all connections those are, that have never asked anything, when they go before the others.
 const manySilent = 4
 
-// connections bounds the connections of a server. Of too many the one is closed that has waited longest without a call that has come in
-// whole: who asks something is served, however many others hold connections, or send half of a request and no more. Those that have never
-// asked anything go before those that have, as long as there are many: an application goes on over the connection that it has.
+// connections bounds the connections of a server. Beyond the bound the one is closed that has waited longest without a
+// complete request: so requests are served, however many other connections are held open, or send half of a request.
+// Connections without any request are closed before those that had one, as long as there are many: an application keeps
+// using its connection.
 //
-// Who is sent a file does not wait for an answer, however long it takes to read it: else files that nobody reads would keep everybody out.
+// A client that receives a file does not count as waiting for an answer, however slowly it reads: otherwise unread
+// files would block others.
 type connections struct {
 	most int
 	over func() // one is too many
@@ -28,8 +30,8 @@ type connections struct {
 }
 
 type connection struct {
-	asked  bool // a call has come in once
-	asking bool // one has come in, and has no answer yet
+	asked  bool // it has had a complete request
+	asking bool // a complete request has no answer yet
 	since  uint64
 }
 
@@ -45,15 +47,15 @@ func (c *connections) with(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, conn)
 }
 
-// state is told what becomes of each connection, as http.Server.ConnState.
+// state handles the events of each connection, as http.Server.ConnState.
 func (c *connections) state(conn net.Conn, state http.ConnState) {
 	if over := c.note(conn, state); over != nil {
 		c.over()
-		_ = over.Close() // its end is told too
+		_ = over.Close() // its end is reported too
 	}
 }
 
-// note takes what is told, and gives a connection that is too many.
+// note records an event, and returns a connection beyond the bound.
 func (c *connections) note(conn net.Conn, state http.ConnState) (over net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -74,7 +76,7 @@ func (c *connections) note(conn net.Conn, state http.ConnState) (over net.Conn) 
 	return nil
 }
 
-// oldest forgets the connection that has waited longest and gives it; there is one, since the newest waits.
+// oldest removes the connection that has waited longest and returns it; there is one, since the newest waits.
 func (c *connections) oldest() (found net.Conn) {
 	var silent net.Conn // of those that have never asked
 	silents := 0
@@ -99,7 +101,7 @@ func (c *connections) oldest() (found net.Conn) {
 	return found
 }
 
-// begin notes that a call has come in whole; waits: it is for an answer.
+// begin records a complete request; waits: it is for an answer.
 func (c *connections) begin(r *http.Request, waits bool) {
 	conn, _ := r.Context().Value(connKey{}).(net.Conn)
 	c.mu.Lock()

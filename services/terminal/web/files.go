@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// kiosk serves the files of a folder. Nothing is listed; names that begin with a dot, links that lead out of the folder and whatever is
-// no file are not there.
+// kiosk serves the files of a folder. It lists nothing; names that begin with a dot, links that lead out of the folder
+// and everything that is not a regular file count as absent.
 type kiosk struct {
 	root    *os.Root
 	log     *slog.Logger
@@ -47,7 +47,7 @@ func policy(scripts []string) string {
 		"; connect-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-src 'self'; frame-ancestors 'none'"
 }
 
-// script finds the scripts of a page with what stands in them.
+// script finds the scripts of a page with their contents.
 var script = regexp.MustCompile(`(?is)<script(?:\s[^>]*)?>(.*?)</script\s*>`)
 
 // scriptsOf are the scripts that stand in a page, as a policy names them.
@@ -55,7 +55,7 @@ func scriptsOf(page []byte) (list []string) {
 	const most = 64
 	for _, found := range script.FindAllSubmatch(page, most) {
 		if len(bytes.TrimSpace(found[1])) > 0 {
-			// A browser reads every end of a line as a line feed before it takes the sum.
+			// A browser reads every line ending as a line feed before it computes the hash.
 			text := bytes.ReplaceAll(bytes.ReplaceAll(found[1], []byte("\r\n"), []byte("\n")), []byte("\r"), []byte("\n"))
 			sum := sha256.Sum256(text)
 			list = append(list, " 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
@@ -86,7 +86,7 @@ func (k *kiosk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else if strings.HasSuffix(r.URL.Path, "/") {
 		err = fs.ErrNotExist
 	}
-	if err != nil || !info.Mode().IsRegular() { // looked at first: to open a pipe would wait for whoever writes to it
+	if err != nil || !info.Mode().IsRegular() { // checked first: opening a pipe would wait for its writer
 		k.missing(w, r, err)
 		return
 	}
@@ -119,7 +119,7 @@ func (k *kiosk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", info.ModTime(), content)
 }
 
-// nameOf gives the name in the folder of what a path asks for, if it may be asked for.
+// nameOf returns the name in the folder for a path, if the path is allowed.
 func nameOf(at string) (name string, ok bool) {
 	if strings.ContainsAny(at, "\\\x00:") { // of Windows: another way to write a path, and parts of a file
 		return "", false
@@ -149,6 +149,6 @@ func absent(w http.ResponseWriter, r *http.Request) {
 	if len(shown) > 100 {
 		shown = shown[:100]
 	}
-	refusal(http.StatusNotFound, "file", "There is no such file", strings.ToValidUTF8(shown, "?")+" is none of the files that are served here",
-		"Files come from HOTPAIR_TERMINAL_FILES; requests go to POST /v1/<service>/<operation>.").tell(w)
+	refusal(http.StatusNotFound, "file", "No such file", strings.ToValidUTF8(shown, "?")+" is not served here",
+		"Files are served from HOTPAIR_TERMINAL_FILES; send requests to POST /v1/<service>/<operation>.").tell(w)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// api begins every path that is not of a file.
+// api is the prefix of every path that is not a file.
 const api = "/v1/"
 
 // Paths that are no service's.
@@ -59,11 +59,11 @@ func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, p *problem) {
 	s.refuse(w, r, p)
 }
 
-// whole notes that a call has come in whole, of which no body is read. One that has a body is refused: it might never come, and keep the
-// connection for as long.
+// whole records a complete request without a body. A request with a body is refused: the body might never arrive, and
+// occupy the connection.
 func (s *Server) whole(w http.ResponseWriter, r *http.Request) bool {
 	if r.ContentLength != 0 {
-		s.refuse(w, r, refusal(http.StatusBadRequest, "malformed", "It can't be understood", fmt.Sprintf("%.20q does not come with a body", r.Method), "Leave the body out."))
+		s.refuse(w, r, refusal(http.StatusBadRequest, "malformed", "The request is malformed", fmt.Sprintf("%.20q does not allow a body", r.Method), "Omit the body."))
 		return false
 	}
 	s.conns.begin(r, !isPage(r))
@@ -77,8 +77,8 @@ func isPage(r *http.Request) bool { return !strings.HasPrefix(r.URL.Path, api) }
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		s.refuse(w, r, refusal(http.StatusMethodNotAllowed, "method", "Not with this method", r.Method+" is not how a file is asked for",
-			"Requests go to POST /v1/<service>/<operation>."))
+		s.refuse(w, r, refusal(http.StatusMethodNotAllowed, "method", "The method is not allowed", r.Method+" is not allowed for a file",
+			"Send requests to POST /v1/<service>/<operation>."))
 		return
 	}
 	if !s.whole(w, r) {
@@ -111,14 +111,14 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) {
 	service, operation, found := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), api), "/")
 	switch {
 	case !found || !bus.ValidName(service) || !bus.ValidName(operation):
-		s.refuse(w, r, refusal(http.StatusNotFound, "path", "There is no such path",
+		s.refuse(w, r, refusal(http.StatusNotFound, "path", "No such path",
 			fmt.Sprintf("%.100q is none of /v1/<service>/<operation>, %s, %s, %s, %s and %s", r.URL.EscapedPath(), pathQueue, pathNotices, pathStatus, pathServices, pathMetrics),
-			"Names are 1 to 64 letters, digits, hyphens and underscores; see GET "+pathServices+" for what there is."))
+			"Names are 1 to 64 letters, digits, hyphens and underscores; GET "+pathServices+" lists the services."))
 	case r.Method != http.MethodPost:
 		s.wrongMethod(w, r, "POST")
 	case r.URL.RawQuery != "" || r.URL.ForceQuery:
-		s.refuse(w, r, refusal(http.StatusBadRequest, "malformed", "It can't be understood", "nothing is taken from what stands behind the ? of the path",
-			"Write what the operation needs into the body, as JSON."))
+		s.refuse(w, r, refusal(http.StatusBadRequest, "malformed", "The request is malformed", "the path has a query string, which is not used",
+			"Send the parameters of the operation in the body, as JSON."))
 	default:
 		s.ask(w, r, service, operation)
 	}
@@ -135,7 +135,7 @@ func (s *Server) look(w http.ResponseWriter, r *http.Request, answer http.Handle
 
 func (s *Server) wrongMethod(w http.ResponseWriter, r *http.Request, right string) {
 	w.Header().Set("Allow", right+", OPTIONS")
-	s.refuse(w, r, refusal(http.StatusMethodNotAllowed, "method", "Not with this method", fmt.Sprintf("%.20q is not how this is asked for", r.Method), "Use "+right+"."))
+	s.refuse(w, r, refusal(http.StatusMethodNotAllowed, "method", "The method is not allowed", fmt.Sprintf("%.20q is not allowed here", r.Method), "Use "+right+"."))
 }
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) { s.tell(w, s.config.Agent.Status()) }
@@ -160,7 +160,7 @@ func (s *Server) tell(w http.ResponseWriter, v any) {
 	text, err := json.Marshal(v)
 	if err != nil {
 		s.log.Error("an answer over HTTP can't be written", "error", err)
-		failed(bus.CodeFault, "the answer can't be written; the agent's log says why").tell(w)
+		failed(bus.CodeFault, "the answer can't be written; see the agent's log").tell(w)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

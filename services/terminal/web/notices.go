@@ -22,14 +22,14 @@ const (
 	maxStreams = 64
 	// pageOfNotices is how many are read from disk at a time.
 	pageOfNotices = 100
-	// lookAgain is how often the status is told again to who was told that requests wait.
+	// lookAgain is the interval of the status for readers that were told of waiting requests.
 	lookAgain = time.Second
 	// reconnectMS is when a browser comes again whose stream has ended.
 	reconnectMS = 1000
 )
 
-// notices tells what is kept after a number, and then whatever comes, as server-sent events. Nothing is kept for a reader but where it is:
-// what it has not read stands in the agent's file.
+// notices sends the stored notices after a number, and then new ones, as server-sent events. Of a reader only its
+// position is kept: unread notices stay in the agent's file.
 func (s *Server) notices(w http.ResponseWriter, r *http.Request) {
 	last := s.config.Agent.Last()
 	after, p := startOf(r, last)
@@ -39,7 +39,7 @@ func (s *Server) notices(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.streams.Add(1) > maxStreams {
 		s.streams.Add(-1)
-		s.refuse(w, r, failed(bus.CodeOverloaded, fmt.Sprintf("%d streams of notices are open already, and no more are kept", maxStreams)))
+		s.refuse(w, r, failed(bus.CodeOverloaded, fmt.Sprintf("%d streams of notices are open already, which is the maximum", maxStreams)))
 		return
 	}
 	defer s.streams.Add(-1)
@@ -51,7 +51,7 @@ func (s *Server) notices(w http.ResponseWriter, r *http.Request) {
 	err := t.run(r.Context(), s.stop)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		s.slow.say(s.log, "an application does not read its notices over HTTP; its stream is ended, and it may come again after the last number that it has", "number", t.after)
+		s.slow.say(s.log, "an application does not read its notices over HTTP; its stream is closed, and it can reconnect after its last number", "number", t.after)
 	case err != nil && r.Context().Err() == nil:
 		s.log.Warn("a stream of notices has ended", "error", err)
 	}
@@ -64,7 +64,7 @@ func startOf(r *http.Request, last uint64) (uint64, *problem) {
 	text, given := values.Get("after"), values.Has("after")
 	for name := range values {
 		if name != "after" || len(values[name]) > 1 {
-			return 0, failed(bus.CodeMalformed, fmt.Sprintf("behind the ? stands %.50q, and only one after=NUMBER may", name))
+			return 0, failed(bus.CodeMalformed, fmt.Sprintf("the query string has %.50q, and only one after=NUMBER is allowed", name))
 		}
 	}
 	if id := r.Header.Get("Last-Event-ID"); id != "" {
@@ -75,7 +75,7 @@ func startOf(r *http.Request, last uint64) (uint64, *problem) {
 	}
 	number, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		return 0, failed(bus.CodeMalformed, fmt.Sprintf("%.50q is no number of a notice; ask after the last one that you have, or after 0", text))
+		return 0, failed(bus.CodeMalformed, fmt.Sprintf("%.50q is not the number of a notice; ask after the last one that you have, or after 0", text))
 	}
 	return number, nil
 }
@@ -92,12 +92,12 @@ type stream struct {
 	waits   bool   // it said that requests wait, which is soon not so
 }
 
-// run tells until the reader leaves or the server stops. The error says why it could not go on.
+// run sends until the reader leaves or the server stops. The error says why it ended.
 func (t *stream) run(ctx context.Context, stop <-chan struct{}) error {
 	beat, look := time.NewTicker(t.within.beat), time.NewTicker(lookAgain)
 	defer beat.Stop()
 	defer look.Stop()
-	// With the number that it begins at: a reader that is cut off before the first notice comes again with that.
+	// With its first number: a reader that is cut off before the first notice reconnects with that.
 	if err := t.write(fmt.Sprintf("retry: %d\nid: %d\n: %s\n\n", reconnectMS, t.after, pathNotices)); err != nil {
 		return err
 	}
@@ -130,8 +130,8 @@ func (t *stream) news(ctx context.Context) error {
 		return err
 	}
 	if last := t.agent.Last(); t.after > last {
-		// The agent's directory is another one than it was.
-		text := fmt.Appendf(nil, `{"after":"%d","last":"%d","why":"there never was that number here: the directory of this terminal's agent is another one. All that is kept follows"}`, t.after, last)
+		// The agent's directory was lost or replaced.
+		text := fmt.Appendf(nil, `{"after":"%d","last":"%d","why":"this terminal never had that number: the directory of its agent was lost or replaced. All stored notices follow"}`, t.after, last)
 		t.after = 0
 		if err := t.event("reset", "0", text); err != nil {
 			return err
@@ -168,14 +168,14 @@ func (t *stream) page() (more bool, err error) {
 	}
 	text, err := t.agent.Kept(notice.After{Number: t.after, Limit: pageOfNotices, Fenced: true})
 	if err != nil {
-		return false, errors.Join(err, t.event("end", "", []byte(`{"why":"the notices that this terminal keeps can't be read; its agent's log says why"}`)))
+		return false, errors.Join(err, t.event("end", "", []byte(`{"why":"the notices stored at this terminal can't be read; see the log of its agent"}`)))
 	}
 	kept, err := pageOf(text)
 	if err != nil {
 		return false, err
 	}
 	if kept.First > t.after+1 {
-		gone := fmt.Appendf(nil, `{"after":"%d","first":"%d","why":"what lies between is not kept here any more: look at the data"}`, t.after, kept.First)
+		gone := fmt.Appendf(nil, `{"after":"%d","first":"%d","why":"the notices between were discarded here: check the data"}`, t.after, kept.First)
 		t.after = kept.First - 1
 		if err := t.event("missed", strconv.FormatUint(t.after, 10), gone); err != nil {
 			return false, err
@@ -183,7 +183,7 @@ func (t *stream) page() (more bool, err error) {
 	}
 	for _, n := range kept.Notices {
 		kind := ""
-		if n.fenced { // which who waits for messages does not hear
+		if n.fenced { // an event of its own, which listeners for messages do not get
 			kind = "fenced"
 		}
 		if err := t.event(kind, strconv.FormatUint(n.number, 10), n.text); err != nil {
@@ -194,7 +194,7 @@ func (t *stream) page() (more bool, err error) {
 	return kept.More, nil
 }
 
-// keptPage is a page of notices, each as it was told.
+// keptPage is a page of notices, as sent to applications.
 type keptPage struct {
 	First, Last uint64
 	More        bool

@@ -9,7 +9,7 @@ import (
 //go:embed page
 var pages embed.FS
 
-// ownPage is what is shown where no kiosk is: how the terminal is served, what it is told, and a form to ask with.
+// ownPage is the page without a kiosk: the state, the notices, and a form for requests.
 func ownPage() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := "page" + r.URL.Path

@@ -8,7 +8,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// problemType begins the type of every problem.
+// problemType is the prefix of every problem's type.
 const problemType = "urn:hotpair:terminal:"
 
 // Whether a request that was answered with a problem has done anything.
@@ -37,20 +37,20 @@ type kind struct {
 
 // kinds are the codes that mean the same whatever service is asked.
 var kinds = map[int]kind{
-	bus.CodeMalformed:  {"malformed", "It can't be understood", "Fix it as the detail says, and ask again.", doneNothing},
-	bus.CodeForbidden:  {"forbidden", "It is not allowed", "Ask for something else, or have it allowed.", doneNothing},
-	bus.CodeAbsent:     {"absent", "There is no such service, operation or thing", "GET /v1/services says which services and operations there are.", doneNothing},
-	bus.CodeConflict:   {"conflict", "It contradicts what is there", "Look at what is there, then decide. Give each request an id of its own.", doneNothing},
-	bus.CodeTooOld:     {"too-old", "The id is too old to know whether it was executed", "Look at the data, then decide.", doneUnknown},
-	bus.CodeTooLarge:   {"too-large", "It is too large", "Ask for less at a time.", doneNothing},
-	bus.CodeOverloaded: {"busy", "Too much is waiting", "Wait a little, then ask again.", doneNothing},
-	bus.CodeFault:      {"fault", "A fault of the service", "With an id of your own send the same again once: if it is the same, that is its answer, and nothing was done. Without one look at the data.", doneUnknown},
-	bus.CodeNobody:     {"nobody", "No host served this terminal before the deadline", "Ask again.", doneNothing},
-	bus.CodeFull:       {"full", "There is no room in this terminal's queue", "See GET /v1/status for what waits; wait until a host has done some of it.", doneNothing},
-	bus.CodeUnknown:    {"unknown", "Whether it was executed is not known", "With an id of your own send the same again; without one look at the data.", doneUnknown},
+	bus.CodeMalformed:  {"malformed", "The request is malformed", "Correct it as the detail says, and send it again.", doneNothing},
+	bus.CodeForbidden:  {"forbidden", "The request is not allowed", "Send another request, or have the operator allow it.", doneNothing},
+	bus.CodeAbsent:     {"absent", "No such service, operation or object", "GET /v1/services lists the services and operations.", doneNothing},
+	bus.CodeConflict:   {"conflict", "The request conflicts with the current state", "Check the current state, then decide. Give each request its own id.", doneNothing},
+	bus.CodeTooOld:     {"too-old", "The id is too old to tell whether the request was executed", "Check the data, then decide.", doneUnknown},
+	bus.CodeTooLarge:   {"too-large", "The request or its answer is too large", "Request less at a time.", doneNothing},
+	bus.CodeOverloaded: {"busy", "Overloaded", "Wait a little, then send it again.", doneNothing},
+	bus.CodeFault:      {"fault", "A fault of the service", "If you gave it an id, send it again once with the same id: the same answer is final, and nothing was done. Otherwise check the data.", doneUnknown},
+	bus.CodeNobody:     {"nobody", "No host served this terminal before the deadline", "Send it again.", doneNothing},
+	bus.CodeFull:       {"full", "The queue of this terminal is full", "GET /v1/status shows what waits; wait until a host has executed some of it.", doneNothing},
+	bus.CodeUnknown:    {"unknown", "It is unknown whether the request was executed", "If you gave it an id, send it again with the same id; otherwise check the data.", doneUnknown},
 }
 
-// The statuses of HTTP are from 400 on; a code of a service that is none is told with ofService.
+// HTTP statuses start at 400; a service's code that is not a status is sent with ofService.
 const (
 	lowest    = 400
 	highest   = 599
@@ -61,7 +61,7 @@ const (
 func failed(code int, sentence string) *problem {
 	k, known := kinds[code]
 	if !known {
-		k = kind{"service", "The service refuses it", "See what the service says.", doneNothing}
+		k = kind{"service", "The service refused the request", "See the detail, which is the service's message.", doneNothing}
 	}
 	status := code
 	if code < lowest || code > highest {

@@ -17,8 +17,8 @@ func (s *Server) queue(w http.ResponseWriter, r *http.Request, id string) {
 	case r.Method != http.MethodGet && r.Method != http.MethodDelete:
 		s.wrongMethod(w, r, "GET, DELETE")
 	case id == "" && (r.URL.RawQuery == "" || r.Method == http.MethodDelete), id != "" && r.URL.RawQuery != "":
-		s.refuse(w, r, refusal(http.StatusNotFound, "path", "There is no such path", "it names no request that was queued, or two",
-			"Ask for /v1/queue/<id>, with what was answered when it was queued, for /v1/queue?key=<key>, or for /v1/queue?after=<number> and all that came of requests since."))
+		s.refuse(w, r, refusal(http.StatusNotFound, "path", "No such path", "the path must name one queued request",
+			"Use /v1/queue/<id> with the id of the answer to queueing it, /v1/queue?key=<key>, or /v1/queue?after=<number> for all later outcomes."))
 	case r.Method == http.MethodGet:
 		q, p := wantedOf(id, r.URL.RawQuery)
 		if p != nil {
@@ -80,17 +80,17 @@ func wantedOf(id, query string) (q Wanted, p *problem) {
 }
 
 func strangeQuery(what string) *problem {
-	return failed(bus.CodeMalformed, fmt.Sprintf("behind the ? stands %.50q, and only key=KEY may, or after=NUMBER with limit=NUMBER", what))
+	return failed(bus.CodeMalformed, fmt.Sprintf("the query string has %.50q, and only key=KEY, or after=NUMBER with limit=NUMBER, is allowed", what))
 }
 
-// ofQueue answers who asks about one request of the queue, whose errors want something else done than those of services.
+// ofQueue answers a question about one queued request, whose errors have other remedies than those of services.
 func (s *Server) ofQueue(w http.ResponseWriter, reply bus.Reply) {
 	var title, do string
 	switch reply.Code {
 	case bus.CodeAbsent:
-		title, do = "No such request is known here", "If you never heard that it was queued, queue it, under its key. Otherwise look at the data."
+		title, do = "No such queued request is known", "If its queueing was never confirmed, queue it again under its key. Otherwise check the data."
 	case bus.CodeConflict:
-		title, do = "It is not over", "GET "+pathQueue+"/<id> says what it waits for. Only what is over can be forgotten."
+		title, do = "The request has no outcome yet", "GET "+pathQueue+"/<id> says what it waits for. Only a request with an outcome can be removed."
 	default:
 		s.answer(w, "", reply)
 		return

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// What is kept of outcomes for who is about to read them.
+// Bounds of the outcomes stored for slow readers.
 const (
 	mostResults  = 256
 	resultsBytes = 4 << 20
@@ -17,7 +17,7 @@ type Result struct {
 	Told []byte // JSON
 }
 
-// Results are the outcomes that came last. The zero value is ready.
+// Results are the latest outcomes. The zero value is ready.
 type Results struct {
 	mu    sync.Mutex
 	last  uint64 // how many there were
@@ -40,7 +40,7 @@ func (r *Results) Add(kind string, told []byte) {
 	r.list = slices.Delete(r.list, 0, gone)
 }
 
-// After gives those that came after so many, as far as they are still there, and how many there were.
+// After returns the outcomes after a count, as far as they are still stored, and the count of all.
 func (r *Results) After(count uint64) (list []Result, last uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

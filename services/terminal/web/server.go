@@ -26,9 +26,9 @@ type Config struct {
 	Queue   Queue
 	// Files is the folder of a kiosk; "": the agent's own page is shown.
 	Files string
-	// Origins of pages that may ask beside those that are served here, as browsers write them: https://till.example
+	// Origins of other pages that are allowed, in the browsers' form: https://till.example
 	Origins []string
-	// Token is required of all that asks or hears something; "": none is.
+	// Token is required of all requests under /v1/; "": none is.
 	Token string
 	Log   *slog.Logger
 }
@@ -56,7 +56,7 @@ func defaults() bounds {
 	return bounds{head: 5 * time.Second, body: 10 * time.Second, idle: time.Minute, write: 10 * time.Second, file: 2 * time.Minute, drain: 2 * time.Second, beat: 15 * time.Second}
 }
 
-// Server is the door.
+// Server is the HTTP server of an agent.
 type Server struct {
 	config  Config
 	log     *slog.Logger
@@ -77,20 +77,20 @@ type Server struct {
 	why     error // why the port can't be had
 }
 
-// ErrFiles says that the folder of a kiosk can't be used, ErrNotLocal that others than this machine could come in.
+// ErrFiles says that the folder of a kiosk can't be used, ErrNotLocal that the address is not local.
 var (
 	ErrFiles    = errors.New("the kiosk's files can't be used")
-	ErrNotLocal = errors.New("applications come in from this machine alone")
+	ErrNotLocal = errors.New("only applications on this machine are allowed")
 )
 
-// New makes a server. Nothing is opened until Run.
+// New returns a server. Nothing is opened until Run.
 func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{config: c, log: c.Log, within: defaults(), ready: make(chan struct{}), stop: make(chan struct{})}
 	s.conns = newConnections(maxConnections, func() {
-		s.crowded.say(s.log, "more connections are open over HTTP than are kept; the ones that ask nothing are closed", "most", maxConnections)
+		s.crowded.say(s.log, "too many HTTP connections are open; the idle ones are closed", "most", maxConnections)
 	})
 	s.bodies.free, s.answers.most = bodyBytes, unreadBytes
 	return s
@@ -99,22 +99,22 @@ func New(c Config) *Server {
 // Ready is closed when the server listens; then Address is known.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
-// Address is the host:port that it listens on, "" before that.
+// Address is the host:port of the listener, "" before Ready.
 func (s *Server) Address() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.address
 }
 
-// Trouble says why nobody can come in; nil when all is well.
+// Trouble returns why the server is not available; nil if it is.
 func (s *Server) Trouble() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.why
 }
 
-// Run serves until ctx ends, which is no error. While the port can't be had, that is tried again and again: applications of NATS are served
-// all the same. Errors: ErrFiles, ErrNotLocal. It can be called once.
+// Run serves until ctx ends, which returns nil. While the port can't be opened it is tried again: NATS applications
+// are served meanwhile. Errors: ErrFiles, ErrNotLocal. It may be called once.
 func (s *Server) Run(ctx context.Context) error {
 	if err := s.openFiles(); err != nil {
 		return err
@@ -133,11 +133,11 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	s.log.Info("applications can ask over HTTP", "address", s.Address())
+	s.log.Info("listening for applications over HTTP", "address", s.Address())
 	select {
 	case err = <-served:
 	case <-ctx.Done():
-		close(s.stop) // whoever waits is told
+		close(s.stop) // end all streams
 		stopping, stopped := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 		defer stopped()
 		if server.Shutdown(stopping) != nil {
@@ -165,12 +165,12 @@ func (s *Server) openFiles() error {
 	return nil
 }
 
-// listen gives a listener on the port, nil when ctx ends before it can be had.
+// listen returns a listener on the port, nil if ctx ends before it could be opened.
 func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 	for try := 0; ; try++ {
 		listener, err := bus.OrTCP(s.config.Network).Listen(ctx, s.config.Listen)
 		if err == nil && !isLocal(listener.Addr().String()) {
-			return nil, errors.Join(fmt.Errorf("%w: %s is another address", ErrNotLocal, listener.Addr()), listener.Close())
+			return nil, errors.Join(fmt.Errorf("%w: %s is an address of another machine", ErrNotLocal, listener.Addr()), listener.Close())
 		}
 		s.mu.Lock()
 		s.why = err
@@ -183,7 +183,7 @@ func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 			return listener, nil
 		}
 		if try%sayEvery == 0 {
-			s.log.Error("applications can't ask over HTTP, the port can't be had; it is tried again each second: end what has it, or set HOTPAIR_TERMINAL_HTTP",
+			s.log.Error("HTTP is not available to applications: the port can't be opened and is tried again each second; stop the program that uses it, or set HOTPAIR_TERMINAL_HTTP",
 				"address", s.config.Listen, "error", err)
 		}
 		if pace.Rest(ctx, listenEvery) != nil {

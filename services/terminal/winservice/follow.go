@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// Order is what the system tells a service.
+// Order is an order of the system to a service.
 type Order int
 
 // The orders that a service follows.
 const (
-	Ask Order = iota // what it does
-	End              // it, or the system
+	Ask Order = iota // report the state
+	End              // the service, or the system, stops
 )
 
-// Told is what a service tells the system of itself. Before Within the next word comes: without one it counts as hung.
+// Told is a service's report to the system. The next one must follow within Within: otherwise it counts as hung.
 type Told struct {
 	State  State
 	Within time.Duration
@@ -28,7 +28,8 @@ const (
 	again  = within / 3
 )
 
-// Follow runs a service: it says how far it is, ends when it is told to, and gives the error of run. up is called when it does what it is for.
+// Follow runs a service: it reports its progress, ends when it is ordered to, and returns the error of run. up is
+// called when it is ready.
 func Follow(ctx context.Context, orders <-chan Order, tell func(Told), run func(ctx context.Context, up func()) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -19,10 +19,10 @@ const (
 	longest = 30 << 10
 )
 
-// Lines writes the lines of a log into a journal, each by its level. A line that tells none is information.
+// Lines writes the lines of a log to a journal, each with its level. A line without a level is information.
 type Lines struct{ To Journal }
 
-// Write takes whole lines, as package logs gives them.
+// Write takes complete lines, as package logs writes them.
 func (l Lines) Write(text []byte) (int, error) {
 	for line := range bytes.Lines(text) {
 		said := strings.ToValidUTF8(string(bytes.TrimRight(line, "\r\n")), "?")

@@ -1,5 +1,5 @@
-// Package winservice has a process run as a service of Windows: how it is put up and taken away, how it follows what it is told, and how its log
-// comes into the system's. What it decides stands apart from the calls of the system, which are few, and are behind Manager and Journal.
+// Package winservice runs a process as a Windows service: it installs and removes it, follows the system's orders, and
+// writes its log to the event log. The few system calls are behind Manager and Journal.
 package winservice
 
 import (
@@ -12,27 +12,27 @@ import (
 )
 
 var (
-	// ErrExists says that there is a service of this name.
-	ErrExists = errors.New("there is a service of this name already")
-	// ErrMissing says that there is none.
+	// ErrExists says that a service of this name exists.
+	ErrExists = errors.New("a service of this name exists already")
+	// ErrMissing says that no service of this name exists.
 	ErrMissing = errors.New("there is no service of this name")
-	// ErrEnded says that a service ended while it was waited for to be up.
+	// ErrEnded says that a service ended before it was ready.
 	ErrEnded = errors.New("the service has ended")
 )
 
-// Service is one as it is put up.
+// Service describes a service to install.
 type Service struct {
 	Name, Display, Description string
-	// Program is the whole path of the program, Args what it is started with.
+	// Program is the absolute path of the program, Args its arguments.
 	Program string
 	Args    []string
-	// User is the account it runs as; "" is one of its own, which may nothing beside what it is given.
+	// User is the account that it runs under; "" is its own account, which has only the access that it is granted.
 	User string
-	// Data is its directory, which its account may use, the system and administrators, and nobody else.
+	// Data is its directory, for its account, the system and administrators only.
 	Data string
 }
 
-// State is what a service does.
+// State of a service.
 type State int
 
 // The states of a service.
@@ -43,26 +43,26 @@ const (
 	Stopping
 )
 
-// String is the state for people.
+// String returns the state for people.
 func (s State) String() string { return [...]string{"stopped", "starting", "running", "stopping"}[s] }
 
 // Report is a service as the system knows it.
 type Report struct {
 	State State
 	PID   uint32
-	// Code is what it ended with, of its own: one of package launch.
+	// Code is its own exit code: one of package launch.
 	Code uint32
 }
 
-// Manager is the system's manager of services. Errors of all: ErrMissing, those of the system.
+// Manager is the system's service manager. Errors of all methods: ErrMissing, those of the system.
 type Manager interface {
-	// Create puts a service up, with its place in the event log and what is done when it fails. The error may be ErrExists.
+	// Create installs a service, with its event log source and the actions after failures. The error may be ErrExists.
 	Create(Service) error
-	// Give makes the directory of a service that is there, or gives it to it.
+	// Give creates the directory of an existing service, or grants it access.
 	Give(Service) error
 	Remove(name string) error
 	Start(name string) error
-	// Stop asks it to end.
+	// Stop tells it to end.
 	Stop(name string) error
 	Report(name string) (Report, error)
 }
@@ -70,18 +70,18 @@ type Manager interface {
 // look is how often a service is looked at that is waited for: the system tells nobody.
 const look = 100 * time.Millisecond
 
-// Install puts a service up. When its directory can't be given to it, there is no service either.
+// Install installs a service. If access to its directory can't be granted, it is removed again.
 func Install(m Manager, s Service) error {
 	if err := m.Create(s); err != nil {
 		return err
 	}
 	if err := m.Give(s); err != nil {
-		return errors.Join(fmt.Errorf("give %s to the service: %w", s.Data, err), m.Remove(s.Name))
+		return errors.Join(fmt.Errorf("grant the service access to %s: %w", s.Data, err), m.Remove(s.Name))
 	}
 	return nil
 }
 
-// Start starts a service and returns when it does what it is for. The error is ErrEnded when it has ended instead, or that of ctx.
+// Start starts a service and returns when it is ready. The error is ErrEnded if it ended instead, or that of ctx.
 func Start(ctx context.Context, m Manager, name string) error {
 	r, err := m.Report(name)
 	if err != nil {
@@ -100,7 +100,7 @@ func Start(ctx context.Context, m Manager, name string) error {
 		case r.State == Running:
 			return nil
 		case r.State == Stopped:
-			return fmt.Errorf("%w with code %d: the event log (Windows Logs, Application, source %s) says why", ErrEnded, r.Code, name)
+			return fmt.Errorf("%w with code %d: see the event log (Windows Logs, Application, source %s)", ErrEnded, r.Code, name)
 		}
 		if err := pace.Rest(ctx, look); err != nil {
 			return fmt.Errorf("it is still %s: %w", r.State, err)
@@ -108,7 +108,7 @@ func Start(ctx context.Context, m Manager, name string) error {
 	}
 }
 
-// Stop has a service end and returns when it has. One that does not run is left as it is.
+// Stop stops a service and returns when it has ended. It does nothing if the service is not running.
 func Stop(ctx context.Context, m Manager, name string) error {
 	told := false
 	for {
@@ -130,7 +130,7 @@ func Stop(ctx context.Context, m Manager, name string) error {
 	}
 }
 
-// Uninstall stops a service and takes it away. Its directory stays.
+// Uninstall stops and removes a service. Its directory stays.
 func Uninstall(ctx context.Context, m Manager, name string) error {
 	if err := Stop(ctx, m, name); err != nil {
 		return err

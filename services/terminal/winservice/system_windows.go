@@ -46,7 +46,7 @@ func with(name string, call func(*mgr.Service) error) error {
 // asAdministrator says what it takes where something was refused.
 func asAdministrator(err error) error {
 	if errors.Is(err, windows.ERROR_ACCESS_DENIED) {
-		return fmt.Errorf("%w: it takes a prompt of an administrator", err)
+		return fmt.Errorf("%w: run this in an administrator's prompt", err)
 	}
 	return err
 }
@@ -69,7 +69,7 @@ func (System) Create(s Service) error {
 		return fmt.Errorf("%w: %s", ErrExists, s.Name)
 	}
 	if err != nil {
-		return asAdministrator(fmt.Errorf("make service %s: %w", s.Name, err))
+		return asAdministrator(fmt.Errorf("create service %s: %w", s.Name, err))
 	}
 	defer func() { _ = made.Close() }() // the same
 	restart := func(after time.Duration) mgr.RecoveryAction {
@@ -161,7 +161,7 @@ func (System) Report(name string) (r Report, err error) {
 		var status windows.SERVICE_STATUS_PROCESS
 		var needed uint32
 		if err := windows.QueryServiceStatusEx(s.Handle, windows.SC_STATUS_PROCESS_INFO, (*byte)(unsafe.Pointer(&status)), uint32(unsafe.Sizeof(status)), &needed); err != nil {
-			return fmt.Errorf("ask for service %s: %w", name, err)
+			return fmt.Errorf("query service %s: %w", name, err)
 		}
 		r = Report{PID: status.ProcessId, Code: status.Win32ExitCode}
 		switch windows.Errno(status.Win32ExitCode) {
@@ -183,8 +183,8 @@ func (System) Report(name string) (r Report, err error) {
 	return r, err
 }
 
-// Run has this process be the service of a name: run gets a log that goes into the system's, and is to call up when it does what it is for. code
-// gives what the service ends with.
+// Run runs this process as the service of a name: run gets a log that writes to the event log, and must call up when
+// it is ready. code converts its error to the exit code.
 func Run(ctx context.Context, name string, run func(ctx context.Context, log io.Writer, up func()) error, code func(error) uint32) error {
 	journal, err := eventlog.Open(name)
 	if err != nil {

@@ -1,26 +1,26 @@
-// Package admission bounds what is in flight at a service by the time that it takes.
+// Package admission bounds the requests in flight at a service by their duration.
 package admission
 
 import "time"
 
 const (
-	// Standing is how much longer than a service's best the best answer of a window may take. Beyond it what is in flight is
-	// a queue that never empties: it makes everybody wait and serves nobody sooner.
+	// Standing is how much longer than a service's best answer the best answer of an interval may take. If it takes
+	// longer, the requests in flight are a queue that never empties: it makes all wait and serves nobody sooner.
 	Standing = 500 * time.Millisecond
 	// window is how long answers are compared; shortage is how many windows in a row must be bad. A stall, as while the other
 	// host is given up, ends with a burst of late answers in one window, and is no overload.
 	window   = 100 * time.Millisecond
 	shortage = 5
-	// Fewest and most bound what a service may have in flight, however slow or fast it is. What many users with one request
-	// each need is below Fewest; most is what a business process takes.
+	// Fewest and most bound the requests in flight at a service, however slow or fast it is. Fewest exceeds what many
+	// users with one request each need; most is what a business process accepts.
 	Fewest = 256
 	most   = 4096
 )
 
-// Bound bounds what is in flight at one service by the time it takes: as long as every answer is later than it would be
-// without a queue, the bound sinks to what the service does within Standing; afterwards it rises again. So under overload
-// those who are let in wait about that long, however large the overload and however slow the machine, and the others hear
-// "busy" at once. It is pure and not safe for use by several goroutines.
+// Bound bounds the requests in flight at one service by their duration: while every answer is later than it would be
+// without a queue, the bound sinks to what the service does within Standing; afterwards it rises again. So under
+// overload admitted requests wait about that long, however large the overload and however slow the machine, and others
+// get the code "busy" at once. It is not safe for concurrent use.
 type Bound struct {
 	limit int // 0: most
 	best  time.Duration
@@ -31,7 +31,7 @@ type Bound struct {
 	bad   int           // windows in a row
 }
 
-// Admits reports whether one more may be in flight beside out others.
+// Admits reports whether another request may be in flight beside out others.
 func (a *Bound) Admits(out int) bool {
 	return out < a.bound()
 }
@@ -43,7 +43,7 @@ func (a *Bound) bound() int {
 	return a.limit
 }
 
-// Answered takes the answer to a request that took so long, with out in flight until then.
+// Answered records the duration of a request, with out requests in flight until then.
 func (a *Bound) Answered(now, took time.Duration, out int) {
 	if a.best == 0 || took < a.best {
 		a.best = took
@@ -69,8 +69,8 @@ func (a *Bound) Answered(now, took time.Duration, out int) {
 				// is quicker is the best again.
 				a.best = a.least
 			}
-			// What is in flight takes that long, so this much of it takes Standing. Never to less than half at once: the
-			// measure is as old as the answer.
+			// The requests in flight take that long, so this share of them takes Standing. Never to less than half at
+			// once: the measure is as old as the answer.
 			a.limit = max(Fewest, a.peak/2, int(float64(a.peak)*float64(Standing)/float64(late)))
 			a.bad = 0
 		}

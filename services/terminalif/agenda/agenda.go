@@ -1,8 +1,9 @@
-// Package agenda has the timers of services run when they are due, by the host that serves.
+// Package agenda runs the timers of services when they are due, on the active host.
 //
-// It asks the updater what is due, makes a request of each timer, and hands it to the relay as if a terminal had sent it: so admission,
-// suspects and drains apply. What becomes of a run is decided in package timers. That a timer runs once is not kept here: the update of
-// a run takes its timer away, under the revision that was read. So all that is remembered here is of one term, and may be lost.
+// It asks the updater which timers are due, makes a request of each, and hands it to the relay like a request of a
+// terminal: so admission, suspects and drains apply. Package timers decides the outcome of a run. This package does not
+// make a timer run once: the update of a run removes its timer, under the revision that was read. So all of its state
+// is of one term, and may be lost.
 package agenda
 
 import (
@@ -21,8 +22,8 @@ const (
 	atOnce = 64
 	// eachAtOnce bounds those of one service, so that a slow one leaves room for the others.
 	eachAtOnce = 16
-	// eachBeside bounds them while terminals wait for answers, whose requests have the same processor, disk and wire before them; besides is how
-	// long it goes on after terminals were last seen to wait.
+	// eachBeside bounds them while terminals wait for answers, whose requests take precedence on the same processor,
+	// disk and wire; besides is how long this lasts after the last waiting terminal.
 	eachBeside = 1
 	besides    = time.Second
 	// page is how many timers of each clock one look asks for.
@@ -31,10 +32,10 @@ const (
 	lookAgain = 5 * time.Second
 	// watchFor is how long the updater lets a question wait for a change.
 	watchFor = 10 * time.Second
-	// runWithin is the deadline of a run. A service that has not answered outTime after it does not answer any more.
+	// runWithin is the deadline of a run. A service that has not answered outTime after it will not answer.
 	runWithin = 30 * time.Second
 	outTime   = 15 * time.Second
-	// mostKnown is when what was done is forgotten before a look has come to its end.
+	// mostKnown bounds the finished runs that are remembered before a look has ended.
 	mostKnown = 4096
 	// pagePause is how long a pass through all that is due rests before each page but the first, so that what rests or waits for room
 	// costs little; pageShare is how many times as long as the page took it rests at least.
@@ -44,30 +45,30 @@ const (
 	fillPages = 8
 	// noteEvery is how often the time is noted while there are timers, for the host that takes over.
 	noteEvery = time.Minute
-	// Poisoned is the number of crashes of its service after which a timer is parked, however many tries it has left: each crash stops
-	// what everybody else asks of the service.
+	// Poisoned is the number of crashes of its service after which a timer is parked, whatever number of tries is
+	// left: each crash stops all other requests of the service.
 	Poisoned = 3
-	// askWithin bounds a question, askPause how soon one that failed is asked again.
+	// askWithin bounds a call, askPause the pause before a failed call is repeated.
 	askWithin = 5 * time.Second
 	askPause  = 100 * time.Millisecond
 )
 
-// Updater answers for one host. Its errors end nothing: it is asked again.
+// Updater is the updater of one host. Its errors end nothing: the call is repeated.
 type Updater interface {
 	Due(context.Context, Question) (Due, error)
 	Order(context.Context, Orders) error
 }
 
-// Relay gives requests to services. The answer is given once, from any goroutine, or never when the term ends. It says at how many
-// crashes of the service the run was out, with those that the request says already, so that a run which was given up between does not
-// begin to count anew.
+// Relay sends requests to services. The answer is given once, from any goroutine, or never if the term ends. It has
+// the number of crashes of the service during the run, including those in the request, so that a run that was
+// abandoned between does not start to count again.
 type Relay interface {
 	Run(q bus.Request, answer func(bus.Reply))
-	// Waiting counts the requests of terminals that have no answer yet.
+	// Waiting counts the requests of terminals without an answer.
 	Waiting() int
 }
 
-// Agenda is that of one term.
+// Agenda has the timers of one term.
 type Agenda struct {
 	epoch   uint64
 	tries   int // after which a timer is parked
@@ -79,15 +80,15 @@ type Agenda struct {
 	known   map[name]*known
 	place   *Place // where the pass through all that is due has come to; nil is its beginning
 	pass    uint64
-	rested  time.Time // the pass does not go on before
-	soonest time.Time // what was seen in the pass is to be looked at again then
+	rested  time.Time // the pass does not continue before
+	soonest time.Time // when to look again at the timers of the pass
 	// putOff is where to look for the first timer of a service that was due while as many ran as may; found is that of this pass.
 	putOff, found map[string]*Place
 	deferred      string    // what this pass has found to be held
 	gaveUp        time.Time // when runs were given up last
 	asked         time.Time // when terminals were last seen to wait for answers
 	running       int
-	of            map[string]int // of which service
+	of            map[string]int // by service
 	ended         chan end
 	changed       chan struct{} // one token: look
 	state         outbox.TimerState
@@ -106,7 +107,7 @@ type known struct {
 	tries    timers.Tries
 	crashes  int       // of its service while it was out, since a service answered its run
 	rest     time.Time // nothing is done before
-	done     bool      // it was answered as if it were done: if it is there as it was, it is not
+	done     bool      // it was answered as done: if the entry is unchanged, it is not
 	pass     uint64    // in which it was seen last
 }
 
@@ -117,7 +118,8 @@ type end struct {
 	reply bus.Reply
 }
 
-// New makes the agenda of a term. A timer that has failed so many tries is parked. tell hears of each look; it must not block.
+// New returns the agenda of a term. A timer that has failed that many tries is parked. tell is called after each look;
+// it must not block.
 func New(epoch uint64, tries int, u Updater, r Relay, log *slog.Logger, tell func(outbox.TimerState)) *Agenda {
 	return &Agenda{
 		epoch: epoch, tries: tries, updater: u, relay: r, log: log, tell: tell,
@@ -125,7 +127,7 @@ func New(epoch uint64, tries int, u Updater, r Relay, log *slog.Logger, tell fun
 	}
 }
 
-// Run looks and runs until ctx ends, with the term.
+// Run looks and runs timers until ctx ends, with the term.
 func (a *Agenda) Run(ctx context.Context) {
 	watching := make(chan struct{})
 	go func() {
@@ -174,7 +176,7 @@ func (a *Agenda) watch(ctx context.Context) {
 			case a.changed <- struct{}{}:
 			default:
 			}
-			_ = pace.Rest(ctx, pagePause) // what changes meanwhile is told together
+			_ = pace.Rest(ctx, pagePause) // so that changes meanwhile are reported together
 		}
 	}
 }
@@ -196,7 +198,7 @@ func (a *Agenda) giveUp(ctx context.Context) {
 	a.gaveUp = time.Now()
 	for _, k := range a.known {
 		if k.running && time.Since(k.began) > runWithin+outTime {
-			a.judge(ctx, end{k.timer, k.run, bus.Reply{Code: codeSilent, Message: "the service has not answered within " + runWithin.String()}})
+			a.judge(ctx, end{k.timer, k.run, bus.Reply{Code: codeSilent, Message: "the service did not answer within " + runWithin.String()}})
 		}
 	}
 }
@@ -221,7 +223,7 @@ func (a *Agenda) start(t Timer) {
 	}, func(r bus.Reply) {
 		select {
 		case a.ended <- end{t, run, r}:
-		default: // one that was given up long ago
+		default: // an abandoned one
 		}
 	})
 }
@@ -250,7 +252,7 @@ func (a *Agenda) judge(ctx context.Context, e end) {
 
 // after does what follows from how a run ended.
 func (a *Agenda) after(ctx context.Context, k *known, t Timer, o timers.Outcome, why string) {
-	if o == timers.Unknown { // if it is still there, nothing came of it
+	if o == timers.Unknown { // if it still exists, the run had no effect
 		k.done, k.rest = true, time.Now().Add(askPause)
 		return
 	}
@@ -261,19 +263,19 @@ func (a *Agenda) after(ctx context.Context, k *known, t Timer, o timers.Outcome,
 		return
 	case next == timers.ParkIt:
 		pause = timers.LongestPause // the order may fail
-		said := "a timer has failed too often: it is parked until an operator releases it or drops it"
+		said := "a timer has failed too often: it is parked until an operator releases or drops it"
 		if o == timers.Crashed {
-			said = "a timer has ended its service too often: it is parked until an operator releases it or drops it"
+			said = "a timer has crashed its service too often: it is parked until an operator releases or drops it"
 		}
 		log.Error(said, "crashes", k.crashes)
 		a.order(ctx, []Order{{Service: t.Service, Key: t.Key, Kind: timers.Park, Revision: t.Revision, Why: why}})
 	case o == timers.Failed:
-		log.Warn("a timer has failed; it is run again", "in", pause)
+		log.Warn("a timer has failed; it will run again", "in", pause)
 	}
 	k.rest = time.Now().Add(max(pause, askPause))
 }
 
-// outcomeOf says what the answer to a run means.
+// outcomeOf returns the meaning of the answer to a run.
 func outcomeOf(code int) timers.Outcome {
 	switch code {
 	case bus.CodeOK:
@@ -290,7 +292,8 @@ func outcomeOf(code int) timers.Outcome {
 	return timers.Failed
 }
 
-// order has the pair change timers by itself. What fails is done at another look: nothing has changed then.
+// order sends changes of timers to the pair. A change that fails is sent at a later look: nothing has changed until
+// then.
 func (a *Agenda) order(ctx context.Context, list []Order) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()

@@ -7,10 +7,10 @@ import (
 	"github.com/hotpair/hotpair/services/timers"
 )
 
-// look starts what is due and may run, and says when to look again.
+// look starts the timers that are due and may run, and returns when to look again.
 //
-// A pass goes through all that is due, page by page, and starts what has room. What has none is left where it is, and the place is
-// remembered: when a run ends, its service goes on there at once, while the pass goes on for the others.
+// A pass reads all due timers, page by page, and starts those that there is room for. The place of the first other one
+// is remembered: when a run ends, its service continues there at once, while the pass continues for the other services.
 func (a *Agenda) look(ctx context.Context) (next time.Duration, err error) {
 	a.giveUp(ctx)
 	if a.relay.Waiting() > 0 {
@@ -49,8 +49,8 @@ func (a *Agenda) look(ctx context.Context) (next time.Duration, err error) {
 	return min(next, max(0, time.Until(a.soonest))), nil
 }
 
-// fill has services that have much room again run what was put off, and says when to go on with that at the latest. Much is half of it: so
-// what is read for one run is read for several.
+// fill starts deferred timers of services that have much room again, and returns when to continue at the latest. Much
+// is half of the room, so that one read serves several runs.
 func (a *Agenda) fill(ctx context.Context) (next time.Duration, err error) {
 	next = lookAgain
 	for service, from := range a.putOff {
@@ -81,7 +81,7 @@ func (a *Agenda) fill(ctx context.Context) (next time.Duration, err error) {
 	return next, nil
 }
 
-// take starts what may run of a page that begins at from, and says how many those are.
+// take starts the timers of a page that may run, beginning at from, and returns their number.
 func (a *Agenda) take(ctx context.Context, from *Place, due Due) (started int) {
 	a.state.Kept, a.state.Parked = due.Kept, due.Parked
 	if due.Deferred != "" {
@@ -149,7 +149,7 @@ func (a *Agenda) consider(ctx context.Context, t Timer) (rest time.Duration, may
 		return 0, true
 	case k.done:
 		k.done = false
-		a.after(ctx, k, t, timers.Failed, "its run has ended, and was not committed")
+		a.after(ctx, k, t, timers.Failed, "its run ended without a commit")
 	}
 	return max(0, time.Until(k.rest)), true
 }
@@ -163,7 +163,7 @@ func (a *Agenda) forget() {
 	}
 }
 
-// forgetDone drops what was done, during a pass that takes long.
+// forgetDone drops finished runs during a long pass.
 func (a *Agenda) forgetDone() {
 	for id, k := range a.known {
 		if k.done && !k.running && k.pass != a.pass {
@@ -172,7 +172,7 @@ func (a *Agenda) forgetDone() {
 	}
 }
 
-// report tells what there is, and notes the time now and then.
+// report reports the state, and has the time recorded now and then.
 func (a *Agenda) report(ctx context.Context) {
 	a.state.Running, a.state.Failing = a.running, 0
 	for _, k := range a.known {

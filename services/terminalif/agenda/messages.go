@@ -14,7 +14,7 @@ var (
 	CallOrder = bus.Question[Orders, bus.Done](bus.ProcessUpdater, bus.OfTerminalInterface+"timers-order")
 )
 
-// Calls is an Updater that is asked over the bus.
+// Calls is an Updater that calls the updater over the bus.
 type Calls struct{ Conn bus.Asker }
 
 // Due implements Updater.
@@ -35,7 +35,7 @@ var (
 // MostListed bounds the timers of one List.
 const MostListed = 1000
 
-// List asks which timers there are.
+// List asks for a list of timers.
 type List struct {
 	Service string `json:"service,omitempty"` // empty: all
 	// After is the name of the last timer known already: service, slash, key.
@@ -47,21 +47,21 @@ type List struct {
 // Listed are timers in the order of their names.
 type Listed struct {
 	Timers []Shown `json:"timers"`
-	Next   string  `json:"next,omitempty"` // what to give as After for more; empty: this is all
+	Next   string  `json:"next,omitempty"` // the next After; empty: there are no more
 	Kept   int     `json:"kept"`           // of all services
 	Parked int     `json:"parked"`
 }
 
-// Shown is a timer as operators see it.
+// Shown is a timer for operators.
 type Shown struct {
 	Service   string `json:"service"`
 	Key       string `json:"key"`
 	Operation string `json:"operation"`
-	// Due is when it is due; of one that was set to run after a while as it was expected when it was set.
+	// Due is when it is due; for a timer with a delay, as expected when it was set.
 	Due      time.Time `json:"due"`
-	Wall     bool      `json:"wall,omitempty"` // it is due at an hour
+	Wall     bool      `json:"wall,omitempty"` // it is due at a time of day
 	Parked   bool      `json:"parked,omitempty"`
-	Why      string    `json:"why,omitempty"` // it is parked, or can't be read
+	Why      string    `json:"why,omitempty"` // why it is parked or unreadable
 	Revision uint64    `json:"revision"`
 	Bytes    int       `json:"bytes"` // of its body
 }
@@ -73,47 +73,47 @@ type Change struct {
 	Drop    bool   `json:"drop,omitempty"`
 }
 
-// Changed is the timer as it was.
+// Changed is the timer before the change.
 type Changed struct {
 	ID    string `json:"id,omitempty"` // of the call
 	Timer Shown  `json:"timer"`
 }
 
-// Question asks what is due in a term.
+// Question asks which timers are due in a term.
 type Question struct {
 	Epoch uint64 `json:"epoch"`
-	// From is where to go on; nil is the beginning.
+	// From is the place to continue at; nil is the beginning.
 	From *Place `json:"from,omitempty"`
 	// Most bounds the timers of each clock; 0 asks for none.
 	Most int `json:"most,omitempty"`
-	// Seen and Wait let the answer wait until timers have changed since an answer, at most so long.
+	// Seen and Wait delay the answer until timers have changed since the version Seen, at most by Wait.
 	Seen uint64        `json:"seen,omitempty"`
 	Wait time.Duration `json:"wait_ns,omitempty"`
 }
 
-// Place is how far a look has come in the order of each clock.
+// Place is the position of a look in the order of each clock.
 type Place struct {
 	Counted []byte `json:"counted,omitempty"`
 	Wall    []byte `json:"wall,omitempty"`
 }
 
-// Due is what is due.
+// Due lists the due timers.
 type Due struct {
 	Timers []Timer `json:"timers,omitempty"`
-	// Next is when the first of the others is due; 0: that is not known, or there is none.
+	// Next is when the first later timer is due; 0 if unknown or none.
 	Next time.Duration `json:"next_ns,omitempty"`
-	// Rest is where to go on; nil: this is all.
+	// Rest is the place to continue at; nil: there are no more.
 	Rest *Place `json:"rest,omitempty"`
 	// Version rises whenever timers change.
 	Version uint64 `json:"version"`
-	// Deferred says why timers that may be due are not run; "" when none is held.
+	// Deferred says why timers that may be due are not run; "" if none is deferred.
 	Deferred string `json:"held,omitempty"`
-	// Kept and Parked are how many there are.
+	// Kept and Parked count all timers and the parked ones.
 	Kept   int `json:"kept,omitempty"`
 	Parked int `json:"parked,omitempty"`
 }
 
-// Timer is one that is to be run, or dropped because it is late.
+// Timer is a timer to run, or to drop because it is late.
 type Timer struct {
 	Service   string        `json:"service"`
 	Key       string        `json:"key"`
@@ -125,13 +125,13 @@ type Timer struct {
 	Skip      bool          `json:"skip,omitempty"`
 }
 
-// Orders are changes that the pair makes by itself, in one update. Without any it notes the time.
+// Orders are changes that the pair itself makes, in one update. Without changes the update records the time.
 type Orders struct {
 	Epoch  uint64  `json:"epoch"`
 	Orders []Order `json:"orders,omitempty"`
 }
 
-// Order is one of them.
+// Order is one such change.
 type Order struct {
 	Service  string      `json:"service"`
 	Key      string      `json:"key"`

@@ -1,8 +1,9 @@
-// Package delivery sends notices to the terminals that are attached, in a term of the host that serves.
+// Package delivery sends notices to the attached terminals, in a term of the active host.
 //
-// A commit only wakes it: then it reads what a terminal has not had, its own stream and the common one at one committed position, and sends
-// that; the next piece when the terminal has stored the one before. What is sent in which order is decided in package notices. Nothing is
-// remembered beyond the term: where a terminal goes on it says itself, and that is checked against the history.
+// A commit only wakes it: then it reads the notices that a terminal does not have, of its own stream and the common one
+// at one committed position, and sends them; the next batch follows when the terminal has stored the one before.
+// Package notices decides the order. No state outlives the term: a terminal itself says where its notices continue, and
+// that is checked against the history.
 package delivery
 
 import (
@@ -22,7 +23,7 @@ import (
 const (
 	// watchFor is how long the updater lets a question wait for a change.
 	watchFor = 10 * time.Second
-	// askWithin bounds a question, askPause how soon one that failed is asked again.
+	// askWithin bounds a call, askPause the pause before a failed call is repeated.
 	askWithin = 5 * time.Second
 	askPause  = 100 * time.Millisecond
 	// storeWithin bounds how long a terminal may take to store a batch.
@@ -34,14 +35,15 @@ const (
 	reportEvery = 30 * time.Second
 	// mostOut bounds what is on its way to all terminals at one time, in bytes of notices.
 	mostOut = 64 << 20
-	// reportSoon is how soon it is when terminals have been told so many bytes since that what they have may be taken away.
+	// reportSoon is the number of bytes sent after which positions are reported soon, so that stored notices can be
+	// discarded.
 	reportSoon  = time.Second
 	reportBytes = 1 << 20
 	// maxPair bounds the name of a pair that a terminal says, in bytes.
 	maxPair = 128
 )
 
-// Updater answers for one host. Its errors end nothing: it is asked again.
+// Updater is the updater of one host. Its errors end nothing: the call is repeated.
 type Updater interface {
 	Watch(context.Context, Watch) (Changed, error)
 	Begin(context.Context, Begin) (Begun, error)
@@ -50,23 +52,23 @@ type Updater interface {
 	Roster(context.Context, Roster) error
 }
 
-// Send gives a terminal a batch, and returns when it has stored it. The error is that of the connection.
+// Send sends a batch to a terminal, and returns when the terminal has stored it. The error is that of the connection.
 type Send func(context.Context, notice.Batch) (notice.Stored, error)
 
 // Config describes a Delivery.
 type Config struct {
 	Epoch   uint64
 	Updater Updater
-	// Right reports whether something may leave in this term (R6).
+	// Right reports whether data may leave in this term (R6).
 	Right func() bool
-	// Roster gives the terminals of the pair, and the revision of the table that says so; 0: the environment does.
+	// Roster returns the terminals of the pair, and the revision of their table; 0: the environment lists them.
 	Roster func() (ids []string, revision uint64)
-	// Tell hears of each change of the state; it must not block.
+	// Tell is called for each change of the state; it must not block.
 	Tell func(outbox.NoticeState)
 	Log  *slog.Logger
 }
 
-// Delivery is that of one term. Attach and Listed may be called from any goroutine.
+// Delivery sends the notices of one term. Attach and Listed may be called from any goroutine.
 type Delivery struct {
 	Config
 	woken   chan struct{} // one token
@@ -84,7 +86,7 @@ type Delivery struct {
 	reported   time.Time
 	rosterRest time.Time
 	state      outbox.NoticeState
-	spoiled    string // what of the notices to all was said last to be unreadable
+	spoiled    string // the last reported fault of the notices to all
 	sends      sync.WaitGroup
 }
 
@@ -95,7 +97,7 @@ type recipient struct {
 	send   Send
 	gone   <-chan struct{}
 
-	sender   *notices.Sender  // nil until it is known where it goes on
+	sender   *notices.Sender  // nil until it is known where its notices continue
 	resumed  *notices.Resumed // which it has not been told yet
 	due      bool             // there may be something for it
 	more     bool             // there is, beyond what is on its way
@@ -112,12 +114,12 @@ type outcome struct {
 	r     *recipient
 	bytes int
 	sent  int    // notices
-	gone  uint64 // those that it misses by what it was told
+	gone  uint64 // those that it misses by the gaps sent
 	said  notice.Stored
 	err   error
 }
 
-// New makes the delivery of a term.
+// New returns the delivery of a term.
 func New(c Config) *Delivery {
 	return &Delivery{
 		Config: c, woken: make(chan struct{}, 1), changes: make(chan Changed), stored: make(chan outcome, 64),
@@ -125,7 +127,7 @@ func New(c Config) *Delivery {
 	}
 }
 
-// Attach takes a terminal that says that it has c. It is sent notices until gone is closed, or it attaches again.
+// Attach adds a terminal with the cursor c. It gets notices until gone is closed, or it attaches again.
 func (d *Delivery) Attach(id string, c notices.Cursor, send Send, gone <-chan struct{}) {
 	bound(&c)
 	d.mu.Lock()
@@ -134,7 +136,7 @@ func (d *Delivery) Attach(id string, c notices.Cursor, send Send, gone <-chan st
 	d.wake()
 }
 
-// Listed says that the roster has changed.
+// Listed records that the roster has changed.
 func (d *Delivery) Listed() {
 	d.mu.Lock()
 	d.listed = true
@@ -142,7 +144,7 @@ func (d *Delivery) Listed() {
 	d.wake()
 }
 
-// bound bounds what a terminal says that it has: it is kept for as long as the terminal is attached.
+// bound limits a terminal's cursor: it is kept for as long as the terminal is attached.
 func bound(c *notices.Cursor) {
 	if len(c.Pair) > maxPair {
 		*c = notices.Cursor{}
@@ -186,7 +188,7 @@ func (d *Delivery) Run(ctx context.Context) {
 	}
 }
 
-// watch tells of updates that tell terminals something.
+// watch reports updates with notices.
 func (d *Delivery) watch(ctx context.Context) {
 	seen, lost := uint64(0), uint64(0)
 	for ctx.Err() == nil {
@@ -228,7 +230,7 @@ func (d *Delivery) mark(c Changed) {
 	}
 }
 
-// admit takes in who has attached, and lets go who has gone.
+// admit adds terminals that have attached, and removes those that are gone.
 func (d *Delivery) admit() {
 	d.mu.Lock()
 	arrivals := d.arrivals
@@ -246,7 +248,7 @@ func (d *Delivery) admit() {
 	}
 }
 
-// settle takes what came of a batch.
+// settle handles the result of a batch.
 func (d *Delivery) settle(o outcome) {
 	r := o.r
 	d.out -= o.bytes
@@ -280,8 +282,8 @@ func (d *Delivery) settle(o outcome) {
 	}
 	r.sender, r.due = nil, true
 	d.failed(r)
-	if d.recipients[r.id] == r { // else its connection has ended, and it begins anew
-		d.Log.Warn("a terminal does not take its notices; they are sent again", "terminal", r.id, "failures", r.failures, "error", err)
+	if d.recipients[r.id] == r { // otherwise its connection has ended, and it starts again
+		d.Log.Warn("a terminal does not accept its notices; they are sent again", "terminal", r.id, "failures", r.failures, "error", err)
 	}
 }
 
@@ -300,9 +302,9 @@ func (d *Delivery) tell() {
 	for _, r := range d.recipients {
 		said := ""
 		if why := r.spoiled[notices.Common]; why != "" {
-			said = "those to all terminals: " + why
+			said = "notices to all terminals: " + why
 		} else if why := r.spoiled[notices.Own]; why != "" {
-			said = "those to " + r.id + " alone: " + why
+			said = "notices to " + r.id + " alone: " + why
 		}
 		if said != "" && (s.Unreadable == "" || said < s.Unreadable) {
 			s.Unreadable = said

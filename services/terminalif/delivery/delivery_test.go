@@ -205,7 +205,7 @@ func (t *till) take(b notice.Batch) (said notice.Stored, err error) {
 	return said, nil
 }
 
-// told gives what it was told, missed how many gaps there were and how often something was void.
+// told returns what it was told, missed how many gaps there were and how often something was void.
 func (t *till) told() []string { t.mu.Lock(); defer t.mu.Unlock(); return slices.Clone(t.topics) }
 
 func (t *till) missed() [2]int { t.mu.Lock(); defer t.mu.Unlock(); return [2]int{t.gaps, t.void} }
@@ -410,7 +410,7 @@ func TestDelivery_ATerminalThatIsNotKnownYetIsListed(t *testing.T) {
 // TestDelivery_WhatCannotBeReadCostsNothingElse: what comes before it is sent, and all that others are to have; it is told of, and sent
 // when it can be read again, in its order.
 func TestDelivery_WhatCannotBeReadCostsNothingElse(t *testing.T) {
-	for stream, whose := range map[string]string{"t1": "those to t1 alone: it is cut short", "": "those to all terminals: it is cut short"} {
+	for stream, whose := range map[string]string{"t1": "notices to t1 alone: it is cut short", "": "notices to all terminals: it is cut short"} {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPair()
 			p.spoiled = stream

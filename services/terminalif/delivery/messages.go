@@ -18,7 +18,7 @@ var (
 	CallRoster = bus.Question[Roster, bus.Done](bus.ProcessUpdater, bus.OfTerminalInterface+"notices-roster")
 )
 
-// Calls is an Updater that is asked over the bus.
+// Calls is an Updater that calls the updater over the bus.
 type Calls struct{ Conn bus.Asker }
 
 // Watch implements Updater.
@@ -49,20 +49,21 @@ func (c Calls) Roster(ctx context.Context, q Roster) error {
 // CallList is what main asks the updater, for operators.
 var CallList = bus.Question[WaitingQuestion, WaitingNotices](bus.ProcessUpdater, "notices-list")
 
-// Watch asks who is to be told something in a term since an answer, and lets the answer wait until there is somebody, at most so long.
+// Watch asks which terminals have got new notices in a term since an answer, and delays the answer until there are
+// some, at most so long.
 type Watch struct {
 	Epoch uint64        `json:"epoch"`
 	Seen  uint64        `json:"seen,omitempty"`
 	Wait  time.Duration `json:"wait_ns,omitempty"`
 }
 
-// Changed is whom updates since then tell something.
+// Changed lists the terminals with new notices.
 type Changed struct {
 	Version uint64 `json:"version"`
-	// All: any terminal may be, because there is a notice to all, or too many to name.
+	// All: any terminal may have new notices, because there is one to all, or the list would be too long.
 	All       bool     `json:"all,omitempty"`
 	Terminals []string `json:"terminals,omitempty"`
-	// Lost counts the notices that were taken away before terminals had them, since the updater began.
+	// Lost counts the notices that were discarded before terminals had them, since the updater started.
 	Lost uint64 `json:"lost,omitempty"`
 }
 
@@ -72,67 +73,68 @@ const (
 	MostRead  = 256
 )
 
-// Begin asks where terminals go on.
+// Begin asks where the notices of terminals continue.
 type Begin struct {
 	Epoch uint64   `json:"epoch"`
 	IDs   []string `json:"ids"`
 }
 
-// Begun answers it, with the history at the position where it was read.
+// Begun is the answer, with the history at the position of the read.
 type Begun struct {
 	History   notices.History `json:"history"`
 	Terminals []Known         `json:"terminals"` // in the order in which they were asked for
 }
 
-// Known is what the pair knows of a terminal.
+// Known is the state of a terminal at the pair.
 type Known struct {
-	Known bool              `json:"known"` // else it is none that notices may be for, yet
+	Known bool              `json:"known"` // false: not yet a terminal that may get notices
 	Begin notices.Marks     `json:"begin"`
 	Had   [2]notices.Number `json:"had"` // roughly
-	// Unreadable says why nothing is known of it; "" when nothing is wrong.
+	// Unreadable says why the state is unreadable; "" if it is not.
 	Unreadable string `json:"unreadable,omitempty"`
 }
 
-// Read asks for the streams of terminals that have come to the same place of the common one.
+// Read asks for the streams of terminals with the same position in the common one.
 type Read struct {
 	Epoch     uint64         `json:"epoch"`
 	Common    notices.Number `json:"common"`
 	Terminals []Place        `json:"terminals"`
 }
 
-// Place is how far a terminal has come in its own stream.
+// Place is the position of a terminal in its own stream.
 type Place struct {
 	ID  string         `json:"id"`
 	Own notices.Number `json:"own"`
 }
 
-// View is what was read at one committed position. Own has as many streams as there was room for, in the order of the terminals.
+// View is a read at one committed position. Own has as many streams as fit, in the order of the terminals.
 type View struct {
 	Common Page   `json:"common"`
 	Own    []Page `json:"own"`
 }
 
-// Page is a piece of a stream with what its notices say.
+// Page is a part of a stream with the contents of its notices.
 type Page struct {
 	notices.Page
 
 	Contents []notice.Content `json:"contents,omitempty"` // of Kept
 }
 
-// Report tells what terminals have.
+// Report sends the positions of terminals.
 type Report struct {
 	Epoch uint64 `json:"epoch"`
 	Had   []Had  `json:"had"`
 }
 
-// Had is what a terminal has, in each stream.
+// Had is the position of a terminal in each stream.
 type Had struct {
 	ID  string            `json:"id"`
 	Had [2]notices.Number `json:"had"`
 }
 
-// Roster tells which terminals the pair has. Revision is that of the table that says so; 0: the environment does. Of the table that is
-// committed it is all, so what others have is taken away; a list of another one is refused, because it may lack who was added since.
+// Roster lists the terminals of the pair. Revision is that of its table; 0: the list is of the environment. A list of
+// the committed table is complete, so the state of other terminals is removed; a list of another revision is refused,
+// because it may lack a terminal that was added since.
 type Roster struct {
 	Epoch    uint64   `json:"epoch"`
 	IDs      []string `json:"ids"`
@@ -142,10 +144,10 @@ type Roster struct {
 // MostListed bounds the terminals of one answer.
 const MostListed = 1000
 
-// WaitingQuestion asks what waits for terminals. After is the last one that is known already.
+// WaitingQuestion asks for the notices that wait for terminals. After is the last terminal already known.
 type WaitingQuestion struct {
 	After   string `json:"after,omitempty"`
-	Waiting bool   `json:"waiting,omitempty"` // only those for which something waits
+	Waiting bool   `json:"waiting,omitempty"` // only terminals with waiting notices
 	Limit   int    `json:"limit,omitempty"`   // 1 to MostListed
 }
 
@@ -171,9 +173,9 @@ type Recipient struct {
 	// half a minute.
 	Waiting       int  `json:"waiting"`
 	WaitingCommon int  `json:"waiting_common"`
-	Leaving       bool `json:"leaving,omitempty"` // it is none of the pair's any more
+	Leaving       bool `json:"leaving,omitempty"` // it was removed from the pair
 	// Oldest is pair time of the oldest of its own that waits.
 	Oldest time.Time `json:"oldest,omitzero"`
-	// Unreadable says what of its notices can't be read, which are not sent.
+	// Unreadable says which of its notices are unreadable, and are not sent.
 	Unreadable string `json:"unreadable,omitempty"`
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/hotpair/hotpair/services/notices"
 )
 
-// errRight says that nothing may leave here any more.
+// errRight says that the right to answer is over.
 var errRight = errors.New("this host has no right to answer at the moment")
 
-// step does what is to be done now, and says when to look again.
+// step does what is due now, and returns when to look again.
 func (d *Delivery) step(ctx context.Context) time.Duration {
 	next := reportEvery
 	for _, do := range []func(context.Context) time.Duration{d.roster, d.begin, d.read, d.report} {
@@ -47,7 +47,7 @@ func (d *Delivery) roster(ctx context.Context) time.Duration {
 	if err == nil {
 		return 0
 	}
-	d.Log.Debug("the updater does not take the list of terminals", "error", err)
+	d.Log.Debug("the updater does not accept the list of terminals", "error", err)
 	d.mu.Lock()
 	d.listed = true
 	d.mu.Unlock()
@@ -55,7 +55,7 @@ func (d *Delivery) roster(ctx context.Context) time.Duration {
 	return time.Second
 }
 
-// waiting gives recipients for which there may be something, and of those that rest how long the first still does.
+// waiting returns recipients that may have new notices, and the first end of the others' pauses.
 func (d *Delivery) waiting(which func(*recipient) bool) (list []*recipient, rest time.Duration) {
 	now := time.Now()
 	for _, r := range d.recipients {
@@ -73,7 +73,7 @@ func (d *Delivery) waiting(which func(*recipient) bool) (list []*recipient, rest
 	return list, rest
 }
 
-// begin finds out where terminals go on.
+// begin finds out where the notices of terminals continue.
 func (d *Delivery) begin(ctx context.Context) time.Duration {
 	list, next := d.waiting(func(r *recipient) bool { return r.sender == nil })
 	for part := range slices.Chunk(list, MostBegun) {
@@ -85,7 +85,7 @@ func (d *Delivery) begin(ctx context.Context) time.Duration {
 		a, err := d.Updater.Begin(within, q)
 		cancel()
 		if err != nil || len(a.Terminals) != len(part) {
-			d.Log.Debug("the updater does not say where terminals go on", "error", err)
+			d.Log.Debug("the updater does not return the positions of terminals", "error", err)
 			return askPause
 		}
 		for i, r := range part {
@@ -97,7 +97,7 @@ func (d *Delivery) begin(ctx context.Context) time.Duration {
 	return next
 }
 
-// resume has a terminal go on.
+// resume lets the notices of a terminal continue.
 func (d *Delivery) resume(r *recipient, h notices.History, k Known) (wait time.Duration) {
 	if d.spoil(r, notices.Own, k.Unreadable); k.Unreadable != "" {
 		r.rest = time.Now().Add(longestRest)
@@ -115,19 +115,20 @@ func (d *Delivery) resume(r *recipient, h notices.History, k Known) (wait time.D
 	case errors.Is(err, notices.ErrDeposed): // it follows another term by now
 		r.due = false
 		return 0
-	case err != nil: // what was read is older than what it has
+	case err != nil: // the read is older than the terminal's notices
 		return d.failed(r)
 	}
 	r.sender, r.resumed, r.had = notices.NewSender(notices.DefaultWindow, resumed.Cursor, k.Had), &resumed, k.Had
 	if resumed.Void != nil {
 		r.diverged = true
-		d.Log.Warn("a terminal has notices that the pair has not: a host was promoted by force, or the pair restored", "terminal", r.id,
+		d.Log.Warn("a terminal has notices that the pair lost: a host was promoted by force, or the pair was restored", "terminal", r.id,
 			"from", resumed.Void.From, "to", resumed.Void.To)
 	}
 	return 0
 }
 
-// read reads what terminals have not had, those together that have come to the same place of the common stream, and sends it.
+// read reads the notices that terminals lack, together for those at the same place of the common stream, and sends
+// them.
 func (d *Delivery) read(ctx context.Context) time.Duration {
 	list, next := d.waiting(func(r *recipient) bool { return r.sender != nil })
 	slices.SortFunc(list, func(a, b *recipient) int {
@@ -150,7 +151,7 @@ func (d *Delivery) read(ctx context.Context) time.Duration {
 		v, err := d.Updater.Read(within, q)
 		cancel()
 		if err != nil || len(v.Own) == 0 || len(v.Own) > n {
-			d.Log.Debug("the updater does not give notices", "error", err)
+			d.Log.Debug("the updater does not return notices", "error", err)
 			return askPause
 		}
 		if !d.Right() { // it must hold after the last read that what leaves rests on (R6)
@@ -173,14 +174,14 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 	d.spoil(r, notices.Common, common.Unreadable)
 	messages, err := r.sender.Next(v)
 	if err != nil {
-		d.Log.Error("notices can't be sent as they are kept", "terminal", r.id, "error", err)
+		d.Log.Error("stored notices can't be sent", "terminal", r.id, "error", err)
 		r.sender = nil
 		d.failed(r)
 		return
 	}
 	r.due = false
 	if len(messages) == 0 && (r.resumed == nil || r.resumed.Void == nil) {
-		if r.due = own.More || common.More; r.due { // too much was passed that is not there any more
+		if r.due = own.More || common.More; r.due { // too many discarded notices were passed over
 			r.rest = time.Now().Add(askPause)
 		} else if r.due = unreadable; r.due {
 			r.rest = time.Now().Add(longestRest)
@@ -200,7 +201,7 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 			o.sent++
 		} else {
 			o.gone += m.Gap.Missing
-			d.Log.Warn("a terminal misses notices: they were too many or too old before it had them", "terminal", r.id, "missing", m.Gap.Missing)
+			d.Log.Warn("a terminal misses notices: they were discarded, too many or too old, before it received them", "terminal", r.id, "missing", m.Gap.Missing)
 		}
 		b.Messages = append(b.Messages, w)
 	}
@@ -213,7 +214,7 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 		if !d.Right() {
 			o.err = errRight
 		} else if o.said, o.err = r.send(within, b); o.err == nil && o.said.Why == "" && len(messages) > 0 && o.said.Serial != messages[len(messages)-1].Serial {
-			o.err = fmt.Errorf("%w: it has stored up to %d of %d", notices.ErrConfirm, o.said.Serial, messages[len(messages)-1].Serial)
+			o.err = fmt.Errorf("%w: stored up to %d of %d", notices.ErrConfirm, o.said.Serial, messages[len(messages)-1].Serial)
 		}
 		select {
 		case d.stored <- o:
@@ -222,7 +223,7 @@ func (d *Delivery) give(ctx context.Context, r *recipient, common, own *Page) {
 	})
 }
 
-// spoil notes what of a stream can't be read, and says so when that is new.
+// spoil records the unreadable part of a stream, and logs it if it is new.
 func (d *Delivery) spoil(r *recipient, stream notices.Stream, why string) {
 	if r.spoiled[stream] == why {
 		return
@@ -231,10 +232,10 @@ func (d *Delivery) spoil(r *recipient, stream notices.Stream, why string) {
 	switch {
 	case why == "":
 	case stream == notices.Own:
-		d.Log.Error("a notice to a terminal can't be read as it is kept; nothing that comes after it is sent to that terminal, others go on", "terminal", r.id, "error", why)
+		d.Log.Error("a stored notice to a terminal can't be read; later notices to that terminal are blocked, other terminals continue", "terminal", r.id, "error", why)
 	case why != d.spoiled: // once for all terminals
 		d.spoiled = why
-		d.Log.Error("a notice to all can't be read as it is kept; nothing that comes after it is sent to any terminal", "error", why)
+		d.Log.Error("a stored notice to all terminals can't be read; later notices to all terminals are blocked", "error", why)
 	}
 }
 
@@ -273,7 +274,7 @@ func (d *Delivery) report(ctx context.Context) time.Duration {
 		err := d.Updater.Had(within, Report{Epoch: d.Epoch, Had: part})
 		cancel()
 		if err != nil {
-			d.Log.Debug("what terminals have could not be noted", "error", err)
+			d.Log.Debug("positions of terminals could not be recorded", "error", err)
 			return reportEvery
 		}
 		for i := range part {

@@ -1,4 +1,4 @@
-// Package description is what a service says about itself, by the conventions of NATS services.
+// Package description is a service's own description, by the conventions of NATS services.
 package description
 
 import (
@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	// batchesKey in the metadata says with the value "1" that the service takes batches.
+	// batchesKey in the metadata has the value "1" if the service accepts batches.
 	batchesKey = "packs"
 	// within bounds one question.
 	within = 2 * time.Second
 )
 
-// Description is what a service says. The zero Description is of one that has never said anything.
+// Description is a service's own description. The zero Description is of a service that has not sent one.
 type Description struct {
 	Batches  bool
 	Subjects []string // of its endpoints
@@ -29,7 +29,7 @@ type Description struct {
 	Says     string // in a sentence
 }
 
-// Ask gets a service's own description. Errors: bus.ErrNobody when nobody has that name, ctx's, bus.ErrMalformed.
+// Ask asks a service for its description. Errors: bus.ErrNobody if no service has that name, ctx's, bus.ErrMalformed.
 func Ask(ctx context.Context, conn bus.Asker, name string) (Description, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -75,20 +75,20 @@ func (d Description) Operations(service string) (list []string) {
 // longestList bounds the names in Lacking, in bytes: a sentence travels in a header.
 const longestList = 400
 
-// Lacking gives what says that the service has no such operation, and which it has: what was asked for is mostly a slip of the pen. The list of those
-// is made once, when the first is asked about.
+// Lacking returns a function for the message that the service has no such operation, with the list of those that it
+// has: the cause is mostly a typing error. The list is made once, at the first call.
 func (d Description) Lacking(service string) func(operation string) string {
 	has := sync.OnceValue(func() string {
 		list, size := d.Operations(service), 0
 		for i, name := range list {
 			if size += len(name); size > longestList {
-				return fmt.Sprintf("; it has %s and %d more", strings.Join(list[:i], ", "), len(list)-i)
+				return fmt.Sprintf("; its operations are %s and %d more", strings.Join(list[:i], ", "), len(list)-i)
 			}
 		}
 		if len(list) == 0 {
 			return ""
 		}
-		return "; it has " + strings.Join(list, ", ")
+		return "; its operations are " + strings.Join(list, ", ")
 	})
 	return func(operation string) string { return "service " + service + " has no operation " + operation + has() }
 }

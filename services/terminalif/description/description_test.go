@@ -18,7 +18,7 @@ func TestDescription_Lacking(t *testing.T) {
 		of   description.Description
 		want string
 	}{
-		"two":         {description.Description{Subjects: []string{"business.shop.sell", "business.shop.hold"}}, "; it has hold, sell"},
+		"two":         {description.Description{Subjects: []string{"business.shop.sell", "business.shop.hold"}}, "; its operations are hold, sell"},
 		"none":        {description.Description{}, ""},
 		"not its own": {description.Description{Subjects: []string{"business.stock.add", "business.shop.a b", "business.shop.>"}}, ""},
 	} {

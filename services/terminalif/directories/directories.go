@@ -1,5 +1,5 @@
-// Package directories notes which directories the agents of terminals have: a terminal has one, whose identity is random and made once. One
-// that is set up anew has another. Two that come and go by turns are two machines that pass for one terminal.
+// Package directories tracks the directories of terminals' agents: each has a random identity, made once, and a new
+// one after a new setup. Two directories that alternate are two machines that pass for one terminal.
 package directories
 
 import (
@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	// most bounds what is remembered of one terminal, and mostName an identity, in bytes: a terminal may say what it likes.
+	// most bounds the directories remembered of one terminal, and mostName an identity, in bytes: a terminal may send
+	// anything.
 	most     = 4
 	mostName = 64
-	// turn is how soon after another one a directory that was there before shows that both are in use. Somebody who puts an old disk back in
-	// takes longer, and that terminal's notices and numbers tell of it.
+	// turn is the time within which the return to an earlier directory shows that both are in use. Putting an old disk
+	// back in takes longer, and is noticed by that terminal's notices and numbers.
 	turn = time.Hour
 )
 
@@ -31,7 +32,7 @@ type seen struct {
 	last      time.Time
 }
 
-// Note takes what a terminal says that its directory is; "": its program says nothing.
+// Note records the directory that a terminal reports; "": its program does not report it.
 func (s *Seen) Note(terminal, directory string, now time.Time) {
 	if directory == "" || len(directory) > mostName {
 		return

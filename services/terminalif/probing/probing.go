@@ -1,4 +1,4 @@
-// Package probing dials a terminal as a session would, and says what is there.
+// Package probing dials a terminal like a session would, and reports what answers.
 package probing
 
 import (
@@ -26,18 +26,18 @@ type Prober struct {
 	Host    string
 	Dialer  *wire.Dialer
 	Network func(id string) bus.Network
-	// Greeting is what the host says to every agent.
+	// Greeting is the host's hello to every agent.
 	Greeting func() bus.AgentHello
 }
 
-// Apart says why this host and the agent that welcomes it have no level in common.
+// Apart returns why this host and the agent that welcomes it have no level in common.
 func Apart(w bus.AgentWelcome) error {
 	_, err := level.Meet(level.This("this host"), level.Party{Name: "the agent", Range: w.Levels})
 	return err
 }
 
-// Probe dials one terminal on a connection of its own and greets it, which changes nothing there. epoch is the highest that the host knows;
-// 0: a higher one is not remarked on.
+// Probe dials one terminal on a connection of its own and greets it, which changes nothing there. epoch is the highest
+// that the host has seen; 0 reports no higher one.
 func (p *Prober) Probe(ctx context.Context, t Terminal, epoch uint64) bus.TerminalProbe {
 	r := bus.TerminalProbe{ID: t.ID, Address: t.URL}
 	ctx, cancel := context.WithTimeout(ctx, 2*Within)
@@ -65,11 +65,11 @@ func (p *Prober) Probe(ctx context.Context, t Terminal, epoch uint64) bus.Termin
 	case apart != nil:
 		r.Outcome, r.Detail = bus.ProbeVersion, apart.Error()
 	case welcome.Terminal != t.ID:
-		r.Outcome, r.Detail = bus.ProbeOtherAgent, fmt.Sprintf("it says it is %q", wire.Clip(welcome.Terminal))
+		r.Outcome, r.Detail = bus.ProbeOtherAgent, fmt.Sprintf("its id is %q", wire.Clip(welcome.Terminal))
 	case welcome.Error != "":
 		r.Outcome, r.Detail = bus.ProbeOtherPair, wire.Clip(welcome.Error)
 	case epoch > 0 && welcome.Epoch > epoch:
-		r.Outcome, r.Detail = bus.ProbeHigherEpoch, fmt.Sprintf("it has accepted epoch %d, this host knows %d", welcome.Epoch, epoch)
+		r.Outcome, r.Detail = bus.ProbeHigherEpoch, fmt.Sprintf("it has accepted epoch %d, this host has seen epoch %d", welcome.Epoch, epoch)
 	default:
 		r.Outcome = bus.ProbeOK
 	}

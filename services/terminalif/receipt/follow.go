@@ -16,8 +16,9 @@ const (
 	within = 10 * time.Second
 )
 
-// Follow asks the updater for the keys, now and whenever changed says that they may be others, and hands them to take. It is beside the path of
-// requests: until there is a key, answers leave without a code. wanted reports whether there must be one, because this host serves.
+// Follow asks the updater for the keys, now and whenever changed signals that they may have changed, and passes them
+// to take. It is beside the path of requests: until there is a key, answers are sent without a code. wanted reports
+// whether there must be a key, because this host serves.
 func Follow(ctx context.Context, updater bus.Asker, changed <-chan struct{}, wanted func() bool, take func(Keys), log *slog.Logger) error {
 	for {
 		asking, cancel := context.WithTimeout(ctx, within)
@@ -27,7 +28,7 @@ func Follow(ctx context.Context, updater bus.Asker, changed <-chan struct{}, wan
 			take(keys)
 		}
 		if err != nil && ctx.Err() == nil && !errors.Is(err, bus.ErrNobody) {
-			log.Warn("the updater does not give the keys of receipts", "error", err)
+			log.Warn("the updater does not return the keys of receipts", "error", err)
 		}
 		pause := (<-chan time.Time)(nil)
 		if err != nil || len(keys.Keys) == 0 && wanted() {

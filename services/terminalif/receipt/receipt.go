@@ -15,11 +15,12 @@ import (
 // CodeLength of a receipt's code, in bytes: a terminal has one guess for each receipt that it shows.
 const CodeLength = 16
 
-// Signer makes the codes by which the pair knows its own receipts: a terminal that invents one, or moves one to
-// another request, can't raise an alarm. It is for one goroutine at a time.
+// Signer makes the codes by which the pair recognises its own receipts: a terminal that invents a receipt, or moves
+// one to another request, can't raise an alarm. It is not safe for concurrent use.
 type Signer struct{ macs []hash.Hash }
 
-// New makes a signer that signs with the newest key and recognises by all. Without keys it signs nothing and knows nothing.
+// New returns a signer that signs with the newest key and recognises the receipts of all. Without keys it signs and
+// recognises nothing.
 func New(k Keys) *Signer {
 	s := &Signer{}
 	for _, one := range k.Keys {
@@ -28,8 +29,8 @@ func New(k Keys) *Signer {
 	return s
 }
 
-// Code covers the pair too, so that receipts of an earlier pair with the same keys are not missed in this one. It is nil
-// while there is no key.
+// Code returns the code of a receipt. It covers the pair too, so that receipts of an earlier pair with the same keys
+// are not missed in this one. It is nil while there is no key.
 func (s *Signer) Code(pair string, id bus.RequestID, at position.Position) []byte {
 	if len(s.macs) == 0 {
 		return nil
@@ -52,7 +53,7 @@ func code(mac hash.Hash, pair string, id bus.RequestID, at position.Position) []
 	return mac.Sum(nil)[:CodeLength]
 }
 
-// genuine reports whether a code is one that Code gives, or gave under the key before.
+// genuine reports whether a code is one that Code returns, or returned under the earlier key.
 func (s *Signer) genuine(pair string, id bus.RequestID, at position.Position, shown []byte) bool {
 	for _, mac := range s.macs {
 		if hmac.Equal(code(mac, pair, id, at), shown) {
@@ -62,7 +63,7 @@ func (s *Signer) genuine(pair string, id bus.RequestID, at position.Position, sh
 	return false
 }
 
-// Recognise tells the receipts that this pair gave to a terminal from others. Each counts once.
+// Recognise separates the receipts that this pair issued to a terminal from others. Each counts once.
 func (s *Signer) Recognise(pair, terminal string, shown []bus.Receipt) (own []bus.AuditReceipt, foreign int) {
 	seen := map[bus.AuditReceipt]bool{}
 	for _, r := range shown {

@@ -1,4 +1,4 @@
-// Package round collects what comes of one order to attach.
+// Package round collects the results of one order to attach.
 package round
 
 import (
@@ -7,7 +7,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// Outcome is what became of one session.
+// Outcome is the result of one session.
 type Outcome int
 
 // The outcomes.
@@ -17,7 +17,7 @@ const (
 	Refused
 )
 
-// Round collects the outcome of one order from the sessions that were warm when it came.
+// Round collects the results of one order from the sessions that were warm when it came.
 type Round[S comparable] struct {
 	mu     sync.Mutex
 	open   map[S]bool
@@ -25,7 +25,7 @@ type Round[S comparable] struct {
 	done   chan struct{}
 }
 
-// New makes one in which so many others are not warm.
+// New returns a round in which so many other sessions are not warm.
 func New[S comparable](warm []S, others int) *Round[S] {
 	r := &Round[S]{open: make(map[S]bool, len(warm)), done: make(chan struct{})}
 	for _, s := range warm {
@@ -40,7 +40,7 @@ func New[S comparable](warm []S, others int) *Round[S] {
 // Done is closed when all have reported.
 func (r *Round[S]) Done() <-chan struct{} { return r.done }
 
-// Report takes the first word of each session.
+// Report records the first result of each session.
 func (r *Round[S]) Report(s S, outcome Outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -61,7 +61,7 @@ func (r *Round[S]) Report(s S, outcome Outcome) {
 	}
 }
 
-// Outcome counts whoever has not reported as unreachable.
+// Outcome counts each session without a report as unreachable.
 func (r *Round[S]) Outcome() bus.Attached {
 	r.mu.Lock()
 	defer r.mu.Unlock()

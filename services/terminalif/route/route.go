@@ -1,4 +1,5 @@
-// Package route is how requests go to a service of this host: in batches, or as one message each to a program in any language.
+// Package route sends requests to a service of this host: in batches, or as single messages to a program in any
+// language.
 package route
 
 import (
@@ -16,17 +17,17 @@ import (
 	"github.com/hotpair/hotpair/bus/outbox"
 )
 
-// ErrGone ends what a service had when it went down.
+// ErrGone ends the requests in flight at a service that went down.
 var ErrGone = errors.New("service went down")
 
-// Route is how a service takes requests.
+// Route sends requests to a service.
 type Route interface {
 	Send(q bus.Request, done func(bus.Reply, error))
-	// Fail ends what is under way, because the process that had it is gone.
+	// Fail ends the requests in flight, because their process is gone.
 	Fail()
 }
 
-// Batches is the way to a service that takes batches. Nothing here waits for the network.
+// Batches is the route to a service that accepts batches. Nothing here waits for the network.
 func Batches(conn *bus.Conn, name string) (Route, error) {
 	caller, err := batch.NewCaller[bus.Request, bus.Reply](batch.CallerConfig[bus.Request]{
 		Conn: conn, Subject: bus.BatchSubject(name), ReplyPrefix: bus.AnswersPrefix(name),
@@ -38,7 +39,8 @@ func Batches(conn *bus.Conn, name string) (Route, error) {
 	return batched{caller}, nil
 }
 
-// Singles is the way to a service of any language. ctx is that of all requests; run runs a goroutine that the owner waits for.
+// Singles is the route to a service of any language. ctx bounds all requests; run runs a goroutine that the owner
+// waits for.
 func Singles(ctx context.Context, conn *bus.Conn, run func(func())) Route {
 	w := &singles{conn: conn, run: run, base: ctx}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
@@ -122,7 +124,7 @@ func readReply(m *nats.Msg) (bus.Reply, error) {
 		reply.Code = code
 	}
 	if text := m.Header.Get(bus.HeaderPosition); text != "" {
-		return bus.Reply{}, fmt.Errorf("%w: the header %s is not a service's to set; the reply to its commit has a proof, which goes into %s as it is",
+		return bus.Reply{}, fmt.Errorf("%w: a service must not set the header %s; copy the proof in the reply to its commit to the header %s",
 			bus.ErrMalformed, bus.HeaderPosition, bus.HeaderProof)
 	}
 	reply.Proof = m.Header.Get(bus.HeaderProof)

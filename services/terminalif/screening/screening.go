@@ -1,4 +1,4 @@
-// Package screening looks at what a terminal wants to have done, before it goes to a service.
+// Package screening checks a terminal's requests before they go to a service.
 package screening
 
 import (
@@ -16,7 +16,7 @@ const (
 	Longest = 6 * time.Minute
 )
 
-// Series names the numbers that a request of a terminal is one of.
+// Series names the series of numbers that a terminal's request belongs to.
 func Series(terminal string, q *bus.Request) string {
 	if q.Queued {
 		return bus.QueueSeries(terminal)
@@ -24,14 +24,14 @@ func Series(terminal string, q *bus.Request) string {
 	return terminal
 }
 
-// Check says why a request can't go to a service, "" when it can. It is done here although the agent does it too: a terminal is not trusted. It fixes what only shapes the
-// terminal's own service.
+// Check returns why a request can't go to a service, "" if it can. The agent checks the same; it is repeated here
+// because a terminal is not trusted. It corrects fields that affect only the terminal's own service.
 func Check(q *bus.Request) string {
 	switch {
 	case !bus.ValidName(q.Service), !bus.ValidName(q.Operation):
-		return "service or operation is not a name"
+		return "the name of the service or operation is invalid"
 	case (q.ID.Counter == 0) == (q.ID.App == ""), q.Queued && q.ID.App != "":
-		return "the request has no id or two"
+		return "the request has no id, or more than one"
 	case len(q.Body) > MaxBody:
 		return "the body is too large"
 	}

@@ -7,10 +7,11 @@ import (
 	"github.com/hotpair/hotpair/bus/notice"
 )
 
-// CallTake is what terminal-if asks the updater of its host.
+// CallTake is terminal-if's call to the updater of its host.
 var CallTake = bus.Question[Question, notice.Taken](bus.ProcessUpdater, bus.OfTerminalInterface+"commands-take")
 
-// Question has a terminal take a command in a term, or says that it was carried out. The error says that nobody knows what came of it.
+// Question takes a command for a terminal in a term, or confirms that it was carried out. An error leaves the outcome
+// unknown.
 type Question struct {
 	Epoch    uint64        `json:"epoch"`
 	Terminal string        `json:"terminal"`
@@ -18,7 +19,7 @@ type Question struct {
 	Done     bool          `json:"done,omitempty"`
 }
 
-// Calls is an Updater that is asked over the bus.
+// Calls is an Updater that calls the updater over the bus.
 type Calls struct{ Conn bus.Asker }
 
 // Take implements Updater.

@@ -1,7 +1,7 @@
-// Package taking passes on what agents themselves ask of the pair, in a term of the host that serves: that a fenced command is taken, or that
-// it was carried out.
+// Package taking forwards the requests that agents themselves make of the pair, in a term of the active host: that a
+// fenced command is taken, or was carried out.
 //
-// What is asked is judged by the updater, in an update. It may be asked again by whoever is not answered: by the next host, too.
+// The updater decides, in an update. An agent without an answer may ask again: the next host, too.
 package taking
 
 import (
@@ -33,7 +33,7 @@ const (
 	longest = time.Minute
 )
 
-// Updater answers for one host. Its errors end nothing: it is asked again.
+// Updater is the updater of one host. Its errors end nothing: the call is repeated.
 type Updater interface {
 	Take(context.Context, Question) (notice.Taken, error)
 }
@@ -42,13 +42,13 @@ type Updater interface {
 type Config struct {
 	Epoch   uint64
 	Updater Updater
-	// Right reports whether something may leave in this term (R6).
+	// Right reports whether data may leave in this term (R6).
 	Right func() bool
 	Go    func(func()) // runs what is waited for at the end
 	Log   *slog.Logger
 }
 
-// Desk is that of one term. It may be used by any number of goroutines.
+// Desk forwards the agents' requests of one term. It is safe for concurrent use.
 type Desk struct {
 	Config
 	life context.Context
@@ -57,22 +57,22 @@ type Desk struct {
 	books *admission.Books // of questions that are looked at
 }
 
-// New makes the desk of a term, which ends with life.
+// New returns the desk of a term, which ends with life.
 func New(life context.Context, c Config) *Desk {
 	return &Desk{Config: c, life: life, books: admission.NewBooks(admission.Bounds{
 		PerTerminal: atOnceOfOne, InAll: atOnce, PerTerminalBytes: atOnceOfOne * maxBody, InAllBytes: atOnce * maxBody})}
 }
 
-// Ask takes what the agent of a terminal asks, and returns at once. The answer is given once, from any goroutine, or never when the term
-// ends: then the agent asks whoever comes next.
+// Ask accepts a request of a terminal's agent, and returns at once. The answer is given once, from any goroutine, or
+// never if the term ends: then the agent asks the next host.
 func (d *Desk) Ask(terminal string, q bus.Request, answer func(bus.Reply)) {
 	t := Question{Epoch: d.Epoch, Terminal: terminal, Done: q.Operation == notice.OperationDone}
 	fault := ""
 	switch {
 	case q.Operation != notice.OperationTake && q.Operation != notice.OperationDone:
-		fault = fmt.Sprintf("the pair knows no operation %.70q of an agent", q.Operation)
+		fault = fmt.Sprintf("the pair does not know the agent operation %.70q", q.Operation)
 	case len(q.Body) > maxBody:
-		fault = fmt.Sprintf("%d bytes, at most %d", len(q.Body), maxBody)
+		fault = fmt.Sprintf("the body has %d bytes, at most %d are allowed", len(q.Body), maxBody)
 	default:
 		if err := bus.DecodeJSON(q.Body, &t.Taking); err != nil {
 			fault = err.Error()
@@ -83,7 +83,7 @@ func (d *Desk) Ask(terminal string, q bus.Request, answer func(bus.Reply)) {
 		return
 	}
 	if !d.enter(terminal) {
-		answer(bus.Reply{Code: bus.CodeOverloaded, Message: "too many commands are being taken; ask again"})
+		answer(bus.Reply{Code: bus.CodeOverloaded, Message: "too many commands are being taken at the same time; ask again"})
 		return
 	}
 	d.Go(func() {
@@ -127,7 +127,7 @@ func (d *Desk) ask(ctx context.Context, q Question) (reply bus.Reply, ok bool) {
 			return bus.Reply{Code: bus.CodeMalformed, Message: err.Error()}, true
 		}
 		if err != nil {
-			d.Log.Debug("the updater does not say what becomes of a command", "terminal", q.Terminal, "error", err)
+			d.Log.Debug("the updater does not return the state of a command", "terminal", q.Terminal, "error", err)
 			_ = pace.Rest(ctx, askPause)
 			continue
 		}

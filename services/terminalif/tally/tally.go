@@ -9,8 +9,8 @@ import (
 // toldEach is how many lost terminals have a line of their own between two sweeps.
 const toldEach = 20
 
-// Tally counts terminals that are lost, as with a switch in front of them: the first
-// ones have a line each, the others are counted.
+// Tally logs lost terminals, as after a failed switch in front of them: the first ones have a line each, the others
+// are counted.
 type Tally struct {
 	mu    sync.Mutex
 	told  int
@@ -18,7 +18,7 @@ type Tally struct {
 	first error // of those that are only counted
 }
 
-// Lost tells of one terminal, now or with the others.
+// Lost logs one lost terminal, or counts it.
 func (t *Tally) Lost(log *slog.Logger, why error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -32,12 +32,12 @@ func (t *Tally) Lost(log *slog.Logger, why error) {
 	}
 }
 
-// Sweep tells of those that were counted, and begins anew.
+// Sweep logs the count, and starts again.
 func (t *Tally) Sweep(log *slog.Logger) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.more > 0 {
-		log.Warn("more terminals lost", "terminals", t.more, "error", t.first)
+		log.Warn("further terminals lost", "terminals", t.more, "error", t.first)
 	}
 	t.told, t.more, t.first = 0, 0, nil
 }

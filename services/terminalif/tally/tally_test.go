@@ -16,7 +16,7 @@ func TestTally_ManyLossesAreFewLines(t *testing.T) {
 		many.Lost(log, errors.New("gone"))
 	}
 	many.Sweep(log)
-	if n := strings.Count(text.String(), "terminal lost"); n != 3 || strings.Contains(text.String(), "more terminals") {
+	if n := strings.Count(text.String(), "terminal lost"); n != 3 || strings.Contains(text.String(), "further terminals") {
 		t.Errorf("three losses:\n%s", text.String())
 	}
 	text.Reset()

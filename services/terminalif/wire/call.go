@@ -9,12 +9,12 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// Asker asks one question of the other side of a connection.
+// Asker sends a request to the other side of a connection and waits for the reply.
 type Asker interface {
 	Request(ctx context.Context, subject string, data []byte) (*nats.Msg, error)
 }
 
-// Call asks one question on a connection, until ctx ends.
+// Call sends one request on a connection and waits for the reply, until ctx ends.
 func Call(ctx context.Context, conn Asker, subject string, question, answer any) error {
 	reply, err := conn.Request(ctx, subject, bus.EncodeJSON(question))
 	if err != nil {

@@ -21,35 +21,35 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// Why a client of our own: the client library gives each connection 37 KB of buffers and, with two subscriptions, six
-// goroutines, and each message wakes three of them. There are thousands of these connections, they speak to one kind of
-// server, and the filter has checked every line before it is read here. A wire is one goroutine and 4 KB; whoever sends
-// writes to the socket itself.
+// Why our own client: the client library gives each connection 37 KB of buffers and, with two subscriptions, six
+// goroutines, and each message wakes three of them. There are thousands of these connections, to one kind of server,
+// and the filter has already checked every line. A wire is one goroutine and 4 KB; senders write to the socket
+// themselves.
 
 const (
 	// wireBuffer holds the longest line that the filter passes, but for INFO.
 	wireBuffer = maxLine
 	// inboxNumber is the subscription to answers, which is there from the first words on.
 	inboxNumber = 1
-	// maxPongs bounds the answers to flushes that are still to come: a server may say everything else and never answer those.
+	// maxPongs bounds the outstanding answers to flushes: a server may send everything else and never answer those.
 	maxPongs = 1024
 )
 
 var (
-	// errTLSWanted says that the server wants TLS, which is not what was agreed on.
-	errTLSWanted = errors.New("terminal's server wants TLS")
+	// errTLSWanted says that the server requires TLS, which was not configured.
+	errTLSWanted = errors.New("terminal's server requires TLS")
 	// errRefusedByServer is an error of the terminal's server that ends the connection.
-	errRefusedByServer = errors.New("terminal's server ends the connection")
+	errRefusedByServer = errors.New("terminal's server closed the connection")
 )
 
 // Config describes a connection to a terminal.
 type Config struct {
-	// Name is that of this side, for the logs of the other.
+	// Name of this side, for the logs of the other.
 	Name          string
 	URL, Password string
-	// Network that URL is an address of, with what proves who is there; nil is the dialer's.
+	// Network is the network of URL with its authentication; nil is the dialer's.
 	Network bus.Network
-	// Complaint gets refused subjects (bus.ErrForbidden).
+	// Complaint is called with refused subjects (bus.ErrForbidden).
 	Complaint func(error)
 }
 
@@ -65,7 +65,7 @@ type Conn struct {
 	inbox  string
 	ended  chan struct{} // closed when the goroutine has ended
 	began  time.Time
-	last   atomic.Int64 // when something came, in time since began
+	last   atomic.Int64 // time of the last received data, since began
 
 	mu       sync.Mutex
 	handlers map[uint64]func(*nats.Msg) // by number of the subscription
@@ -74,7 +74,7 @@ type Conn struct {
 	asked    uint64
 	pongs    []chan struct{} // of flushes, in their order
 
-	// What is to be written. One of those who send writes for all; see send.
+	// Data to be written. One of the senders writes for all; see send.
 	out           sync.Mutex
 	waiting       []byte
 	queued, wrote uint64 // bytes
@@ -153,12 +153,12 @@ func (w *Conn) greet() error {
 			return w.fault(rest)
 		case "+OK", "INFO", "PING":
 		default:
-			return fmt.Errorf("%w: %.20s before the greeting's end", ErrHostile, verb)
+			return fmt.Errorf("%w: %.20s before the end of the greeting", ErrHostile, verb)
 		}
 	}
 }
 
-// line gives the next line without its end. It is valid until the next call. The filter bounds it.
+// line returns the next line without its end. It is valid until the next call. The filter bounds it.
 func (w *Conn) line() ([]byte, error) {
 	line, err := w.read.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) { // INFO
@@ -175,7 +175,7 @@ func (w *Conn) line() ([]byte, error) {
 	return bytes.TrimSuffix(line, []byte("\r\n")), nil
 }
 
-// listen takes what comes until the connection ends.
+// listen handles received lines until the connection ends.
 func (w *Conn) listen() error {
 	for {
 		line, err := w.line()
@@ -264,7 +264,8 @@ func (w *Conn) message(args []byte, header bool) error {
 	return nil
 }
 
-// Subscribe hears a subject until the returned function is called. The server hears of both with what is sent next.
+// Subscribe receives the messages of a subject until the returned function is called. The server hears of both with
+// the next write.
 func (w *Conn) Subscribe(subject string, handle func(*nats.Msg)) (unsubscribe func()) {
 	w.mu.Lock()
 	w.number++
@@ -321,8 +322,8 @@ func (w *Conn) answered(m *nats.Msg) {
 	}
 }
 
-// FlushWithContext returns when the server has answered to everything that was sent before. Errors: bus.ErrDisconnected,
-// the context's.
+// FlushWithContext returns when the server has answered everything sent before. Errors: bus.ErrDisconnected, the
+// context's.
 func (w *Conn) FlushWithContext(ctx context.Context) error {
 	got := make(chan struct{})
 	// The order of waiting for answers is that of the questions.
@@ -358,21 +359,21 @@ func (w *Conn) pong() {
 	}
 }
 
-// end closes the connection; everybody who waits gets bus.ErrDisconnected.
+// end closes the connection; all waiting callers get bus.ErrDisconnected.
 func (w *Conn) end(why error) {
 	w.down(fmt.Errorf("%w: %w", bus.ErrDisconnected, why))
 	// An error says that it is closed already.
 	_ = w.conn.Close()
 }
 
-// Close ends the connection and waits until no handler runs any more.
+// Close closes the connection and waits until no handler runs.
 func (w *Conn) Close() {
 	w.end(nats.ErrConnectionClosed)
 	<-w.ended
 }
 
-// Heard is when the server said something last.
+// Heard is when the server last sent something.
 func (w *Conn) Heard() time.Time { return w.began.Add(time.Duration(w.last.Load())) }
 
-// Up is a context that lives as long as the connection; its cause is bus.ErrDisconnected.
+// Up returns a context that lives as long as the connection; its cause is bus.ErrDisconnected.
 func (w *Conn) Up() context.Context { return w.up }

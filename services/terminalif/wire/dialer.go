@@ -23,9 +23,8 @@ const (
 )
 
 // Dialer makes the connections to terminals, each behind a filter. It counts dials and bounds how many terminals are
-// dialled and greeted at the same time: more would only make all of them late, and those that are late are dialled again.
-// Terminals that were tried in vain before have slots of their own, so that those which are there do not wait behind
-// many that are not.
+// dialled and greeted at the same time: more would only delay all of them, and late ones are dialled again. Terminals
+// that failed before have slots of their own, so that they do not delay those that are up.
 type Dialer struct {
 	network bus.Network
 	first   chan struct{}
@@ -33,17 +32,17 @@ type Dialer struct {
 	dials   atomic.Int64
 }
 
-// NewDialer makes a dialer; nil is the machine's network. parallel is how many terminals are dialled and greeted at the same
-// time, and as many again of those that were tried in vain before.
+// NewDialer returns a dialer; nil is the machine's network. parallel is the number of terminals that are dialled and
+// greeted at the same time, and again of those that failed before.
 func NewDialer(network bus.Network, parallel int) *Dialer {
 	return &Dialer{network: bus.OrTCP(network), first: make(chan struct{}, parallel), again: make(chan struct{}, parallel)}
 }
 
-// Dials counts the TCP connections that were dialled.
+// Dials counts the TCP connections dialled.
 func (d *Dialer) Dials() int64 { return d.dials.Load() }
 
-// Slot waits until a terminal may be dialled and gives what to call once it is greeted, or is not. It may be called again.
-// The error is that of ctx.
+// Slot waits until a terminal may be dialled and returns a function to call when it is greeted or has failed. It may
+// be called again. The error is that of ctx.
 func (d *Dialer) Slot(ctx context.Context, again bool) (done func(), err error) {
 	slots := d.first
 	if again {
@@ -57,18 +56,18 @@ func (d *Dialer) Slot(ctx context.Context, again bool) (done func(), err error) 
 	}
 }
 
-// Attempt prepares one connection and does nothing yet; ctx bounds the dial and the connection's life.
+// Attempt prepares one connection without dialling; ctx bounds the dial and the connection's life.
 func (d *Dialer) Attempt(ctx context.Context) *Attempt { return &Attempt{ctx: ctx, dialer: d} }
 
-// Attempt is one dial and the connection that it makes. It remembers why the connection failed: what the filter met shows to
-// whoever reads only as an end.
+// Attempt is one dial and its connection. It records why the connection failed: readers see a fault found by the
+// filter only as an end.
 type Attempt struct {
 	ctx    context.Context
 	dialer *Dialer
 	failed atomic.Pointer[error] // of the dial or, later, of the filter
 }
 
-// Reason gives why the connection failed, or nil.
+// Reason returns why the connection failed, or nil.
 func (o *Attempt) Reason() error {
 	if err := o.failed.Load(); err != nil {
 		return *err
@@ -83,7 +82,7 @@ func (o *Attempt) dial(network bus.Network, address string) (net.Conn, error) {
 	conn, err := network.Dial(dialling, address)
 	dialled()
 	if errors.Is(err, syscall.EMFILE) {
-		err = fmt.Errorf("this process may open no more files: raise LimitNOFILE= of the unit, or ulimit -n: %w", err)
+		err = fmt.Errorf("the limit of open files is reached: raise LimitNOFILE= of the unit, or ulimit -n: %w", err)
 	}
 	if err != nil {
 		o.failed.Store(&err)

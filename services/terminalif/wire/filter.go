@@ -24,16 +24,16 @@ const (
 )
 
 var (
-	errLineLong = errors.New("line without an end")
+	errLineLong = errors.New("line without end")
 	errVerb     = errors.New("unknown line")
 	errForm     = errors.New("malformed line")
 	errSize     = errors.New("size out of bounds")
-	errEnd      = errors.New("payload without its end")
+	errEnd      = errors.New("payload without end")
 	errFirst    = errors.New("first line is not INFO")
 )
 
-// filter follows the NATS protocol as a server speaks it to a client. It is fed what arrives, in any pieces, and passes
-// whole checked lines and the payloads they announce; of a line it passes nothing before its end has come.
+// filter follows the NATS protocol as a server speaks it to a client. It is fed the received data, in any pieces, and
+// passes whole checked lines and the payloads they announce; of a line it passes nothing before its end has come.
 //
 //	line ──MSG, HMSG──► payload ──size bytes, CR LF──► line
 type filter struct {
@@ -43,8 +43,8 @@ type filter struct {
 	greeted bool   // INFO was seen
 }
 
-// take gives what of the data may be passed on and how many lines are in it. The result may be the data itself or share
-// its memory, and is valid until the next call. After an error the filter must not be used.
+// take returns what of the data may be passed on and how many lines are in it. The result may be the data itself or
+// share its memory, and is valid until the next call. After an error the filter must not be used.
 func (f *filter) take(data []byte) (out []byte, lines int, err error) {
 	if len(data) == 0 {
 		return nil, 0, nil

@@ -9,7 +9,7 @@ import (
 
 const greeting = "INFO {\"server_id\":\"x\",\"headers\":true} \r\n"
 
-// feed gives a stream to a filter in pieces of one size and collects what passes.
+// feed returns a stream to a filter in pieces of one size and collects what passes.
 func feed(stream string, piece int) (string, error) {
 	var f filter
 	var passed bytes.Buffer

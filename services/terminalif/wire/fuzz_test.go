@@ -57,7 +57,7 @@ func (p piped) Dial(context.Context, string) (net.Conn, error) {
 
 func (piped) Listen(context.Context, string) (net.Listener, error) { return nil, errors.ErrUnsupported }
 
-// heardByWire gives what a session's connection hears of a stream, and why it ended.
+// heardByWire returns what a session's connection hears of a stream, and why it ended.
 func heardByWire(t *testing.T, network piped) (heard []*nats.Msg, why error) {
 	w := must[*Conn](t)(NewDialer(network, 1).Attempt(t.Context()).Connect(Config{Name: "f", URL: "nats://127.0.0.1:1", Complaint: func(error) {}}))
 	defer w.Close()
@@ -81,7 +81,7 @@ func (c customDial) Dial(_, address string) (net.Conn, error) {
 	return c.dial.dial(c.dial.dialer.network, address)
 }
 
-// heardByLibrary gives what the client library hears of it.
+// heardByLibrary returns what the client library hears of it.
 func heardByLibrary(t *testing.T, network piped) (heard []*nats.Msg) {
 	closed := make(chan struct{})
 	nc := must[*nats.Conn](t)(nats.Connect("nats://127.0.0.1:1", nats.NoReconnect(), nats.SetCustomDialer(customDial{NewDialer(network, 1).Attempt(t.Context())}),

@@ -12,20 +12,22 @@ import (
 )
 
 // ErrHostile says that a terminal sent something that no agent sends. Its connection is closed; it is dialled again
-// like any other, with a pause that grows.
+// like any other, with growing pauses.
 var ErrHostile = errors.New("terminal broke the protocol")
 
 const (
 	// writeWithin bounds one write: a terminal that does not read must not keep what it is owed in our memory.
 	writeWithin = 2 * time.Second
 
-	// What one terminal may send. Beyond it reading slows, so that TCP holds the terminal back; it costs nobody else.
-	// Far above any workload: at 22,000 requests a second a terminal sends some MB and some thousand messages.
+	// The bounds of one terminal's data. Beyond them reading slows down, so that TCP throttles the terminal; others
+	// are not affected. They are far above any workload: at 22,000 requests a second a terminal sends some MB and some
+	// thousand messages.
 	bytesPerSecond = 16 << 20
 	burstBytes     = 24 << 20
 	linesPerSecond = 20_000
 	burstLines     = 20_000
-	// readCost is the least that one read counts, in bytes: a terminal that sends byte by byte costs calls, not memory.
+	// readCost is the least that one read counts, in bytes: a terminal that sends single bytes costs calls, not
+	// memory.
 	readCost = 512
 )
 
@@ -42,7 +44,8 @@ type guarded struct {
 	ready  []byte // passed the filter, did not fit into the caller's buffer
 }
 
-// Read gives what passed the filter. The error is ErrHostile, that of the connection, or the end of its context.
+// Read returns bytes that passed the filter. The error is ErrHostile, that of the connection, or the end of its
+// context.
 func (g *guarded) Read(p []byte) (int, error) {
 	for {
 		if len(g.ready) > 0 {
@@ -94,7 +97,7 @@ func (g *guarded) pace(bytes, lines int) error {
 	return nil
 }
 
-// SetWriteDeadline takes no deadline that is further away than writeWithin.
+// SetWriteDeadline limits the deadline to writeWithin.
 func (g *guarded) SetWriteDeadline(t time.Time) error {
 	if latest := time.Now().Add(writeWithin); !t.IsZero() && t.After(latest) {
 		t = latest
@@ -102,7 +105,7 @@ func (g *guarded) SetWriteDeadline(t time.Time) error {
 	return g.Conn.SetWriteDeadline(t)
 }
 
-// Close ends the connection and whoever waits in Read.
+// Close closes the connection and ends a waiting Read.
 func (g *guarded) Close() error {
 	g.cancel()
 	return g.Conn.Close()

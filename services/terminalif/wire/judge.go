@@ -12,8 +12,8 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// Judge names what is there, for bus.TerminalProbe, by the error of Connect and by what the dial or the filter behind it met,
-// which is nothing when it was the first words with the server that failed.
+// Judge returns the outcome of a probe, for bus.TerminalProbe, by the error of Connect and the fault that the dial or
+// the filter met, which is nil if the first exchange with the server failed.
 func (a *Attempt) Judge(err error) (outcome, detail string) {
 	seen := a.Reason()
 	var unresolved *net.DNSError
@@ -30,7 +30,7 @@ func (a *Attempt) Judge(err error) (outcome, detail string) {
 	case seen != nil:
 		return bus.ProbeUnreachable, Clip(seen.Error())
 	case errors.Is(err, nats.ErrAuthorization):
-		return bus.ProbeWrongKey, "it refuses the key that belongs to this id"
+		return bus.ProbeWrongKey, "it refuses the key of this terminal id"
 	}
-	return bus.ProbeNoAgent, "it takes connections, but does not speak as an agent does: " + Clip(err.Error())
+	return bus.ProbeNoAgent, "it accepts connections, but does not speak an agent's protocol: " + Clip(err.Error())
 }

@@ -20,9 +20,9 @@ func (w *Conn) publish(subject, reply string, data []byte, wait bool) error {
 	return w.send(append(append(b, data...), "\r\n"...), wait)
 }
 
-// send writes whole lines. One of those who send at the same time writes for all others; who does not wait only adds to
-// what that one writes. A write that takes longer than writeWithin ends the connection, so what waits is bounded by what
-// comes in that time.
+// send writes whole lines. Of several senders one writes for all; a sender that does not wait only adds to what that
+// one writes. A write that takes longer than writeWithin closes the connection, so the waiting bytes are bounded by
+// what arrives in that time.
 func (w *Conn) send(data []byte, wait bool) error {
 	w.out.Lock()
 	defer w.out.Unlock()

@@ -12,9 +12,9 @@ import (
 // most: a question passes through several goroutines, and that the last of them is woken in time says nothing of the others.
 const wakeEvery = 50 * time.Millisecond
 
-// Silent asks connections at the same time and gives those that did not answer within that time. A process that was not woken in
-// time can't tell, and gives none (T11). run runs a goroutine that the caller waits for before it ends: one that asks a
-// terminal which can't even be written to takes longer to find that out than it is waited for here.
+// Silent sends a request on connections at the same time and returns those that did not answer in time. A process that
+// was stalled can't tell, and returns none (T11). run runs a goroutine that the caller waits for before it ends: a
+// request to a terminal that can't be written to takes longer to fail than is waited for here.
 func Silent(ctx context.Context, within time.Duration, run func(func()), asked ...*Conn) []*Conn {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, within)

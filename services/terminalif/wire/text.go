@@ -2,7 +2,7 @@ package wire
 
 import "strings"
 
-// maxText bounds what a terminal says that goes into logs and status, in bytes.
+// maxText bounds a terminal's text in logs and status, in bytes.
 const maxText = 200
 
 // Clip bounds a text from a terminal that goes to logs and status.

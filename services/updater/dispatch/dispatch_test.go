@@ -210,7 +210,8 @@ func TestRelease_InItsPlaceIsNoOlder(t *testing.T) {
 	}
 }
 
-// TestReleaseDeferred_NothingIsOlder: what was there before is as old as the release, and what is emitted since as itself.
+// TestReleaseDeferred_NothingIsOlder: what was there before is as old as the release, and what is emitted since as
+// itself.
 func TestReleaseDeferred_NothingIsOlder(t *testing.T) {
 	s := newSpace(t)
 	s.target("billing")

@@ -17,7 +17,7 @@ _LONGEST_WAY = 200
 
 
 def encode(value: Any) -> bytes:
-    """Writes JSON as all runtimes do: no space between the parts, characters as they are. Misuse if it can't be."""
+    """Encodes JSON like all runtimes: no space between the parts, characters unescaped. Raises Misuse if it can't."""
     try:
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             value = dataclasses.asdict(value)
@@ -27,7 +27,7 @@ def encode(value: Any) -> bytes:
 
 
 def _culprit(value: Any, where: str = "") -> str:
-    """What of a value is no JSON, with the way to it."""
+    """The part of a value that is not JSON, with its path."""
     parts: Iterable[Tuple[Any, Any]] = ()
     if isinstance(value, dict):
         parts = value.items()
@@ -43,17 +43,17 @@ def _culprit(value: Any, where: str = "") -> str:
 
 
 def clean(text: str) -> str:
-    """A text as others can read it: half of a character becomes a question mark."""
+    """A text as valid UTF-8: a lone surrogate becomes a question mark."""
     return text.encode("utf-8", "replace").decode()
 
 
 def answer_body(answer: Any) -> bytes:
-    """The body of an answer; None is {}."""
+    """The body of an answer; None becomes {}."""
     return b"{}" if answer is None else encode(answer)
 
 
 def with_revision(body: bytes, revision: int) -> bytes:
-    """Adds the field "revision" at the end of an object. What is no object stays as it is."""
+    """Appends the field "revision" to an object. Other values stay unchanged."""
     inner = (body.strip() or b"{}")
     if inner[:1] != b"{" or inner[-1:] != b"}":
         return body
@@ -87,7 +87,7 @@ _hints: Dict[Any, Dict[str, Any]] = {}
 
 
 def _sane(value: Any, where: str) -> Any:
-    """Refuses numbers that the other runtimes can't read, wherever they are in a value."""
+    """Refuses numbers anywhere in a value that the other runtimes can't read."""
     if isinstance(value, float):
         if not math.isfinite(value):
             raise _Wrong(f"{where} is {value}, which is no number of JSON, or too large for one; give it as a text")
@@ -176,7 +176,7 @@ def key_bytes(key: str) -> bytes:
     try:
         return key.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        raise Misuse(f"{key!r} is half of a character, and no key") from None
+        raise Misuse(f"{key!r} has a lone surrogate and can't be a key") from None
 
 
 def key_text(data: bytes) -> str:
@@ -209,7 +209,7 @@ def coded(data: bytes) -> str:
 
 
 def decoded(message: Dict[str, Any], name: str) -> bytes:
-    """A field of a reply that was asked for in base64."""
+    """A base64 field of a reply."""
     return base64.b64decode(message.get(name + "_base64", ""), validate=True)
 
 

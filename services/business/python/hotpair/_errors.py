@@ -1,4 +1,4 @@
-"""What a request can come to besides an answer, and what ends a run of a handler."""
+"""Errors of requests, and exceptions that end a run of a handler."""
 from __future__ import annotations
 
 OK = 0
@@ -29,47 +29,47 @@ class Error(Exception):
 
 
 class Malformed(Error):
-    """The request can't be understood (400)."""
+    """The request is malformed (400)."""
 
     def __init__(self, message: str) -> None:
         super().__init__(MALFORMED, message)
 
 
 class NotFound(Error):
-    """What the request names is absent (404)."""
+    """An object that the request names is absent (404)."""
 
     def __init__(self, message: str) -> None:
         super().__init__(ABSENT, message)
 
 
 class Conflict(Error):
-    """The request contradicts the present state (409)."""
+    """The request conflicts with the current state (409)."""
 
     def __init__(self, message: str) -> None:
         super().__init__(CONFLICT, message)
 
 
 class TooLarge(Error):
-    """The request, or the answer that it asks for, is too large (413)."""
+    """The request or its answer is too large (413)."""
 
     def __init__(self, message: str) -> None:
         super().__init__(TOO_LARGE, message)
 
 
 class Misuse(Exception):
-    """A mistake of the service, such as a query that writes: the request is answered with 500, and the log says why."""
+    """A mistake of the service, such as a query that writes: the request is answered with 500, and the log has the reason."""
 
 
 class Interrupt(BaseException):
-    """Ends a run of a handler. No Exception, so that a handler which catches those lets it pass."""
+    """Ends a run of a handler. Not an Exception, so that a handler that catches Exception lets it pass."""
 
 
 class Moved(Interrupt):
-    """Something that was read or required is not so any more. Nothing was done; run again."""
+    """A read or required value has changed. Nothing was done; run again."""
 
 
 class Recorded(Interrupt):
-    """The request was executed before. Its answer is to be repeated."""
+    """The request was already executed. Its recorded answer is the reply."""
 
     def __init__(self, code: int, message: str, body: bytes, proof: str) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Away(Interrupt):
 
 
 class TermOver(Interrupt):
-    """As Away, and the term of the request has ended: it never will."""
+    """Like Away, but the term of the request has ended: it will never be executed."""
 
 
 class Doubt(Interrupt):
@@ -93,7 +93,7 @@ class Late(Interrupt):
 
 
 class Refused(Interrupt):
-    """An answer of the updater that trying again does not change. A final one is the outcome of the request."""
+    """An answer of the updater that another attempt does not change. A final one is the outcome of the request."""
 
     def __init__(self, code: int, message: str, final: bool = False) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""One request from its arrival to its reply."""
+"""One request, from its arrival to its reply."""
 from __future__ import annotations
 
 import base64
@@ -22,11 +22,11 @@ log = logging.getLogger("hotpair")
 
 DEFAULT_DEADLINE = 30.0
 MAX_CALL = 4 << 20
-# Who has lost so often runs alone; who has lost that often is refused.
+# After this many conflicts a request runs alone; after that many it is refused.
 ALONE_AFTER, MAX_RUNS = 4, 20
 # Commits of one request whose outcome is unknown: one that is lost again and again may be refused each time.
 MAX_DOUBTS = 20
-# Pauses of who has lost, and of who waits for the updater, in seconds.
+# Pauses after a conflict, and while waiting for the updater, in seconds.
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.0005, 0.02
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.1
 # A handler that takes its time must not hold up others for longer.
@@ -34,7 +34,7 @@ IN_LINE_FOR, ALONE_PATIENCE = 1.0, 0.1
 
 
 class Request(NamedTuple):
-    """A request as it comes."""
+    """A request as received."""
 
     operation: str
     body: bytes = b""
@@ -47,7 +47,7 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a request is answered with."""
+    """The reply to a request."""
 
     code: int
     message: str = ""
@@ -56,22 +56,22 @@ class Reply(NamedTuple):
 
 
 class Database:
-    """The way to the updater. A test has one in memory."""
+    """The connection to the updater. Tests have one in memory."""
 
     def call(self, name: str, message: bytes, timeout: float) -> bytes:
-        """One call. Away: not executed, Doubt: nobody knows, Late: no answer within the time."""
+        """Makes one call. Raises Away (not executed), Doubt (outcome unknown) or Late (no answer in time)."""
         raise NotImplementedError
 
     def pause(self, seconds: float) -> bool:
-        """Waits, not longer than until the updater comes up, and says whether it has."""
+        """Waits at most until the updater comes up, and returns whether it has."""
         raise NotImplementedError
 
     def end_calls(self) -> None:
-        """Ends the calls in flight as if their time were over. The process stops."""
+        """Ends the calls in flight as if they had timed out: the process stops."""
 
 
 class Shared:
-    """What the requests of a process have in common."""
+    """State that the requests of a process share."""
 
     def __init__(self, service: Service, database: Database) -> None:
         self.service, self.database = service, database
@@ -83,13 +83,13 @@ class Shared:
         self.epoch = max(self.epoch, epoch)
 
     def stop(self) -> None:
-        """Has requests end that do not end by themselves."""
+        """Ends requests that do not end on their own."""
         self.stopping.set()
         self.database.end_calls()
 
 
 class Counts:
-    """What became of the requests of an operation."""
+    """Counts of the outcomes of an operation's requests."""
 
     def __init__(self) -> None:
         self.requests = self.errors = self.conflicts = self.recorded = self.in_flight = 0
@@ -119,7 +119,7 @@ class Execution:
         try:
             return self._serve()
         except BaseException:
-            log.exception("%s: a request could not be brought to its end", self._request.operation)
+            log.exception("%s: a request could not be completed", self._request.operation)
             return self._unserved(e.FAULT, _fault().message) if self._operation.read_only else Reply(e.UNKNOWN, "the outcome is unknown")
         finally:
             self._pass_out()
@@ -137,7 +137,7 @@ class Execution:
                     self._conflicts += 1
                     self._counts.conflicts += 1
                     if self._conflicts >= MAX_RUNS:
-                        fixed = Reply(e.BUSY, "too many other requests change the same keys; this one was not executed")
+                        fixed = Reply(e.BUSY, "too many other requests change the same keys; this request was not executed")
                     else:
                         self._give_way()
                 except e.Doubt:
@@ -146,7 +146,7 @@ class Execution:
                     self._doubts += 1
                     if self._doubts >= MAX_DOUBTS:
                         if self._request.timer is not None:  # whatever became of it, it is there no more, or fails as often as it may
-                            return Reply(e.FAULT, f"what became of the update is unknown, after {MAX_DOUBTS} runs")
+                            return Reply(e.FAULT, f"the outcome of the update is unknown after {MAX_DOUBTS} runs")
                         return self._unserved(e.FAULT, "")
                     pauses = self._pause(pauses)
                 except e.Away:
@@ -167,7 +167,7 @@ class Execution:
                 return self._unserved(e.NOBODY, "this host is no longer active; the request was not executed")
             except e.Late:
                 if self._request.timer is not None and self._shared.stopping.is_set():  # which uses up none of its tries
-                    return Reply(e.NOBODY, "this process is stopping; the run of the timer was not brought to its end")
+                    return Reply(e.NOBODY, "this process is stopping; the run of the timer was not completed")
                 if self._request.timer is not None:  # or it would come again for ever
                     return Reply(e.FAULT, "the run of the timer did not end within its deadline")
                 return self._unserved(e.NOBODY, "the deadline passed before the request could be executed")
@@ -186,7 +186,7 @@ class Execution:
             self._pass_out()
 
     def _handle(self, tx: Tx) -> Reply:
-        """Runs the handler once. Whatever it raises costs this request alone: nothing of the run has left the transaction."""
+        """Runs the handler once. An exception affects only this request: nothing of the run has left the transaction."""
         try:
             answer = self._operation.handler(tx, decode_request(self._request.body, self._operation.kind))
             if tx.failed is not None:
@@ -204,7 +204,7 @@ class Execution:
             self._complain("the handler failed", exc_info=error.with_traceback(own_part(error.__traceback__)))
             return _fault()
         if len(body) > MAX_ANSWER:
-            return Reply(e.TOO_LARGE, f"the answer would have {len(body)} bytes, at most {MAX_ANSWER} can be sent")
+            return Reply(e.TOO_LARGE, f"the answer has {len(body)} bytes, at most {MAX_ANSWER} are allowed")
         return Reply(e.OK, "", body)
 
     def _body(self, answer: Any) -> bytes:
@@ -214,15 +214,15 @@ class Execution:
             raise e.Misuse(f"what {self._operation.handler.__name__} returned: {error}") from None
 
     def _told(self, error: e.Error) -> Reply:
-        """What an error of the handler says. A class of the service's own may have made anything of it."""
+        """The reply for an error of the handler. A subclass in the service may have changed its attributes."""
         code, message = getattr(error, "code", None), getattr(error, "message", None)
         if not isinstance(code, int) or not 400 <= code <= 599 or not isinstance(message, str):
-            self._complain("the handler raised an error whose code is not 400 to 599, or whose message is no text", exc_info=error)
+            self._complain("the handler raised an error whose code is not 400 to 599, or whose message is not text", exc_info=error)
             return _fault()
         return Reply(int(code), clean(message))
 
     def _commit(self, tx: Tx, outcome: Reply) -> Reply:
-        """Makes an outcome final and gives the reply."""
+        """Makes an outcome final and returns the reply."""
         good = outcome.code == e.OK
         record = self._may_repeat() and bool(tx.ticket)
         writes = good and tx.writes()
@@ -253,10 +253,10 @@ class Execution:
     # Asking.
 
     def _ask(self, call: str, message: Dict[str, Any]) -> Dict[str, Any]:
-        """Makes one trip and sorts what comes back."""
+        """Makes one call and interprets its reply."""
         data = encode(message)
         if len(data) > MAX_CALL:
-            raise e.Refused(e.TOO_LARGE, f"the request needs {len(data)} bytes of the database at once, at most {MAX_CALL} are possible", final=True)
+            raise e.Refused(e.TOO_LARGE, f"the request needs a database call of {len(data)} bytes, at most {MAX_CALL} are allowed", final=True)
         left = self._left()
         if left <= 0:
             raise e.Late()  # not sent, so there is no doubt
@@ -347,7 +347,7 @@ class Execution:
             self._holds = None
 
     def _queue(self, keys: List[str]) -> None:
-        """Called at the first trip of a run: who would read a key for which others stand in line joins the line."""
+        """Called at the first read of a run: a request that reads a contended key joins its queue."""
         if self._operation.read_only or self._holds or self._entered:
             return
         busy = self._shared.lanes.contended(keys)
@@ -366,7 +366,7 @@ class Execution:
         self._entered = []
 
     def _give_way(self) -> None:
-        """What a run that lost does before the next one."""
+        """Called after a conflict, before the next run."""
         wanted = self._entered + self._lost
         self._lost = []
         self._leave_lanes()
@@ -379,7 +379,7 @@ class Execution:
 
 
 def may_repeat(operation: Operation, request: Request, attempt: int) -> bool:
-    """Whether a request may have been executed before, so that nothing may be said that an earlier attempt contradicts.
+    """Whether a request may have been executed before, so that no answer may contradict an earlier attempt.
 
     An app's own id may always be a repetition. The run of a timer takes effect once, whatever is said of it.
     """
@@ -387,14 +387,14 @@ def may_repeat(operation: Operation, request: Request, attempt: int) -> bool:
 
 
 def not_now(operation: Operation, request: Request, code: int, message: str) -> Reply:
-    """The reply to a request that is not executed now, and, if it may be a repetition, was perhaps before."""
+    """The reply to a request that is not executed now, but, if it may be a repetition, perhaps was before."""
     if may_repeat(operation, request, request.attempt):
-        return Reply(e.UNKNOWN, "the outcome is unknown; repeat the request with the same id")
+        return Reply(e.UNKNOWN, "the outcome is unknown; send the request again with the same id")
     return Reply(code, message)
 
 
 def own_part(trace: Optional[TracebackType]) -> Optional[TracebackType]:
-    """What of a traceback is the service's: without the calls in this package that led to its handler."""
+    """The service's part of a traceback: without the calls in this package that led to its handler."""
     part = trace
     while part is not None and _is_ours(part):
         part = part.tb_next
@@ -402,7 +402,7 @@ def own_part(trace: Optional[TracebackType]) -> Optional[TracebackType]:
 
 
 def place(error: BaseException) -> str:
-    """Where in the service an error came up; "" where it did not come up there."""
+    """The place of an error in the service; "" if it is not in the service."""
     last = None
     part = error.__traceback__
     while part is not None:
@@ -423,7 +423,7 @@ def _fault() -> Reply:
 
 
 def _lost(message: Dict[str, Any], reply: Dict[str, Any]) -> List[str]:
-    """The lines of what was not as it was."""
+    """The queues of the changed keys and ranges."""
     lost = [key_text(base64.b64decode(key)) for key in reply.get("conflicts_base64", [])]
     ranges = message.get("ranges") or []
     for i in reply.get("moved", []):

@@ -1,4 +1,4 @@
-"""What transactions give and take."""
+"""Types of the transaction's parameters and results."""
 from __future__ import annotations
 
 import json
@@ -7,7 +7,7 @@ from typing import Any, List, NamedTuple
 
 
 class Item:
-    """A key with what it holds. Revision is the sequence of the update that last wrote it, 0 when that is none."""
+    """A key with its value. Revision is the sequence of the update that last wrote it, 0 if the key is absent."""
 
     __slots__ = ("key", "bytes", "revision", "found")
 
@@ -16,7 +16,7 @@ class Item:
 
     @property
     def value(self) -> Any:
-        """What it holds as JSON, None when the key is absent or empty. ValueError if it is no JSON."""
+        """The value as JSON, None if the key is absent or empty. Raises ValueError if it is not JSON."""
         return json.loads(self.bytes) if self.bytes else None
 
     def __repr__(self) -> str:
@@ -24,14 +24,14 @@ class Item:
 
 
 class Page(NamedTuple):
-    """What a scan gave; more says that the range goes on."""
+    """The result of a scan; more says that the range has further items."""
 
     items: List[Item]
     more: bool
 
 
 class Due(NamedTuple):
-    """Which timer a run is of: its key, when it was due, and by how much it is late."""
+    """The timer of a run: its key, when it was due, and how late it is."""
 
     key: str
     at: datetime
@@ -39,7 +39,7 @@ class Due(NamedTuple):
 
 
 class All:
-    """All terminals of the pair, also those that are not attached now."""
+    """All terminals of the pair, including those that are not attached now."""
 
     def __repr__(self) -> str:
         return "hotpair.ALL"
@@ -49,7 +49,7 @@ ALL = All()
 
 
 class Fired(NamedTuple):
-    """A timer as a request brings it."""
+    """A timer as a request carries it."""
 
     key: str
     revision: int
@@ -58,7 +58,7 @@ class Fired(NamedTuple):
 
 
 class Range:
-    """What was scanned: all keys with a prefix, after one and through another."""
+    """A scanned range: the keys with a prefix, after one key through another."""
 
     __slots__ = ("prefix", "after", "through", "keys")
 

@@ -1,4 +1,4 @@
-"""A client of NATS, as far as a service needs it: requests, subscriptions, and a connection that comes back."""
+"""A minimal NATS client: requests, subscriptions, and a connection that reconnects."""
 from __future__ import annotations
 
 import json
@@ -37,13 +37,13 @@ class _Call:
 
 
 class Connection:
-    """A connection to one server. Messages are handed out on one thread, so a handler must not wait."""
+    """A connection to one server. One thread calls all handlers, so a handler must not block."""
 
     def __init__(self, url: str, user: str, password: str, inbox: str, name: str, *, once: bool = False,
                  complaint: Optional[Callable[[Exception], None]] = None) -> None:
         parts = urlsplit(url)
         if parts.scheme != "nats" or not parts.hostname or not parts.port:
-            raise ValueError(f"{url!r} is no address such as nats://127.0.0.1:4222")
+            raise ValueError(f"{url!r} is not an address like nats://127.0.0.1:4222")
         self._address = (parts.hostname, parts.port)
         self._login = {"user": user, "pass": password, "name": name}
         self._inbox, self._once = inbox, once
@@ -68,7 +68,7 @@ class Connection:
     # Connecting.
 
     def connect(self, stop: threading.Event) -> bool:
-        """Connects as soon as somebody listens, and reads from then on. False if stop was set meanwhile; Forbidden if not let in."""
+        """Connects as soon as the server listens, then reads. Returns False if stop was set meanwhile; raises Forbidden if refused."""
         failed = 0
         while not stop.is_set():
             try:
@@ -90,7 +90,7 @@ class Connection:
             reader = Reader(sock)
             line = reader.line()
             if not line.startswith(b"INFO "):
-                raise Disconnected(f"the server begins with {line[:40]!r}")
+                raise Disconnected(f"unexpected greeting of the server: {line[:40]!r}")
             info = json.loads(line[5:])
             connect = {"verbose": False, "pedantic": False, "headers": True, "no_responders": True, "protocol": 1, "lang": "python-hotpair",
                        "version": "1", **self._login}
@@ -102,7 +102,7 @@ class Connection:
                 if line.startswith(b"-ERR"):
                     if b"Authorization" in line or b"Authentication" in line:
                         text = line[5:].decode("utf-8", "replace")
-                        raise Forbidden(f"the server at {self._address[0]}:{self._address[1]} does not let this process in: {text}")
+                        raise Forbidden(f"the server at {self._address[0]}:{self._address[1]} refuses this process: {text}")
                     raise Disconnected(line.decode("utf-8", "replace"))
             sock.settimeout(PING_EVERY)
             with self._lock:
@@ -121,7 +121,7 @@ class Connection:
             raise
 
     def _run(self, reader: "Reader") -> None:
-        """Hands out messages; connects anew when a connection was lost, unless it is to be tried once only."""
+        """Delivers messages; reconnects when the connection is lost, unless it was made for one attempt only."""
         while True:
             try:
                 self._read(reader)
@@ -142,7 +142,7 @@ class Connection:
                 return
 
     def _drop(self) -> None:
-        """Ends what was in flight: it gets no answer any more."""
+        """Ends the requests in flight: they get no answer."""
         with self._lock:
             if self._socket is not None:
                 self._socket.close()
@@ -162,12 +162,12 @@ class Connection:
                 _shutdown(self._socket)
 
     def lives(self) -> Tuple[int, bool]:
-        """How many connections there were, and whether there is one."""
+        """The number of connections made, and whether one is up."""
         with self._lock:
             return self._lives, self._socket is not None
 
     def wait(self, lives: int, timeout: float) -> bool:
-        """Waits until there has been another connection than those."""
+        """Waits until a later connection is up."""
         with self._changed:
             return self._changed.wait_for(lambda: self._lives != lives, timeout)
 
@@ -226,11 +226,11 @@ class Connection:
         self._push()
 
     def _put(self, data: bytes) -> None:
-        """Puts data in line to be written; the lock is held, and whoever holds it calls _push after."""
+        """Queues data for writing. The caller holds the lock and calls _push afterwards."""
         if self._socket is None:
             raise NotSent("there is no connection")
         if self._unsent + len(data) > MAX_UNSENT:
-            raise NotSent("the server does not read what was sent")
+            raise NotSent("the server does not read")
         self._out.append(data)
         self._unsent += len(data)
 
@@ -268,7 +268,7 @@ class Connection:
         return sid
 
     def unsubscribe(self, sid: str) -> None:
-        """Asks for no more messages. Those that are on their way are handed out: after a flush there are none any more."""
+        """Unsubscribes. Messages in flight are still delivered; after a flush there are none."""
         with self._lock:
             self._left.add(sid)
             if self._socket is not None:
@@ -276,11 +276,11 @@ class Connection:
         self._push()
 
     def open_inbox(self) -> None:
-        """Hears answers to requests."""
+        """Receives the answers to requests."""
         self.subscribe(self._inbox + ".*", lambda message: None)  # whoever asked has gone
 
     def publish(self, subject: str, data: bytes, headers: Optional[Dict[str, str]] = None, reply: str = "") -> None:
-        """Sends a message; NotSent if that can't be. Whether it arrives, nobody says."""
+        """Sends a message; raises NotSent if it can't. Delivery is not confirmed."""
         self._write(self._encode(subject, data, headers, reply))
 
     def _encode(self, subject: str, data: bytes, headers: Optional[Dict[str, str]], reply: str) -> bytes:
@@ -289,13 +289,13 @@ class Connection:
             lines = "".join(f"{name}: {one_line(value)}\r\n" for name, value in headers.items())
             head = ("NATS/1.0\r\n" + lines + "\r\n").encode("utf-8", "replace")
         if len(head) + len(data) > self._longest:
-            raise NotSent(f"a message of {len(head) + len(data)} bytes, the server takes {self._longest}")
+            raise NotSent(f"a message of {len(head) + len(data)} bytes, the server accepts {self._longest}")
         if head:
             return b"HPUB %s %s %d %d\r\n%s%s\r\n" % (subject.encode(), reply.encode(), len(head), len(head) + len(data), head, data)
         return b"PUB %s %s %d\r\n%s\r\n" % (subject.encode(), reply.encode(), len(data), data)
 
     def end_calls(self) -> None:
-        """Ends the requests in flight as if their time were over, and refuses others."""
+        """Ends the requests in flight as if they had timed out, and refuses new ones."""
         with self._lock:
             self._calling = False
         for reply in list(self._calls):
@@ -305,11 +305,11 @@ class Connection:
                 call.done.release()
 
     def request(self, subject: str, data: bytes, timeout: float) -> bytes:
-        """One question and its answer. NotSent, NobodyServes: it was not executed. Disconnected, TimeoutError: nobody knows."""
+        """Sends a request and returns its answer. NotSent, NobodyServes: not executed. Disconnected, TimeoutError: unknown."""
         call = _Call()
         with self._lock:
             if not self._calling:
-                raise NotSent("requests have ended")
+                raise NotSent("the process is stopping")
             self._number += 1
             reply = f"{self._inbox}.{self._number}"
             message = self._encode(subject, data, None, reply)
@@ -328,7 +328,7 @@ class Connection:
         return call.message.data
 
     def flush(self, timeout: float) -> None:
-        """Returns when the server has taken everything that was sent. TimeoutError, NotSent or Disconnected if not."""
+        """Returns when the server has received everything sent. Otherwise raises TimeoutError, NotSent or Disconnected."""
         call = _Call()
         with self._lock:
             self._put(b"PING\r\n")

@@ -1,4 +1,4 @@
-"""What an update may leave to be done: the bounds of the updater. It would refuse the update; here the mistake gets its name."""
+"""The updater's bounds of timers, notices and emissions, checked here to report which one is exceeded."""
 from __future__ import annotations
 
 import re
@@ -18,7 +18,7 @@ _LANE = re.compile(r"[!-.0-~]{1,128}")
 
 
 def wrong(outbox: Dict[str, Any]) -> str:
-    """What is wrong with an outbox as a commit has it; "" when nothing is."""
+    """Returns what is wrong with the outbox of a commit, or ""."""
     timers, notices, emissions = (outbox.get(kind, []) for kind in ("timers", "notices", "emissions"))
     problem = too_many(len(timers), notices, len(emissions))
     for check, ones in ((_timer, timers), (_notice, notices), (_emission, emissions)):

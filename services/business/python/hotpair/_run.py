@@ -24,7 +24,7 @@ from ._wire import Disconnected, Forbidden, Message, NobodyServes, NotSent
 
 log = logging.getLogger("hotpair")
 
-# Bounds of what the process has taken and not yet answered. Beyond any a request is refused with 429.
+# Bounds of the accepted, unanswered requests. Beyond any a request is refused with 429.
 MAX_REQUESTS, MAX_BYTES = 4096, 64 << 20
 WORKERS = 64
 # What requests in flight get to end when the process is asked to stop.
@@ -36,7 +36,7 @@ _HEADERS = ("Hotpair-Terminal", "Hotpair-Counter", "Hotpair-Request-Id", "Hotpai
 
 
 def main(service: Service) -> None:
-    """Serves until SIGTERM, then ends the process: with 0, or with 1 and a sentence when it could not go on."""
+    """Serves until SIGTERM, then ends the process: with 0, or with 1 and a message after a fault."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # what a handler prints is in the host's log at once, not with the next record
     if not logging.getLogger().handlers:
@@ -48,7 +48,7 @@ def main(service: Service) -> None:
         _on_signals(process.stop)
         process.run()
     except Exception as error:
-        print(f"{service.name} can't go on: {error}", file=sys.stderr, flush=True)
+        print(f"{service.name} can't continue: {error}", file=sys.stderr, flush=True)
         _end(1)
     _end(0)
 
@@ -79,7 +79,7 @@ def _end(code: int) -> None:
 
 
 class _Updater(Database):
-    """The way to the updater of a host."""
+    """The connection to the updater of a host."""
 
     def __init__(self, connection: Connection, service: str) -> None:
         self._connection, self._prefix = connection, f"db.{service}."
@@ -111,7 +111,7 @@ class Process:
             raise ValueError(f"{service.name} has no operations")
         for name in ("REQUESTS_URL", "DATABASE_URL", "BUS_USER", "BUS_PASSWORD", "BUS_INBOX"):
             if not environment.get("HOTPAIR_" + name):
-                raise ValueError(f"HOTPAIR_{name} is not set: a service is started by a host, which sets it "
+                raise ValueError(f"HOTPAIR_{name} is not set: a service must be started by a host, which sets it "
                                  f"(HOTPAIR_BUSINESS={service.name}=/path/to/program)")
         self._service, self._environment = service, environment
         self._id = f"{os.getpid()}-{int(time.time() * 1000)}"
@@ -126,7 +126,7 @@ class Process:
         self._stopping = False
 
     def stop(self) -> None:
-        """Has run end: no more requests are taken, and those in flight get a second."""
+        """Makes run end: new requests are refused, and requests in flight get one second."""
         self._stop.set()
 
     def _fail(self, problem: Exception) -> None:
@@ -141,12 +141,12 @@ class Process:
             log.debug("a server complains: %s", error)  # that it shuts down, for example: it comes back, or main ends
 
     def _misnamed(self) -> Optional[Exception]:
-        """Why a host refuses all that a program does which it has started under another name."""
+        """Explains a refusal by the host when it started this program under another name."""
         name = self._environment["HOTPAIR_BUS_USER"].removeprefix("business.")
         if name == self._service.name:
             return None
-        return Forbidden(f'the host started this program as "{name}", and it is {self._service.name}: '
-                         "give it that name in hotpair.Service, or in HOTPAIR_BUSINESS (hotpair.json where hotpair dev runs it)")
+        return Forbidden(f'the host started this program as "{name}", but it is {self._service.name}: '
+                         "use the same name in hotpair.Service and in HOTPAIR_BUSINESS (or in hotpair.json, with hotpair dev)")
 
     def _connect(self, url: str, once: bool = False) -> Connection:
         env = self._environment
@@ -191,7 +191,7 @@ class Process:
     def _watch(self, control: Connection) -> None:
         control.ended.wait()
         if not self._stop.is_set():
-            self._fail(Disconnected("the connection to main is lost, and a service does not outlive its main"))
+            self._fail(Disconnected("the connection to main is lost, so this service ends"))
 
     def _beat(self, control: Connection, end: threading.Event) -> None:
         name = "business." + self._service.name
@@ -205,7 +205,7 @@ class Process:
                 return
 
     def _finish(self, subscribed: List[str]) -> None:
-        """Takes no more requests and waits for those in flight: as they are, then as if their deadlines had passed."""
+        """Refuses new requests and waits for those in flight, first with their deadlines, then as if those had passed."""
         for sid in subscribed:
             try:
                 self._requests.unsubscribe(sid)
@@ -236,7 +236,7 @@ class Process:
         return sids
 
     def _take(self, message: Message, name: str, operation: Operation) -> None:
-        """Takes a request. It runs on the thread of the connection, and never waits."""
+        """Accepts a request. It runs on the thread of the connection and never blocks."""
         try:
             request = read_request(name, message)
         except e.Malformed as error:
@@ -247,9 +247,9 @@ class Process:
             if self._stopping:
                 refused = not_now(operation, request, e.NOBODY, "this process is stopping; the request was not executed")
             elif self._in_flight >= MAX_REQUESTS or self._bytes + len(request.body) > MAX_BYTES:
-                refused = not_now(operation, request, e.BUSY, "too many requests at once; this one was not executed")
+                refused = not_now(operation, request, e.BUSY, "too many requests at the same time; this request was not executed")
             elif not self._has_worker():
-                refused = not_now(operation, request, e.BUSY, "there is no thread for the request; it was not executed")
+                refused = not_now(operation, request, e.BUSY, "no thread is available; this request was not executed")
             else:
                 self._in_flight += 1
                 self._bytes += len(request.body)
@@ -260,7 +260,7 @@ class Process:
             self._answer(message, refused)
 
     def _has_worker(self) -> bool:
-        """Says whether somebody will serve one more request; the lock is held. Starts a worker unless there are enough."""
+        """Returns whether a worker will serve one more request; starts one if needed. The caller holds the lock."""
         if self._workers < min(self._in_flight + 1, WORKERS):
             try:
                 threading.Thread(target=self._worker, name="hotpair-worker", daemon=True).start()
@@ -311,7 +311,7 @@ class Process:
 
     def _say(self, to: str, data: bytes, headers: Optional[Dict[str, str]] = None) -> None:
         if not to:
-            log.warning("a request that names nobody to answer was executed, and its answer dropped")
+            log.warning("a request without a reply subject was executed; its answer was dropped")
             return
         try:
             self._requests.publish(to, data, headers)
@@ -346,7 +346,7 @@ class Process:
 
 
 def _flush(connection: Connection, within: float) -> None:
-    """Waits until a server has taken what was sent, and we what it has sent before. One that went away does so when it is back."""
+    """Waits until a server has received everything sent and delivered what it sent before. Waits out a reconnect."""
     try:
         connection.flush(within)
     except (OSError, NotSent, Disconnected):
@@ -354,24 +354,24 @@ def _flush(connection: Connection, within: float) -> None:
 
 
 def read_request(operation: str, message: Message) -> Request:
-    """Reads the headers of a request. What is not there is zero; what is there and can't be read is refused."""
+    """Reads the headers of a request. A missing header is zero; an unreadable one is refused."""
     headers: Dict[str, str] = {}
     for name, value in message.headers:
         if name[:8].lower() != "hotpair-":
             continue
         if name not in _HEADERS:
-            raise e.Malformed(f"there is no header {name[:80]!r} here: leave it out, or write one of {', '.join(_HEADERS)}")
+            raise e.Malformed(f"unknown header {name[:80]!r}: omit it, or use one of {', '.join(_HEADERS)}")
         if name in headers:
-            raise e.Malformed(f"the header {name} stands more than once, and only one can be meant: give it once")
+            raise e.Malformed(f"the header {name} occurs more than once: give it once")
         headers[name] = value
     own, counter = headers.get("Hotpair-Request-Id", ""), _number(headers, "Hotpair-Counter")
     if (own or counter) and not headers.get("Hotpair-Terminal"):
-        raise e.Malformed("header Hotpair-Terminal is missing: an id is one of a terminal")
+        raise e.Malformed("header Hotpair-Terminal is missing: an id needs its terminal")
     remaining = 0.0
     if headers.get("Hotpair-Deadline"):
         found = re.fullmatch(r"(\d{1,9})ms", headers["Hotpair-Deadline"])
         if not found or int(found[1]) == 0:
-            raise e.Malformed(f"header Hotpair-Deadline: {headers['Hotpair-Deadline'][:40]!r} is no whole number of ms such as 29500ms")
+            raise e.Malformed(f"header Hotpair-Deadline: {headers['Hotpair-Deadline'][:40]!r} is not a whole number of ms like 29500ms")
         remaining = int(found[1]) / 1000
     return Request(operation, message.data, headers.get("Hotpair-Ticket", ""), bool(own), max(1, _number(headers, "Hotpair-Attempt")),
                    _number(headers, "Hotpair-Epoch"), remaining, _timer(headers.get("Hotpair-Timer", "")))
@@ -380,7 +380,7 @@ def read_request(operation: str, message: Message) -> Request:
 def _number(headers: Dict[str, str], name: str) -> int:
     text = headers.get(name, "0")
     if not re.fullmatch(r"[0-9]{1,20}", text):
-        raise e.Malformed(f"header {name}: {text[:40]!r} is no number")
+        raise e.Malformed(f"header {name}: {text[:40]!r} is not a number")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""What a service is: a name, and what it can be asked for."""
+"""A service: its name and its operations."""
 from __future__ import annotations
 
 import dataclasses
@@ -13,13 +13,13 @@ from ._tx import Tx
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _VERSION = re.compile(r"\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
 
-# Takes a transaction and the body of the request, and gives what becomes the JSON of the answer.
+# Takes a transaction and the body of the request, and returns the answer, which becomes JSON.
 Handler = Callable[[Tx, Any], Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Operation:
-    """One thing that a service can be asked for."""
+    """One operation of a service."""
 
     handler: Handler
     kind: Any  # of the body: a dataclass, or anything for a dict
@@ -48,9 +48,9 @@ class Service:
 
     def __init__(self, name: str, *, version: str = "0.1.0", description: str = "") -> None:
         if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name of a service: it has 1 to 64 letters, digits, - and _")
+            raise ValueError(f"{name!r} is not a name of a service; use 1 to 64 letters, digits, - and _")
         if not _VERSION.fullmatch(version):
-            raise ValueError(f"{version!r} is no version such as 1.0.0")
+            raise ValueError(f"{version!r} is not a version like 1.0.0")
         self.name, self.version, self.description = name, version, description
         self.operations: Dict[str, Operation] = {}
 
@@ -62,14 +62,14 @@ class Service:
         return self._mark(handler, name, read_only=False, revision=revision)
 
     def query(self, handler: Optional[Handler] = None, *, name: str = "") -> Any:
-        """Marks a function as an operation that only reads. It needs no request id, and nothing of it is recorded."""
+        """Marks a function as an operation that only reads. It needs no request id, and its answer is not recorded."""
         return self._mark(handler, name, read_only=True, revision=False)
 
     def _mark(self, handler: Optional[Handler], name: str, read_only: bool, revision: bool) -> Any:
         def mark(function: Handler) -> Handler:
             called = name or function.__name__
             if not _NAME.fullmatch(called):
-                raise ValueError(f"{called!r} is no name of an operation: it has 1 to 64 letters, digits, - and _")
+                raise ValueError(f"{called!r} is not a name of an operation; use 1 to 64 letters, digits, - and _")
             if called in self.operations:
                 raise ValueError(f"{self.name} has two operations {called}")
             self.operations[called] = Operation(function, _body(function), read_only, revision)
@@ -81,7 +81,7 @@ class Service:
         return sorted(self.operations)
 
     def writes(self, operation: str) -> bool:
-        """Whether there is an operation of that name that may write."""
+        """Whether an operation of that name exists and may write."""
         known = self.operations.get(operation)
         return known is not None and not known.read_only
 
@@ -89,21 +89,21 @@ class Service:
         return NotFound(f'{self.name} has no operation "{operation}", only {", ".join(self.names())}')
 
     def run(self) -> None:
-        """Serves as a process of a host until it is told to end, and ends the process."""
+        """Serves as a process of a host until SIGTERM, then ends the process."""
         from ._run import main
 
         main(self)
 
 
 def _body(function: Handler) -> Any:
-    """What a handler takes as the body."""
+    """The type of a handler's body parameter."""
     parameters = list(inspect.signature(function).parameters.values())
     if len(parameters) != 2:
-        raise TypeError(f"{function.__name__} takes {len(parameters)} parameters; a handler takes the transaction and the body")
+        raise TypeError(f"{function.__name__} takes {len(parameters)} parameters; a handler must take the transaction and the body")
     try:
         kind = typing.get_type_hints(function).get(parameters[1].name, dict)
         if dataclasses.is_dataclass(kind):
             typing.get_type_hints(kind)  # or the first request would find out
         return kind
     except NameError as error:
-        raise TypeError(f"the annotations of {function.__name__}: {error}; what it takes must be defined before it, and not in a function") from None
+        raise TypeError(f"the annotations of {function.__name__}: {error}; the type of its body must be defined before it, at module level") from None

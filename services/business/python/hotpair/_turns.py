@@ -11,7 +11,7 @@ from typing import Deque, Dict, List, Tuple
 
 
 class Lanes:
-    """A line for each key that requests fight for. Several are entered in the order of the keys, so nobody waits in a circle."""
+    """A queue for each contended key. Queues are entered in the order of the keys, which excludes deadlocks."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -24,7 +24,7 @@ class Lanes:
             return [key for key in keys if key in self._held]
 
     def enter(self, keys: List[str], timeout: float, clock) -> List[str]:
-        """Waits for each key's turn, as long as that is of use, and gives those that were entered, which must be left."""
+        """Waits for the turn at each key while that is useful, and returns the keys entered, which the caller must leave."""
         until = clock() + timeout
         entered: List[str] = []
         for key in sorted(set(keys)):
@@ -51,7 +51,7 @@ class Lanes:
         return True  # the turn came at the same moment
 
     def leave(self, keys: List[str]) -> None:
-        """Gives each key to who waited longest for it."""
+        """Passes each key to its longest waiter."""
         if not keys:
             return
         with self._lock:
@@ -64,7 +64,7 @@ class Lanes:
 
 
 class Gate:
-    """Lets many in, or one alone, in the order in which they came."""
+    """Admits many at once, or one exclusively, in the order of arrival."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -47,12 +47,12 @@ class Tx:
 
     @property
     def run(self) -> int:
-        """How often this handler has been started for this request by now, from 1."""
+        """The number of this run of the handler for this request, from 1."""
         return self._run
 
     @property
     def due(self) -> Optional[Due]:
-        """Which timer this is the run of; None when it is a request."""
+        """The timer of this run; None for a request."""
         if self._fired is None:
             return None
         return Due(self._fired.key, _EPOCH + timedelta(microseconds=self._fired.at_ns // 1000), timedelta(microseconds=self._fired.late_ns // 1000))
@@ -60,11 +60,11 @@ class Tx:
     # Reading.
 
     def get(self, key: str) -> Item:
-        """Reads one key. Several are better read by one get_many, which is one trip."""
+        """Reads one key. For several keys use get_many, which is one round trip."""
         return self.get_many(key)[0]
 
     def get_many(self, *keys: str) -> List[Item]:
-        """Reads keys in one trip, or none if all were read before. Items come in the order of the keys."""
+        """Reads keys in one round trip, or none if all were already read. Returns items in the order of the keys."""
         self._go_on()
         missing = [key for key in dict.fromkeys(keys) if key not in self._seen and key not in self._written]
         if missing:
@@ -74,14 +74,14 @@ class Tx:
         return [self._item(key) for key in keys]
 
     def _read(self, missing: List[str]) -> None:
-        """Fetches keys and, in the same trip, what was read before, so that all is of one position again."""
+        """Fetches keys and, in the same call, everything read before, so that all reads are of one position."""
         if self._trips == 0:
             self._queue(missing)
         wanted, still = self._keys + missing, self._still()
         reply = self._ask("read", put_texts({"ranges": still or []}, "keys", wanted))
         items = reply.get("items", [])
         if len(items) != len(wanted):
-            raise Misuse(f"the updater gave {len(items)} items for {len(wanted)} keys")
+            raise Misuse(f"the updater returned {len(items)} items for {len(wanted)} keys")
         if still is None and self._ranges and position(reply) != self._at:
             raise Moved()
         for i, (key, item) in enumerate(zip(wanted, items)):
@@ -135,7 +135,7 @@ class Tx:
         return Page(items, more)
 
     def _note(self, prefix: str, after: str, items: List[Item], more: bool) -> None:
-        """Notes a page. One that goes on where another ended makes one range with it, and one that was read before is there."""
+        """Records a page as a read range. A page that continues another extends its range; a repeated one adds nothing."""
         through = items[-1].key if more and items else ""
         for one in self._ranges:
             if (one.prefix, one.after, one.through) == (prefix, after, through):
@@ -149,7 +149,7 @@ class Tx:
         self._ranges.append(Range(prefix, after, through, len(items)))
 
     def _still(self) -> Optional[List[Dict[str, Any]]]:
-        """The ranges for a further read; None when they are more than is compared at once."""
+        """The ranges for a further read; None if they exceed what one call may compare."""
         if self._cost > MOST_KEYS or len(self._ranges) > MOST_RANGES:
             return None
         return self.ranges()
@@ -164,11 +164,11 @@ class Tx:
     # Writing.
 
     def put(self, key: str, value: Any) -> None:
-        """Writes a key when the handler returns: bytes as they are, anything else as JSON."""
+        """Writes a key when the handler returns: bytes unchanged, other values as JSON."""
         self._write(key, bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else self._try(encode, value))
 
     def delete(self, key: str) -> None:
-        """Removes a key when the handler returns. An absent key is no error."""
+        """Removes a key when the handler returns. An absent key is not an error."""
         self._write(key, None)
 
     def _write(self, key: str, data: Optional[bytes]) -> None:
@@ -184,7 +184,7 @@ class Tx:
         self._go_on()
         self._check(key)
         if (revision is None) != present or revision is not None and revision < 0:
-            raise self._fail(Misuse("require takes a revision from 0, or present=True"))
+            raise self._fail(Misuse("require needs a revision from 0, or present=True"))
         self._required.append(put_text({"present": True} if present else {"revision": str(revision)}, "key", key))
 
     # Timers.
@@ -199,30 +199,30 @@ class Tx:
         except (TypeError, ValueError, OverflowError):
             seconds = -1.0
         if not 0 <= seconds <= 100 * 365 * 86400:  # also refuses what is no number
-            raise self._fail(Misuse(f"timer {key!r} is to run after {wait!r}"))
+            raise self._fail(Misuse(f"timer {key!r} has the invalid delay {wait!r}"))
         ms = -(-round(seconds * 1_000_000) // 1000)  # never early
         self._timer(key, operation, body, late, {"after_ms": ms} if ms else {})
 
     def at(self, key: str, hour: datetime, operation: str, body: Any = None, *, late: str = "run") -> None:
-        """Has an operation done at an hour, as after. It waits while the wall clocks of the hosts are not to be believed."""
+        """Runs an operation at a time of day, otherwise like after. It waits while the hosts' wall clocks are in doubt."""
         if hour.tzinfo is None:
-            raise self._fail(Misuse(f"timer {key!r} is to run at {hour}, which names no time zone"))
+            raise self._fail(Misuse(f"timer {key!r} is due at {hour}, which has no time zone"))
         ns = (hour - _EPOCH) // timedelta(microseconds=1) * 1000
         if not 0 < ns < 1 << 63:
-            raise self._fail(Misuse(f"timer {key!r} is to run at {hour}, which can't be kept"))
+            raise self._fail(Misuse(f"timer {key!r} is due at {hour}, which is out of range"))
         self._timer(key, operation, body, late, {"at_ns": str(ns)})
 
     def cancel(self, key: str) -> None:
-        """Takes a timer away. One that is not there is no error."""
+        """Cancels a timer. An absent timer is not an error."""
         self._may_write()
         self._leave("timers", {"key": key, "cancel": True})
 
     def _timer(self, key: str, operation: str, body: Any, late: str, due: Dict[str, Any]) -> None:
         self._may_write()
         if not self._writes(operation):
-            raise self._fail(Misuse(f"timer {key!r} names the operation {operation!r}, which the service does not have, or which only reads"))
+            raise self._fail(Misuse(f"timer {key!r} needs an operation that writes, and {operation!r} is not one"))
         if late not in ("run", "skip"):
-            raise self._fail(Misuse(f'timer {key!r} has late={late!r}; it is "run" or "skip"'))
+            raise self._fail(Misuse(f'timer {key!r} has late={late!r}; want "run" or "skip"'))
         timer = {"key": key, "operation": operation, **due}
         if body is not None:
             timer["body"] = json.loads(self._try(encode, body))  # as it is now
@@ -231,7 +231,7 @@ class Tx:
         self._leave("timers", timer)
 
     def _leave(self, kind: str, one: Dict[str, Any]) -> None:
-        """Leaves something to be done. Of the changes of one timer the last one counts."""
+        """Adds an entry to the outbox. Of several changes of one timer the last one counts."""
         problem = wrong({kind: [one]})
         if problem:
             raise self._fail(Misuse(problem))
@@ -294,7 +294,7 @@ class Tx:
     # What the runtime makes of it.
 
     def writes(self) -> bool:
-        """Whether it leaves anything behind."""
+        """Whether the outbox has entries."""
         return bool(self._written or self._timers or self._notices or self._emissions or self._fired)
 
     def requires(self) -> bool:
@@ -316,7 +316,7 @@ class Tx:
         return made
 
     def conditions(self) -> List[Dict[str, Any]]:
-        """What was required, and that every key read is as it was."""
+        """The required conditions, and that every key read is unchanged."""
         return self._required + self._unchanged()
 
     def _unchanged(self) -> List[Dict[str, Any]]:
@@ -357,11 +357,11 @@ class Tx:
     def _may_write(self) -> None:
         self._go_on()
         if self._read_only:
-            raise self._fail(Misuse("a query writes nothing"))
+            raise self._fail(Misuse("a query can't write"))
 
     def _check(self, key: str) -> None:
         if not isinstance(key, str) or not key:
-            raise self._fail(Misuse(f"a key is a text that is not empty, not {key!r:.100}"))
+            raise self._fail(Misuse(f"a key must be a non-empty text, not {key!r:.100}"))
         self._try(key_bytes, key)
 
     def _try(self, make: Callable[[Any], bytes], value: Any) -> bytes:
@@ -375,12 +375,12 @@ class Tx:
             raise self.failed
 
     def _fail(self, error: BaseException) -> BaseException:
-        """Remembers the first error."""
+        """Records the first error."""
         if self.failed is None:
             self.failed = error
         return self.failed
 
 
 def line_of(prefix: str) -> str:
-    """Names the line of those who fight for what begins with a prefix. No key of a service is named so."""
+    """Names the queue of requests that contend for keys with a prefix. No key of a service has such a name."""
     return "\x00scan\x00" + prefix

@@ -1,4 +1,4 @@
-"""What goes over a connection of NATS: lines, headers and messages."""
+"""The NATS protocol: lines, headers and messages."""
 from __future__ import annotations
 
 import socket
@@ -9,11 +9,11 @@ LONGEST_LINE = 1 << 16
 
 
 class Disconnected(Exception):
-    """The connection was lost, so that the outcome of what was in flight is unknown."""
+    """The connection was lost, so that the outcome of requests in flight is unknown."""
 
 
 class NotSent(Exception):
-    """Nothing was sent: there is no connection, or the message is longer than the server takes."""
+    """Nothing was sent: there is no connection, or the message is longer than the server accepts."""
 
 
 class NobodyServes(Exception):
@@ -21,7 +21,7 @@ class NobodyServes(Exception):
 
 
 class Forbidden(Exception):
-    """The server does not let this process in, or refuses it a subject."""
+    """The server refuses this process, or one of its subjects."""
 
 
 class Message(NamedTuple):
@@ -33,7 +33,7 @@ class Message(NamedTuple):
 
 
 class Reader:
-    """Lines and pieces of what comes over a connection."""
+    """Reads lines and payloads from a connection."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -74,11 +74,11 @@ class Reader:
         return data
 
     def _patiently(self) -> None:
-        """A message that has begun and does not go on for so long won't."""
+        """A message that stops for this long in the middle is given up."""
         try:
             self._more()
         except socket.timeout:
-            raise Disconnected("a message came in part") from None
+            raise Disconnected("a message is incomplete") from None
 
     def _tidy(self) -> None:
         if self._at > 1 << 18:

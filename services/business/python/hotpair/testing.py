@@ -31,7 +31,7 @@ _CODES = {e.MALFORMED: e.Malformed, e.ABSENT: e.NotFound, e.CONFLICT: e.Conflict
 
 
 class Memory(Database):
-    """A service with its data. Items maps keys to value and revision, timers keys to what was set; notices and emissions are what was told."""
+    """A service with its data in memory. Items maps keys to value and revision, timers keys to timers; notices and emissions list all sent."""
 
     def __init__(self, service: Service) -> None:
         self.service = service
@@ -53,7 +53,7 @@ class Memory(Database):
 
     def call_raw(self, operation: str, body: Any = None, *, id: str = "", attempt: int = 1, own_id: bool = False, timer: Optional[Fired] = None,
                  deadline: float = 0.0) -> Reply:
-        """Makes a request and gives the reply as it goes to the terminal. Two with one id are the same request."""
+        """Makes a request and returns the reply that the terminal gets. Two with one id are the same request."""
         known = self.service.operations.get(operation)
         if known is None:
             error = self.service.unknown(operation)
@@ -64,7 +64,7 @@ class Memory(Database):
         return Execution(self._shared, known, request, Counts()).serve()
 
     def request(self, operation: str, body: Any = None, **how: Any) -> Any:
-        """Makes a request and gives the answer; raises Error when it is none."""
+        """Makes a request and returns the answer; raises Error for an error."""
         reply = self.call_raw(operation, body, **how)
         if reply.code != e.OK:
             kind = _CODES.get(reply.code)
@@ -78,12 +78,12 @@ class Memory(Database):
         return self.call_raw(timer["operation"], timer.get("body"), timer=fired)
 
     def value(self, key: str) -> Any:
-        """What a key holds as JSON, None if it is absent or empty."""
+        """The value of a key as JSON, None if it is absent or empty."""
         data, _ = self.items.get(key_bytes(key), (b"", 0))
         return json.loads(data) if data else None
 
     def put(self, key: str, value: Any) -> None:
-        """Writes a key as an update of its own: bytes as they are, anything else as JSON."""
+        """Writes a key as an update of its own: bytes unchanged, other values as JSON."""
         with self._lock:
             self.sequence += 1
             self.items[key_bytes(key)] = (value if isinstance(value, bytes) else encode(value), self.sequence)
@@ -143,7 +143,7 @@ class Memory(Database):
     def _commit(self, q: Dict[str, Any]) -> Dict[str, Any]:
         self.commits += 1
         if "ticket" not in q and int(q.get("epoch", 0)) != self.epoch:
-            return {"code": e.NOBODY, "message": "another epoch is served"}
+            return {"code": e.NOBODY, "message": "the epoch has changed"}
         refused = self._unmoved(q)
         if refused:
             return refused
@@ -153,11 +153,11 @@ class Memory(Database):
             return {"code": e.MALFORMED, "message": problem}
         fired = outbox.get("fired")
         if fired and str(self.timers.get(fired["key"], {}).get("revision", 0)) != fired["revision"]:
-            return {"code": e.TOO_OLD, "message": "the timer is not there any more as it was"}
+            return {"code": e.TOO_OLD, "message": "the timer was moved"}
         notices = outbox.get("notices", [])
         for to in [to for notice in notices for to in notice.get("to", [])]:
             if self.terminals is not None and to not in self.terminals:
-                return {"code": e.ABSENT, "message": f"a notice is for {to}, which is no terminal of this pair"}
+                return {"code": e.ABSENT, "message": f"a notice is for {to}, which is not a terminal of this pair"}
         for emission in outbox.get("emissions", []):
             if self.targets is not None and emission["target"] not in self.targets:
                 return {"code": e.ABSENT, "message": f"the target {emission['target']} does not exist"}
@@ -193,7 +193,7 @@ class Memory(Database):
         return {"code": answer.get("code", 0), "message": answer.get("message", ""), "body_base64": coded(body), "proof": proof}
 
     def _unmoved(self, q: Dict[str, Any]) -> Optional[Dict[str, Any]]:
-        """What of the conditions and ranges does not hold; None if all do."""
+        """The conditions and ranges that do not hold; None if all hold."""
         conflicts, moved = [], []
         for c in q.get("conditions", []):
             _, revision = self.items.get(_text(c, "key"), (b"", 0))
@@ -204,7 +204,7 @@ class Memory(Database):
             if len(keys) != r.get("keys", 0) or any(self.items[key][1] > int(r.get("sequence", 0)) for key in keys):
                 moved.append(i)
         if conflicts or moved:
-            return {"code": e.CONFLICT, "message": "a condition does not hold", "conflicts_base64": conflicts, "moved": moved}
+            return {"code": e.CONFLICT, "message": "a condition of the commit does not hold", "conflicts_base64": conflicts, "moved": moved}
         return None
 
     def _range(self, prefix: bytes, after: bytes, through: bytes) -> List[bytes]:

@@ -1,11 +1,11 @@
-"""A service that counts. Begin here: give it your name, and your operations."""
+"""A service that counts. Start here: give it your name, and your operations."""
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import hotpair
 
-service = hotpair.Service("counter", version="0.1.0", description="counts what it is asked to")
+service = hotpair.Service("counter", version="0.1.0", description="counts by name")
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Look:
 @service.operation
 def add(tx: hotpair.Tx, q: Add) -> dict:
     if q.by <= 0:
-        raise hotpair.Malformed('field "by" is 1 or more')
+        raise hotpair.Malformed('field "by" must be 1 or more')
     count = (tx.get(q.name).value or 0) + q.by
     tx.put(q.name, count)
     return {"count": count}
@@ -32,7 +32,7 @@ def add(tx: hotpair.Tx, q: Add) -> dict:
 def look(tx: hotpair.Tx, q: Look) -> dict:
     item = tx.get(q.name)
     if not item.found:
-        raise hotpair.NotFound(f"nobody has counted {q.name}")
+        raise hotpair.NotFound(f"nothing was counted for {q.name}")
     return {"count": item.value}
 
 

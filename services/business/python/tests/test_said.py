@@ -63,7 +63,7 @@ class Misnamed(unittest.TestCase):
         process._complain(Disconnected("shuts down"))
         self.assertIsNone(process._problem)
         process._complain(Forbidden("Permissions Violation for Subscription"))
-        self.assertIn('the host started this program as "cloakroom", and it is garderobe', str(process._problem))
+        self.assertIn('the host started this program as "cloakroom", but it is garderobe', str(process._problem))
 
     def test_another_refusal_is_told_as_it_is(self):
         process = self.process("business.garderobe")

@@ -1,5 +1,5 @@
-// Package ticketstest has the cases that the service tickets passes, in whatever language it is written: cases.json, one request after the
-// other on one pair.
+// Package ticketstest has the cases that the service tickets passes in every language: cases.json, one request after
+// the other on one pair.
 package ticketstest
 
 import (
@@ -17,37 +17,37 @@ import (
 //go:embed cases.json
 var cases []byte
 
-// Case is one request, or the run of a timer, and what comes of it.
+// Case is one request, or the run of a timer, with the expected results.
 type Case struct {
 	Operation string          `json:"operation"`
 	Body      json.RawMessage `json:"body"`
 	Fire      string          `json:"fire"` // the timer that runs
 	Code      int             `json:"code"`
-	Message   string          `json:"message"` // "" when each language has its own words
-	// Answer has "*" for what is another one each time.
+	Message   string          `json:"message"` // "" if it differs between languages
+	// Answer has "*" for values that differ each time.
 	Answer map[string]any `json:"answer"`
-	// Timer waits after it, of the seat that the answer is of.
+	// Timer is the timer that the seat of the answer has afterwards.
 	Timer string `json:"timer"`
-	// Notices go to all terminals with it.
+	// Notices of its update, to all terminals.
 	Notices []Notice `json:"notices"`
-	// Emissions are left for the outside with it.
+	// Emissions of its update.
 	Emissions []Emission `json:"emissions"`
 }
 
-// Notice is what terminals are told.
+// Notice is an expected notice.
 type Notice struct {
 	Topic string         `json:"topic"`
 	Body  map[string]any `json:"body"`
 }
 
-// Emission is what the outside is told.
+// Emission is an expected emission.
 type Emission struct {
 	Target string         `json:"target"`
 	Lane   string         `json:"lane"`
 	Body   map[string]any `json:"body"`
 }
 
-// Run makes all requests of the cases by call, from counter 1, and gives the next counter.
+// Run sends all requests of the cases by call, from counter 1, and returns the next counter.
 func Run(t *testing.T, host *businesstest.Host, call func(bus.Request) bus.Reply) uint64 {
 	t.Helper()
 	var list []Case

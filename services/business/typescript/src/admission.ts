@@ -1,8 +1,8 @@
-/** Bounds of what the process has taken. Beyond either a request is refused with 429. */
+/** Bounds of the requests that the process has accepted. Beyond either a request is refused with 429. */
 const MAX_REQUESTS = 4096;
 const MAX_BYTES = 64 << 20;
 
-/** What was taken and is not over: a request until its handler has ended, which may be long after its deadline has answered it. */
+/** The accepted requests until their handlers have ended, which may be long after the deadline has answered them. */
 export class Admission {
   #requests = 0;
   #bytes = 0;
@@ -12,7 +12,7 @@ export class Admission {
     readonly mostBytes = MAX_BYTES,
   ) {}
 
-  /** Takes a request of so many bytes, or says that there is no room for it. */
+  /** Accepts a request of a size, or returns that there is no room for it. */
   take(bytes: number): boolean {
     if (this.#requests >= this.most || this.#bytes + bytes > this.mostBytes) {
       return false;
@@ -22,7 +22,7 @@ export class Admission {
     return true;
   }
 
-  /** Has its room be another's when its handler has ended. */
+  /** Frees its room when its handler has ended. */
   async leave(bytes: number, ended: Promise<void>): Promise<void> {
     await ended;
     this.#requests--;

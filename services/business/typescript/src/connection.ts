@@ -1,4 +1,4 @@
-/** A connection to a server of a host, which comes back, and of which is known whether it is there. */
+/** A connection to a server of a host, which reconnects and knows whether it is up. */
 import { connect, errors, headers, type Msg, type NatsConnection, type Subscription } from "@nats-io/transport-node";
 import { type Deadline, within } from "./deadline.js";
 import { Away, Doubt, Late } from "./errors.js";
@@ -14,7 +14,7 @@ const SELDOM = 500;
 const MAX_UNTAKEN = 64 << 20;
 const ASK_AFTER = 4 << 20;
 
-/** The server does not let this process in, or refuses it a subject. */
+/** The server refuses this process, or one of its subjects. */
 export class Forbidden extends Error {}
 
 export interface Login {
@@ -22,9 +22,9 @@ export interface Login {
   user: string;
   password: string;
   name: string;
-  /** Where answers are awaited; nobody may guess it. */
+  /** The inbox for answers; it must be unguessable. */
   inbox: string;
-  /** Whether the connection comes back. */
+  /** Whether the connection reconnects. */
   once: boolean;
 }
 
@@ -34,7 +34,7 @@ interface Call {
 }
 
 export class Connection {
-  /** How many connections there were. */
+  /** The number of connections made. */
   lives = 0;
   #nats: NatsConnection | undefined;
   #up = false;
@@ -46,18 +46,18 @@ export class Connection {
   readonly #calls = new Map<string, Call>();
   readonly #comeBack = new Set<() => void>();
 
-  /** @param complaint is told what can't be fixed */
+  /** @param complaint is called with faults that can't be repaired */
   constructor(
     readonly login: Login,
     readonly complaint: (error: Error) => void,
   ) {
     const parts = URL.canParse(login.url) ? new URL(login.url) : undefined;
     if (parts?.protocol !== "nats:" || !parts.hostname || !parts.port) {
-      throw new TypeError(`${JSON.stringify(login.url)} is no address such as nats://127.0.0.1:4222`);
+      throw new TypeError(`${JSON.stringify(login.url)} is not an address like nats://127.0.0.1:4222`);
     }
   }
 
-  /** Connects as soon as somebody listens. False if stopped says so meanwhile; Forbidden if not let in. */
+  /** Connects as soon as the server listens. Returns false if stopped meanwhile; throws Forbidden if refused. */
   async connect(stopped: () => boolean): Promise<boolean> {
     const { url, user, password, name, once } = this.login;
     while (!stopped()) {
@@ -81,7 +81,7 @@ export class Connection {
         return true;
       } catch (error) {
         if (error instanceof errors.AuthorizationError) {
-          throw new Forbidden(`the server at ${url} does not let this process in: ${words(error)}`);
+          throw new Forbidden(`the server at ${url} refuses this process: ${words(error)}`);
         }
         log.debug("%s: %s", url, words(error));
         await new Promise((resolve) => setTimeout(resolve, this.#wait()));
@@ -102,7 +102,7 @@ export class Connection {
     this.#comeBack.forEach((hears) => hears());
   }
 
-  /** What was in flight gets no answer any more. */
+  /** Fails the requests in flight. */
   #wentDown(): void {
     this.#up = false;
     this.#untaken = this.#unasked = 0;
@@ -132,7 +132,7 @@ export class Connection {
     }
   }
 
-  /** Resolves when there will be no connection any more. */
+  /** Resolves when the connection has ended for good. */
   async ended(): Promise<void> {
     await this.#nats?.closed();
   }
@@ -142,7 +142,7 @@ export class Connection {
     await this.#nats?.close();
   }
 
-  /** Waits until there has been another connection, and says whether there has. */
+  /** Waits for a later connection, and returns whether there was one. */
   wait(ms: number): Promise<boolean> {
     const lives = this.lives;
     return new Promise((resolve) => {
@@ -156,7 +156,7 @@ export class Connection {
     });
   }
 
-  /** Hears a subject. A handler must not wait, and what it throws costs its message. */
+  /** Subscribes to a subject. A handler must not block; an exception affects only its message. */
   subscribe(subject: string, handler: (message: Msg) => void, queue?: string): Subscription {
     return this.#nats!.subscribe(subject, {
       ...(queue ? { queue } : {}),
@@ -174,7 +174,7 @@ export class Connection {
     });
   }
 
-  /** Hears answers to requests. */
+  /** Receives the answers to requests. */
   openInbox(): void {
     const from = this.login.inbox.length + 1;
     this.subscribe(`${this.login.inbox}.*`, (message) => {
@@ -189,7 +189,7 @@ export class Connection {
     });
   }
 
-  /** Sends a message, or says that it can't be sent. Whether it arrives, nobody says. */
+  /** Sends a message, or returns that it can't. Delivery is not confirmed. */
   publish(subject: string, data: string | Uint8Array, fields?: Record<string, string>, reply?: string): boolean {
     const nats = this.#nats;
     if (!nats || !this.#up || this.#closed || this.#untaken > MAX_UNTAKEN) {
@@ -222,7 +222,7 @@ export class Connection {
     return true;
   }
 
-  /** One question and its answer. Away: it was not executed. Doubt and Late: nobody knows. */
+  /** Sends a request and returns its answer. Away: not executed. Doubt and Late: unknown. */
   request(subject: string, data: string, deadline: Deadline): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       const number = String(++this.#number);
@@ -248,7 +248,7 @@ export class Connection {
     });
   }
 
-  /** Waits until the server has taken what was sent, and this process what it has sent before. One that is away does so when it is back. */
+  /** Waits until the server has received everything sent and delivered what it sent before. Waits out a reconnect. */
   async flush(ms: number): Promise<void> {
     if (this.#nats && this.#up) {
       await within(this.#nats.flush().catch(() => {}), ms);

@@ -1,7 +1,7 @@
-/** Until when a request is worked on. */
+/** The deadline of a request. */
 import { Late } from "./errors.js";
 
-/** A deadline. Who waits for something hears when it has passed, or when the process stops. */
+/** A deadline. It ends waits when it has passed, or when the process stops. */
 export class Deadline {
   #over = false;
   readonly #waiting = new Set<() => void>();
@@ -17,7 +17,7 @@ export class Deadline {
     return this.#over || performance.now() >= this.#until;
   }
 
-  /** What is left, in milliseconds. */
+  /** The time left, in milliseconds. */
   get left(): number {
     return this.#over ? 0 : Math.max(this.#until - performance.now(), 0);
   }
@@ -32,12 +32,12 @@ export class Deadline {
     this.#waiting.clear();
   }
 
-  /** The request is answered: nobody hears any more. */
+  /** The request is answered: no callback is called afterwards. */
   close(): void {
     clearTimeout(this.#timer);
   }
 
-  /** Has somebody hear of the end, who takes leave with what is returned. */
+  /** Registers a callback for the end; the returned function removes it. */
   onEnd(hears: () => void): () => void {
     this.#waiting.add(hears);
     return () => this.#waiting.delete(hears);

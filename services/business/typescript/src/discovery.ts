@@ -1,4 +1,4 @@
-/** What a service says of itself, by the conventions of NATS services. */
+/** The description of a service, by the conventions of NATS services. */
 import { Counts } from "./execution.js";
 import type { Service } from "./service.js";
 
@@ -11,7 +11,7 @@ export class About {
     this.counts = new Map(service.names().map((name) => [name, new Counts()]));
   }
 
-  /** What can be asked, and the answers. */
+  /** The discovery requests, and their answers. */
   verbs(): [string, () => object][] {
     return [["INFO", () => this.#info()], ["STATS", () => this.#stats()], ["PING", () => this.#about("ping")]];
   }

@@ -1,4 +1,4 @@
-/** What a request can come to besides an answer, and what ends a run of a handler. */
+/** Errors of requests, and exceptions that end a run of a handler. */
 
 export const Code = {
   ok: 0,
@@ -14,9 +14,9 @@ export const Code = {
 } as const;
 
 /**
- * An answer that is no success, told to the terminal as it is: a code and a sentence for whoever sent the request.
+ * An answer that is not a success, sent unchanged to the terminal: a code and a message for the sender of the request.
  *
- * It is an outcome like any other and is recorded where outcomes are. Nothing that the handler wrote takes effect.
+ * It is an outcome like any other and is recorded like one. The handler's writes do not take effect.
  */
 export class ServiceError extends Error {
   readonly code: number;
@@ -35,40 +35,40 @@ export function isErrorCode(code: unknown): code is number {
   return Number.isInteger(code) && (code as number) >= 400 && (code as number) <= 599;
 }
 
-/** The request can't be understood (400). */
+/** The request is malformed (400). */
 export class Malformed extends ServiceError {
   constructor(message: string) {
     super(Code.malformed, message);
   }
 }
 
-/** What the request names is absent (404). */
+/** An object that the request names is absent (404). */
 export class NotFound extends ServiceError {
   constructor(message: string) {
     super(Code.absent, message);
   }
 }
 
-/** The request contradicts the present state (409). */
+/** The request conflicts with the current state (409). */
 export class Conflict extends ServiceError {
   constructor(message: string) {
     super(Code.conflict, message);
   }
 }
 
-/** The request, or the answer that it asks for, is too large (413). */
+/** The request or its answer is too large (413). */
 export class TooLarge extends ServiceError {
   constructor(message: string) {
     super(Code.tooLarge, message);
   }
 }
 
-/** A mistake of the service, such as a query that writes: the request is answered with 500, and the log says why. */
+/** A mistake of the service, such as a query that writes: the request is answered with 500, and the log has the reason. */
 export class Misuse extends Error {
   override readonly name = "Misuse";
 }
 
-/** Ends a run of a handler. Whatever the handler makes of it, the runtime goes on as it must. */
+/** Ends a run of a handler. It has its effect even if the handler catches it. */
 export abstract class Interrupt extends Error {
   constructor(message = "this run of the handler has ended; let this error pass") {
     super(message);
@@ -76,10 +76,10 @@ export abstract class Interrupt extends Error {
   }
 }
 
-/** Something that was read or required is not so any more. Nothing was done; run again. */
+/** A read or required value has changed. Nothing was done; run again. */
 export class Moved extends Interrupt {}
 
-/** The request was executed before. Its answer is to be repeated. */
+/** The request was already executed. Its recorded answer is the reply. */
 export class Recorded extends Interrupt {
   constructor(
     readonly code: number,
@@ -94,7 +94,7 @@ export class Recorded extends Interrupt {
 /** The updater did not execute the call, but may execute the next one. */
 export class Away extends Interrupt {}
 
-/** As Away, and the term of the request has ended: it never will. */
+/** Like Away, but the term of the request has ended: it will never be executed. */
 export class TermOver extends Interrupt {}
 
 /** The call may or may not have been executed. */
@@ -103,7 +103,7 @@ export class Doubt extends Interrupt {}
 /** The deadline has passed, or the process is stopping. */
 export class Late extends Interrupt {}
 
-/** An answer of the updater that trying again does not change. A final one is the outcome of the request. */
+/** An answer of the updater that another attempt does not change. A final one is the outcome of the request. */
 export class Refused extends Interrupt {
   constructor(
     readonly code: number,

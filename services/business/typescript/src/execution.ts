@@ -1,4 +1,4 @@
-/** One request from its arrival to its reply. */
+/** One request, from its arrival to its reply. */
 import { Deadline } from "./deadline.js";
 import { Away, Code, Doubt, isErrorCode, Late, Misuse, Moved, Recorded, Refused, ServiceError, TermOver } from "./errors.js";
 import { clean, coded, decoded, encode, keyText, MAX_ANSWER, type Message, NOWHERE, position, samePosition, withRevision, words } from "./json.js";
@@ -13,22 +13,22 @@ import { Tx } from "./tx.js";
 
 const DEFAULT_DEADLINE = 30_000;
 const MAX_CALL = 4 << 20;
-// Who has lost so often is refused.
+// A request with this many conflicts is refused.
 export const MAX_RUNS = 20;
 /** Commits of one request whose outcome is unknown: one that is lost again and again may be refused each time. */
 export const MAX_DOUBTS = 20;
-// Pauses of who waits for the updater, in milliseconds: the first, and the longest.
+// Pauses while waiting for the updater, in milliseconds: the first, and the longest.
 const PAUSE: [number, number] = [1, 100];
 
-/** The way to the updater. A test has one in memory. */
+/** The connection to the updater. Tests have one in memory. */
 export interface Database {
-  /** One call. Away: not executed, Doubt: nobody knows, Late: no answer within the time. */
+  /** Makes one call. Away: not executed, Doubt: outcome unknown, Late: no answer in time. */
   call(name: string, message: string, deadline: Deadline): Promise<Uint8Array>;
-  /** Waits, not longer than until the updater comes up, and says whether it has. */
+  /** Waits at most until the updater comes up, and returns whether it has. */
   pause(ms: number): Promise<boolean>;
 }
 
-/** What the requests of a process have in common. */
+/** State that the requests of a process share. */
 export class Shared {
   readonly lanes = new Lanes();
   readonly gate = new Gate();
@@ -47,14 +47,14 @@ export class Shared {
     }
   }
 
-  /** Has requests end that do not end by themselves. */
+  /** Ends requests that do not end on their own. */
   stop(): void {
     this.stopping = true;
     this.deadlines.forEach((deadline) => deadline.end());
   }
 }
 
-/** What became of the requests of an operation. */
+/** Counts of the outcomes of an operation's requests. */
 export class Counts {
   requests = 0;
   errors = 0;
@@ -69,10 +69,10 @@ const nothing = (): void => {};
 /**
  * Runs the handler until there is a reply.
  *
- * Of each run becomes one of these: an outcome, which is committed if it writes or must be recorded; the recorded answer of an earlier
+ * Each run results in one of these: an outcome, which is committed if it writes or must be recorded; the recorded answer of an earlier
  * attempt; a conflict, after which it runs again; no updater, after which it runs again when there is one. An outcome that can't be
- * committed as it is, because it is too large or because the runs are used up, is replaced by an error, and that is recorded where an
- * error of the handler would be.
+ * committed, because it is too large or because the runs are used up, is replaced by an error, which is recorded like an
+ * error of the handler.
  */
 export class Execution {
   readonly #deadline: Deadline;
@@ -97,7 +97,7 @@ export class Execution {
     }
   }
 
-  /** When the handler has ended, which may be after the reply: nothing takes a thread away from it. */
+  /** When the handler has ended, which may be after the reply: it can't be interrupted. */
   get ended(): Promise<void> {
     return this.#ended;
   }
@@ -106,7 +106,7 @@ export class Execution {
     try {
       return await this.#serve();
     } catch (error) {
-      log.error(`${this.request.operation}: a request could not be brought to its end`, error);
+      log.error(`${this.request.operation}: a request could not be completed`, error);
       return this.operation.readOnly ? this.#unserved(Code.fault, fault().message) : reply(Code.unknown, "the outcome is unknown");
     } finally {
       this.#place.leave();
@@ -125,7 +125,7 @@ export class Execution {
           if (ended instanceof Moved) {
             this.counts.conflicts++;
             if (this.#place.lost >= MAX_RUNS - 1) {
-              fixed = reply(Code.busy, "too many other requests change the same keys; this one was not executed");
+              fixed = reply(Code.busy, "too many other requests change the same keys; this request was not executed");
             } else {
               await this.#place.giveWay(this.#lost.splice(0));
             }
@@ -133,7 +133,7 @@ export class Execution {
             return this.#unserved(Code.fault, ""); // without an id nobody could tell the second execution from the first
           } else if (ended instanceof Doubt && ++this.#doubts >= MAX_DOUBTS) {
             if (this.request.timer) { // whatever became of it, it is there no more, or fails as often as it may
-              return reply(Code.fault, `what became of the update is unknown, after ${MAX_DOUBTS} runs`);
+              return reply(Code.fault, `the outcome of the update is unknown after ${MAX_DOUBTS} runs`);
             }
             return this.#unserved(Code.fault, "");
           } else if (ended instanceof Doubt || ended instanceof Away) {
@@ -159,7 +159,7 @@ export class Execution {
     }
   }
 
-  /** The reply to a request that can't go on. */
+  /** The reply to a request that can't continue. */
   #end(why: unknown): Reply {
     if (why instanceof Recorded) {
       this.counts.recorded++;
@@ -172,7 +172,7 @@ export class Execution {
       throw why;
     }
     if (this.request.timer && this.shared.stopping) { // which uses up none of its tries
-      return reply(Code.nobody, "this process is stopping; the run of the timer was not brought to its end");
+      return reply(Code.nobody, "this process is stopping; the run of the timer was not completed");
     }
     if (this.request.timer) { // or it would come again for ever
       return reply(Code.fault, "the run of the timer did not end within its deadline");
@@ -201,7 +201,7 @@ export class Execution {
     }
   }
 
-  /** Runs the handler once. Whatever it throws costs this request alone: nothing of the run has left the transaction. */
+  /** Runs the handler once. An exception affects only this request: nothing of the run has left the transaction. */
   async #handle(tx: Tx): Promise<Reply> {
     let body: string;
     try {
@@ -214,7 +214,7 @@ export class Execution {
     } catch (error) {
       if (error instanceof Late && !tx.failed) {
         if (!tx.waits && !this.shared.stopping) {
-          this.#complain("the handler has not returned within the deadline of its request, and is not waited for any longer");
+          this.#complain("the handler did not return within the deadline of its request and is abandoned");
         }
         tx.fail(error);
       }
@@ -232,19 +232,19 @@ export class Execution {
       throw tx.failed;
     }
     const size = Buffer.byteLength(body);
-    return size > MAX_ANSWER ? reply(Code.tooLarge, `the answer would have ${size} bytes, at most ${MAX_ANSWER} can be sent`) : reply(Code.ok, "", body);
+    return size > MAX_ANSWER ? reply(Code.tooLarge, `the answer has ${size} bytes, at most ${MAX_ANSWER} are allowed`) : reply(Code.ok, "", body);
   }
 
-  /** What an error of the handler says. A class of the service's own may have made anything of it. */
+  /** The reply for an error of the handler. A subclass in the service may have changed its properties. */
   #told(error: ServiceError): Reply {
     if (!isErrorCode(error.code) || typeof error.message !== "string") {
-      this.#complain("the handler threw an error whose code is not 400 to 599, or whose message is no text", error);
+      this.#complain("the handler threw an error whose code is not 400 to 599, or whose message is not text", error);
       return fault();
     }
     return reply(error.code, clean(error.message));
   }
 
-  /** Makes an outcome final and gives the reply. */
+  /** Makes an outcome final and returns the reply. */
   async #commit(tx: Tx, outcome: Reply): Promise<Reply> {
     const good = outcome.code === Code.ok;
     const ticket = this.operation.readOnly ? "" : this.request.ticket;
@@ -285,13 +285,13 @@ export class Execution {
 
   // Asking.
 
-  /** Makes one trip and sorts what comes back. */
+  /** Makes one call and interprets its reply. */
   async #ask(call: string, message: Message): Promise<Message> {
     const commit = call === "commit";
     const data = JSON.stringify(message);
     const size = Buffer.byteLength(data);
     if (size > MAX_CALL) {
-      throw new Refused(Code.tooLarge, `the request needs ${size} bytes of the database at once, at most ${MAX_CALL} are possible`, true);
+      throw new Refused(Code.tooLarge, `the request needs a database call of ${size} bytes, at most ${MAX_CALL} are allowed`, true);
     }
     if (this.#deadline.over) {
       throw new Late(); // not sent, so there is no doubt
@@ -351,7 +351,7 @@ export class Execution {
     throw new Refused(code, said, code === Code.malformed || code === Code.tooLarge || code === Code.absent);
   }
 
-  /** Waits before the nth repetition and gives the number of the next; when the updater has come up the count begins anew. */
+  /** Waits before the nth repetition and returns the number of the next; once the updater is up the count starts again. */
   async #pause(n: number): Promise<number> {
     const up = await this.#deadline.race(this.shared.database.pause(jitter(PAUSE, n)));
     return up ? 1 : n + 1;
@@ -381,24 +381,24 @@ export class Execution {
 }
 
 /**
- * Whether a request may have been executed before, so that nothing may be said that an earlier attempt contradicts.
+ * Whether a request may have been executed before, so that no answer may contradict an earlier attempt.
  *
- * An app's own id may always be a repetition. The run of a timer takes effect once, whatever is said of it.
+ * An application's own id may always be a repetition. The run of a timer takes effect once, whatever the answer.
  */
 function mayRepeat(operation: Operation, request: Request, attempt: number): boolean {
   return !operation.readOnly && !request.timer && (attempt > 1 || request.ownId);
 }
 
-/** The reply to a request that is not executed now, and, if it may be a repetition, was perhaps before. */
+/** The reply to a request that is not executed now, but, if it may be a repetition, perhaps was before. */
 export function notNow(operation: Operation, request: Request, code: number, message: string): Reply {
   return mayRepeat(operation, request, request.attempt)
-    ? reply(Code.unknown, "the outcome is unknown; repeat the request with the same id")
+    ? reply(Code.unknown, "the outcome is unknown; send the request again with the same id")
     : reply(code, message);
 }
 
 const fault = () => reply(Code.fault, "internal fault; the log of the business process has the reason");
 
-/** The lines of what was not as it was. What can't be read is of no account: these are only turns. */
+/** The queues of the changed keys and ranges. Unreadable ones are skipped: queues only save work. */
 function lost(message: Message, made: Message): string[] {
   const list = (value: unknown) => (Array.isArray(value) ? value : []);
   const keys = list(made["conflicts_base64"]).filter((key) => typeof key === "string").map((key) => keyText(Buffer.from(key, "base64")));
@@ -414,7 +414,7 @@ function lost(message: Message, made: Message): string[] {
 
 const OURS = new URL(".", import.meta.url).href;
 
-/** Where in the service an error came up, with a space before it; "" where that is not to be seen. */
+/** The place of an error in the service, with a space before it; "" if unknown. */
 function place(error: Error): string {
   const frame = (error.stack ?? "").split("\n").find((line) => /^ +at .*file:/.test(line) && !line.includes(OURS));
   return frame === undefined ? "" : clean(` ${frame.trim()}`.slice(0, 300));

@@ -1,8 +1,8 @@
 /**
  * Services of a pair, in TypeScript: see README.md.
  *
- * A service says what its operations do; the runtime does the rest. It connects to the host, gives each request a transaction, commits
- * once for each, runs the handler again when another request was faster, repeats recorded answers, and waits out a restart of the updater.
+ * A service implements its operations; the runtime does the rest. It connects to the host, gives each request a transaction, commits
+ * once for each, runs the handler again after a conflict, repeats recorded answers, and waits out a restart of the updater.
  */
 export { Conflict, Malformed, Misuse, NotFound, ServiceError, TooLarge } from "./errors.js";
 export { ALL, type Due, Item, type NoticeOptions, type Page, type TimerOptions } from "./items.js";

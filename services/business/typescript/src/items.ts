@@ -1,42 +1,42 @@
-/** What transactions give and take. */
+/** Types of the transaction's parameters and results. */
 import { decode } from "./json.js";
 
-/** A key with what it holds. */
+/** A key with its value. */
 export class Item {
   constructor(
     readonly key: string,
     readonly bytes: Uint8Array,
-    /** The sequence of the update that last wrote it, 0 when that is none. */
+    /** The sequence of the update that last wrote it, 0 if the key is absent. */
     readonly revision: bigint,
     readonly found: boolean,
   ) {}
 
   /**
-   * What it holds as JSON, undefined when the key is absent or empty. SyntaxError if it is no JSON, RangeError if it has a whole number that
-   * would be rounded, of 2^53 or more: keep such numbers as texts.
+   * The value as JSON, undefined if the key is absent or empty. SyntaxError if it is not JSON, RangeError if it has a whole number that
+   * would be rounded, of 2^53 or more: store such numbers as texts.
    */
   get value(): any {
     return this.bytes.length ? decode(this.bytes, this.key) : undefined;
   }
 }
 
-/** What a scan gave; more says that the range goes on. */
+/** The result of a scan; more says that the range has further items. */
 export interface Page {
   readonly items: Item[];
   readonly more: boolean;
 }
 
-/** Which timer a run is of: its key, when it was due, and by how many milliseconds it is late. */
+/** The timer of a run: its key, when it was due, and how many milliseconds late it is. */
 export interface Due {
   readonly key: string;
   readonly at: Date;
   readonly late: number;
 }
 
-/** All terminals of the pair, also those that are not attached now. */
+/** All terminals of the pair, including those that are not attached now. */
 export const ALL = Symbol("all terminals");
 
-/** A timer as a request brings it. */
+/** A timer as a request carries it. */
 export interface Fired {
   readonly key: string;
   readonly revision: bigint;
@@ -44,7 +44,7 @@ export interface Fired {
   readonly lateNs: bigint;
 }
 
-/** What was scanned: all keys with a prefix, after one and through another. */
+/** A scanned range: the keys with a prefix, after one key through another. */
 export interface Range {
   readonly prefix: string;
   readonly after: string;
@@ -52,7 +52,7 @@ export interface Range {
   keys: number;
 }
 
-/** How a notice is told. */
+/** Options of a notice. */
 export interface NoticeOptions {
   /** It is a command: handed out at most once. */
   fenced?: boolean;
@@ -60,7 +60,7 @@ export interface NoticeOptions {
   within?: number;
 }
 
-/** What is to become of a timer that is a minute late. */
+/** What to do with a timer that is a minute late. */
 export interface TimerOptions {
   late?: "run" | "skip";
 }

@@ -13,7 +13,7 @@ const AS_DIGITS = 1e21;
 const PARTS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const LONE = /\p{Surrogate}/gu;
 
-/** Writes JSON as all runtimes do, without space between its parts. Misuse for what JSON.stringify would leave out or change. */
+/** Encodes JSON like all runtimes, without space between its parts. Misuse for what JSON.stringify would leave out or change. */
 export function encode(value: unknown): string {
   let text: string | undefined;
   try {
@@ -28,14 +28,14 @@ export function encode(value: unknown): string {
     throw new Misuse(`${called(value)} can't be written as JSON`);
   }
   if (HALF.test(text)) {
-    throw new Misuse("a text with half of a character can't be written as JSON");
+    throw new Misuse("a text with a lone surrogate can't be written as JSON");
   }
   return text;
 }
 
 /**
- * Reads JSON that is kept. RangeError for a whole number that would be rounded: whoever wrote it back would change it. SyntaxError for what is
- * no JSON.
+  * Reads stored JSON. RangeError for a whole number that would be rounded: writing it back would change it. SyntaxError for invalid
+  * JSON.
  */
 export function decode(bytes: Uint8Array, key: string): any {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
@@ -43,8 +43,8 @@ export function decode(bytes: Uint8Array, key: string): any {
   if (/\d{16}/.test(text)) {
     for (const [part] of text.matchAll(PARTS)) {
       if (/^-?\d{16,}$/.test(part) && BigInt(part) !== BigInt(Number(part))) {
-        throw new RangeError(`what the key ${JSON.stringify(key.slice(0, 100))} holds has the whole number ${part.slice(0, 40)}, which a number of JavaScript would round; ` +
-          "keep it as a text, and read this one from its bytes");
+        throw new RangeError(`the value of key ${JSON.stringify(key.slice(0, 100))} has the whole number ${part.slice(0, 40)}, which a number of JavaScript would round; ` +
+          "store it as a text, and read this value from its bytes");
       }
     }
   }
@@ -55,7 +55,7 @@ function refuse(this: unknown, name: string, value: unknown): unknown {
   switch (typeof value) {
     case "number":
       if (!Number.isFinite(value)) {
-        throw wrong(name, `is ${value}, which is no number of JSON`);
+        throw wrong(name, `is ${value}, which is not a JSON number`);
       }
       if (Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < AS_DIGITS) {
         throw wrong(name, "is a whole number of 2^53 or more, which may be rounded already; give it as a text");
@@ -68,7 +68,7 @@ function refuse(this: unknown, name: string, value: unknown): unknown {
       throw wrong(name, `is a ${typeof value}`);
     case "undefined":
       if (Array.isArray(this)) {
-        throw wrong(name, "is undefined in an array; null is what JSON has");
+        throw wrong(name, "is undefined in an array; use null");
       }
       break;
     case "object":
@@ -76,7 +76,7 @@ function refuse(this: unknown, name: string, value: unknown): unknown {
         throw wrong(name, "is a promise: an await is missing");
       }
       if (value instanceof Map || value instanceof Set || ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
-        throw wrong(name, `is ${called(value)}, of which JSON would keep nothing, or not what is meant`);
+        throw wrong(name, `is ${called(value)}, which JSON would drop or distort`);
       }
   }
   return value;
@@ -94,21 +94,21 @@ function called(value: unknown): string {
   return `an object of ${typeof name === "string" ? name.slice(0, 64) : "no class"}`;
 }
 
-/** What an error says, in one line; anything can be thrown. */
+/** The message of an error, in one line; anything can be thrown. */
 export function words(error: unknown): string {
   try {
     return String(error instanceof Error ? error.message : error).split("\n", 1)[0]!.slice(0, 300);
   } catch {
-    return "something that can't be shown was thrown";
+    return "a value that can't be shown was thrown";
   }
 }
 
-/** A text as others can read it: half of a character becomes a question mark. */
+/** A text as valid UTF-8: a lone surrogate becomes a question mark. */
 export function clean(text: string): string {
   return text.replace(LONE, "?");
 }
 
-/** Adds the field "revision" at the end of an object. What is no object stays as it is. */
+/** Appends the field "revision" to an object. Other values stay unchanged. */
 export function withRevision(body: string, revision: bigint): string {
   const inner = body.trim() || "{}";
   if (!inner.startsWith("{") || !inner.endsWith("}")) {
@@ -120,7 +120,7 @@ export function withRevision(body: string, revision: bigint): string {
 
 // Keys are texts here. The bytes of one that is no UTF-8 are kept as halves of characters, U+DC80 and up, which no text has.
 
-/** The key whose bytes these are. */
+/** The key of these bytes. */
 export function keyText(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
@@ -135,7 +135,7 @@ export function keyText(bytes: Uint8Array): string {
   }
 }
 
-/** How many bytes the character at i has, 0 if there is none. */
+/** The number of bytes of the character at i, 0 if there is none. */
 function sizeOf(bytes: Uint8Array, i: number): number {
   for (let size = 1; size <= 4 && i + size <= bytes.length; size++) {
     try {
@@ -158,7 +158,7 @@ export function keyBytes(key: string): Buffer {
   for (const found of key.matchAll(LONE)) {
     const code = found[0].charCodeAt(0);
     if (code < 0xdc80 || code > 0xdcff) {
-      throw new Misuse(`a key has half of a character: ${JSON.stringify(key.slice(0, 100))}`);
+      throw new Misuse(`a key has a lone surrogate: ${JSON.stringify(key.slice(0, 100))}`);
     }
     parts.push(Buffer.from(key.slice(from, found.index)), Buffer.of(code - 0xdc00));
     from = found.index + 1;
@@ -198,16 +198,16 @@ export function coded(data: Uint8Array | string): string {
   return (typeof data === "string" ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength)).toString("base64");
 }
 
-/** A field of a reply that was asked for in base64. */
+/** A base64 field of a reply. */
 export function decoded(message: Message, name: string): Buffer {
   const text = message[`${name}_base64`] ?? "";
   if (typeof text !== "string") {
-    throw new TypeError(`${name}_base64 is no text`);
+    throw new TypeError(`${name}_base64 is not text`);
   }
   const data = Buffer.from(text, "base64");
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
   if (text.length % 4 !== 0 || data.length !== (text.length / 4) * 3 - padding) {
-    throw new TypeError(`${name}_base64 is no base64`);
+    throw new TypeError(`${name}_base64 is not base64`);
   }
   return data;
 }
@@ -220,7 +220,7 @@ export interface Position {
 
 export const NOWHERE: Position = { epoch: 0n, sequence: 0n };
 
-/** Where a reply is of, NOWHERE if it does not say. */
+/** The position of a reply, NOWHERE if it has none. */
 export function position(reply: Message): Position {
   const at = (reply["position"] ?? {}) as Message;
   return { epoch: whole(at["epoch"]), sequence: whole(at["sequence"]) };
@@ -236,7 +236,7 @@ export function whole(text: unknown): bigint {
     return 0n;
   }
   if (typeof text !== "string" || !/^[0-9]{1,20}$/.test(text)) {
-    throw new TypeError(`${JSON.stringify(text)?.slice(0, 40)} is no number`);
+    throw new TypeError(`${JSON.stringify(text)?.slice(0, 40)} is not a number`);
   }
   return BigInt(text);
 }

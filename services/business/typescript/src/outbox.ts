@@ -1,4 +1,4 @@
-/** What an update may leave to be done: the bounds of the updater. It would refuse the update; here the mistake gets its name. */
+/** The updater's bounds of timers, notices and emissions, checked here to report which one is exceeded. */
 import { encode } from "./json.js";
 
 export interface Timer {
@@ -42,7 +42,7 @@ const MAX_BODY = 64 << 10;
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const LANE = /^[!-.0-~]{1,128}$/;
 
-/** What is wrong with an outbox as a commit has it; "" when nothing is. */
+/** Returns what is wrong with the outbox of a commit, or "". */
 export function wrong(outbox: Outbox): string {
   const { timers = [], notices = [], emissions = [] } = outbox;
   let problem = tooMany(timers.length, notices, emissions.length);
@@ -127,7 +127,7 @@ export function named(name: unknown): boolean {
   return typeof name === "string" && NAME.test(name);
 }
 
-/** Anything, as a sentence can have it. */
+/** Any value, formatted for a message. */
 export function shown(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value.slice(0, 140)) : `a value of type ${typeof value}`;
 }

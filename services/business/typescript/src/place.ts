@@ -1,19 +1,19 @@
-/** The place of one request among others. */
+/** The turns of one request among others. */
 import type { Deadline } from "./deadline.js";
 import { Late } from "./errors.js";
 import type { Gate, Lanes } from "./turns.js";
 
-// Who has lost so often runs alone.
+// A request with this many conflicts runs alone.
 const ALONE_AFTER = 4;
-// Pauses of who has lost, in milliseconds: the first, and the longest.
+// Pauses after a conflict, in milliseconds: the first, and the longest.
 const BACKOFF: [number, number] = [0.5, 20];
 // A handler that takes its time must not hold up others for longer.
 const IN_LINE_FOR = 1000;
 const ALONE_PATIENCE = 100;
 
-/** Takes turns with others, so that a request that has lost does not lose for ever. */
+/** Takes turns with others, so that a request does not conflict for ever. */
 export class Place {
-  /** How often the request has lost. */
+  /** The number of conflicts of the request. */
   lost = 0;
   #entered: string[] = []; // lanes held
   #holds: boolean | undefined; // of the gate: alone, or among others
@@ -51,7 +51,7 @@ export class Place {
     }
   }
 
-  /** Called at the first trip of a run: who would read a key for which others stand in line joins the line. */
+  /** Called at the first read of a run: a request that reads a contended key joins its queue. */
   async queue(keys: string[]): Promise<void> {
     if (this.readOnly || this.#holds || this.#entered.length) {
       return;
@@ -64,7 +64,7 @@ export class Place {
     }
   }
 
-  /** What a run that lost at these keys does before the next one. */
+  /** Called after a conflict at these keys, before the next run. */
   async giveWay(keys: string[]): Promise<void> {
     this.lost++;
     const wanted = [...this.#entered, ...keys];

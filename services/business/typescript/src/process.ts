@@ -17,7 +17,7 @@ const FINISH_WITHIN = 1000;
 const SUBSCRIBE_WITHIN = 5000;
 const BEAT_EVERY = 250;
 
-/** The way to the updater of a host. */
+/** The connection to the updater of a host. */
 class Updater implements Database {
   constructor(
     readonly connection: Connection,
@@ -57,14 +57,14 @@ export class Process {
     }
     for (const name of ["REQUESTS_URL", "DATABASE_URL", "BUS_USER", "BUS_PASSWORD", "BUS_INBOX"]) {
       if (!environment[`HOTPAIR_${name}`]) {
-        throw new TypeError(`HOTPAIR_${name} is not set: a service is started by a host, which sets it ` +
+        throw new TypeError(`HOTPAIR_${name} is not set: a service must be started by a host, which sets it ` +
           `(HOTPAIR_BUSINESS=${service.name}=/path/to/program)`);
       }
     }
     this.#about = new About(service);
   }
 
-  /** Has run end: no more requests are taken, and those in flight get a second. */
+  /** Makes run end: new requests are refused, and requests in flight get one second. */
   stop(): void {
     this.#stopped = true;
     this.#stop();
@@ -75,11 +75,11 @@ export class Process {
     this.stop();
   }
 
-  /** Why a host refuses what this program does: it refuses all of one that it has started under another name. */
+  /** Explains a refusal by the host when it started this program under another name. */
   refused(error: Error): Error {
     const name = this.environment["HOTPAIR_BUS_USER"]!.replace(/^business\./, "");
-    return name === this.service.name ? error : new Error(`the host started this program as "${name}", and it is ${this.service.name}: ` +
-      "give it that name in new Service, or in HOTPAIR_BUSINESS (hotpair.json where hotpair dev runs it)");
+    return name === this.service.name ? error : new Error(`the host started this program as "${name}", but it is ${this.service.name}: ` +
+      "use the same name in new Service and in HOTPAIR_BUSINESS (or in hotpair.json, with hotpair dev)");
   }
 
   #connect(url: string, once = false): Connection {
@@ -108,7 +108,7 @@ export class Process {
         }
         void control.ended().then(() => {
           if (!this.#stopped) {
-            this.#fail(new Error("the connection to main is lost, and a service does not outlive its main"));
+            this.#fail(new Error("the connection to main is lost, so this service ends"));
           }
         });
       }
@@ -145,7 +145,7 @@ export class Process {
     return setInterval(() => control.publish(`heartbeat.${name}`, beat), BEAT_EVERY);
   }
 
-  /** Takes no more requests and waits for those in flight: as they are, then as if their deadlines had passed. */
+  /** Refuses new requests and waits for those in flight, first with their deadlines, then as if those had passed. */
   async #finish(subscribed: Subscription[]): Promise<void> {
     // What is on its way is taken: a drain asks for no more, and hears until there is none.
     await within(Promise.all(subscribed.map((one) => one.drain().catch(() => {}))), FINISH_WITHIN);
@@ -199,7 +199,7 @@ export class Process {
       return;
     }
     if (!this.#admission.take(request.body.length)) {
-      this.#answer(to, notNow(operation, request, Code.busy, "too many requests at once; this one was not executed"));
+      this.#answer(to, notNow(operation, request, Code.busy, "too many requests at the same time; this request was not executed"));
       return;
     }
     this.#shared.note(request.epoch);
@@ -238,7 +238,7 @@ export class Process {
 
   #say(to: string, data: string, fields?: Record<string, string>): void {
     if (!to) {
-      log.warning("a request that names nobody to answer was executed, and its answer dropped");
+      log.warning("a request without a reply subject was executed; its answer was dropped");
     } else if (!this.#requests.publish(to, data, fields)) {
       log.debug("a reply could not be sent"); // who asked knows
     }

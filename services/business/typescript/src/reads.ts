@@ -1,4 +1,4 @@
-/** What a transaction has read: keys and ranges, all of one committed position. */
+/** The keys and ranges that a transaction has read, all of one committed position. */
 import { Misuse, Moved } from "./errors.js";
 import { Item, type Page, type Range } from "./items.js";
 import { decoded, keyText, type Message, NOWHERE, type Position, position, putText, putTexts, samePosition, whole } from "./json.js";
@@ -10,7 +10,7 @@ const MOST_RANGES = 256;
 /** What it asks. */
 export interface Source {
   ask(call: string, message: Message): Promise<Message>;
-  /** Is told of the first trip, whose keys others may fight for. */
+  /** Is called at the first read, whose keys others may contend for. */
   queue(keys: string[]): Promise<void>;
   readonly ticket: string;
   readonly readOnly: boolean;
@@ -29,7 +29,7 @@ export class Reads {
     this.#source = source;
   }
 
-  /** Fetches keys and, in the same trip, what was read before, so that all is of one position again. */
+  /** Fetches keys and, in the same call, everything read before, so that all reads are of one position. */
   async read(missing: string[]): Promise<void> {
     if (this.#trips === 0) {
       await this.#source.queue(missing);
@@ -39,7 +39,7 @@ export class Reads {
     const reply = await this.#ask("read", putTexts({ ranges: still ?? [] }, "keys", wanted));
     const items = elements(reply, "items");
     if (items.length !== wanted.length) {
-      throw new Misuse(`the updater gave ${items.length} items for ${wanted.length} keys`);
+      throw new Misuse(`the updater returned ${items.length} items for ${wanted.length} keys`);
     }
     const at = position(reply);
     if (!still && this.#ranges.length && !samePosition(at, this.#at)) {
@@ -94,7 +94,7 @@ export class Reads {
     return { items, more };
   }
 
-  /** Notes a page. One that goes on where another ended makes one range with it, and one that was read before is there. */
+  /** Records a page as a read range. A page that continues another extends its range; a repeated one adds nothing. */
   #note(prefix: string, after: string, items: Item[], more: boolean): void {
     const through = more && items.length ? items.at(-1)!.key : "";
     if (this.#ranges.some((one) => one.prefix === prefix && one.after === after && one.through === through)) {
@@ -111,17 +111,17 @@ export class Reads {
     this.#ranges.push({ prefix, after, through, keys: items.length });
   }
 
-  /** The ranges for a further read; undefined when they are more than is compared at once. */
+  /** The ranges for a further read; undefined if they exceed what one call may compare. */
   #still(): Message[] | undefined {
     return this.#cost > MOST_KEYS || this.#ranges.length > MOST_RANGES ? undefined : this.ranges();
   }
 
-  /** That every key read is as it was. */
+  /** The conditions that every key read is unchanged. */
   unchanged(): Message[] {
     return this.#keys.map((key) => putText({ revision: String(this.seen.get(key)!.revision) }, "key", key));
   }
 
-  /** That every range scanned is as it was. */
+  /** The conditions that every range scanned is unchanged. */
   ranges(): Message[] {
     return this.#ranges.map((one) => {
       const message: Message = { keys: one.keys, sequence: String(this.#at.sequence) };
@@ -141,16 +141,16 @@ export class Reads {
   }
 }
 
-/** Items of a reply, of which nothing is believed. */
+/** The items of a reply, fully checked. */
 function elements(reply: Message, name: string): Message[] {
   const all = reply[name] ?? [];
   if (!Array.isArray(all)) {
-    throw new TypeError(`${name} is no list`);
+    throw new TypeError(`${name} is not a list`);
   }
   return all as Message[];
 }
 
-/** Names the line of those who fight for what begins with a prefix. No key of a service is named so. */
+/** Names the queue of requests that contend for keys with a prefix. No key of a service has such a name. */
 export function lineOf(prefix: string): string {
   return `\0scan\0${prefix}`;
 }

@@ -1,10 +1,10 @@
-/** Requests as they come, and what they are answered with. */
+/** Requests as received, and their replies. */
 import { Malformed } from "./errors.js";
 import type { Fired } from "./items.js";
 import { whole, words } from "./json.js";
 import { shown } from "./outbox.js";
 
-/** A request as it comes. */
+/** A request as received. */
 export interface Request {
   readonly operation: string;
   readonly body: Uint8Array;
@@ -13,12 +13,12 @@ export interface Request {
   readonly ownId: boolean;
   readonly attempt: number;
   readonly epoch: bigint;
-  /** In milliseconds; 0 is not said. */
+  /** In milliseconds; 0 if not given. */
   readonly remaining: number;
   readonly timer?: Fired | undefined;
 }
 
-/** What a request is answered with. */
+/** The reply to a request. */
 export interface Reply {
   readonly code: number;
   readonly message: string;
@@ -30,7 +30,7 @@ export const reply = (code: number, message = "", body = "", proof = ""): Reply 
 
 const HEADERS = ["Terminal", "Counter", "Request-Id", "Ticket", "Attempt", "Epoch", "Deadline", "Timer"].map((name) => `Hotpair-${name}`);
 
-/** Reads the headers of a request. What is not there is zero; what is there and can't be read is refused. */
+/** Reads the headers of a request. A missing header is zero; an unreadable one is refused. */
 export function readRequest(operation: string, body: Uint8Array, given: Iterable<[string, string[]]>): Request {
   const headers = new Map<string, string>();
   for (const [name, values] of given) {
@@ -38,16 +38,16 @@ export function readRequest(operation: string, body: Uint8Array, given: Iterable
       continue;
     }
     if (!HEADERS.includes(name)) {
-      throw new Malformed(`there is no header ${shown(name)} here: leave it out, or write one of ${HEADERS.join(", ")}`);
+      throw new Malformed(`unknown header ${shown(name)}: omit it, or use one of ${HEADERS.join(", ")}`);
     }
     if (values.length !== 1) {
-      throw new Malformed(`the header ${name} stands more than once, and only one can be meant: give it once`);
+      throw new Malformed(`the header ${name} occurs more than once: give it once`);
     }
     headers.set(name, values[0]!);
   }
   const own = headers.get("Hotpair-Request-Id");
   if ((own || number(headers, "Hotpair-Counter")) && !headers.get("Hotpair-Terminal")) {
-    throw new Malformed("header Hotpair-Terminal is missing: an id is one of a terminal");
+    throw new Malformed("header Hotpair-Terminal is missing: an id needs its terminal");
   }
   const attempt = number(headers, "Hotpair-Attempt");
   return {
@@ -65,7 +65,7 @@ export function readRequest(operation: string, body: Uint8Array, given: Iterable
 function number(headers: Map<string, string>, name: string): bigint {
   const text = headers.get(name) ?? "0";
   if (!/^[0-9]{1,20}$/.test(text)) {
-    throw new Malformed(`header ${name}: ${shown(text.slice(0, 40))} is no number`);
+    throw new Malformed(`header ${name}: ${shown(text.slice(0, 40))} is not a number`);
   }
   return BigInt(text);
 }
@@ -76,7 +76,7 @@ function remaining(text: string | undefined): number {
   }
   const ms = /^(\d{1,9})ms$/.exec(text)?.[1];
   if (!Number(ms)) {
-    throw new Malformed(`header Hotpair-Deadline: ${shown(text.slice(0, 40))} is no whole number of ms such as 29500ms`);
+    throw new Malformed(`header Hotpair-Deadline: ${shown(text.slice(0, 40))} is not a whole number of ms like 29500ms`);
   }
   return Number(ms);
 }

@@ -1,16 +1,16 @@
-/** What a service is: a name, and what it can be asked for. */
+/** A service: its name and its operations. */
 import { NotFound } from "./errors.js";
 import { named, shown } from "./outbox.js";
 import { type Body, type Fields, object, type Shape } from "./shapes.js";
 import type { Tx } from "./tx.js";
 
-/** Takes a transaction and the body of the request, and gives what becomes the JSON of the answer. */
+/** Takes a transaction and the body of the request, and returns the answer, which becomes JSON. */
 export type Handler<Q> = (tx: Tx, q: Q) => unknown;
 
-/** A body whose shape is not said. */
+/** A body without a declared shape. */
 export type Anything = Record<string, any>;
 
-/** One thing that a service can be asked for. */
+/** One operation of a service. */
 export interface Operation {
   readonly handler: Handler<any>;
   readonly shape: Shape<unknown> | undefined;
@@ -24,7 +24,7 @@ export interface ServiceOptions {
 }
 
 export interface OperationOptions {
-  /** A successful answer gets a field "revision": the sequence of the update that the request made. */
+  /** A successful answer gets a field "revision": the sequence of the request's update. */
   revision?: boolean;
 }
 
@@ -43,8 +43,8 @@ const VERSION = /^\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?$/;
  *
  *     await service.run();
  *
- * With fields, unknown names and wrong types are refused with 400. A handler may be run several times for one request and while others
- * wait for what they read, so it must have no effect but those of tx.
+ * With fields, unknown names and wrong types are refused with 400. A handler may be run several times for one request, interleaved with
+ * others, so it must have no effects except those of tx.
  */
 export class Service {
   readonly version: string;
@@ -57,10 +57,10 @@ export class Service {
     { version = "0.1.0", description = "" }: ServiceOptions = {},
   ) {
     if (!named(name)) {
-      throw new TypeError(`${shown(name)} is no name of a service: it has 1 to 64 letters, digits, - and _`);
+      throw new TypeError(`${shown(name)} is not a name of a service; use 1 to 64 letters, digits, - and _`);
     }
     if (!VERSION.test(version)) {
-      throw new TypeError(`${shown(version)} is no version such as 1.0.0`);
+      throw new TypeError(`${shown(version)} is not a version like 1.0.0`);
     }
     this.version = version;
     this.description = description;
@@ -73,7 +73,7 @@ export class Service {
     return this.#add(name, false, rest);
   }
 
-  /** Adds an operation that only reads. It needs no request id, and nothing of it is recorded. */
+  /** Adds an operation that only reads. It needs no request id, and its answer is not recorded. */
   query<F extends Fields>(name: string, fields: F, handler: Handler<Body<F>>): this;
   query(name: string, handler: Handler<Anything>): this;
   query(name: string, ...rest: unknown[]): this {
@@ -82,7 +82,7 @@ export class Service {
 
   #add(name: string, readOnly: boolean, rest: unknown[]): this {
     if (!named(name)) {
-      throw new TypeError(`${shown(name)} is no name of an operation: it has 1 to 64 letters, digits, - and _`);
+      throw new TypeError(`${shown(name)} is not a name of an operation; use 1 to 64 letters, digits, - and _`);
     }
     if (this.operations.has(name)) {
       throw new TypeError(`${this.name} has two operations ${name}`);
@@ -90,7 +90,7 @@ export class Service {
     const shape = typeof rest[0] === "function" ? undefined : object(rest.shift() as Fields);
     const [handler, options] = rest as [Handler<any>, OperationOptions | undefined];
     if (typeof handler !== "function") {
-      throw new TypeError(`operation ${name} has no handler: it is a function of the transaction and the body`);
+      throw new TypeError(`operation ${name} has no handler: want a function of the transaction and the body`);
     }
     this.operations.set(name, { handler, shape, readOnly, revision: options?.revision ?? false });
     return this;
@@ -101,7 +101,7 @@ export class Service {
     return [...this.operations.keys()].sort();
   }
 
-  /** @internal Whether there is an operation of that name that may write. */
+  /** @internal Whether an operation of that name exists and may write. */
   writes(operation: string): boolean {
     return this.operations.get(operation)?.readOnly === false;
   }
@@ -111,7 +111,7 @@ export class Service {
     return new NotFound(`${this.name} has no operation ${shown(operation)}, only ${this.names().join(", ")}`);
   }
 
-  /** Serves as a process of a host until it is told to end, and ends the process. */
+  /** Serves as a process of a host until SIGTERM, then ends the process. */
   async run(): Promise<void> {
     const { main } = await import("./main.js");
     await main(this);

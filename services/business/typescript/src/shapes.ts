@@ -1,16 +1,16 @@
-/** What a handler takes: the shape of a body, checked before the handler sees it, and its type. */
+/** The shape of a handler's body, checked before the handler sees it, and its type. */
 import { Malformed } from "./errors.js";
 import { words as said } from "./json.js";
 
-/** How one value is read. Made by text, integer and the others. */
+/** The shape of one value. Made by text, integer and the others. */
 export interface Shape<T> {
-  /** What it is, for a sentence. */
+  /** Its description for messages. */
   readonly words: string;
-  /** Reads a value that is there and not null; where names it for a sentence. */
+  /** Reads a value that is there and not null; where names it for messages. */
   read(value: unknown, where: string): T;
-  /** What it is when it is left out; without this it may not be. */
+  /** The default if it is omitted; without a default it is required. */
   readonly absent?: () => T;
-  /** Whether null is as good as leaving it out. */
+  /** Whether null counts as omitted. */
   readonly nullable?: boolean;
 }
 
@@ -36,10 +36,10 @@ function leaf<T>(words: string, read: (value: unknown, where: string) => T | und
   return absent === undefined ? shape : { ...shape, absent: () => absent };
 }
 
-/** A text; with a value it may be left out. */
+/** A text; with a default it may be omitted. */
 export const text = (absent?: string): Shape<string> => leaf("a text", (v) => (typeof v === "string" ? v : undefined), absent);
 
-/** A whole number; beyond 2^53, where JavaScript has no whole numbers any more, it is refused. */
+/** A whole number; beyond 2^53, where JavaScript numbers are not exact, it is refused. */
 export const integer = (absent?: number): Shape<number> =>
   leaf("a whole number (int)", (v, where) => (typeof v === "number" && (Number.isInteger(v) || !Number.isFinite(v)) ? exact(v, where) : undefined), absent);
 
@@ -53,14 +53,14 @@ export const boolean = (absent?: boolean): Shape<boolean> => leaf("true or false
 /** Any JSON. */
 export const any = (): Shape<unknown> => ({ words: "a value", read: sane, absent: () => undefined, nullable: true });
 
-/** What may be left out, or be null. */
+/** A value that may be omitted or null. */
 export const optional = <T>(of: Shape<T>): Shape<T | undefined> => ({ ...of, absent: () => undefined, nullable: true });
 
 /** A list. */
 export const list = <T>(of: Shape<T>): Shape<T[]> =>
   leaf("a list", (v, where) => (Array.isArray(v) ? v.map((one) => take(of, one, element(where))) : undefined));
 
-/** An object whose names are data. */
+/** An object with arbitrary field names. */
 export const record = <T>(of: Shape<T>): Shape<Map<string, T>> =>
   leaf("an object", (v) => (isObject(v) ? new Map(Object.entries(v).map(([name, one]) => [name, take(of, one, field(name))])) : undefined));
 
@@ -89,7 +89,7 @@ export function object<F extends Fields>(fields: F): Shape<Body<F>> {
   });
 }
 
-/** Reads the body of a request: as the shape has it, or any object. Malformed says what to fix. */
+/** Reads the body of a request: by its shape, or any object. Malformed says what to correct. */
 export function decodeRequest(body: Uint8Array, shape?: Shape<unknown>): unknown {
   let value: unknown;
   try {
@@ -124,7 +124,7 @@ function take<T>(of: Shape<T>, value: unknown, where: string): T {
   return of.read(value, where);
 }
 
-/** Refuses numbers that are not what was sent any more, wherever they are in a value. */
+/** Refuses numbers anywhere in a value that lost precision when they were parsed. */
 function sane(value: unknown, where: string): unknown {
   if (typeof value === "number") {
     return Number.isInteger(value) ? exact(value, where) : finite(value, where);

@@ -7,7 +7,7 @@
  *     assert.deepEqual(await pair.request("add", { name: "a" }), { count: 1 });
  *     assert.equal(pair.value("a"), 1);
  *
- * It decides as the updater does: conditions, ranges, recorded answers, timers. It is not durable.
+ * It decides like the updater: conditions, ranges, recorded answers, timers. It is not durable.
  */
 import type { Deadline } from "./deadline.js";
 import { Code, Conflict, Malformed, NotFound, ServiceError, TooLarge } from "./errors.js";
@@ -18,7 +18,7 @@ import { type Emission, type Notice, type Outbox, type Timer, wrong } from "./ou
 import { type Reply, reply } from "./requests.js";
 import type { Service } from "./service.js";
 
-// Bounds as the updater has them.
+// The updater's bounds.
 const READ_KEYS = 1024;
 const SCAN_ITEMS = 1000;
 const UPDATE = 1 << 20;
@@ -29,7 +29,7 @@ const KINDS: Record<number, new (message: string) => ServiceError> = {
   [Code.tooLarge]: TooLarge,
 };
 
-/** How a request is made. Two with one id are the same request. */
+/** Options of a request. Two with one id are the same request. */
 export interface Asked {
   id?: string;
   attempt?: number;
@@ -39,24 +39,24 @@ export interface Asked {
   deadline?: number;
 }
 
-/** A timer that waits. */
+/** A waiting timer. */
 export interface Waiting extends Timer {
   revision: bigint;
 }
 
 /** A service with its data. */
 export class Memory {
-  /** What was told to terminals, and to targets outside. */
+  /** The notices to terminals, and the emissions to targets. */
   notices: Notice[] = [];
   emissions: Emission[] = [];
-  /** Timers that wait, by their keys. */
+  /** Waiting timers, by their keys. */
   readonly timers = new Map<string, Waiting>();
-  /** Terminals that notices can be for, and targets for emissions; undefined: any. */
+  /** The existing terminals and targets; undefined: any. */
   terminals: string[] | undefined;
   targets: string[] | undefined;
-  /** How many commits there were. */
+  /** The number of commits. */
   commits = 0;
-  /** Called before each commit is decided, for example to be faster than a handler. What it does is committed before. */
+  /** Called before each commit is decided, for example to cause a conflict. Its writes are committed before. */
   beforeCommit: (() => unknown) | undefined;
   /** @internal Calls are answered with these codes, or fail with these errors, as long as there are any. */
   refuse: (number | Error)[] = [];
@@ -74,7 +74,7 @@ export class Memory {
     this.shared = new Shared(service, database);
   }
 
-  /** Makes a request and gives the answer; throws a ServiceError when it is none. */
+  /** Makes a request and returns the answer; throws a ServiceError for an error. */
   async request(operation: string, body?: unknown, how: Asked = {}): Promise<any> {
     const made = await this.callRaw(operation, body, how);
     if (made.code !== Code.ok) {
@@ -84,7 +84,7 @@ export class Memory {
     return JSON.parse(made.body);
   }
 
-  /** Makes a request and gives the reply as it goes to the terminal. A Uint8Array is a body as it is. */
+  /** Makes a request and returns the reply that the terminal gets. A Uint8Array is an encoded body. */
   callRaw(operation: string, body?: unknown, how: Asked = {}): Promise<Reply> {
     return this.#serve(operation, body, how);
   }
@@ -117,13 +117,13 @@ export class Memory {
     return await new Execution(this.shared, known, request, new Counts()).serve();
   }
 
-  /** What a key holds as JSON, undefined if it is absent or empty. */
+  /** The value of a key as JSON, undefined if it is absent or empty. */
   value(key: string): any {
     const data = this.bytes(key);
     return data?.length ? decode(data, key) : undefined;
   }
 
-  /** What a key holds, undefined if it is absent. */
+  /** The value of a key, undefined if it is absent. */
   bytes(key: string): Buffer | undefined {
     return this.#items.get(inside(key))?.value;
   }
@@ -133,7 +133,7 @@ export class Memory {
     return this.#range("", "", "").map((key) => keyText(Buffer.from(key, "latin1")));
   }
 
-  /** Writes a key as an update of its own: a Uint8Array as it is, anything else as JSON. */
+  /** Writes a key as an update of its own: a Uint8Array unchanged, other values as JSON. */
   put(key: string, value: unknown): void {
     this.#sequence++;
     this.#items.set(inside(key), { value: Buffer.from(value instanceof Uint8Array ? value : encode(value)), revision: this.#sequence });
@@ -206,7 +206,7 @@ export class Memory {
   #commit(q: Message): Message {
     this.commits++;
     if (!q["ticket"] && q["epoch"] !== String(this.epoch)) {
-      return { code: Code.nobody, message: "another epoch is served" };
+      return { code: Code.nobody, message: "the epoch has changed" };
     }
     const outbox = (q["outbox"] ?? {}) as Outbox;
     const operations = (q["operations"] ?? []) as Message[];
@@ -242,7 +242,7 @@ export class Memory {
     return { position: this.#place, proof };
   }
 
-  /** Why an update can't be made, undefined if it can. */
+  /** The reason to refuse an update, undefined if there is none. */
   #unfit(outbox: Outbox, operations: Message[]): Message | undefined {
     const problem = wrong(outbox);
     if (problem) {
@@ -250,11 +250,11 @@ export class Memory {
     }
     const { fired, notices = [], emissions = [] } = outbox;
     if (fired && String(this.timers.get(fired.key)?.revision ?? 0) !== fired.revision) {
-      return { code: Code.tooOld, message: "the timer is not there any more as it was" };
+      return { code: Code.tooOld, message: "the timer was moved" };
     }
     const stranger = notices.flatMap((one) => one.to ?? []).find((to) => this.terminals && !this.terminals.includes(to));
     if (stranger !== undefined) {
-      return { code: Code.absent, message: `a notice is for ${stranger}, which is no terminal of this pair` };
+      return { code: Code.absent, message: `a notice is for ${stranger}, which is not a terminal of this pair` };
     }
     const nowhere = emissions.find((one) => this.targets && !this.targets.includes(one.target));
     if (nowhere) {
@@ -278,7 +278,7 @@ export class Memory {
     }
   }
 
-  /** What of the conditions and ranges does not hold; undefined if all do. */
+  /** The conditions and ranges that do not hold; undefined if all hold. */
   #unmoved(q: Message): Message | undefined {
     const conflicts = ((q["conditions"] ?? []) as Message[]).filter((c) => {
       const revision = this.#items.get(text(c, "key"))?.revision ?? 0n;
@@ -293,7 +293,7 @@ export class Memory {
       return undefined;
     }
     const lost = conflicts.map((c) => Buffer.from(text(c, "key"), "latin1").toString("base64"));
-    return { code: Code.conflict, message: "a condition does not hold", conflicts_base64: lost, moved };
+    return { code: Code.conflict, message: "a condition of the commit does not hold", conflicts_base64: lost, moved };
   }
 
   #range(prefix: string, after: string, through: string): string[] {
@@ -303,7 +303,7 @@ export class Memory {
 
 const pause = (): Promise<boolean> => new Promise((resolve) => setTimeout(() => resolve(false), 1));
 
-/** The bytes of a key, one a character: so texts compare as the keys do. */
+/** The bytes of a key, one a character, so that the texts sort like the keys. */
 const inside = (key: string): string => keyBytes(key).toString("latin1");
 
 const idOf = (q: Message): string => String(JSON.parse(q["ticket"] as string)[0]);

@@ -1,19 +1,19 @@
 /**
- * How requests that stand in each other's way get on.
+ * Turns of requests that conflict with each other.
  *
- * Whether a commit is right is decided by its conditions alone. What is here saves work that would be thrown away: who has lost
- * once stands in line for the keys it lost at (Lanes); who loses on gets the process for itself (Gate).
+  * Conditions alone decide whether a commit is right. This file avoids wasted runs: a request that had a conflict queues for the keys
+  * of the conflict (Lanes); one with repeated conflicts gets the process for itself (Gate).
  */
 
 import type { Deadline } from "./deadline.js";
 
-/** One that waits for its turn. */
+/** A request that waits for its turn. */
 interface Turn {
   readonly alone: boolean;
   come(): void;
 }
 
-/** Waits until the turn comes; false when patience or the time of the request has ended before: then it has left its line. */
+/** Waits for the turn; returns false if patience or the request's time ended first: then it has left its queue. */
 function wait(line: Turn[], alone: boolean, patience: number, deadline: Deadline): Promise<boolean> {
   return new Promise((resolve) => {
     const turn: Turn = { alone, come: () => end(true) };
@@ -31,7 +31,7 @@ function wait(line: Turn[], alone: boolean, patience: number, deadline: Deadline
   });
 }
 
-/** A line for each key that requests fight for. Several are entered in the order of the keys, so nobody waits in a circle. */
+/** A queue for each contended key. Queues are entered in the order of the keys, which excludes deadlocks. */
 export class Lanes {
   readonly held = new Map<string, Turn[]>();
 
@@ -39,7 +39,7 @@ export class Lanes {
     return this.held.size ? keys.filter((key) => this.held.has(key)) : [];
   }
 
-  /** Waits for each key's turn, as long as that is of use, and gives those that were entered, which must be left. */
+  /** Waits for the turn at each key while that is useful, and returns the keys entered, which the caller must leave. */
   async enter(keys: string[], patience: number, deadline: Deadline): Promise<string[]> {
     const until = performance.now() + patience;
     const entered: string[] = [];
@@ -55,7 +55,7 @@ export class Lanes {
     return entered;
   }
 
-  /** Gives each key to who waited longest for it. */
+  /** Passes each key to its longest waiter. */
   leave(keys: string[]): void {
     for (const key of keys) {
       const next = this.held.get(key)?.shift();
@@ -68,7 +68,7 @@ export class Lanes {
   }
 }
 
-/** Lets many in, or one alone, in the order in which they came. */
+/** Admits many at once, or one exclusively, in the order of arrival. */
 export class Gate {
   inside = 0;
   alone = false;

@@ -7,20 +7,20 @@ import { Reads, type Source } from "./reads.js";
 
 export const MAX_SCAN = 1000;
 
-/** What the runtime gives a transaction. */
+/** The runtime's context of a transaction. */
 export interface Environment extends Source {
-  /** Whether there is an operation of that name that may write. */
+  /** Whether an operation of that name exists and may write. */
   writes(operation: string): boolean;
   readonly run: number;
   readonly fired?: Fired | undefined;
 }
 
 /**
- * The one transaction of a request.
+ * The transaction of a request.
  *
- * What it reads is of one committed position; what it writes takes effect as one update when the handler returns, and is forgotten when
- * it throws. Each key read, and each range scanned, is a condition of that update: if another request was faster, the handler is run
- * again with a new Tx. A key that is only written has no condition. A Tx is of no use after its handler has returned.
+ * Its reads are of one committed position; its writes take effect as one update when the handler returns, and are dropped when
+ * it throws. Each key read, and each range scanned, is a condition of that update: after a conflict with another request the handler is
+ * run again with a new Tx. A key that is only written has no condition. A Tx must not be used after its handler has returned.
  */
 export class Tx {
   readonly #environment: Environment;
@@ -41,12 +41,12 @@ export class Tx {
     this.#reads = new Reads(environment);
   }
 
-  /** How often this handler has been started for this request by now, from 1. */
+  /** The number of this run of the handler for this request, from 1. */
   get run(): number {
     return this.#environment.run;
   }
 
-  /** Which timer this is the run of; undefined when it is a request. */
+  /** The timer of this run; undefined for a request. */
   get due(): Due | undefined {
     const fired = this.#environment.fired;
     return fired && { key: fired.key, at: new Date(Number(fired.atNs / 1_000_000n)), late: Number(fired.lateNs) / 1e6 };
@@ -54,12 +54,12 @@ export class Tx {
 
   // Reading.
 
-  /** Reads one key. Several are better read by one getMany, which is one trip. */
+  /** Reads one key. For several keys use getMany, which is one round trip. */
   async get(key: string): Promise<Item> {
     return (await this.getMany(key))[0]!;
   }
 
-  /** Reads keys in one trip, or none if all were read before. Items come in the order of the keys. */
+  /** Reads keys in one round trip, or none if all were already read. Returns items in the order of the keys. */
   getMany(...keys: string[]): Promise<Item[]> {
     return this.#trip(async () => {
       const missing = [...new Set(keys)].filter((key) => !this.#reads.seen.has(key) && !this.#written.has(key));
@@ -72,11 +72,11 @@ export class Tx {
   }
 
   /**
-   * Gives up to limit items (at most 1000) whose keys begin with prefix and come after a key, in the order of their bytes.
-   *
-   * The condition is on the range: a key that appears in it, changes or goes is noticed as well, so a handler may put a key because it
-   * found none. Before the first write only. kept is for a range in which nothing is ever deleted: its pages are of one position also
-   * while it is written to.
+    * Returns up to limit items (at most 1000) whose keys begin with prefix and follow a key, in the order of their bytes.
+    *
+    * The condition covers the range: a key that is added, changed or deleted in it is a conflict, so a handler may put a key because it
+    * found none. Before the first write only. kept is for a range from which nothing is ever deleted: its pages are of one position even
+    * while it is written to.
    */
   scan(prefix: string, after = "", limit = MAX_SCAN, { kept = false } = {}): Promise<Page> {
     const late = this.#written.size > 0;
@@ -86,7 +86,7 @@ export class Tx {
       }
       for (const key of [prefix, after]) {
         if (typeof key !== "string") {
-          throw new Misuse(`a scan takes texts, not ${shown(key)}`);
+          throw new Misuse(`a scan needs texts, not ${shown(key)}`);
         }
       }
       return await this.#reads.scan(prefix, after, limit > 0 && limit <= MAX_SCAN ? Math.ceil(limit) : MAX_SCAN, kept);
@@ -104,14 +104,14 @@ export class Tx {
 
   // Writing.
 
-  /** Writes a key when the handler returns: a Uint8Array as it is, anything else as JSON. */
+  /** Writes a key when the handler returns: a Uint8Array unchanged, other values as JSON. */
   put(key: string, value: unknown): void {
     this.#mayWrite();
     this.#check(key);
     this.#written.set(key, value instanceof Uint8Array ? Buffer.from(value) : Buffer.from(this.#try(() => encode(value))));
   }
 
-  /** Removes a key when the handler returns. An absent key is no error. */
+  /** Removes a key when the handler returns. An absent key is not an error. */
   delete(key: string): void {
     this.#mayWrite();
     this.#check(key);
@@ -119,16 +119,16 @@ export class Tx {
   }
 
   /**
-   * Makes it a condition, without a trip, that a key has a revision (0: is absent), or is present.
+   * Makes it a condition, without a read, that a key has a revision (0: is absent), or is present.
    *
-   * If that is not so the handler is run again, and run is above 1.
+   * If the condition is false the handler is run again, and run is above 1.
    */
   require(key: string, revision: bigint | number | "present"): void {
     this.#goOn();
     this.#check(key);
     const isNumber = typeof revision === "bigint" ? revision >= 0n && revision < 1n << 64n : Number.isSafeInteger(revision) && (revision as number) >= 0;
     if (revision !== "present" && !isNumber) {
-      throw this.fail(new Misuse('require takes a revision from 0, or "present"'));
+      throw this.fail(new Misuse('require needs a revision from 0, or "present"'));
     }
     this.#required.push(putText(revision === "present" ? { present: true } : { revision: String(revision) }, "key", key));
   }
@@ -136,29 +136,29 @@ export class Tx {
   // Timers.
 
   /**
-   * Has an operation done when some milliseconds have passed after the update. A timer that has the key already is moved.
+   * Sets a timer that runs an operation some milliseconds after the update. It replaces a timer with the same key.
    *
-   * The time goes on while nobody serves, and follows no wall clock. late: "skip" drops it when it is a minute late.
+   * The time passes while no host serves, and follows no wall clock. late: "skip" drops it when it is a minute late.
    */
   after(key: string, ms: number, operation: string, body?: unknown, options: TimerOptions = {}): void {
     if (typeof ms !== "number" || !(ms >= 0 && ms <= LONGEST_MS)) {
-      throw this.fail(new Misuse(`timer ${shown(key)} is to run after ${typeof ms === "number" ? ms : shown(ms)}; it is a number of milliseconds`));
+      throw this.fail(new Misuse(`timer ${shown(key)} has the invalid delay ${typeof ms === "number" ? ms : shown(ms)}; want a number of milliseconds`));
     }
     const whole = Math.ceil(ms); // never early
     this.#timer({ key, operation, ...(whole ? { after_ms: whole } : {}) }, body, options);
   }
 
-  /** Has an operation done at an hour, as after. It waits while the wall clocks of the hosts are not to be believed. */
+  /** Sets a timer for a time of day, otherwise like after. It waits while the hosts' wall clocks are in doubt. */
   at(key: string, hour: Date, operation: string, body?: unknown, options: TimerOptions = {}): void {
     const ms = hour instanceof Date ? hour.getTime() : NaN;
     const ns = Number.isNaN(ms) ? 0n : BigInt(ms) * 1_000_000n;
     if (ns <= 0n || ns >= 1n << 63n) {
-      throw this.fail(new Misuse(`timer ${shown(key)} is to run at ${Number.isNaN(ms) ? "no valid Date" : hour.toISOString()}, which can't be kept`));
+      throw this.fail(new Misuse(`timer ${shown(key)} is due at ${Number.isNaN(ms) ? "an invalid Date" : hour.toISOString()}, which is out of range`));
     }
     this.#timer({ key, operation, at_ns: String(ns) }, body, options);
   }
 
-  /** Takes a timer away. One that is not there is no error. */
+  /** Cancels a timer. An absent timer is not an error. */
   cancel(key: string): void {
     this.#leave("timers", { key, cancel: true });
   }
@@ -167,10 +167,10 @@ export class Tx {
     this.#mayWrite();
     if (typeof timer.operation !== "string" || !this.#environment.writes(timer.operation)) {
       throw this.fail(new Misuse(
-        `timer ${shown(timer.key)} names the operation ${shown(timer.operation)}, which the service does not have, or which only reads`));
+        `timer ${shown(timer.key)} needs an operation that writes, and ${shown(timer.operation)} is not one`));
     }
     if (late !== "run" && late !== "skip") {
-      throw this.fail(new Misuse(`timer ${shown(timer.key)} has late: ${shown(late)}; it is "run" or "skip"`));
+      throw this.fail(new Misuse(`timer ${shown(timer.key)} has late: ${shown(late)}; want "run" or "skip"`));
     }
     this.#leave("timers", { ...timer, ...this.#body(body), ...(late === "skip" ? { skip: true as const } : {}) });
   }
@@ -178,15 +178,15 @@ export class Tx {
   // Notices and emissions.
 
   /**
-   * Tells terminals something when the handler returns: those with these ids, or ALL. Without a body it is {}.
-   *
-   * It is a part of the update: no terminal is told of what was not committed. Each gets the notices of all services in the order of the
-   * updates, keeps them, and gives them to applications that have subscribed to notice.SERVICE.TOPIC; one that is not attached gets them
-   * later. An id that is none of the pair's refuses the update: the request is answered with 404.
-   *
-   * fenced: true makes a command of it, for what moves something in the world and must not be carried out twice: a terminal hands it out at
-   * most once, to the application that takes it first, and no later than within (in milliseconds, up to a day) after the update. It is for
-   * named terminals only.
+    * Sends a notice to terminals when the handler returns: those with these ids, or ALL. Without a body it is {}.
+    *
+    * The notice is part of the update: terminals get only what was committed. Each gets the notices of all services in the order of the
+    * updates, stores them, and delivers them to applications that subscribe to notice.SERVICE.TOPIC; one that is not attached gets them
+    * later. An id that is not of the pair refuses the update: the request is answered with 404.
+    *
+    * fenced: true makes it a command, for an effect in the world that must not happen twice: a terminal hands it out at
+    * most once, to the application that takes it first, and no later than within (in milliseconds, up to a day) after the update. It is for
+    * named terminals only.
    */
   notify(to: typeof ALL | Iterable<string>, topic: string, body?: unknown, options: NoticeOptions = {}): void {
     const ids = to === ALL || typeof to === "string" || typeof to?.[Symbol.iterator] !== "function" ? [] : [...to];
@@ -196,21 +196,21 @@ export class Tx {
   }
 
   /**
-   * Tells the world outside something when the handler returns: the body is sent to a target of the pair by HTTP POST.
-   *
-   * It is a part of the update, and is sent by whoever serves until the target has it. What is emitted in one lane arrives in the order of
-   * the updates; name a lane by what must stay in order. A target that does not exist refuses the update: 404.
+    * Sends an emission when the handler returns: the body goes to a target of the pair by HTTP POST.
+    *
+    * It is part of the update, and is sent by the active host until the target has confirmed it. Emissions of one lane arrive in the order of
+    * the updates; name a lane after the object that must stay in order. An unknown target refuses the update: 404.
    */
   emit(target: string, lane: string, body?: unknown): void {
     this.#leave("emissions", { target, lane, ...this.#body(body) });
   }
 
-  /** A body as it is now, whatever becomes of the object. */
+  /** The encoded body, unaffected by later changes of the object. */
   #body(body: unknown): { body?: unknown } {
     return body === undefined ? {} : { body: JSON.parse(this.#try(() => encode(body))) };
   }
 
-  /** Leaves something to be done. Of the changes of one timer the last one counts. */
+  /** Adds an entry to the outbox. Of several changes of one timer the last one counts. */
   #leave(kind: "timers" | "notices" | "emissions", one: Timer | Notice | Emission): void {
     this.#mayWrite();
     let problem = wrong({ [kind]: [one] });
@@ -234,7 +234,7 @@ export class Tx {
     return this.#failed;
   }
 
-  /** @internal Remembers the first error. */
+  /** @internal Records the first error. */
   fail(error: Error): Error {
     return (this.#failed ??= error);
   }
@@ -244,16 +244,16 @@ export class Tx {
     return this.#onTheWay > 0;
   }
 
-  /** @internal The handler has returned: whatever it does now comes too late. Waits for what is on its way. */
+  /** @internal The handler has returned: later calls fail. Waits for calls in flight. */
   async close(returned: boolean): Promise<void> {
     this.#closed = true;
     if (returned && this.waits && !this.#failed) {
-      this.fail(new Misuse("the handler has returned before what it reads was there: an await is missing"));
+      this.fail(new Misuse("the handler returned before its read was done: an await is missing"));
     }
     await this.#last;
   }
 
-  /** @internal Whether it leaves anything behind. */
+  /** @internal Whether the outbox has entries. */
   writes(): boolean {
     return Boolean(this.#written.size || this.#timers.size || this.#notices.length || this.#emissions.length || this.#environment.fired);
   }
@@ -279,17 +279,17 @@ export class Tx {
     };
   }
 
-  /** @internal What was required, and that every key read is as it was. */
+  /** @internal The required conditions, and that every key read is unchanged. */
   conditions(): Message[] {
     return [...this.#required, ...this.#reads.unchanged()];
   }
 
-  /** @internal That every range scanned is as it was. */
+  /** @internal The conditions that every range scanned is unchanged. */
   ranges(): Message[] {
     return this.#reads.ranges();
   }
 
-  /** Makes a trip when those before are over, and remembers how it failed. */
+  /** Makes a call after the earlier ones, and records its failure. */
   #trip<T>(make: () => Promise<T>): Promise<T> {
     this.#onTheWay++;
     const made = this.#last.then(async () => {
@@ -312,13 +312,13 @@ export class Tx {
   #mayWrite(): void {
     this.#goOn();
     if (this.#environment.readOnly) {
-      throw this.fail(new Misuse("a query writes nothing"));
+      throw this.fail(new Misuse("a query can't write"));
     }
   }
 
   #check(key: string): void {
     if (typeof key !== "string" || key === "") {
-      throw this.fail(new Misuse(`a key is a text that is not empty, not ${shown(key)}`));
+      throw this.fail(new Misuse(`a key must be a non-empty text, not ${shown(key)}`));
     }
     this.#try(() => keyBytes(key));
   }
@@ -336,7 +336,7 @@ export class Tx {
       throw this.#failed;
     }
     if (this.#closed) {
-      throw new Misuse("this transaction is over: its handler has returned");
+      throw new Misuse("this transaction has ended: its handler has returned");
     }
   }
 }

@@ -1,8 +1,8 @@
 /**
- * Ends a process that a handler keeps busy without end.
+ * Kills a process whose handler blocks its thread for too long.
  *
- * There is one thread: while a handler computes, nothing else is heard, neither requests nor the order to end. A thread beside it sees that,
- * and kills the process, so that main starts another one.
+  * There is one thread: while a handler computes, neither requests nor the order to end are handled. A second thread detects that
+  * and kills the process, so that main starts another one.
  */
 import { Worker } from "node:worker_threads";
 import { log } from "./log.js";
@@ -28,10 +28,10 @@ process.kill(process.pid, "SIGKILL");
 export function watch(name: string, patience = PATIENCE): () => void {
   const shared = new SharedArrayBuffer(8);
   const count = new Int32Array(shared);
-  const said = `${name} can't go on: a handler has kept the one thread busy for ${patience / 1000} s without a pause, so this process is killed\n`;
+  const said = `${name} is stuck: a handler has blocked the only thread for ${patience / 1000} s, so this process is killed\n`;
   const workerData = { shared, beats: LOOKS, every: patience / LOOKS, said };
   const worker = new Worker(WATCH, { eval: true, execArgv: [], workerData, resourceLimits: { maxOldGenerationSizeMb: 16 } });
-  worker.on("error", (error) => log.warning("nobody watches whether a handler keeps the thread busy", error));
+  worker.on("error", (error) => log.warning("the watchdog for handlers that block the thread has failed", error));
   worker.unref();
   const beat = setInterval(() => Atomics.add(count, 0, 1), patience / LOOKS / 4).unref();
   return () => {

@@ -186,7 +186,7 @@ async function ends(program: string): Promise<[number | string | null, string]> 
 const src = new URL("../src/", import.meta.url).href;
 
 test("a program under another name than its host's says so when it is refused", () => {
-  for (const [user, said] of [["business.cloakroom", /started this program as "cloakroom", and it is garderobe/], ["business.garderobe", /^Permissions/]] as const) {
+  for (const [user, said] of [["business.cloakroom", /started this program as "cloakroom", but it is garderobe/], ["business.garderobe", /^Permissions/]] as const) {
     const environment = Object.fromEntries(["REQUESTS_URL", "DATABASE_URL", "BUS_PASSWORD", "BUS_INBOX"].map((name) => [`HOTPAIR_${name}`, "nats://127.0.0.1:1"]));
     const process = new Process(new Service("garderobe").query("x", () => ({})), { ...environment, HOTPAIR_BUS_USER: user });
     assert.match(process.refused(new Error("Permissions Violation")).message, said);
@@ -196,7 +196,7 @@ test("a program under another name than its host's says so when it is refused", 
 test("a process whose thread is kept busy is killed, and one that is not lives", async () => {
   const [signal, said] = await ends(`import { watch } from "${src}watchdog.js"; watch("busy", 200); for (;;) {}`);
   assert.equal(signal, "SIGKILL");
-  assert.match(said, /busy can't go on: a handler has kept the one thread busy/);
+  assert.match(said, /busy is stuck: a handler has blocked the only thread/);
   const [code] = await ends(`import { watch } from "${src}watchdog.js"; watch("idle", 200); setTimeout(() => process.exit(7), 600)`);
   assert.equal(code, 7);
 });
@@ -212,7 +212,7 @@ test("what nobody catches is said: a rejection costs nothing more, an exception 
         setImmediate(() => `;
   const [code, said] = await ends(begin + "{ throw new Error('out of a timer'); })}}, 5)");
   assert.equal(code, 1);
-  assert.match(said, /ERROR a promise was rejected that no handler waits for.*nobody waits/s);
-  assert.match(said, /loose can't go on: out of a timer/);
+  assert.match(said, /ERROR a rejected promise was not awaited.*nobody waits/s);
+  assert.match(said, /loose can't continue: out of a timer/);
   assert.deepEqual((await ends(begin + "process.kill(process.pid, 'SIGTERM'))}}, 5)"))[0], 0);
 });

@@ -65,7 +65,7 @@ function sell(seat) {
     line.trouble = '';
     void offer(sale);
   } catch (problem) {
-    line.trouble = `Seat ${seat} was not sold, this browser can't keep the sale: ${problem.message}. `;
+    line.trouble = `Seat ${seat} was not sold, this browser can't store the sale: ${problem.message}. `;
     show();
   }
 }
@@ -117,9 +117,9 @@ async function askForAll() {
         if (answer.status === 200) settle(answer.value);
         else if (answer.status !== 404 || sale.state !== was) continue;
         else if (sale.state === 'new' && Date.now() - Date.parse(sale.at) < longest) void offer(sale);
-        else change(sale, { state: 'unknown', why: 'the agent knows nothing of it' });
+        else change(sale, { state: 'unknown', why: 'the agent does not know it' });
       } catch (problem) { // it is asked about again, and the others are now
-        line.trouble = `What became of seat ${sale.seat} can't be kept by this browser: ${problem.message}. `;
+        line.trouble = `This browser can't store the outcome of seat ${sale.seat}: ${problem.message}. `;
       }
     }
   } finally {
@@ -131,7 +131,7 @@ async function askForAll() {
 async function look(sale) {
   const answer = await post('look', { seat: sale.seat });
   if (answer?.status !== 200) {
-    change(sale, { why: answer ? answer.value.detail : 'the agent does not answer; look again' });
+    change(sale, { why: answer ? answer.value.detail : 'the agent does not answer; try again' });
     return;
   }
   const { state, customer } = answer.value;
@@ -199,19 +199,19 @@ function lineNow() {
 }
 
 const banner = {
-  unknown: () => ['The agent is being asked…', ''],
+  unknown: () => ['Connecting to the agent…', ''],
   served: (s) => [`Open: host ${s.host} serves`, s.words],
   moment: (s) => ['One moment: another host takes over', s.words],
-  cut: (s) => ['No line: sales are kept here and done when it is back', s.words],
-  away: () => ['Closed: the agent of this till does not answer', 'It is asked again each second. What it has accepted is on its disk.'],
+  cut: (s) => ['No connection: sales are stored here and executed when it is back', s.words],
+  away: () => ['Closed: the agent of this till does not answer', 'Trying again each second. What it has accepted is on its disk.'],
 };
 
 const words = {
-  new: () => 'is handed to the agent…',
-  accepted: () => 'accepted, kept on this machine',
+  new: () => 'sent to the agent…',
+  accepted: () => 'accepted, stored on this machine',
   done: (sale) => `sold${sale.took === undefined ? ` (${sale.why})` : ` after ${sale.took < 1000 ? `${sale.took} ms` : `${(sale.took / 1000).toFixed(1)} s`}`}`,
   refused: (sale) => `refused: ${sale.why}`,
-  unknown: (sale) => `not known whether it is sold: ${sale.why}`,
+  unknown: (sale) => `unknown whether it is sold: ${sale.why}`,
 };
 
 function item(head, text) {

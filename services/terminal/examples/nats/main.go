@@ -3,8 +3,9 @@
 //	go run ./services/terminal/examples/nats sell nats://127.0.0.1:4222 A1 ann
 //	go run ./services/terminal/examples/nats queue nats://127.0.0.1:4222 A1 ann order-17
 //
-// A sale at once is made with an id of its own: whatever happens to this call, the same is sent again and takes effect once. One that is queued
-// is done once for its key, whether there is a line to the hosts or not; after a crash run the same again. It hears what comes of it.
+// An immediate sale has an id made here: the same request is sent again after any fault and takes effect once. A queued
+// sale is executed once for its key, even without a connection to the hosts; after a crash run the same command again.
+// The program waits for the outcome.
 package main
 
 import (
@@ -19,7 +20,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// again are the codes after which the same is sent again: nobody knows yet, or nothing was done.
+// again are the codes after which the request is sent again: its outcome is unknown, or nothing was done.
 var again = []string{"429", "500", "503", "504"}
 
 const (
@@ -36,7 +37,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) < 4 || args[0] == "queue" && len(args) < 5 {
-		return errors.New("nats sell URL SEAT CUSTOMER, or nats queue URL SEAT CUSTOMER KEY")
+		return errors.New("usage: nats sell URL SEAT CUSTOMER, or nats queue URL SEAT CUSTOMER KEY")
 	}
 	nc, err := nats.Connect(args[1], nats.MaxReconnects(-1), nats.ReconnectWait(time.Second), nats.RetryOnFailedConnect(true))
 	if err != nil {
@@ -53,7 +54,7 @@ func run(args []string) error {
 	return queue(nc, body, args[3], args[4])
 }
 
-// sell has it done now.
+// sell sells the seat now.
 func sell(nc *nats.Conn, body []byte) error {
 	deadline := "30s"
 	if set := os.Getenv("DEADLINE"); set != "" {
@@ -68,16 +69,16 @@ func sell(nc *nats.Conn, body []byte) error {
 	return nil
 }
 
-// outcome is what came of something that was queued.
+// outcome is the outcome of a queued request.
 type outcome struct {
 	ID, State, Error string
 	Code             int
 	Body             json.RawMessage
 }
 
-// queue has the agent keep it until it is done, and waits for that.
+// queue queues the request at the agent, and waits for its outcome.
 func queue(nc *nats.Conn, body []byte, lane, key string) error {
-	// Before it is queued, so that nothing is told before somebody hears.
+	// Subscribe before queueing, so that no result is missed.
 	results, err := nc.SubscribeSync("notice.hotpair.result")
 	if err != nil {
 		return err
@@ -99,12 +100,12 @@ func queue(nc *nats.Conn, body []byte, lane, key string) error {
 		return err
 	}
 	for {
-		// It may be over already, or be told while the connection was away: that is not told again.
+		// The outcome may be there already, or have been sent while the connection was down: it is not sent again.
 		text, err := ask(nc, "queue.get", question, 5*time.Second, nil)
 		if err != nil {
 			return err
 		}
-		for again := time.Now().Add(time.Minute); err == nil; { // others are told of all the time
+		for again := time.Now().Add(time.Minute); err == nil; { // results of other requests arrive too
 			var o outcome
 			if err := json.Unmarshal(text, &o); err != nil {
 				return err
@@ -123,11 +124,11 @@ func queue(nc *nats.Conn, body []byte, lane, key string) error {
 	}
 }
 
-// tell says an outcome. The error is that it is none to be glad of.
+// tell prints an outcome. The error is for an outcome that is not a success.
 func (o outcome) tell() error {
 	switch {
 	case o.State == "unknown":
-		return fmt.Errorf("not known, look at the seat: %s", o.Error)
+		return fmt.Errorf("outcome unknown, check the seat: %s", o.Error)
 	case o.Code != 0:
 		return fmt.Errorf("refused: %s", o.Error)
 	}
@@ -135,7 +136,7 @@ func (o outcome) tell() error {
 	return nil
 }
 
-// ask asks until there is an answer, the same each time.
+// ask sends the same request until there is an answer.
 func ask(nc *nats.Conn, subject string, body []byte, wait time.Duration, header nats.Header) ([]byte, error) {
 	var problem error
 	for range tries {

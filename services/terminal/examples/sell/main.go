@@ -1,6 +1,6 @@
 // Command sell sells a seat with Go's own library, as in: go run ./services/terminal/examples/sell http://127.0.0.1:4280 A1 ann
 //
-// The id is made once. Whatever happens to this call, the same is sent again and takes effect once.
+// The id is made once: the same request is sent again after any fault and takes effect once.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// again are the answers after which the same is sent again: nobody knows yet, or nothing was done.
+// again are the statuses after which the request is sent again: its outcome is unknown, or nothing was done.
 var again = []int{http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 
 // maxAnswer bounds an answer, in bytes.
@@ -24,7 +24,7 @@ const maxAnswer = 8 << 20
 
 func main() {
 	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "sell URL SEAT CUSTOMER")
+		fmt.Fprintln(os.Stderr, "usage: sell URL SEAT CUSTOMER")
 		os.Exit(2)
 	}
 	answer, err := ask(os.Args[1], "tickets", "sell", map[string]string{"seat": os.Args[2], "customer": os.Args[3]})
@@ -35,7 +35,7 @@ func main() {
 	fmt.Println(string(answer))
 }
 
-// ask gives the answer of an operation, or what the agent or the service says instead.
+// ask returns the answer of an operation, or the problem from the agent or the service.
 func ask(url, service, operation string, question any) ([]byte, error) {
 	body, err := json.Marshal(question)
 	if err != nil {

@@ -8,24 +8,24 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 )
 
-// Lanes are the places of what waits. They are not for use by several goroutines.
+// Lanes are the positions of waiting requests. They are not safe for concurrent use.
 type Lanes struct {
 	lanes   map[string]*lane
-	entries map[uint64]*Place // what is queued and not over
-	numbers []uint64          // of them, rising; those that are over are dropped lazily
-	last    uint64            // the highest number that was given
+	entries map[uint64]*Place // requests without an outcome
+	numbers []uint64          // their numbers, rising; finished ones are dropped lazily
+	last    uint64            // the highest number given
 	orders  uint64
-	heads   heads // what may be sent when its rest is over
+	heads   heads // requests to send after their pause
 	called  []*Place
 }
 
-// lane is what stands in one, in order.
+// lane has the entries of one lane, in order.
 type lane struct {
 	name   string
 	places []*Place
 }
 
-// Place is where a request stands.
+// Place is the position of a request.
 type Place struct {
 	number uint64 // 0: a guest
 	order  uint64 // of arrival
@@ -34,15 +34,15 @@ type Place struct {
 	judged bool // it has an outcome, which is not durable yet
 	rested int  // how often
 	until  time.Time
-	at     int // among the heads, from 1; 0: it is none
+	at     int // among the heads, from 1; 0: not among them
 }
 
-// New gives empty lanes, in which numbers up to last were given.
+// New returns empty lanes in which numbers up to last were given.
 func New(last uint64) *Lanes {
 	return &Lanes{lanes: map[string]*lane{}, entries: map[uint64]*Place{}, last: last}
 }
 
-// Add queues the request of a number at the end of a lane. Numbers rise; one that does not is not taken.
+// Add queues the request of a number at the end of a lane. Numbers must rise; a lower one is ignored.
 func (l *Lanes) Add(number uint64, name string) bool {
 	if number <= l.last || !l.Room(number) {
 		return false
@@ -55,11 +55,11 @@ func (l *Lanes) Add(number uint64, name string) bool {
 	return true
 }
 
-// Room reports whether the pair would keep the answers of all that waits if a number was given.
+// Room reports whether the pair would still keep the answers of all waiting requests if a number was given.
 func (l *Lanes) Room(number uint64) bool { return number-min(l.Oldest(), number) < Window }
 
-// Guest has a request that is not queued stand in a lane, too: it waits for what stands there, and what comes later waits for it. first: it
-// is the first, and does not have to wait.
+// Guest puts a request that is not queued into a lane: it waits for the requests before it, and later ones wait for
+// it. first: it is at the head and need not wait.
 func (l *Lanes) Guest(name string) (p *Place, first bool) {
 	p = &Place{}
 	l.stand(p, name)
@@ -84,7 +84,7 @@ func (l *Lanes) stand(p *Place, name string) {
 	}
 }
 
-// first notes that a place is the first of its lane.
+// first records that a place is the first of its lane.
 func (l *Lanes) first(p *Place) {
 	if p.number == 0 {
 		l.called = append(l.called, p)
@@ -113,20 +113,20 @@ func (l *Lanes) leave(p *Place) {
 	}
 }
 
-// Leave takes a guest out: it has its answer, or has given up.
+// Leave removes a guest, which has its answer or has timed out.
 func (l *Lanes) Leave(guest *Place) {
 	l.called = slices.DeleteFunc(l.called, func(c *Place) bool { return c == guest })
 	l.leave(guest)
 }
 
-// Called gives the guests whose turn it has become since it was asked last.
+// Called returns the guests whose turn has come since the last call.
 func (l *Lanes) Called() []*Place {
 	c := l.called
 	l.called = nil
 	return c
 }
 
-// Next takes the request that is to be sent now: it is on its way. The one that came first is the first.
+// Next returns the request to send now and marks it as in flight. The oldest is the first.
 func (l *Lanes) Next(now time.Time) (number uint64, ok bool) {
 	if len(l.heads) == 0 || l.heads[0].until.After(now) {
 		return 0, false
@@ -136,7 +136,7 @@ func (l *Lanes) Next(now time.Time) (number uint64, ok bool) {
 	return p.number, true
 }
 
-// Wake is when the next one may be sent; the zero time if none rests or waits to be sent.
+// Wake returns when the next request may be sent; the zero time if none waits for a pause or to be sent.
 func (l *Lanes) Wake() time.Time {
 	if len(l.heads) == 0 {
 		return time.Time{}
@@ -144,7 +144,7 @@ func (l *Lanes) Wake() time.Time {
 	return l.heads[0].until
 }
 
-// Answered takes the answer to a request that is on its way. What is to be sent again rests first. ok: it was on its way.
+// Answered takes the answer to a request in flight. A request to repeat pauses first. ok: it was in flight.
 func (l *Lanes) Answered(number uint64, code int, recorded bool, now time.Time) (m Meaning, ok bool) {
 	p := l.entries[number]
 	if p == nil || !p.out {
@@ -159,7 +159,7 @@ func (l *Lanes) Answered(number uint64, code int, recorded bool, now time.Time) 
 	return m, true
 }
 
-// Unwritten takes back that a request has an outcome: it could not be made durable. It is sent again, and answered the same.
+// Unwritten undoes an outcome that could not be made durable. The request is sent again and gets the same answer.
 func (l *Lanes) Unwritten(number uint64, now time.Time) {
 	if p := l.entries[number]; p != nil && p.judged {
 		p.judged = false
@@ -167,14 +167,14 @@ func (l *Lanes) Unwritten(number uint64, now time.Time) {
 	}
 }
 
-// rest has a request wait until it is sent again.
+// rest pauses a request before it is sent again.
 func (l *Lanes) rest(p *Place, now time.Time) {
 	p.until = now.Add(pace.Doubled(FirstRest, LongestRest, p.rested))
 	p.rested++
 	heap.Push(&l.heads, p)
 }
 
-// Over notes that the outcome of a request is durable here.
+// Over records that the outcome of a request is durable here.
 func (l *Lanes) Over(number uint64) {
 	if p := l.entries[number]; p != nil {
 		delete(l.entries, number)
@@ -182,7 +182,7 @@ func (l *Lanes) Over(number uint64) {
 	}
 }
 
-// Recall notes that who had requests is gone, or that another has come: what was on its way is not, and nothing rests.
+// Recall records that the host is gone or replaced: no request is in flight, and none pauses.
 func (l *Lanes) Recall() {
 	for _, p := range l.entries {
 		if p.out {
@@ -194,8 +194,8 @@ func (l *Lanes) Recall() {
 	heap.Init(&l.heads)
 }
 
-// Oldest is the lowest number whose outcome is not durable here; of none that waits, the next one that will be given. The pair may forget
-// the answers below it.
+// Oldest is the lowest number without a durable outcome; without waiting requests, the next number. The pair may
+// discard the answers below it.
 func (l *Lanes) Oldest() uint64 {
 	for len(l.numbers) > 0 {
 		if _, waits := l.entries[l.numbers[0]]; waits {
@@ -206,13 +206,13 @@ func (l *Lanes) Oldest() uint64 {
 	return l.last + 1
 }
 
-// Given notes that numbers up to one were given.
+// Given records that numbers up to a limit were given.
 func (l *Lanes) Given(last uint64) { l.last = max(l.last, last) }
 
-// Len is how many are queued and not over.
+// Len is the number of queued requests without an outcome.
 func (l *Lanes) Len() int { return len(l.entries) }
 
-// heads are what may be sent, by the end of its rest and then by arrival.
+// heads are the requests that may be sent, by the end of their pause and then by arrival.
 type heads []*Place
 
 func (h heads) Len() int { return len(h) }

@@ -1,28 +1,29 @@
-// Package lanes decides what may be sent of what is queued at a terminal, and what an answer to it means. It knows no disk and no network:
-// whoever writes and sends asks it.
+// Package lanes decides which queued requests of a terminal may be sent, and what an answer means for them. It uses no
+// disk and no network; its caller writes and sends.
 //
-// What is queued is numbered in the order in which it came, and stands in lanes. Of each lane one request is on its way at a time, the
-// first; the next one only when the outcome of that is durable here. A request that nobody queues, and that names a lane, is a guest in it:
-// it waits for what stood there before it, and what comes later waits for it.
+// Queued requests are numbered in their order and belong to lanes. Of each lane one request is in flight at a time, the
+// first; the next one follows when the outcome of the first is durable here. A request that is not queued but names a
+// lane is a guest in it: it waits for the requests before it, and later ones wait for it.
 package lanes
 
 import "time"
 
-// Meaning is what an answer means to a queued request.
+// Meaning is the meaning of an answer for a queued request.
 type Meaning uint8
 
 // Meanings.
 const (
-	Again   Meaning = iota // it is sent again, under the same number
-	Final                  // it is over, and the answer says how
-	Unknown                // it is over, and whether it took effect nobody can tell: a person has to look
+	Again   Meaning = iota // send it again, under the same number
+	Final                  // the answer is its outcome
+	Unknown                // its outcome is unknown: a person must check the data
 )
 
-// Judge says what an answer with a code means; 0 is success. recorded: the pair has written it down under the number of the request, and
-// will never answer anything else.
+// Judge returns the meaning of an answer with a code; 0 is success. recorded: the pair has recorded the answer under
+// the number of the request and will always repeat it.
 //
-// Again are those that another moment may change, whether it took effect or not: the number is the same, so it takes effect once. All that
-// is not known here is a service's own, and its last word.
+// Again is for answers that may change later, whether the request took effect or not: the number stays the same, so it
+// takes effect once. Codes that are unknown here are a service's own, and final. is not known here is a service's own,
+// and its last word.
 func Judge(code int, recorded bool) Meaning {
 	if recorded {
 		return Final
@@ -37,10 +38,10 @@ func Judge(code int, recorded bool) Meaning {
 }
 
 const (
-	// FirstRest and LongestRest bound how long a request rests that is to be sent again. Each rest is twice the one before.
+	// FirstRest and LongestRest bound the pause before a request is sent again. Each pause is twice the one before.
 	FirstRest   = 50 * time.Millisecond
 	LongestRest = 30 * time.Second
-	// Window is how many numbers the pair keeps the answers of, for one series: one that is so far below another is too old to it. While a
-	// request has no outcome, none gets a number that far above its own.
+	// Window is the number of answers that the pair keeps for one series: an older number is too old. While a request
+	// has no outcome, none gets a number that far above its own.
 	Window = 1 << 16
 )

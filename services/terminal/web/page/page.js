@@ -1,4 +1,4 @@
-// How the terminal is served, what it is told, and a form to ask with. Values are set as text, never as markup.
+// The state of the terminal, its notices, and a form for requests. Values are set as text, never as markup.
 
 const $ = (id) => document.getElementById(id);
 const most = 50; // notices that are shown
@@ -70,10 +70,10 @@ async function listen() {
         if (event.id) last = event.id;
         if (event.data) happened(event);
       }
-      throw new Error('the agent has ended the stream');
+      throw new Error('the agent closed the stream');
     } catch (problem) {
       document.body.dataset.state = 'gone';
-      $('words').textContent = `The agent of this terminal does not answer: ${problem.message}. It is asked again each second.`;
+      $('words').textContent = `The agent of this terminal does not answer: ${problem.message}. Trying again each second.`;
     }
     await new Promise((wake) => setTimeout(wake, 1000));
   }
@@ -94,7 +94,7 @@ $('ask').addEventListener('submit', async (event) => {
   event.preventDefault();
   const button = $('ask').querySelector('button');
   button.disabled = true;
-  $('outcome').textContent = 'It is on its way…';
+  $('outcome').textContent = 'Sent…';
   $('outcome').className = '';
   $('answer').hidden = true;
   const began = performance.now();
@@ -112,7 +112,7 @@ $('ask').addEventListener('submit', async (event) => {
     }
     $('answer').hidden = false;
   } catch (problem) {
-    $('outcome').textContent = `The agent did not answer (${problem.message}): whether it was done is not known.`;
+    $('outcome').textContent = `The agent did not answer (${problem.message}): it is unknown whether the request was executed.`;
     $('outcome').className = 'bad';
   }
   button.disabled = false;

@@ -29,7 +29,7 @@ LONGEST = 24 * 3600
 FOUND = 200  # seats of one answer
 TOLD = "accounting"  # the key that has the target
 
-service = hotpair.Service("tickets", version="1.0.0", description="sells seats, and reserves them for a while")
+service = hotpair.Service("tickets", version="1.0.0", description="sells and reserves seats")
 
 
 @dataclass
@@ -62,7 +62,7 @@ Seat = Dict[str, Any]
 @service.operation
 def reserve(tx: hotpair.Tx, q: Reserve) -> Seat:
     if not 0 <= q.seconds <= LONGEST:
-        raise hotpair.Malformed(f'field "seconds" is 1 to {LONGEST}')
+        raise hotpair.Malformed(f'field "seconds" must be 1 to {LONGEST}')
     wait = timedelta(seconds=q.seconds or RESERVED)
     seat = _for_customer(tx, q.seat, q.customer)
     if seat["state"] == "sold":
@@ -97,7 +97,7 @@ def give(tx: hotpair.Tx, q: Request) -> Seat:
 def release(tx: hotpair.Tx, q: Request) -> Seat:
     """The run of a reservation's timer."""
     if tx.due is None:
-        raise hotpair.Malformed("a reservation ends by itself; give gives it back")
+        raise hotpair.Malformed("a reservation expires automatically; to end it earlier use give")
     seat = _read(tx, q.seat)
     if seat["state"] != "reserved":
         return seat  # this run was begun twice, and has been done: its commit finds that out
@@ -122,11 +122,11 @@ def find(tx: hotpair.Tx, q: Find) -> Dict[str, Any]:
 
 @service.operation
 def account(tx: hotpair.Tx, q: Account) -> Dict[str, str]:
-    """Has accounting told at a target. One that does not exist is refused with the first entry, and nothing is changed then."""
+    """Sets the target that accounting entries go to. An unknown target refuses the first entry, and nothing is changed."""
     if not q.target:
         tx.delete(TOLD)
     elif not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", q.target):
-        raise hotpair.Malformed('field "target" is the name of a target: hotpair targets list shows them')
+        raise hotpair.Malformed('field "target" must be the name of a target: hotpair targets list shows them')
     else:
         tx.put(TOLD, q.target.encode())
         _tell(tx, event="begun")
@@ -134,21 +134,21 @@ def account(tx: hotpair.Tx, q: Account) -> Dict[str, str]:
 
 
 def _tell(tx: hotpair.Tx, **entry: str) -> None:
-    """Tells accounting, if there is somebody to be told."""
+    """Emits an entry to accounting, if a target is set."""
     to = tx.get(TOLD)
     if to.found:
         tx.emit(to.bytes.decode(), _lane(entry.get("seat", "")), entry)
 
 
 def _lane(seat: str) -> str:
-    """The lane of a seat, whose name can have what no lane may have in its."""
+    """The lane of a seat. Names of seats may have characters that lanes may not."""
     if re.fullmatch(r"[!-.0-~]+", seat):
         return seat
     return "~" + base64.urlsafe_b64encode(seat.encode()).decode().rstrip("=")
 
 
 def _for_customer(tx: hotpair.Tx, name: str, customer: str) -> Seat:
-    """Reads a seat that a customer wants to have: it is free, or the customer's."""
+    """Reads a seat, which must be free or the customer's."""
     _check("customer", customer)
     seat = _read(tx, name)
     if seat["state"] != "free" and seat.get("customer") != customer:
@@ -178,7 +178,7 @@ def _keep(tx: hotpair.Tx, seat: Seat, state: str, customer: str = "", until: str
 def _check(field: str, name: str) -> None:
     """Refuses what can't be part of a key."""
     if not 0 < len(name.encode()) <= MAX_NAME or "/" in name or "\0" in name:
-        raise hotpair.Malformed(f'field "{field}" is a name of 1 to {MAX_NAME} bytes without a slash')
+        raise hotpair.Malformed(f'field "{field}" must be a name of 1 to {MAX_NAME} bytes without a slash')
 
 
 if __name__ == "__main__":

@@ -31,11 +31,11 @@ interface Seat {
 
 const Request = { seat: text(""), customer: text("") };
 
-export const service = new Service("tickets", { version: "1.0.0", description: "sells seats, and reserves them for a while" });
+export const service = new Service("tickets", { version: "1.0.0", description: "sells and reserves seats" });
 
 service.operation("reserve", { ...Request, seconds: integer(0) }, async (tx, q) => {
   if (q.seconds < 0 || q.seconds > LONGEST) {
-    throw new Malformed(`field "seconds" is 1 to ${LONGEST}`);
+    throw new Malformed(`field "seconds" must be 1 to ${LONGEST}`);
   }
   const ms = (q.seconds || RESERVED) * 1000;
   const seat = await forCustomer(tx, q.seat, q.customer);
@@ -71,7 +71,7 @@ service.operation("give", Request, async (tx, q) => {
 /** The run of a reservation's timer. */
 service.operation("release", Request, async (tx, q) => {
   if (!tx.due) {
-    throw new Malformed("a reservation ends by itself; give gives it back");
+    throw new Malformed("a reservation expires automatically; to end it earlier use give");
   }
   const seat = await read(tx, q.seat);
   if (seat.state !== "reserved") {
@@ -99,7 +99,7 @@ service.operation("account", { target: text("") }, async (tx, q) => {
     return q;
   }
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(q.target)) {
-    throw new Malformed('field "target" is the name of a target: hotpair targets list shows them');
+    throw new Malformed('field "target" must be the name of a target: hotpair targets list shows them');
   }
   tx.put(TOLD, Buffer.from(q.target));
   await tell(tx, "begun");
@@ -152,6 +152,6 @@ function keep(tx: Tx, before: Seat, { state, customer, until }: Omit<Seat, "seat
 /** Refuses what can't be part of a key. */
 function check(field: string, name: string): void {
   if (name === "" || Buffer.byteLength(name) > MAX_NAME || /[/\0]/.test(name)) {
-    throw new Malformed(`field "${field}" is a name of 1 to ${MAX_NAME} bytes without a slash`);
+    throw new Malformed(`field "${field}" must be a name of 1 to ${MAX_NAME} bytes without a slash`);
   }
 }

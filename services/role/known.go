@@ -134,7 +134,7 @@ func (m *Machine) mayHandOver() string {
 	case !m.paired() || m.peerResigned:
 		return "there is no in-sync standby"
 	case m.attempt.open():
-		return "a change of the pair record is under way"
+		return "a change of the pair record is in progress"
 	case !m.peerLives():
 		return fmt.Sprintf("%s has not answered for %s", m.partner().Host, (m.now - m.heardAt).Round(time.Millisecond))
 	case m.peer.Stopping:
@@ -144,7 +144,7 @@ func (m *Machine) mayHandOver() string {
 	case !m.peer.Fit:
 		return fmt.Sprintf("%s is not fit: %s", m.partner().Host, m.peer.Unfit)
 	case m.updater.Peer != Awaited && !m.updaterGone():
-		return fmt.Sprintf("%s does not take updates at the moment", m.partner().Host)
+		return fmt.Sprintf("%s does not accept updates now", m.partner().Host)
 	}
 	return ""
 }

@@ -14,7 +14,7 @@ import (
 var (
 	// errShort says that a term can't go on alone, because its only copy has lost something.
 	errShort        = errors.New("alone, and what was acknowledged may be gone from this disk")
-	errInconsistent = errors.New("in the middle of a copy: the database is not consistent")
+	errInconsistent = errors.New("the database is inconsistent: a snapshot transfer is unfinished")
 )
 
 // serve answers bus.Serve: the beginning of a term (B7), or its continuation after a restart of this process.

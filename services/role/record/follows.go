@@ -9,7 +9,7 @@ import (
 )
 
 // ErrImpossible says that no host of the pair ever makes such a record of the one that the register holds.
-var ErrImpossible = fault.New("record-impossible", "no such record can follow the one that the register holds")
+var ErrImpossible = fault.New("record-impossible", "this record can't follow the one in the register")
 
 // longestLease bounds the lease in a record: a standby waits for as long. It is above any that can be set.
 const longestLease = time.Hour
@@ -30,11 +30,11 @@ func (r Record) Follows(was Record) error {
 	case r.Version <= was.Version:
 		return impossible("version %d after %d", r.Version, was.Version)
 	case !membership.Reachable(was.Version, r.Version):
-		return impossible("version %d after %d, which no pair comes to", r.Version, was.Version)
+		return impossible("version %d after %d, further than a pair advances", r.Version, was.Version)
 	case r.Epoch < was.Epoch:
 		return impossible("epoch %d after %d", r.Epoch, was.Epoch)
 	case !membership.Reachable(was.Epoch, r.Epoch):
-		return impossible("epoch %d after %d, which no pair comes to", r.Epoch, was.Epoch)
+		return impossible("epoch %d after %d, further than a pair advances", r.Epoch, was.Epoch)
 	case r.SetVersion > r.Version, r.Forced > r.Epoch:
 		return impossible("set of version %d in version %d, forced epoch %d in epoch %d", r.SetVersion, r.Version, r.Forced, r.Epoch)
 	case len(r.InSync) > 2:

@@ -26,7 +26,7 @@ const (
 )
 
 var (
-	errReceiving    = errors.New("in the middle of a copy: the database is not consistent")
+	errReceiving    = errors.New("the database is inconsistent: a snapshot transfer is unfinished")
 	errBackups      = errors.New("as many backups as can be are under way")
 	errBackupGone   = errors.New("that backup is not under way any more")
 	errBackupOrder  = errors.New("pieces of a backup are asked for in turn")

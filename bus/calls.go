@@ -10,7 +10,7 @@ var (
 	// ErrRefused says that what was asked can't be done at the moment, or not as it was asked; the text says why. Nothing was done.
 	ErrRefused = fault.New("refused", "refused")
 	// ErrAbsent says that what was asked for by name does not exist.
-	ErrAbsent = fault.New("no-such", "there is no such thing")
+	ErrAbsent = fault.New("no-such", "not found")
 	// ErrDamagedJournal says that a host's own journal does not go on where it should.
 	ErrDamagedJournal = fault.New("damaged-journal", "the journal is damaged")
 	// ErrUnreadable says that the other host's journal can't be read although the in-sync set has that host (V2).

@@ -16,7 +16,7 @@ const form = 1
 
 var (
 	// ErrVersion says that a message is written down in another form.
-	ErrVersion = fault.New("version", "message of another form")
+	ErrVersion = fault.New("version", "message of another version")
 	// ErrMalformed says that a message could not be read.
 	ErrMalformed = fault.New("malformed", "malformed message")
 )
@@ -36,7 +36,7 @@ func Decode(data []byte, v any) error {
 		return fmt.Errorf("%w: empty", ErrMalformed)
 	}
 	if data[0] != form {
-		return fmt.Errorf("%w: %d, this process speaks %d", ErrVersion, data[0], form)
+		return fmt.Errorf("%w: %d, this process uses %d", ErrVersion, data[0], form)
 	}
 	if err := cbor.Unmarshal(data[1:], v); err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)

@@ -18,7 +18,7 @@ var (
 	// ErrDisconnected says that the connection was lost, so that the outcome of what was in flight is unknown.
 	ErrDisconnected = errors.New("connection lost")
 	// ErrNobody says that nothing serves the subject, so that the request was not executed.
-	ErrNobody = errors.New("nobody serves this subject")
+	ErrNobody = errors.New("no process answers this subject")
 	// ErrForbidden says that the server refused a subject to this user.
 	ErrForbidden = errors.New("subject is not permitted")
 )
@@ -183,7 +183,7 @@ func (d *tellingDialer) unfinished(deadline error) error {
 	case d.last != nil:
 		return fmt.Errorf("%w: %w", deadline, d.last)
 	case d.dials != "" && number != nil:
-		return fmt.Errorf("%w: neither resolved (DNS) nor reached in time: %s", deadline, d.dials)
+		return fmt.Errorf("%w: name not resolved (DNS) and host not reached in time: %s", deadline, d.dials)
 	case d.dials != "":
 		return fmt.Errorf("%w: not reached in time: %s", deadline, d.dials)
 	}

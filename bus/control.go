@@ -61,7 +61,7 @@ type Restored struct {
 
 // Sentence says what the host does, and what ends that.
 func (r Restored) Sentence(host string) string {
-	return fmt.Sprintf("%s was restored from a backup of %s at position %s (%s UTC) and does nothing outward until that is finished: stop it, then hotpair restore finish --replaces or --as-copy",
+	return fmt.Sprintf("%s was restored from a backup of %s at position %s (%s UTC) and stays offline until the restore is finished: stop it, then hotpair restore finish --replaces or --as-copy",
 		host, r.From, r.Position, r.Time.UTC().Format(time.DateTime))
 }
 

@@ -22,11 +22,11 @@ func StrayHeader(h nats.Header, taken ...string) string {
 		like := slices.IndexFunc(taken, func(t string) bool { return strings.EqualFold(t, name) })
 		switch {
 		case like >= 0 && taken[like] != name:
-			return fmt.Sprintf("there is no header %.80q: write it %s, in these very letters", name, taken[like])
+			return fmt.Sprintf("unknown header %.80q: write it as %s, in exactly these letters", name, taken[like])
 		case like < 0:
-			return fmt.Sprintf("there is no header %.80q here: leave it out, or write one of %s", name, strings.Join(taken, ", "))
+			return fmt.Sprintf("unknown header %.80q: remove it, or use one of %s", name, strings.Join(taken, ", "))
 		case len(h[name]) > 1:
-			return fmt.Sprintf("the header %s stands %d times, and only one can be meant: give it once", name, len(h[name]))
+			return fmt.Sprintf("the header %s is set %d times: set it once", name, len(h[name]))
 		}
 	}
 	return ""

@@ -66,7 +66,7 @@ func (TCP) Dial(ctx context.Context, address string) (net.Conn, error) {
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	var unresolved *net.DNSError
 	if errors.As(err, &unresolved) {
-		return nil, fmt.Errorf("the name %s can't be resolved, which is DNS and not the machine: %w", unresolved.Name, err)
+		return nil, fmt.Errorf("the name %s can't be resolved (a DNS problem, not one of the machine): %w", unresolved.Name, err)
 	}
 	return conn, err
 }

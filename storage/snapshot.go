@@ -72,7 +72,7 @@ func parseCursor(c []byte) (bucket string, key []byte, err error) {
 		return "", nil, nil
 	}
 	if len(c) < 1+int(c[0]) {
-		return "", nil, fmt.Errorf("%w: cursor of a copy", ErrMalformed)
+		return "", nil, fmt.Errorf("%w: cursor of a snapshot", ErrMalformed)
 	}
 	return string(c[1 : 1+c[0]]), c[1+c[0]:], nil
 }
@@ -87,7 +87,7 @@ func (s *Store) SnapshotRange(from []byte, maxBytes int) (Range, error) {
 	}
 	path, key, err := parseCursor(from)
 	if err != nil {
-		return Range{}, fmt.Errorf("copy range: %w", err)
+		return Range{}, fmt.Errorf("snapshot range: %w", err)
 	}
 	r := Range{From: bytes.Clone(from)}
 	err = s.applied(func(tx *bolt.Tx, st *layout.State) error {
@@ -98,7 +98,7 @@ func (s *Store) SnapshotRange(from []byte, maxBytes int) (Range, error) {
 		r.Check, err = r.sum()
 	}
 	if err != nil {
-		return Range{}, fmt.Errorf("copy range: %w", err)
+		return Range{}, fmt.Errorf("snapshot range: %w", err)
 	}
 	return r, nil
 }
@@ -160,7 +160,7 @@ func (s *Store) BeginSnapshot(base history.Mark) error {
 	err := s.usable()
 	s.mu.RUnlock()
 	if err != nil {
-		return fmt.Errorf("begin copy: %w", err)
+		return fmt.Errorf("begin snapshot: %w", err)
 	}
 	fresh := layout.State{
 		Host: s.state.Host, Identity: s.state.Identity,
@@ -169,7 +169,7 @@ func (s *Store) BeginSnapshot(base history.Mark) error {
 	}
 	// The file is replaced, not emptied: emptying it would leave a list of free pages longer than bolt can keep.
 	if err := s.makeDatabase(fresh); err != nil {
-		return fmt.Errorf("begin copy: %w", s.kill(err))
+		return fmt.Errorf("begin snapshot: %w", s.kill(err))
 	}
 	s.mu.Lock()
 	old := s.db
@@ -178,7 +178,7 @@ func (s *Store) BeginSnapshot(base history.Mark) error {
 	err = errors.Join(old.Close(), s.load())
 	s.mu.Unlock()
 	if err != nil {
-		return fmt.Errorf("begin copy: %w", s.kill(err))
+		return fmt.Errorf("begin snapshot: %w", s.kill(err))
 	}
 	return nil
 }
@@ -248,7 +248,7 @@ func (r *Range) validate(p *layout.SnapshotProgress) error {
 		return err
 	}
 	if r.At.Position.Before(p.Base.Position) {
-		return fmt.Errorf("%w: range at %v, before the base %v of the copy", ErrOrder, r.At.Position, p.Base.Position)
+		return fmt.Errorf("%w: range at %v, before the base %v of the snapshot", ErrOrder, r.At.Position, p.Base.Position)
 	}
 	return nil
 }

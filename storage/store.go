@@ -125,7 +125,7 @@ func (s *Store) Commit(entries ...history.Stored) error {
 		}
 		end = e.Mark()
 		if receiving != nil && end.Position.Sequence == receiving.Until.Position.Sequence && end != receiving.Until {
-			return fmt.Errorf("commit: %w: entry %v is not the one that the copy was taken at", history.ErrDiverged, end.Position)
+			return fmt.Errorf("commit: %w: entry %v is not the one that the snapshot was taken at", history.ErrDiverged, end.Position)
 		}
 	}
 	entries = slices.Clone(entries)
@@ -303,7 +303,7 @@ func (s *Store) kill(err error) error {
 	defer s.mu.Unlock()
 	if s.dead == nil {
 		s.dead = err
-		s.log.ErrorContext(context.Background(), "storage failed, nothing is written any more", "error", err)
+		s.log.ErrorContext(context.Background(), "storage failed; no more writes are made", "error", err)
 	}
 	return fmt.Errorf("%w: %w", ErrDead, err)
 }

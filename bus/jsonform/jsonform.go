@@ -25,7 +25,7 @@ const (
 
 var (
 	// ErrMalformed says that a message can't be understood.
-	ErrMalformed = fault.New("json", "the JSON can't be understood")
+	ErrMalformed = fault.New("json", "invalid JSON message")
 	// ErrTooLarge says that a message is larger than any can be.
 	ErrTooLarge = fault.New("json-size", "the JSON is too large")
 )
@@ -72,7 +72,7 @@ func Refusal(err error) bus.DatabaseReply {
 }
 
 func unknown(name string) error {
-	return fmt.Errorf("%w: there is no call %.70q; there are read, scan and commit", ErrMalformed, name)
+	return fmt.Errorf("%w: unknown call %.70q; the calls are read, scan and commit", ErrMalformed, name)
 }
 
 // decode reads a message strictly.
@@ -104,7 +104,7 @@ func bounded(message []byte) error {
 			at = end - 1
 		case '{', '[':
 			if depth++; depth > MaxDepth {
-				return fmt.Errorf("%w: lists and objects lie more than %d deep in one another; give such a value in base64", ErrMalformed, MaxDepth)
+				return fmt.Errorf("%w: lists and objects are nested more than %d deep; send such a value in base64", ErrMalformed, MaxDepth)
 			}
 			if depth < len(elements) {
 				elements[depth] = 0

@@ -56,7 +56,7 @@ func EncodeReply(r bus.DatabaseReply, base64 bool) ([]byte, error) {
 	}
 	data, err := encode(made)
 	if err == nil && len(data) > maxReply && len(r.Items) > 0 {
-		return encode(reply{Code: bus.CodeTooLarge, Message: fmt.Sprintf("the reply would have %d bytes as JSON, at most %d can be sent; ask for less at once", len(data), maxReply)})
+		return encode(reply{Code: bus.CodeTooLarge, Message: fmt.Sprintf("the reply would be %d bytes of JSON, at most %d can be sent; ask for less in one call", len(data), maxReply)})
 	}
 	return data, err
 }

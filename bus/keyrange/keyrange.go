@@ -22,7 +22,7 @@ var (
 	// ErrMalformed says that a range is none.
 	ErrMalformed = fault.New("range", "malformed range")
 	// ErrTooMuch says that ranges are more than can be compared at once.
-	ErrTooMuch = fault.New("ranges", "too much to compare at once")
+	ErrTooMuch = fault.New("ranges", "too many ranges to compare at once")
 )
 
 // Range is a condition on all keys of one range: those that begin with Prefix, come after After and not after Through. It
@@ -59,7 +59,7 @@ func (r *Range) Validate(longest int) error {
 	case !bytes.HasPrefix(r.Through, r.Prefix):
 		return fmt.Errorf("%w: through does not begin with the prefix", ErrMalformed)
 	case bytes.Compare(r.Through, r.After) <= 0:
-		return fmt.Errorf("%w: through does not come behind after", ErrMalformed)
+		return fmt.Errorf("%w: through is not after the key in after", ErrMalformed)
 	}
 	return nil
 }
@@ -81,7 +81,7 @@ func Check(ranges []Range, longest int) error {
 }
 
 // TooManyKeys says what to do about ErrTooMuch when it is keys.
-var TooManyKeys = fmt.Sprintf("conditions on ranges of more than %d keys, a value counted as one more for each KiB; scan less for one update", MostKeys)
+var TooManyKeys = fmt.Sprintf("the scanned ranges of one update have more than %d keys (plus one for each KiB of a value); scan less in one update", MostKeys)
 
 // Cost is how many keys are looked at, at least, to find that ranges hold.
 func Cost(ranges []Range) (keys uint64) {

@@ -144,7 +144,7 @@ func ParseID(id string) (pair string, n Number, err error) {
 			return parts[0], Number{Epoch: epoch, Sequence: sequence, Index: uint32(index)}, nil
 		}
 	}
-	return "", Number{}, fmt.Errorf("%w: %.80q is no id of a notice", bus.ErrMalformed, id)
+	return "", Number{}, fmt.Errorf("%w: %.80q is not a notice id", bus.ErrMalformed, id)
 }
 
 // ID is that of a notice, as applications and people see it.

@@ -51,9 +51,9 @@ func (c *Changes) validateEmissions(named func(string) bool) error {
 		e := &c.Emissions[i]
 		switch {
 		case !named(e.Target):
-			return fmt.Errorf("%w: an emission to the target %.70q; the name of a target has 1 to 64 letters, digits, - and _", ErrMalformed, e.Target)
+			return fmt.Errorf("%w: an emission to the target %.70q; a target's name has 1 to 64 letters, digits, - and _", ErrMalformed, e.Target)
 		case !ValidLane(e.Lane):
-			return fmt.Errorf("%w: an emission to %s in the lane %.140q; the name of a lane has 1 to %d letters, digits and signs without spaces and slashes",
+			return fmt.Errorf("%w: an emission to %s in the lane %.140q; a lane's name has 1 to %d printable ASCII characters, without spaces and slashes",
 				ErrMalformed, e.Target, e.Lane, MaxLane)
 		case len(e.Body) > MaxBody:
 			return fmt.Errorf("%w: an emission to %s has a body of %d bytes, at most %d", ErrMalformed, e.Target, len(e.Body), MaxBody)

@@ -32,7 +32,7 @@ const (
 )
 
 // ErrMalformed says that what is to be done can't be.
-var ErrMalformed = fault.New("outbox", "can't be left to be done")
+var ErrMalformed = fault.New("outbox", "invalid outbox change")
 
 // Changes are what an update leaves to be done, and what it makes of what was left before. The zero Changes is nothing.
 type Changes struct {
@@ -200,7 +200,7 @@ func (c *Changes) validateNotices(named func(string) bool) error {
 		recipients += len(c.Notices[i].To)
 	}
 	if recipients > MaxRecipients {
-		return fmt.Errorf("%w: notices of one update for %d terminals, at most %d; one to all is stored once", ErrMalformed, recipients, MaxRecipients)
+		return fmt.Errorf("%w: the notices of one update have %d recipients, at most %d; send one notice to all instead", ErrMalformed, recipients, MaxRecipients)
 	}
 	return nil
 }
@@ -210,22 +210,22 @@ func (n *Notice) validate(named func(string) bool) error {
 	case !named(n.Topic):
 		return fmt.Errorf("%w: a notice on the topic %.70q; a topic has 1 to 64 letters, digits, - and _", ErrMalformed, n.Topic)
 	case n.All && len(n.To) > 0:
-		return fmt.Errorf("%w: a notice on %s is for all and for %d terminals", ErrMalformed, n.Topic, len(n.To))
+		return fmt.Errorf("%w: a notice on %s is both for all and for %d terminals", ErrMalformed, n.Topic, len(n.To))
 	case !n.All && len(n.To) == 0:
-		return fmt.Errorf("%w: a notice on %s is for nobody", ErrMalformed, n.Topic)
+		return fmt.Errorf("%w: a notice on %s has no recipient", ErrMalformed, n.Topic)
 	case len(n.Body) > MaxBody:
 		return fmt.Errorf("%w: a notice on %s has a body of %d bytes, at most %d", ErrMalformed, n.Topic, len(n.Body), MaxBody)
 	}
 	if len(n.To) > MaxRecipients {
-		return fmt.Errorf("%w: a notice on %s is for %d terminals, at most %d; one to all is stored once", ErrMalformed, n.Topic, len(n.To), MaxRecipients)
+		return fmt.Errorf("%w: a notice on %s has %d recipients, at most %d; send it to all instead", ErrMalformed, n.Topic, len(n.To), MaxRecipients)
 	}
 	seen := make(map[string]bool, len(n.To))
 	for _, id := range n.To {
 		if !named(id) {
-			return fmt.Errorf("%w: a notice on %s is for %.70q, which is no id of a terminal", ErrMalformed, n.Topic, id)
+			return fmt.Errorf("%w: a notice on %s is for %.70q, which is not a terminal id", ErrMalformed, n.Topic, id)
 		}
 		if seen[id] {
-			return fmt.Errorf("%w: a notice on %s is for terminal %s twice", ErrMalformed, n.Topic, id)
+			return fmt.Errorf("%w: a notice on %s names terminal %s twice", ErrMalformed, n.Topic, id)
 		}
 		seen[id] = true
 	}
@@ -241,13 +241,13 @@ func (t *Timer) validate(named func(string) bool) error {
 	}
 	switch {
 	case !named(t.Operation):
-		return fmt.Errorf("%w: timer %q names the operation %.70q", ErrMalformed, t.Key, t.Operation)
+		return fmt.Errorf("%w: timer %q has the invalid operation name %.70q", ErrMalformed, t.Key, t.Operation)
 	case len(t.Body) > MaxBody:
 		return fmt.Errorf("%w: timer %q has a body of %d bytes, at most %d", ErrMalformed, t.Key, len(t.Body), MaxBody)
 	case t.After < 0 || t.After > Longest:
-		return fmt.Errorf("%w: timer %q is due in %v, at most %v are possible", ErrMalformed, t.Key, t.After, Longest)
+		return fmt.Errorf("%w: timer %q is due in %v, at most %v is possible", ErrMalformed, t.Key, t.After, Longest)
 	case t.At < 0 || t.At != 0 && t.After != 0:
-		return fmt.Errorf("%w: timer %q is due at %d and after %v", ErrMalformed, t.Key, t.At, t.After)
+		return fmt.Errorf("%w: timer %q has both a time (%d) and a delay (%v); give one of them", ErrMalformed, t.Key, t.At, t.After)
 	}
 	if err := checkBody(t.Body); err != nil {
 		return fmt.Errorf("%w: the body of timer %q: %w", ErrMalformed, t.Key, err)
@@ -264,14 +264,14 @@ func checkBody(body []byte) error {
 		return nil
 	}
 	if depth := strictjson.Depth(body); depth > MaxDepth {
-		return fmt.Errorf("%w: %d lists and objects stand in one another, at most %d can", errDeep, depth, MaxDepth)
+		return fmt.Errorf("%w: lists and objects are nested %d deep, at most %d", errDeep, depth, MaxDepth)
 	}
 	return strictjson.Check(body)
 }
 
 func validKey(key string) error {
 	if key == "" || len(key) > MaxKey || !utf8.ValidString(key) {
-		return fmt.Errorf("%w: the key of a timer has 1 to %d bytes of UTF-8, not those of %.300q", ErrMalformed, MaxKey, key)
+		return fmt.Errorf("%w: a timer's key has 1 to %d bytes of UTF-8, not %.300q", ErrMalformed, MaxKey, key)
 	}
 	return nil
 }

@@ -109,7 +109,7 @@ func (c *Client) dial(ctx context.Context) (*session, error) {
 		Name: c.config.Host, URL: "nats://" + c.config.Address,
 		User: User, Password: config.DeriveKey(c.config.Secret, config.PurposeWitness), Inbox: Inbox,
 		Network: c.config.Network, Handshake: handshakeWithin, Once: true,
-		Complaint: func(err error) { c.config.Log.Error("witness refuses what this host needs", "err", err) },
+		Complaint: func(err error) { c.config.Log.Error("the witness refuses a request of this host", "err", err) },
 	})
 	switch {
 	case errors.Is(err, nats.ErrAuthorization):
@@ -123,7 +123,7 @@ func (c *Client) dial(ctx context.Context) (*session, error) {
 		if errors.Is(err, bus.ErrNobody) {
 			return nil, fmt.Errorf("the witness is still starting: %w", err)
 		}
-		return nil, fmt.Errorf("ask the witness who it is: %w", err)
+		return nil, fmt.Errorf("ask the witness for its identity: %w", err)
 	}
 	id, err := hello.identity()
 	if err != nil {

@@ -23,7 +23,7 @@ var (
 	ErrWrongLast = errors.New("wrong last sequence")
 	// ErrStoreFailed says that the stream did not store a message: it is full, or takes no writes.
 	ErrStoreFailed = errors.New("store refused")
-	errSwallowed   = errors.New("a write failed in the server, which does not answer it")
+	errSwallowed   = errors.New("a write failed in the server, which sent no answer")
 )
 
 const (
@@ -208,10 +208,10 @@ func (j *Journal) Truncate(ctx context.Context, c Truncation) (seq uint64, err e
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if len(j.granted) > 0 {
-		return 0, fmt.Errorf("cut journal: %w: a session is open", ErrFenced)
+		return 0, fmt.Errorf("truncate journal: %w: a session is open", ErrFenced)
 	}
 	if seq, err = j.mark(ctx, Message{Truncation: &c}); err != nil {
-		return 0, fmt.Errorf("cut journal at %v: %w", c.End.Position, err)
+		return 0, fmt.Errorf("truncate journal at %v: %w", c.End.Position, err)
 	}
 	return seq, nil
 }

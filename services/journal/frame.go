@@ -132,7 +132,7 @@ func Decode(raw []byte) (Message, error) {
 	}
 	body, sum := raw[:len(raw)-sumSize], raw[len(raw)-sumSize:]
 	if crc64.Checksum(body, sumTable) != binary.BigEndian.Uint64(sum) {
-		return m, fmt.Errorf("%w: checksum does not fit", ErrMalformed)
+		return m, fmt.Errorf("%w: its checksum is wrong", ErrMalformed)
 	}
 	if err := cbor.Unmarshal(body[1:], &m); err != nil {
 		return Message{}, fmt.Errorf("%w: %w", ErrMalformed, err)

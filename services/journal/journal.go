@@ -208,7 +208,7 @@ func (j *Journal) takeLock() error {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return fmt.Errorf("%w: another process uses it; stop that one or choose another directory", ErrLocked)
+			return fmt.Errorf("%w: another process uses it; stop that process or choose another directory", ErrLocked)
 		}
 		return err
 	}
@@ -235,7 +235,7 @@ func (j *Journal) openStream(ctx context.Context) error {
 	was, known := j.hint.read()
 	j.recreated = lacking(was, known, info.Created, info.State.LastSeq, j.config.Used)
 	if j.recreated {
-		j.config.Logger.Error("the journal was made anew or is shorter than it was; what it lacks must come from the other host",
+		j.config.Logger.Error("the journal was recreated or has become shorter; the missing updates must come from the other host",
 			"host", j.config.Host, "last", info.State.LastSeq, "was", was.Last)
 		if j.config.Lacks != nil {
 			if err := j.config.Lacks(); err != nil {

@@ -18,7 +18,7 @@ import (
 const readBytes = 4 << 20
 
 // ErrUnfinished says that others were at it for all the time there was.
-var ErrUnfinished = errors.New("the one before has not come to an end")
+var ErrUnfinished = errors.New("the previous append is unfinished")
 
 // Acquire waits for a semaphore of one until ctx ends, which is ErrUnfinished with the cause.
 //
@@ -115,7 +115,7 @@ func (l *Log) take(r Read) {
 		_, err = l.tail.Take(r.Seq, m)
 	}
 	if err != nil && whole {
-		l.log.Warn("the journal does not go on as its messages say; a resync follows",
+		l.log.Warn("the journal's messages do not chain; a resync follows",
 			"host", l.journal.Host(), "position", l.tail.End().Position, "stream", r.Seq, "error", err)
 	}
 }
@@ -265,7 +265,7 @@ func (l *Log) append(ctx context.Context, entries []history.Stored, committed po
 		_, err = l.read(ctx)
 	}
 	if err == nil && l.End() != entries[len(entries)-1].Mark() {
-		err = fmt.Errorf("%w: the journal did not take what it acknowledged", storage.ErrDiverged)
+		err = fmt.Errorf("%w: the journal does not hold what it acknowledged", storage.ErrDiverged)
 	}
 	if err != nil {
 		l.fenced(Term{}) // it is there, and the tail does not know: what is appended behind it would not follow
@@ -311,7 +311,7 @@ func (l *Log) Truncate(ctx context.Context, end history.Mark) error {
 		term, ok = t.Fence().Term, known && d == end.Digest
 	})
 	if !ok {
-		return fmt.Errorf("cut log at %v: %w: %w", end.Position, storage.ErrDiverged, errNotTail)
+		return fmt.Errorf("truncate log at %v: %w: %w", end.Position, storage.ErrDiverged, errNotTail)
 	}
 	if _, err := l.journal.Truncate(ctx, Truncation{Term: term, End: end}); err != nil {
 		return err

@@ -107,7 +107,7 @@ func (l *Log) Entries(ctx context.Context, from uint64) ([]history.Stored, error
 		})
 		switch {
 		case gone:
-			return nil, fmt.Errorf("%w: the tail begins behind sequence %d", storage.ErrGap, from)
+			return nil, fmt.Errorf("%w: the tail begins after sequence %d", storage.ErrGap, from)
 		case len(kept) > 0 || len(ends) == 0:
 			return kept, nil
 		}

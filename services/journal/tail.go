@@ -216,7 +216,7 @@ func (t *Tail) read(f *Frame) ([]history.Stored, error) {
 		}
 	}
 	if len(entries) == 0 { // it ends within the tail, with other entries
-		return nil, fmt.Errorf("%w: frame %v to %v is not what stands there", storage.ErrDiverged, f.First, f.Last)
+		return nil, fmt.Errorf("%w: frame %v to %v differs from the journal's", storage.ErrDiverged, f.First, f.Last)
 	}
 	return entries, nil
 }
@@ -240,7 +240,7 @@ func (t *Tail) truncate(c Truncation) (Verdict, error) {
 		t.drop(t.base.Position.Sequence)
 	default:
 		if d, ok := t.DigestAt(end.Sequence); !ok || d != c.End.Digest {
-			return t.damage(fmt.Errorf("%w: cut at %v, the tail ends at %v", storage.ErrGap, end, t.End().Position))
+			return t.damage(fmt.Errorf("%w: truncated at %v, the tail ends at %v", storage.ErrGap, end, t.End().Position))
 		}
 		t.drop(end.Sequence)
 	}

@@ -248,7 +248,7 @@ func (w route) Request(ctx context.Context, subject string, data []byte) (*nats.
 // is not so.
 func (l *Link) Refused() string {
 	if err := l.dialler.Evidence().Err; errors.Is(err, nats.ErrAuthorization) {
-		return "it does not take this host's password: HOTPAIR_PAIR_SECRET differs"
+		return "it refuses this host's password: HOTPAIR_PAIR_SECRET differs"
 	}
 	return ""
 }

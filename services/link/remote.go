@@ -94,7 +94,7 @@ func (r *Remote) connect(ctx context.Context) (*bus.Conn, error) {
 	})
 	switch {
 	case errors.Is(err, nats.ErrAuthorization) && !errors.Is(before, nats.ErrAuthorization):
-		r.config.Logger.Error("the other host refuses our password: HOTPAIR_PAIR_SECRET differs", "host", r.Peer(), "address", r.config.Address)
+		r.config.Logger.Error("the other host refuses this host's password: HOTPAIR_PAIR_SECRET differs", "host", r.Peer(), "address", r.config.Address)
 		return nil, err
 	case err != nil:
 		return nil, err

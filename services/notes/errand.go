@@ -57,7 +57,7 @@ func (e *errand) Run(ctx context.Context) error {
 		if now != problem {
 			if problem == "" {
 				since = time.Now()
-				e.log.Warn(e.what+" is not durable yet; it is tried until it is", "error", err)
+				e.log.Warn(e.what+" is not durable yet; the write is retried", "error", err)
 			}
 			problem = now
 			e.told(problem)
@@ -94,7 +94,7 @@ type Learned struct {
 // NewLearned makes it; keep makes a note durable.
 func NewLearned(keep func(ctx context.Context, note bus.Note) error, log *slog.Logger) *Learned {
 	l := &Learned{keep: keep}
-	l.errand = newErrand("what was learned of the pair", log, l.write, func(string) {})
+	l.errand = newErrand("the knowledge of the pair", log, l.write, func(string) {})
 	return l
 }
 

@@ -33,9 +33,9 @@ type OwnRegister struct {
 // NewOwnRegister makes it; told hears why the copy can't be written, and "" when it is.
 func NewOwnRegister(keep func(ctx context.Context, note bus.Note) error, log *slog.Logger, told func(problem string)) *OwnRegister {
 	o := &OwnRegister{keep: keep, storing: make(chan struct{}, 1)}
-	o.errand = newErrand("the own copy of the pair record", log, o.write, func(problem string) {
+	o.errand = newErrand("the local copy of the pair record", log, o.write, func(problem string) {
 		if problem != "" {
-			problem = "its own copy of the pair record can't be written: " + problem
+			problem = "its local copy of the pair record can't be written: " + problem
 		}
 		o.mu.Lock()
 		o.problem = problem
@@ -55,7 +55,7 @@ func (o *OwnRegister) Load(raw json.RawMessage) (err error) {
 	var r role.Record
 	if len(raw) > 0 {
 		if err = json.Unmarshal(raw, &r); err != nil {
-			r, err = role.Record{}, fmt.Errorf("own copy of the pair record: %w", err)
+			r, err = role.Record{}, fmt.Errorf("local copy of the pair record: %w", err)
 		}
 	}
 	o.mu.Lock()

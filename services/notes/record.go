@@ -64,7 +64,7 @@ func (r *Record) Replace(ctx context.Context, expected uint64, over, record role
 		case err != nil:
 			return 0, fmt.Errorf("%w: %w", arbiter.ErrUnreachable, err) // nothing was sent
 		case v.Revision != expected || !v.Record.Equal(over):
-			return 0, fmt.Errorf("%w: revision %d holds version %d, expected was version %d under %d", arbiter.ErrConflict, v.Revision, v.Record.Version, over.Version, expected)
+			return 0, fmt.Errorf("%w: revision %d holds version %d, expected version %d under %d", arbiter.ErrConflict, v.Revision, v.Record.Version, over.Version, expected)
 		}
 	}
 	since := r.Status().Since

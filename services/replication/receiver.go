@@ -309,7 +309,7 @@ func (r *Receiver) commit(ctx context.Context) error {
 		}
 		entries, err := r.c.Log.Entries(ctx, from)
 		if err != nil {
-			return fmt.Errorf("commit what is behind sequence %d: %w", from, err)
+			return fmt.Errorf("commit updates after sequence %d: %w", from, err)
 		}
 		entries = entries[:min(uint64(len(entries)), committed-from, 4096)]
 		if len(entries) == 0 {

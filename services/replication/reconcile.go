@@ -75,7 +75,7 @@ func (s *Sender) reconcile(ctx context.Context, p *probe) (history.Mark, error) 
 		if !found {
 			shared = commonByEpochs(l.source.Epochs(), l.end, h)
 		}
-		s.c.Logger.Warn("the other host can't go on from its history: it gets a copy", "host", p.c.Remote.Peer(),
+		s.c.Logger.Warn("the other host can't continue from its history: a snapshot transfer follows", "host", p.c.Remote.Peer(),
 			"position", h.End.Position, "stored", h.Stored.Position, "common", shared, "first", l.source.First())
 		return s.copy(ctx, p, nil, shared)
 	}
@@ -88,7 +88,7 @@ func (s *Sender) reconcile(ctx context.Context, p *probe) (history.Mark, error) 
 		if end, err = p.truncate(ctx, common, d); err != nil {
 			return history.Mark{}, err
 		}
-		s.c.Logger.Warn("the other host dropped what only it had", "host", p.c.Remote.Peer(), "from", h.End.Position, "position", end.Position)
+		s.c.Logger.Warn("the other host dropped updates that only it had", "host", p.c.Remote.Peer(), "from", h.End.Position, "position", end.Position)
 	}
 	if h.Inconsistent { // all ranges are there, and perhaps it was not told so
 		if _, err := ask(ctx, p, callSnapshotEnd, snapshotEndRequest{Term: p.term}); err != nil {
@@ -216,7 +216,7 @@ func (s *Sender) copy(ctx context.Context, p *probe, begun *snapshotPlace, commo
 			return history.Mark{}, err
 		}
 		if !a.Place.Done && bytes.Equal(a.Place.Cursor, place.Cursor) {
-			return history.Mark{}, fmt.Errorf("copy-range: %w: it stays at one place", bus.ErrMalformed)
+			return history.Mark{}, fmt.Errorf("copy-range: %w: no progress", bus.ErrMalformed)
 		}
 		place = snapshotPlace{Base: place.Base, Cursor: a.Place.Cursor, Done: a.Place.Done, Bytes: a.Place.Bytes}
 		s.transferred(min(float64(place.Bytes)/float64(size), 0.99))
@@ -231,7 +231,7 @@ func (s *Sender) copy(ctx context.Context, p *probe, begun *snapshotPlace, commo
 		return history.Mark{}, err
 	}
 	if a.End != place.Base {
-		return history.Mark{}, fmt.Errorf("copy-end: %w: it ends at %v, the copy's base is %v", bus.ErrMalformed, a.End.Position, place.Base.Position)
+		return history.Mark{}, fmt.Errorf("copy-end: %w: it ends at %v, the snapshot's base is %v", bus.ErrMalformed, a.End.Position, place.Base.Position)
 	}
 	return place.Base, nil
 }
@@ -250,7 +250,7 @@ func (s *Sender) resume(begun *snapshotPlace) (place snapshotPlace, ok bool, err
 		return place, false, nil
 	}
 	if err != nil {
-		return place, false, fmt.Errorf("base of the copy: %w", err)
+		return place, false, fmt.Errorf("base of the snapshot: %w", err)
 	}
 	return *begun, ok, nil
 }

@@ -211,7 +211,7 @@ func (s *Sender) await(ctx context.Context) (*bus.Conn, error) {
 		if err == nil || ctx.Err() != nil {
 			return conn, err
 		}
-		s.c.Logger.Warn("the other host stays away in the middle of a copy; history is no longer kept for it", "host", s.c.Remote.Peer())
+		s.c.Logger.Warn("the other host left during a snapshot transfer and did not return; history is not kept for it any longer", "host", s.c.Remote.Peer())
 		s.release()
 	}
 	return s.c.Remote.Await(ctx)

@@ -141,7 +141,7 @@ func orWord(text, other string) string {
 }
 
 // witnessHelp says what to do about a witness that does not answer, and is followed by what to do with a new one.
-const witnessHelp = "start it, or fix the network path to it (HOTPAIR_WITNESS); if it is gone for good, start another with an empty directory, then "
+const witnessHelp = "start it, or fix the network path to it (HOTPAIR_WITNESS); if it is gone for good, start one with an empty directory in its place, then "
 
 func (m *Machine) lacksFacts() string {
 	if !m.haveFacts {

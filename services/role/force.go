@@ -64,7 +64,7 @@ func (m *Machine) mayForce() string {
 	case m.register.loss != intact && m.disagreement() == "":
 		return "force is not needed: " + m.lostText()
 	case m.peerKnowsMore() && m.peer.Epoch == 0:
-		return fmt.Sprintf("%[1]s has seen a newer pair record (version %[2]d, this host %[3]d): promote %[1]s instead; if that is impossible, stop it, then force this host", m.peer.Host, m.peer.Seen, m.seen())
+		return fmt.Sprintf("%s has seen a newer pair record (version %d, this host %d): promote it there; if that is impossible, stop it and then force this host", m.peer.Host, m.peer.Seen, m.seen())
 	case m.peerLives() && m.peer.Epoch != 0 && m.peer.Epoch >= m.record.Epoch:
 		return fmt.Sprintf("%s is up and serves: force is not needed; hotpair switchover makes this host active once it is in sync", m.peer.Host)
 	}
@@ -163,7 +163,7 @@ func (m *Machine) mayMoveWitness() string {
 	case (m.role != Active || !m.term.serving) && m.foreign == "":
 		return fmt.Sprintf("only the active host can move the pair record, and this host is %s; %s", m.role, m.lostText())
 	case m.foreign != "":
-		return "the witness that answers keeps another pair's record: empty its data directory, or start the witness of this pair"
+		return "the witness that answers keeps another pair's record: empty its data directory, or start the one of this pair"
 	case m.attempt.open() || m.term.add.begun():
 		return "a change of the pair record is in progress: try again"
 	case m.paired() && (!m.peerLives() || m.peer.WitnessID != m.witnessID):

@@ -185,7 +185,7 @@ func (m *Machine) lostText() string {
 	case m.role == Active && m.register.loss.here():
 		return how + ": this host serves and restores it as soon as it serves alone or holds a lease"
 	case m.role == Active || m.peerLives() && m.peer.Epoch != 0 && m.register.loss == elsewhere:
-		return how + ": bring that witness back; if it is gone for good: hotpair admit witness"
+		return how + ": bring that back; if it is gone for good: hotpair admit witness"
 	case m.peerLives() && m.peer.Epoch != 0 && m.peer.Seen < m.seen():
 		return fmt.Sprintf("%s, and %s serves by that record, perhaps without updates that only this host has. To keep the data of %s: move the data directory of this host away and start it; "+
 			"to keep the data of this host: stop %s, then hotpair promote --force here", how, m.peer.Host, m.peer.Host, m.peer.Host)

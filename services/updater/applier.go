@@ -112,7 +112,7 @@ func (a *applier) apply(ctx context.Context) error {
 		return fmt.Errorf("apply: %w", err)
 	}
 	if err := a.purge(ctx, mark); err != nil {
-		return fmt.Errorf("purge the journal behind %v: %w", mark.Position, err)
+		return fmt.Errorf("purge the journal up to %v: %w", mark.Position, err)
 	}
 	a.mu.Lock()
 	close(a.changed)

@@ -109,7 +109,7 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (history.Mark, e
 	case err != nil:
 		return mark, fmt.Errorf("fence the journal: %w", err)
 	case tested != nil:
-		return mark, fmt.Errorf("the disk takes no writes: %w", tested)
+		return mark, fmt.Errorf("the disk accepts no writes: %w", tested)
 	case broken != nil:
 		// Frames that were acknowledged may stand behind the damage (V11).
 		return mark, damagedBehind(mark, broken)
@@ -126,7 +126,7 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (history.Mark, e
 
 // damagedBehind says what a damaged journal means, and what to do.
 func damagedBehind(end history.Mark, broken error) error {
-	return fmt.Errorf("%w behind %v: start the other host, which has what stood there; if that is gone for good, hotpair promote --force gives it up (%w)",
+	return fmt.Errorf("%w after %v: start the other host, which has the updates after that; if it is gone for good, hotpair promote --force gives them up (%w)",
 		bus.ErrDamagedJournal, end.Position, broken)
 }
 

@@ -89,7 +89,7 @@ func (u *updater) serving() *term {
 func (u *updater) allow(epoch uint64) error {
 	switch p := u.present(); {
 	case u.facts.Get().Restored != nil:
-		return fmt.Errorf("%w: this host was restored from a backup, and nobody has finished that", replication.ErrNotNow)
+		return fmt.Errorf("%w: this host was restored from a backup, and the restore is unfinished", replication.ErrNotNow)
 	case p.kind == preparing:
 		return fmt.Errorf("%w: this host is taking over as epoch %d", replication.ErrNotNow, p.epoch)
 	case p.kind == serving:

@@ -265,7 +265,7 @@ func (t *term) home(ctx context.Context, entries []history.Stored, known positio
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case !errors.Is(err, journal.ErrFull):
-			return fmt.Errorf("append to the own journal: %w", err)
+			return fmt.Errorf("append to this host's journal: %w", err)
 		}
 		t.hurry()
 		select {
@@ -280,7 +280,7 @@ func (t *term) home(ctx context.Context, entries []history.Stored, known positio
 func (t *term) abandon(deferred []deferredReply) {
 	t.queue.Close()
 	for _, h := range deferred {
-		h.call.answer(bus.DatabaseReply{Code: bus.CodeUnknown, Message: "the term ended while the update was on its way: it may take effect yet"})
+		h.call.answer(bus.DatabaseReply{Code: bus.CodeUnknown, Message: "the term ended before the update was confirmed: it may still take effect"})
 	}
 	for _, c := range t.queue.Take() {
 		c.answer(nobody("the term has ended"))

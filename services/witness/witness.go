@@ -43,13 +43,13 @@ var (
 	// ErrLocked says that another process uses the data directory.
 	ErrLocked = errors.New("data directory is in use by another process")
 	// ErrForeign says that the data directory holds something but belongs to no witness.
-	ErrForeign = errors.New("data directory is not a witness's")
+	ErrForeign = errors.New("not a data directory of a witness")
 	// ErrDamaged says that the data directory was a witness's but is no longer whole. Nothing is repaired: move it away
 	// and start with an empty one, which the hosts see as a new witness.
 	ErrDamaged = errors.New("witness's store is damaged")
 	// ErrStore says that the store stopped taking writes, for example because the disk is full. The process ends,
 	// because a store that failed once stays dead until it is opened again.
-	ErrStore = errors.New("witness's store takes no writes")
+	ErrStore = errors.New("witness's store accepts no writes")
 )
 
 const (
@@ -132,7 +132,7 @@ func Run(ctx context.Context, c config.Witness, log *slog.Logger) error {
 
 // says is what this witness does, in a line.
 func (w *Witness) says() string {
-	return fmt.Sprintf("listens at %s; the record that it keeps is at revision %d", w.address, w.revision.Load())
+	return fmt.Sprintf("listens at %s; its pair record is at revision %d", w.address, w.revision.Load())
 }
 
 // lives gives a question: has a test write succeeded since it was asked last? That is what a witness is for.
@@ -164,9 +164,9 @@ func (w *Witness) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, d.close()) }()
 	if w.config.Keys != nil {
 		if err := w.config.Keys.Open(filepath.Join(w.config.Data, keysFile)); err != nil {
-			return fmt.Errorf("witness: %w: delete it, and the first host that comes writes it anew: %w", ErrDamaged, err)
+			return fmt.Errorf("witness: %w: delete it, and the first host that connects writes it again: %w", ErrDamaged, err)
 		}
-		w.config.Log.Info("hosts are let in by their keys", "keys", w.config.Keys.Ring().Sentence())
+		w.config.Log.Info("hosts are admitted by their keys", "keys", w.config.Keys.Ring().Sentence())
 	}
 	users := broker.NewUsers()
 	password := rand.Text()
@@ -232,7 +232,7 @@ func (w *Witness) serve(ctx context.Context, s *store) error {
 		defer cancel()
 		revision, err := s.write(ctx, c)
 		if errors.Is(err, record.ErrImpossible) {
-			w.config.Log.Warn("a write was refused that no host of this pair makes", "err", err)
+			w.config.Log.Warn("refused a write that no host of this pair makes", "err", err)
 		}
 		answer(arbiter.Written{Revision: revision}, err)
 	})
@@ -265,9 +265,9 @@ func (w *Witness) serveKeys(questions, writes *bus.Router) {
 		err := w.config.Keys.Replace(c.Ring, c.Expected)
 		switch {
 		case err == nil:
-			w.config.Log.Info("the keys that are let in have changed", "keys", c.Ring.Sentence())
+			w.config.Log.Info("the admitted keys have changed", "keys", c.Ring.Sentence())
 		case errors.Is(err, keyring.ErrImpossible):
-			w.config.Log.Warn("a list of keys was refused that no host of this pair makes", "err", err)
+			w.config.Log.Warn("refused a list of keys that no host of this pair makes", "err", err)
 		case !errors.Is(err, keyring.ErrChanged):
 			w.fail(fmt.Errorf("%w: %w", ErrStore, err))
 		}

@@ -33,11 +33,11 @@ const (
 
 var (
 	// ErrForeign says that a file is no backup of hotpair.
-	ErrForeign = errors.New("not a backup of hotpair")
+	ErrForeign = errors.New("not a hotpair backup")
 	// ErrVersion says that a newer program wrote it.
 	ErrVersion = errors.New("backup of another version")
 	// ErrShort says that it was cut short: what made it did not finish, or the file was truncated since.
-	ErrShort = errors.New("backup is cut short")
+	ErrShort = errors.New("backup is truncated")
 	// ErrDamaged says that something in it is not as it was written.
 	ErrDamaged = errors.New("backup is damaged")
 	// ErrSealed says that it is encrypted, and that what was given to decrypt it does not.
@@ -84,7 +84,7 @@ func NewWriter(key Key) Writer { return Writer{key: key} }
 // Begin gives the first bytes.
 func (w *Writer) Begin(h Header) ([]byte, error) {
 	if w.key == "" {
-		return nil, fmt.Errorf("%w: there is no key to prove it by", ErrUnproved)
+		return nil, fmt.Errorf("%w: there is no key to prove it with", ErrUnproved)
 	}
 	h.Version, h.Key = Version, w.key.Name()
 	w.sum = sha256.New()

@@ -40,9 +40,9 @@ func (p Proof) expects(h Header) error {
 	case p.Unproved:
 		return nil
 	case p.Key == "":
-		return fmt.Errorf("%w: no key was given to prove it by", ErrUnproved)
+		return fmt.Errorf("%w: no key was given to prove it with", ErrUnproved)
 	case p.Key.Name() != h.Key:
-		return fmt.Errorf("%w: it was made with key %q, and the pair secret given here gives key %q: give the secret that the pair had then", ErrUnproved, h.Key, p.Key.Name())
+		return fmt.Errorf("%w: it was made with key %q, but the pair secret given here has key %q: use the secret that the pair had then", ErrUnproved, h.Key, p.Key.Name())
 	}
 	return nil
 }
@@ -55,5 +55,5 @@ func (p Proof) holds(h Header, sum, proof []byte) (bool, error) {
 	case p.Unproved && (p.Key == "" || p.Key.Name() != h.Key):
 		return false, nil
 	}
-	return false, fmt.Errorf("%w: it was changed, or made, by somebody who does not have the pair's key", ErrUnproved)
+	return false, fmt.Errorf("%w: it was changed or made without the pair's key", ErrUnproved)
 }

@@ -166,7 +166,7 @@ func (c RestoreConfig) build(ctx context.Context, dir string) (s Summary, identi
 		return s, "", err
 	}
 	if _, receiving := store.Receiving(); receiving || store.Applied() != s.until {
-		return s, "", fmt.Errorf("%w: the database came out at %v, the backup ends at %v", ErrDamaged, store.Applied().Position, s.until.Position)
+		return s, "", fmt.Errorf("%w: the restored database is at %v, but the backup ends at %v", ErrDamaged, store.Applied().Position, s.until.Position)
 	}
 	err = own.Update(func(f *facts.Data) error {
 		f.PairID = s.PairID

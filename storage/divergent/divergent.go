@@ -92,14 +92,14 @@ func Read(path string) (File, error) {
 func parse(raw []byte) (a File, err error) {
 	body, ok := strings.CutPrefix(string(raw), magic)
 	if !ok {
-		return a, fmt.Errorf("%w: not a file of hotpair", format.ErrForeign)
+		return a, fmt.Errorf("%w: not a file written by hotpair", format.ErrForeign)
 	}
 	if len(body) < sha256.Size+1 {
-		return a, fmt.Errorf("%w: it is cut short", format.ErrDamaged)
+		return a, fmt.Errorf("%w: it is truncated", format.ErrDamaged)
 	}
 	end := len(raw) - sha256.Size
 	if sum := sha256.Sum256(raw[:end]); string(sum[:]) != string(raw[end:]) {
-		return a, fmt.Errorf("%w: its checksum does not fit", format.ErrDamaged)
+		return a, fmt.Errorf("%w: its checksum is wrong", format.ErrDamaged)
 	}
 	err = format.Decode(version, raw[len(magic):end], &a)
 	if errors.Is(err, format.ErrVersion) {

@@ -38,7 +38,7 @@ const (
 )
 
 // ErrLower says that a host-local fact which only rises was about to be lowered.
-var ErrLower = errors.New("fact would be lowered")
+var ErrLower = errors.New("a fact must not decrease")
 
 // SnapshotState marks the host inconsistent: the database is in the middle of a copy and can't be promoted, not even by
 // force.
@@ -127,7 +127,7 @@ func (d Data) rises(next Data) error {
 	}
 	copied := d.Restored != nil && d.Restored.AsCopy && next.Restored == nil // becomes a pair of its own
 	if d.PairID != "" && next.PairID != d.PairID && !copied {
-		return fmt.Errorf("%w: this host is of pair %q for good, not of %q", format.ErrForeign, d.PairID, next.PairID)
+		return fmt.Errorf("%w: this host belongs to pair %q permanently, not to %q", format.ErrForeign, d.PairID, next.PairID)
 	}
 	return nil
 }
@@ -177,7 +177,7 @@ func Open(dir, host string) (*Facts, error) {
 		return nil, fmt.Errorf("open facts: %w", err)
 	}
 	if host != "" && data.Host != host {
-		return nil, fmt.Errorf("open facts: %w: %s belongs to host %q, this is %q; set HOTPAIR_HOST or HOTPAIR_DATA right",
+		return nil, fmt.Errorf("open facts: %w: %s belongs to host %q, this is %q; correct HOTPAIR_HOST or HOTPAIR_DATA",
 			format.ErrForeign, path, data.Host, host)
 	}
 	return &Facts{dir: dir, data: data}, nil
@@ -252,14 +252,14 @@ func decodeFacts(path string, raw []byte) (Data, error) {
 		return Data{}, damagedFacts(err.Error())
 	}
 	if file.Kind == "" && file.Sum == "" || len(file.Facts) == 0 {
-		return Data{}, fmt.Errorf("%w: %s holds no facts of a hotpair host; move the whole data directory away and let this host join as a new one", format.ErrForeign, path)
+		return Data{}, fmt.Errorf("%w: %s is not a facts file of a hotpair host; move the whole data directory away and let this host join as a new one", format.ErrForeign, path)
 	}
 	var inner bytes.Buffer
 	if err := json.Compact(&inner, file.Facts); err != nil {
 		return Data{}, damagedFacts(err.Error())
 	}
 	if sum := sha256.Sum256(inner.Bytes()); file.Kind != kind || hex.EncodeToString(sum[:]) != file.Sum {
-		return Data{}, damagedFacts("its checksum does not fit (it must not be edited)")
+		return Data{}, damagedFacts("its checksum is wrong (the file must not be edited)")
 	}
 	var d Data
 	var version struct {

@@ -220,7 +220,7 @@ func (e *Entry) Validate() error {
 		return fmt.Errorf("%w: %v", ErrInvalid, e.Kind)
 	}
 	if e.Forgotten < 0 || e.Forgotten > e.Time {
-		return fmt.Errorf("%w: at %d everything up to %d is forgotten", ErrInvalid, e.Time, e.Forgotten)
+		return fmt.Errorf("%w: at time %d, everything up to %d is forgotten", ErrInvalid, e.Time, e.Forgotten)
 	}
 	if err := e.Request.Validate(); err != nil {
 		return err
@@ -229,7 +229,7 @@ func (e *Entry) Validate() error {
 		return fmt.Errorf("%w: an answer without a request", ErrInvalid)
 	}
 	if e.Oldest > e.Request.Counter {
-		return fmt.Errorf("%w: request %v can't say that %d is the lowest unanswered number of its terminal", ErrInvalid, e.Request, e.Oldest)
+		return fmt.Errorf("%w: request %v can't have %d as the lowest unanswered number of its terminal", ErrInvalid, e.Request, e.Oldest)
 	}
 	if n := len(e.Answer.Request); n > MaxDigest {
 		return fmt.Errorf("%w: digest of a request of %d bytes, at most %d", ErrTooLarge, n, MaxDigest)
@@ -284,7 +284,7 @@ func DecodeEntry(raw []byte) (Entry, error) {
 		return Entry{}, fmt.Errorf("decode entry: %w: form %d with %d changes of the outbox", format.ErrMalformed, version, len(e.Outbox))
 	}
 	if newest := level.Own().Newest; e.Level > newest {
-		return Entry{}, fmt.Errorf("decode entry: %w: with it the pair rises to level %d, this program knows up to %d: upgrade it", format.ErrVersion, e.Level, newest)
+		return Entry{}, fmt.Errorf("decode entry: %w: it raises the pair to level %d, this program supports levels up to %d: upgrade it", format.ErrVersion, e.Level, newest)
 	}
 	return e, nil
 }

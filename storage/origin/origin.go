@@ -65,7 +65,7 @@ func Read(dir string) (Origins, error) {
 	}
 	var f file
 	if err := json.Unmarshal(raw, &f); err != nil || f.Kind != kind {
-		return Origins{}, fmt.Errorf("%w: %s, which says of which pairs a restored host's data were before, can't be read; restore again, or, when this host is of no copy, remove it",
+		return Origins{}, fmt.Errorf("%w: %s, the record of the pairs that restored data came from, can't be read; restore again, or remove it if this host was not restored as a copy",
 			format.ErrDamaged, path)
 	}
 	return f.Origins, nil

@@ -110,7 +110,7 @@ func ReadFree(f io.ReaderAt, h Head) ([]uint64, error) {
 	for i := range free {
 		free[i] = binary.NativeEndian.Uint64(ids[8*i:])
 		if free[i] < 2 || free[i] >= h.Pages {
-			return nil, errors.New("the list of free pages names a page that can't be")
+			return nil, errors.New("the list of free pages names an impossible page")
 		}
 	}
 	return free, nil

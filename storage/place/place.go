@@ -35,7 +35,7 @@ const (
 
 var (
 	// ErrUnfinished says that something was to be put into a directory, and that was cut off.
-	ErrUnfinished = errors.New("a restore into this directory was cut off")
+	ErrUnfinished = errors.New("a restore into this directory was interrupted")
 	// ErrOccupied says that a directory holds something which nobody said may go.
 	ErrOccupied = errors.New("the directory is not empty")
 	// ErrNoDirectory says that a path names something else than a directory.
@@ -76,12 +76,12 @@ func Whole(dir string) error {
 	name, err := os.ReadFile(filepath.Join(dir, folder, moving))
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w while it was built, and what %s held before is untouched: restore again; or, to go on with what was there, remove %s",
+		return fmt.Errorf("%w while it was built; the previous content of %s is untouched: restore again, or remove %s to keep that content",
 			ErrUnfinished, dir, filepath.Join(dir, folder))
 	case len(name) == 0:
 		return fmt.Errorf("%w while it was moved in: restore again, with --aside", ErrUnfinished)
 	}
-	return fmt.Errorf("%w while it was moved in: restore again, with --aside; what %s held before is in %s, and what of it is not there yet is where it was",
+	return fmt.Errorf("%w while it was moved in: restore again, with --aside; the previous content of %s is in %s, except files that were not moved yet",
 		ErrUnfinished, dir, filepath.Join(dir, string(name)))
 }
 

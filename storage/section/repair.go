@@ -33,9 +33,9 @@ func (c *Content) Whole() error {
 		case it.Bucket != c.Section.Bucket || bytes.Compare(it.Key, before) <= 0 && len(before)+len(it.Key) > 0:
 			return nil, nil, bad("key %q of %q is out of order", it.Key, it.Bucket)
 		case c.Section.Last != nil && bytes.Compare(it.Key, c.Section.Last) > 0:
-			return nil, nil, bad("key %q lies behind its end", it.Key)
+			return nil, nil, bad("key %q is after the section's end", it.Key)
 		case check.damaged(it.Key, it.Value):
-			return nil, nil, bad("what key %q holds is damaged", it.Key)
+			return nil, nil, bad("the value of key %q is damaged", it.Key)
 		}
 		before = it.Key
 		return it.Key, it.Value, nil
@@ -44,7 +44,7 @@ func (c *Content) Whole() error {
 		return err
 	}
 	if check.Digest != c.Digest {
-		return bad("its digest does not fit")
+		return bad("its digest is wrong")
 	}
 	if space, ok := layout.SpaceOf(c.Section.Bucket); c.Section.Bucket != History && (!ok || space == "" || len(space) > history.MaxSpace) {
 		switch c.Section.Bucket {

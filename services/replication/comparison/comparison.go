@@ -159,7 +159,7 @@ func (c *Comparison) section(ctx context.Context, bucket string, after []byte) (
 			return here, here.Digest == there.Digest && here.Items == there.Items, nil
 		}
 	}
-	return here, false, fmt.Errorf("%w: it had applied more each of %d times", ErrBehind, tries)
+	return here, false, fmt.Errorf("%w: it was already past the position in each of %d attempts", ErrBehind, tries)
 }
 
 // other asks for a section as it is at the position at which this host has read it. again: it can't be told any more.
@@ -174,7 +174,7 @@ func (c *Comparison) other(ctx context.Context, here section.Content, detail sec
 	case errors.Is(err, storage.ErrDiverged):
 		return there, false, fmt.Errorf("%w: %w", ErrDiverged, err)
 	case err == nil && (there.At != here.At && here.Section.Bucket != "history" || there.Section.Bucket != here.Section.Bucket):
-		return there, false, fmt.Errorf("%w: it answered for something else", storage.ErrMalformed)
+		return there, false, fmt.Errorf("%w: the answer is for another section", storage.ErrMalformed)
 	}
 	return there, false, err
 }
@@ -243,7 +243,7 @@ func (c *Comparison) listings(ctx context.Context, q section.Section) (here, the
 			return here, there, err
 		}
 	}
-	return here, there, fmt.Errorf("%w: it had applied more each of %d times", ErrBehind, tries)
+	return here, there, fmt.Errorf("%w: it was already past the position in each of %d attempts", ErrBehind, tries)
 }
 
 // repair has the other host make a section what it is here.

@@ -54,7 +54,7 @@ func unfinished(p offline.Place, f facts.Data) error {
 	case f.Host != p.Host:
 		return fmt.Errorf("%w: %s belongs to host %q, not to %q", operator.ErrRefused, p.Dir, f.Host, p.Host)
 	case f.Restored == nil:
-		return fmt.Errorf("%w: nothing in %s waits for it: it was not restored, or was finished already", operator.ErrRefused, p.Dir)
+		return fmt.Errorf("%w: nothing to finish in %s: it was not restored, or is already finished", operator.ErrRefused, p.Dir)
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func NewCommit(service string, asked ticket.Ticket, c *bus.Commit) (Commit, *bus
 		}
 	}
 	if service == notice.System && len(c.Outbox.Notices) > 0 {
-		return Commit{}, &bus.DatabaseReply{Code: bus.CodeMalformed, Message: "a service that is called " + service + " can't tell terminals anything: the pair itself does under that name"}
+		return Commit{}, &bus.DatabaseReply{Code: bus.CodeMalformed, Message: "a service named " + service + " can't send notices: the pair itself uses that name"}
 	}
 	if err := c.Outbox.Validate(bus.ValidName); err != nil {
 		return Commit{}, &bus.DatabaseReply{Code: bus.CodeMalformed, Message: err.Error()}

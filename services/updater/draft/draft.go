@@ -98,7 +98,7 @@ func (d *Draft) Add(s State, c *Commit) Verdict {
 	}
 	v, drafted := d.conflicts(s, c)
 	if err := s.Damage(); err != nil {
-		return Verdict{Damaged: err, Reply: bus.DatabaseReply{Code: bus.CodeFault, Message: "nothing was changed, because a condition rests on what can't be read: " + err.Error()}}
+		return Verdict{Damaged: err, Reply: bus.DatabaseReply{Code: bus.CodeFault, Message: "nothing was changed: the data of a condition can't be read: " + err.Error()}}
 	}
 	if v.Full || v.Reply.Code != bus.CodeOK {
 		return v

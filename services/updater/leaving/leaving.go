@@ -19,7 +19,7 @@ import (
 // Errors that say why an update is refused. Those that are none of these are faults: what is stored can't be read.
 var (
 	// ErrGone says that what is to be changed is not there any more, or not as it was.
-	ErrGone = errors.New("is not as it was")
+	ErrGone = errors.New("has changed meanwhile")
 	// ErrTooMany says that there is no room for more.
 	ErrTooMany = errors.New("no room for more")
 	// ErrAbsent says that something is named which does not exist.

@@ -42,8 +42,8 @@ func (t *Told) Say(thing string, err error, message string, args ...any) {
 
 // Damaged says that the database is damaged where something was read, once of each place.
 func (t *Told) Damaged(err error) {
-	t.Say("database: "+err.Error(), err, "the database of this host is damaged where it was read, and what rests on that is refused: "+
-		"hotpair verify names what is damaged, and on which host; \"Compare and repair\" in OPERATIONS.md says what to do then")
+	t.Say("database: "+err.Error(), err, "this host's database is damaged at a place that was read, and requests that need it are refused: "+
+		"hotpair verify names what is damaged, and on which host; \"Compare and repair\" in OPERATIONS.md says what to do next")
 }
 
 // Viewer gives the views of a store, and says of those that fail because the database is damaged that it is.

@@ -25,7 +25,7 @@ type CallerConfig[Q any] struct {
 	Size func(Q) int
 }
 
-// Caller sends requests in batches and hands each answer to who asked.
+// Caller sends requests in batches and passes each answer to its caller.
 type Caller[Q, A any] struct {
 	config CallerConfig[Q]
 	sender *sender[Q]

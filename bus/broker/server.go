@@ -127,7 +127,8 @@ func (s *Server) renew() error {
 	return nil
 }
 
-// Start opens the server and returns when it accepts connections. ErrListen when its port can't be had, by bus.OpenPort.
+// Start opens the server and returns when it accepts connections. The error is ErrListen when its port is not available
+// (bus.OpenPort).
 func (s *Server) Start(ctx context.Context) error {
 	again := false
 	return bus.OpenPort(ctx, func() error {
@@ -185,7 +186,7 @@ func (s *Server) InProcessConn() (net.Conn, error) {
 	return s.config.Network.Dial(context.Background(), s.Address())
 }
 
-// Stop closes the server and its connections and waits until it has ended. Repeatable.
+// Stop closes the server and its connections and waits until it has ended. It may be called repeatedly.
 func (s *Server) Stop() {
 	if s.door != nil {
 		s.door.shut()

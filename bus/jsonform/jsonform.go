@@ -36,8 +36,8 @@ func Spoken(message []byte) bool { return len(message) > 0 && message[0] == '{' 
 // Writer writes the reply to a call in the form of the call.
 type Writer func(bus.DatabaseReply) ([]byte, error)
 
-// Read reads a call that came as one message, in either form. Name is that of the call: read, scan or commit. The reply is written by what
-// comes with it, also when there is an error; Refusal makes a reply of that.
+// Read decodes a call that came as one message, in either form. Name is that of the call: read, scan or commit. The
+// Writer encodes the reply and is set also with an error, which Refusal turns into a reply.
 func Read(name string, message []byte) (bus.DatabaseCall, Writer, error) {
 	if Spoken(message) {
 		call, base64, err := DecodeCall(name, message)
@@ -86,7 +86,8 @@ func decode(message []byte, into any) error {
 	return nil
 }
 
-// bounded refuses what would take much more memory than it has bytes, before anything is made of it. It need not be JSON.
+// bounded refuses messages that would take much more memory than they have bytes, before they are decoded. They need
+// not be JSON.
 func bounded(message []byte) error {
 	if len(message) > MaxBytes {
 		return fmt.Errorf("%w: %d bytes, at most %d; do less in one call", ErrTooLarge, len(message), MaxBytes)

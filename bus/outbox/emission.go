@@ -13,14 +13,14 @@ const (
 	MaxLane = 128
 )
 
-// Emission tells the world outside something. Those of one lane of a target are sent in order, one at a time.
+// Emission is a message to a target outside the pair. Those of one lane of a target are sent in order, one at a time.
 type Emission struct {
 	Target string `cbor:"1,keyasint"`
 	Lane   string `cbor:"2,keyasint"`
 	Body   []byte `cbor:"3,keyasint,omitempty"` // JSON; empty is {}
 }
 
-// EmissionState is what a courier has to tell, as the host that serves has it.
+// EmissionState is the state of emissions, as the courier of the serving host reports it.
 type EmissionState struct {
 	Targets int `json:"targets,omitempty"`
 	Waiting int `json:"waiting,omitempty"`

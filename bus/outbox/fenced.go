@@ -7,7 +7,8 @@ import (
 	"github.com/hotpair/hotpair/services/commands"
 )
 
-// validateFence refuses a fenced notice that nobody could keep: each terminal takes it for itself, so one to all would be carried out by all.
+// validateFence refuses a fenced notice to all terminals: each terminal takes it for itself, so every terminal would
+// execute it.
 func (n *Notice) validateFence() error {
 	switch {
 	case !n.Fenced && n.Within != 0:

@@ -18,8 +18,8 @@ import (
 
 // Check verifies the structure of the file, the checksum of every value, the chain of the history from its first entry
 // to the end of the overlay, and the positions. The error is ErrDamaged, joined from what was found (at most 20 things
-// of each sort), or ctx's. It reads everything in one view, beside readers and writers; meanwhile freed pages are not
-// used again, and the file grows. A database in the middle of a copy is checked as far as it goes.
+// of each kind), or ctx's. It reads everything in one view, beside readers and writers; meanwhile freed pages are not
+// used again, and the file grows. A database with an unfinished snapshot transfer is checked as far as it goes.
 func (s *Store) Check(ctx context.Context) error {
 	s.life.RLock()
 	defer s.life.RUnlock()

@@ -82,10 +82,10 @@ func HoldDirectory(dir string) (*Hold, error) {
 	return &Hold{lock, made}, nil
 }
 
-// Release gives the lock up; what it needed stays for the next one.
+// Release releases the lock and keeps its file.
 func (h *Hold) Release() error { return h.lock.release() }
 
-// Undo gives it up, and takes its file away if that was not there before.
+// Undo releases the lock, and removes its file if HoldDirectory made it.
 func (h *Hold) Undo() error {
 	var err error
 	if h.made && h.lock.file != nil {

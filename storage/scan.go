@@ -64,8 +64,8 @@ func (r *Reader) Walk(space string, prefix, after []byte) iter.Seq[Item] {
 	}
 }
 
-// Each is Walk for who reads many things that have nothing to do with each other: a key of which the value is damaged comes with an error
-// of its own, and the walk goes on. Where the file itself can't be followed any more, the view fails.
+// Each is Walk for independent keys: a key with a damaged value comes with an error
+// of its own, and the walk continues. Where the file itself can't be followed, the view fails.
 func (r *Reader) Each(space string, prefix, after []byte) iter.Seq[Item] {
 	return func(yield func(Item) bool) {
 		if len(space) == 0 || len(space) > history.MaxSpace {

@@ -19,7 +19,7 @@ const (
 	rangeBytes   = 1 << 20 // bytes of a range that names none
 )
 
-// Range is a part of the database for a host that copies it.
+// Range is a part of a snapshot of the database.
 type Range struct {
 	// From is the cursor that was asked for, Next the one to ask for next.
 	From []byte `cbor:"1,keyasint,omitempty"`
@@ -45,7 +45,7 @@ func (r Range) sum() (uint32, error) {
 	return format.Sum(raw), err
 }
 
-// Encode gives the range as bytes for the wire.
+// Encode encodes the range for the wire.
 func (r *Range) Encode() ([]byte, error) { return format.Encode(rangeVersion, r) }
 
 // DecodeRange reads what Encode wrote. It never panics. The error is ErrVersion or ErrMalformed. What the range holds
@@ -79,7 +79,7 @@ func parseCursor(c []byte) (bucket string, key []byte, err error) {
 
 // SnapshotRange reads the next part of the database at the applied end, about maxBytes of it (≤ 0: 1 MiB), in one short
 // transaction. The cursor is nil at first, then the Next of the range before. The sender pins its history from the
-// entry after its applied end at the beginning of the copy, so that the entries since can be replayed. The error is
+// entry after its applied end at the beginning of the transfer, so that the entries since can be replayed. The error is
 // ErrMalformed for a cursor that is none, ErrReceiving when this database is itself inconsistent.
 func (s *Store) SnapshotRange(from []byte, maxBytes int) (Range, error) {
 	if maxBytes <= 0 {
@@ -145,10 +145,10 @@ func (s *Store) applied(f func(*bolt.Tx, *layout.State) error) error {
 	})
 }
 
-// BeginSnapshot replaces the database, overlay included, by an empty one whose committed and applied end is base, durably
-// and in one step: until it returns nil the old one may still be there after a crash, never a mixture. The caller has
-// keep as divergent what it must not lose, and has marked itself inconsistent in its facts before. Pins end. It waits for running
-// views. A failure kills the store.
+// BeginSnapshot replaces the database, overlay included, by an empty one whose committed and applied end is base,
+// durably and in one step: until it returns nil the old one may still be there after a crash, never a mixture. The
+// caller has kept as divergent what it must not lose, and has marked itself inconsistent in its facts before. Pins end.
+// It waits for running views. A failure kills the store.
 func (s *Store) BeginSnapshot(base history.Mark) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -297,8 +297,8 @@ func (r *Range) put(tx *bolt.Tx) error {
 	return nil
 }
 
-// Receiving gives the progress of a copy. ok is false when the database is consistent: no copy was begun, or all its
-// ranges are in and the applied end has reached Until.
+// Receiving returns the progress of a snapshot transfer. ok is false when the database is consistent: no transfer was
+// begun, or all its ranges are in and the applied end has reached Until.
 func (s *Store) Receiving() (p layout.SnapshotProgress, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -38,7 +38,7 @@ type Config struct {
 	Changed func(Status)
 }
 
-// Status is how the witness looks from here.
+// Status is the state of the witness as this host sees it.
 type Status struct {
 	Address   string
 	WitnessID string // last seen, kept while it is unreachable
@@ -50,9 +50,9 @@ type Status struct {
 
 // Client is the Register that a witness keeps. It works while Run runs.
 //
-// Each connection is dialled, asked who it leads to, used, and thrown away when it breaks; nothing is buffered for the
-// next one. So a write can only reach the witness whose identity was compared, not one that was put in its place a
-// moment later, and a write that was not sent is known not to have been (ErrUnreachable).
+// Each connection is dialled, asked for the witness's identity, used, and closed when it breaks; nothing is buffered
+// for the next one. So a write can only reach the witness whose identity was compared, not one that was put in its
+// place a moment later, and a write that was not sent is known not to have been (ErrUnreachable).
 type Client struct {
 	config Config
 
@@ -178,7 +178,7 @@ func (c *Client) tell(s Status) {
 	}
 }
 
-// Status says how the witness looks now.
+// Status returns the present state of the witness.
 func (c *Client) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()

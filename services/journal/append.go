@@ -59,9 +59,9 @@ func acknowledged(data []byte) (seq uint64, err error) {
 	return 0, fmt.Errorf("append: %w", ack.Error)
 }
 
-// Append writes one message behind the last one that this owner knows of and returns its stream sequence when it is
-// durable. The error is ErrMoved (something else stands there), ErrFull, ErrStuck (end the process), or ctx's, after
-// which the outcome is unknown and the next Append finds it out.
+// Append writes one message after the last one that this owner knows of and returns its stream sequence when it is
+// durable. The error is ErrMoved (the stream has another message there), ErrFull, ErrStuck (end the process), or ctx's,
+// after which the outcome is unknown and the next Append finds it out.
 func (j *Journal) Append(ctx context.Context, raw []byte) (seq uint64, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -187,9 +187,9 @@ func (j *Journal) grow(ctx context.Context) error {
 	return j.die(err)
 }
 
-// Fence makes f rule: every granted user is refused and its connections are closed, then the marker is appended behind
-// whatever was read from them before. It returns the marker's stream sequence. Errors as of Append, without ErrMoved and
-// ErrFull.
+// Fence puts f into effect: every granted user is refused and its connections are closed, then the marker is appended
+// after whatever was read from them before. It returns the marker's stream sequence. Errors as of Append, without
+// ErrMoved and ErrFull.
 func (j *Journal) Fence(ctx context.Context, f Fence) (seq uint64, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -41,7 +41,7 @@ const (
 	duplicateWindow = 100 * time.Millisecond
 )
 
-// JournalConfig describes the journal of a host.
+// Config describes the journal of a host.
 type Config struct {
 	// Host owns the journal.
 	Host string
@@ -105,7 +105,7 @@ type Credentials struct {
 	Last uint64 `json:"last"`
 }
 
-// JournalInfo is what a stream says of itself.
+// Info is the state of a journal's stream.
 type Info struct {
 	First, Last uint64 // stream sequences; an empty stream has First = Last+1
 	Messages    uint64
@@ -114,7 +114,7 @@ type Info struct {
 	Recreated bool
 }
 
-// NewJournal makes a journal; Open opens it.
+// New returns a journal, which Open opens.
 func New(c Config) *Journal {
 	if c.MaxBytes == 0 {
 		c.MaxBytes = defaultMaxBytes
@@ -136,8 +136,8 @@ func New(c Config) *Journal {
 	}
 }
 
-// Open takes the lock, starts the server and opens or makes the stream. The error is ErrLocked, bus.ErrListen, or one of
-// the stream.
+// Open takes the lock, starts the server and opens or creates the stream. The error is ErrLocked, bus.ErrListen, or one
+// of the stream.
 func (j *Journal) Open(ctx context.Context) (err error) {
 	defer func() {
 		if err != nil {
@@ -182,7 +182,7 @@ func (j *Journal) Open(ctx context.Context) (err error) {
 	return err
 }
 
-// RefusedLogins counts those at its port.
+// RefusedLogins counts the logins that were refused at its port.
 func (j *Journal) RefusedLogins() uint64 { return j.users.Refused() }
 
 // allow sets the users: the owner, everything; the peer, only calls.
@@ -269,7 +269,7 @@ func (j *Journal) streamConfig() jetstream.StreamConfig {
 // storedSubject is where the stream says that it has stored a message.
 func storedSubject(host string) string { return "stored." + host }
 
-// Close stops the server. Repeatable.
+// Close stops the server. It may be called repeatedly.
 func (j *Journal) Close() error {
 	if j.conn != nil {
 		j.rememberEnd()
@@ -298,10 +298,10 @@ func (j *Journal) rememberEnd() {
 	}
 }
 
-// Dead is closed when the journal takes no more writes; Err tells why. The process must end (R8).
+// Dead is closed when the journal accepts no more writes; Err says why. The process must end (R8).
 func (j *Journal) Dead() <-chan struct{} { return j.dead }
 
-// Err is why the journal is dead (ErrStuck); nil while it is not.
+// Err is the reason why the journal is dead (ErrStuck); nil while it is not.
 func (j *Journal) Err() error {
 	select {
 	case <-j.dead:
@@ -329,7 +329,7 @@ func (j *Journal) Host() string { return j.config.Host }
 // Conn is the owner's connection to the journal's server, on which a Receiver serves calls.
 func (j *Journal) Conn() *bus.Conn { return j.conn }
 
-// Info asks the stream.
+// Info returns the state of the stream.
 func (j *Journal) Info(ctx context.Context) (Info, error) {
 	info, err := j.stream.Info(ctx)
 	if err != nil {
@@ -341,8 +341,9 @@ func (j *Journal) Info(ctx context.Context) (Info, error) {
 	}, nil
 }
 
-// Watch gives a channel with the messages that are stored, by whomever, until stop is called. It never blocks the journal: of
-// what nobody takes only the newest are kept, so the sequences may have gaps. A message whose sequence is not told has the highest there is.
+// Watch returns a channel of the messages that any writer stores, until stop is called. It never blocks the journal: of
+// unread messages only the newest are kept, so the sequences may have gaps. A message whose sequence is unknown has the
+// highest possible one.
 func (j *Journal) Watch() (stored <-chan Read, stop func(), err error) {
 	c := make(chan Read, watched)
 	sub, err := j.conn.Subscribe(storedSubject(j.config.Host), func(m *nats.Msg) {

@@ -41,7 +41,7 @@ func (t *Tail) lose(e *history.Stored) {
 // length is how many entries lie beyond the base.
 func (t *Tail) length() uint64 { return uint64(len(t.entries) + len(t.rest)) }
 
-// MarkAt gives the mark at a sequence between Base and End.
+// MarkAt returns the mark at a sequence between Base and End.
 func (t *Tail) MarkAt(sequence uint64) (history.Mark, bool) {
 	base := t.base.Position.Sequence
 	switch {
@@ -56,8 +56,8 @@ func (t *Tail) MarkAt(sequence uint64) (history.Mark, bool) {
 	return t.rest[sequence-base-1-uint64(len(t.entries))].mark, true
 }
 
-// After gives the entries of the tail with sequences above from, up to and including to, in order, as far as they are kept. The slice
-// must not be changed.
+// After returns the entries of the tail with sequences above from, up to and including to, in order, as far as they are
+// kept. The slice must not be changed.
 func (t *Tail) After(from, to uint64) []history.Stored {
 	base := t.base.Position.Sequence
 	lo := max(from, base) - base

@@ -70,7 +70,7 @@ func rules() [8]rule {
 	}
 }
 
-// Eligible says whether this host may take the next epoch; if not, why not, and for whom it waits (R1).
+// Eligible reports whether this host may take the next epoch and, if not, why not and which host it waits for (R1).
 func (m *Machine) Eligible() (bool, string) {
 	for _, r := range rules() {
 		if why := r.against(m); why != "" {
@@ -80,7 +80,7 @@ func (m *Machine) Eligible() (bool, string) {
 	return true, ""
 }
 
-// Condition is one rule as it stands now.
+// Condition is one rule with its present value.
 type Condition struct {
 	Name   string
 	Value  string // what is
@@ -88,7 +88,7 @@ type Condition struct {
 	Unmet  string // why that is not so, in words; "" when it is
 }
 
-// Conditions gives all that must be so before this host may take the next epoch, met or not.
+// Conditions returns all conditions under which this host may take the next epoch, met or not.
 func (m *Machine) Conditions() []Condition {
 	var list []Condition
 	for _, r := range rules() {

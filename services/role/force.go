@@ -21,7 +21,7 @@ type Force struct {
 	Active  Member // by the record
 }
 
-// Force gives what a forced promotion would mean now.
+// Force returns what a forced promotion would mean now.
 func (m *Machine) Force() Force {
 	f := Force{Against: m.mayForce(), Own: m.position(), Other: m.heardCommit, HeardAt: m.toldAt, Active: m.record.Active, Known: m.heardCommit != (position.Position{})}
 	f.Needless, _ = m.Eligible()

@@ -2,7 +2,7 @@ package role
 
 import "time"
 
-// Step takes what happened at the time now and gives what to do about it.
+// Step handles an input at the time now and returns the actions to perform.
 func (m *Machine) Step(now time.Duration, in Input) []Action {
 	m.now = max(m.now, now)
 	m.steps++

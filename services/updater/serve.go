@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	// errShort says that a term can't go on alone, because its only copy has lost something.
+	// errShort says that a term can't continue alone, because its only copy of the data has lost something.
 	errShort        = errors.New("this host is alone in the in-sync set, and acknowledged updates may be missing from its disk")
 	errInconsistent = errors.New("the database is inconsistent: a snapshot transfer is unfinished")
 )

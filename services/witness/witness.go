@@ -2,10 +2,10 @@
 // can still agree on one active.
 //
 // It is one JetStream key-value entry and nothing else: no data of the pair, no decision, a few megabytes of memory.
-// That is why it may run on any small machine, and why losing it alone changes nothing for a pair that sees itself.
-// What it must be is truthful: a write that it acknowledged is on its disk, and it never claims to be a witness that it
-// is not. So every write is fsynced before its answer, the random identity made with the data directory is part of each
-// record (V12), and a store that lost something ends the process instead of answering from what is left (R8).
+// That is why it may run on any small machine, and why losing it alone changes nothing for a pair that sees itself. It
+// must be truthful: a write that it acknowledged is on its disk, and it never claims the identity of another witness.
+// So every write is fsynced before its answer, the random identity made with the data directory is part of each record
+// (V12), and a store that lost something ends the process instead of answering from what is left (R8).
 //
 //	w := witness.New(witness.Config{Listen: ":7705", Data: "/var/lib/hotpair-witness", Secret: secret, Log: log})
 //	err := w.Run(ctx) // until ctx ends, or the store fails
@@ -95,7 +95,7 @@ type Witness struct {
 	proved   atomic.Uint64 // test writes that succeeded
 }
 
-// New makes a witness. Nothing is opened until Run.
+// New returns a witness. Nothing is opened until Run.
 func New(c Config) *Witness {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

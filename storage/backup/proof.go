@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// Key is what a pair proves its backups by: only who has it can make one, or change one so that nobody sees it.
+// Key is the key with which a pair proves its backups: without it, nobody can make one, or change one unnoticed.
 type Key string
 
 func (k Key) mac(of string, data []byte) []byte {
@@ -18,13 +18,13 @@ func (k Key) mac(of string, data []byte) []byte {
 	return m.Sum(nil)
 }
 
-// Name tells keys apart, and says nothing of them.
+// Name identifies the key without disclosing it.
 func (k Key) Name() string { return hex.EncodeToString(k.mac("name", nil)[:4]) }
 
 // prove gives what only the key's owner can give for a file with that checksum.
 func (k Key) prove(sum []byte) []byte { return k.mac("file", sum) }
 
-// Proof says what proves a backup to who reads it. Of the zero value nothing does.
+// Proof is what a reader accepts as proof of a backup. The zero Proof accepts none.
 type Proof struct {
 	Key Key
 	// Unproved: nothing has to. Anybody can have made the file; who says so vouches for it. One that names the key that was given is

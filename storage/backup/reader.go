@@ -18,7 +18,7 @@ import (
 	"github.com/hotpair/hotpair/storage/history"
 )
 
-// Summary is what a whole backup holds.
+// Summary describes a complete backup.
 type Summary struct {
 	Header
 	Position string    `json:"position"`

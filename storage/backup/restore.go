@@ -43,7 +43,7 @@ type RestoreConfig struct {
 	cutOff func(step string) error
 }
 
-// Restored is what a restore did.
+// Restored is the result of a restore.
 type Restored struct {
 	Summary
 	Dir      string `json:"dir"`

@@ -1,5 +1,5 @@
-// Package divergent keeps the updates that only this host had (R10) in files of their own before they are dropped from its
-// history. Nothing reads them again by itself: they are for people, who are shown and counted them.
+// Package divergent keeps the updates that only this host had (R10) in files of their own before they are dropped from
+// its history. They are for people, who see them listed and counted; no process applies them again.
 package divergent
 
 import (
@@ -25,7 +25,7 @@ const (
 	uncounted = 1
 )
 
-// File is what one file kept as divergent holds.
+// File is the content of one file of divergent updates.
 type File struct {
 	Path string `cbor:"-"`
 	// Reason is a sentence for the operator.
@@ -38,7 +38,7 @@ type File struct {
 
 // Write writes records (entries or frames that only this host has, R10) into a new file in dir/aside and returns
 // its path. When it returns without an error the file is durable with its name, and only then may the records be
-// dropped elsewhere. committed of them were known to be. Writing the same records again makes another file.
+// dropped elsewhere. committed of them were known to be committed. Writing the same records again makes another file.
 func Write(dir, reason string, records [][]byte, committed int) (path string, err error) {
 	body, err := format.Encode(version, &File{Reason: reason, Records: records, Committed: committed})
 	if err != nil {
@@ -119,7 +119,8 @@ func parse(raw []byte) (a File, err error) {
 // forgotten ends the name of a file that an operator is done with: it is kept, and no longer listed.
 const forgotten = ".forgotten"
 
-// Forget has a file no longer listed. It stays beside the others, under another name, and is durable so when there is no error.
+// Forget removes a file from List. It keeps the file beside the others, under another name, durably when there is no
+// error.
 func Forget(path string) error {
 	for n := 0; ; n++ {
 		to := path + forgotten

@@ -11,7 +11,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// OutboxSpace is the key space of what services have left to be done: notices for terminals, timers, emissions. The pair makes
+// OutboxSpace is the key space of the outbox: the notices, timers and emissions of services. The pair makes
 // its keys.
 const OutboxSpace = "_outbox"
 
@@ -107,7 +107,7 @@ type Effect struct {
 	Delete bool   `cbor:"3,keyasint,omitempty"`
 }
 
-// Answer is what a request was answered with, recorded so that a repeated request gets the same.
+// Answer is the answer to a request, recorded so that a repeated request gets the same.
 type Answer struct {
 	// Code is 0 for success, otherwise the code of the service error (400, 404, 409, …).
 	Code int `cbor:"1,keyasint,omitempty"`
@@ -121,7 +121,7 @@ type Answer struct {
 	Request []byte `cbor:"5,keyasint,omitempty"`
 }
 
-// Kind says what an entry is.
+// Kind is the kind of an entry.
 type Kind uint8
 
 const (
@@ -175,7 +175,7 @@ type Entry struct {
 	Outbox []Effect `cbor:"16,keyasint,omitempty"`
 }
 
-// Changes gives each effect with its space.
+// Changes returns each effect with its space.
 func (e *Entry) Changes() iter.Seq2[string, *Effect] {
 	return func(yield func(string, *Effect) bool) {
 		for i := range e.Effects {
@@ -191,7 +191,7 @@ func (e *Entry) Changes() iter.Seq2[string, *Effect] {
 	}
 }
 
-// Floor is the counter below which the entry makes all of its terminal's too old, 0 when it says nothing of them.
+// Floor is the counter below which the entry makes all requests of its terminal too old; 0 when it changes no floor.
 func (e *Entry) Floor() uint64 {
 	floor := e.Oldest
 	if e.HasAnswer && e.Request.Counter > AnswerWindow {

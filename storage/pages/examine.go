@@ -65,7 +65,7 @@ func allZero(f io.ReaderAt) bool {
 	return true
 }
 
-// Damaged makes the error for a database that can't be used.
+// Damaged returns the error for a database that can't be used.
 func Damaged(path, why string) error {
 	return fmt.Errorf("%w: %s: %s; move it out of the data directory, and this host gets a snapshot from the other one",
 		format.ErrDamaged, path, why)

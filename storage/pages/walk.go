@@ -18,7 +18,7 @@ const (
 	faultsMost   = 20 // more are not told apart
 )
 
-// Walk goes through all pages that a head leads to, and gives the number of those that are neither used nor free: they are
+// Walk visits all pages that a head leads to, and returns the number of those that are neither used nor free: they are
 // lost to bolt, which is a waste and no damage. The error is format.ErrDamaged, joined from what was found (at most 20
 // things), or ctx's.
 func Walk(ctx context.Context, file io.ReaderAt, head Head) (lost int, err error) {

@@ -12,7 +12,7 @@ import (
 	"github.com/hotpair/hotpair/storage/layout"
 )
 
-// Whole refuses content that can't be put anywhere.
+// Whole refuses content that can't be stored.
 func (c *Content) Whole() error {
 	bad := func(text string, a ...any) error {
 		return fmt.Errorf("%w: content of %s: %s", format.ErrMalformed, c.Section.Bucket, fmt.Sprintf(text, a...))
@@ -56,7 +56,8 @@ func (c *Content) Whole() error {
 	return nil
 }
 
-// Repair is the repair of one section: first it is told what entries behind the content's position have written, then it writes.
+// Repair is the repair of one section: first Note takes the keys that entries after the content's position have
+// written, then Put writes.
 type Repair struct {
 	content *Content
 	next    *layout.State
@@ -66,12 +67,12 @@ type Repair struct {
 	Changed int
 }
 
-// NewRepair begins the repair of what a content's section holds. next is where the file will stand.
+// NewRepair begins the repair of a content's section. next is the state of the file after it.
 func NewRepair(content *Content, next *layout.State) *Repair {
 	return &Repair{content: content, next: next, floors: map[string]uint64{}, touched: map[string]bool{}}
 }
 
-// Note takes what one entry has written.
+// Note takes the keys that one entry has written.
 func (m *Repair) Note(e *history.Entry) {
 	switch m.content.Section.Bucket {
 	case layout.DataPath(e.Space), layout.DataPath(history.OutboxSpace):
@@ -95,7 +96,7 @@ func (m *Repair) Note(e *history.Entry) {
 	}
 }
 
-// Put writes what differs, and deletes what must not be there.
+// Put writes the keys that differ, and deletes those that must not exist.
 func (m *Repair) Put(tx *bolt.Tx) error {
 	q := m.content.Section
 	b := tx.Bucket([]byte(q.Bucket))

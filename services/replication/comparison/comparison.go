@@ -35,13 +35,13 @@ type Readable interface {
 	Stats() storage.Stats
 }
 
-// Difference is a key that is not alike.
+// Difference is a key whose values differ.
 type Difference struct {
 	section.Difference
 	Repaired bool
 }
 
-// Outcome is how far a comparison is, and in the end what came of it.
+// Outcome is the progress of a comparison and, at its end, its result.
 type Outcome struct {
 	Bucket      string  // being compared
 	Done        float64 // 0 … 1, a guess while it runs
@@ -71,7 +71,7 @@ type Comparison struct {
 	size    int64
 }
 
-// Run compares, and repairs if Repair is set. The outcome holds what was found until an error ended it: ErrRefused, ErrBehind,
+// Run compares, and repairs if Repair is set. The outcome holds what was found before an error: ErrRefused, ErrBehind,
 // ErrDiverged, storage.ErrDamaged, storage.ErrReceiving, that of the connection, or ctx's.
 func (c *Comparison) Run(ctx context.Context) (Outcome, error) {
 	buckets, err := c.buckets(ctx)

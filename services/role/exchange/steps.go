@@ -1,6 +1,6 @@
 package exchange
 
-// Step names one step of a takeover, as services/DESIGN.md has them.
+// Step names one step of a takeover (services/DESIGN.md lists them).
 type Step string
 
 // The steps of a takeover, switchover or hand-over: where each happens, what it is, and what undoes it. The machine reports by
@@ -37,7 +37,7 @@ const (
 	Stopped  Role = "stopped"
 )
 
-// Mode says what the pair can do at the moment, as this host sees it.
+// Mode is what the pair can do now, as this host sees it.
 type Mode string
 
 // Modes.

@@ -22,7 +22,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Restored says what a data directory was restored from while nobody has said what it is to be; nil otherwise, and where
+// Restored names the backup of a data directory while its restore is unfinished; nil otherwise, and where
 // there is no directory.
 func Restored(dir string) (*bus.Restored, error) {
 	f, err := facts.Read(dir)

@@ -15,7 +15,7 @@ import (
 // trialHost is what a host is called that exists on trial only.
 const trialHost = "trial"
 
-// Trials proves backups to whoever makes them. It is a maker.Archive.
+// Trials verifies new backups for their maker. It is a maker.Archive.
 type Trials struct{}
 
 // Check implements maker.Archive.

@@ -11,7 +11,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Answers is what is recorded of requests. *storage.Reader is one.
+// Answers are the recorded answers to requests. *storage.Reader is one.
 type Answers interface {
 	Answer(history.RequestID) (history.Answer, position.Position, storage.Lookup)
 }
@@ -25,8 +25,8 @@ func (c Committed) Revision(space string, key []byte) uint64 {
 	return revision
 }
 
-// Executed looks up what became of a request that may have been executed before: its recorded answer, or a refusal because nobody can
-// tell any more. known is false for a new one. digest is that of what is asked now.
+// Executed looks up a request that may have been executed before: it returns the recorded answer, or a refusal because
+// that is unknown. known is false for a new request. digest is that of the present request.
 func Executed(s Answers, id history.RequestID, digest []byte) (reply bus.DatabaseReply, known bool) {
 	if id.IsZero() {
 		return bus.DatabaseReply{}, false
@@ -59,7 +59,7 @@ func repeat(id history.RequestID, digest []byte, a history.Answer, at position.P
 	return bus.DatabaseReply{Position: at, Recorded: &recorded}
 }
 
-// Anew is what to do with the directory of an agent whose numbers can't be its own.
+// Anew is the remedy for the directory of an agent that uses numbers of another.
 const Anew = "empty its HOTPAIR_DATA while it is stopped, and it gets unused numbers"
 
 // Reused reports whether a reply says that another request had the number of this one.
@@ -78,7 +78,7 @@ func tooFar(id history.RequestID) bus.DatabaseReply {
 		"request %v is numbered more than %d above the known numbers of its terminal; it was not executed. Empty the HOTPAIR_DATA of its agent while that is stopped", id, uint64(history.Leap))}
 }
 
-// Refusal is the reply for what can't be part of the history.
+// Refusal is the reply to a commit that can't be part of the history.
 func Refusal(err error) bus.DatabaseReply {
 	switch {
 	case errors.Is(err, storage.ErrTooLarge):

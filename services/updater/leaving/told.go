@@ -11,8 +11,8 @@ import (
 // mostSaid bounds what is remembered as said. Beyond it all is said once more.
 const mostSaid = 1 << 12
 
-// Told says once of each thing that it can't be read, until that is for another reason, or was over. It may be used by any number of
-// goroutines.
+// Told logs once for each thing that it can't be read, until the reason changes or ends. It may be used by any number
+// of goroutines.
 type Told struct {
 	log  *slog.Logger
 	mu   sync.Mutex

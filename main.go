@@ -91,7 +91,7 @@ func run(ctx context.Context, args []string) int {
 	return launch.Failed
 }
 
-// commands is the table of everything that hotpair can be.
+// commands returns the root command with all commands of hotpair.
 func commands() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "hotpair",
@@ -135,7 +135,7 @@ hotpair help env lists the settings, hotpair help --all also the commands that a
 	return root
 }
 
-// group sorts the commands by who needs them. What a host starts itself is shown by "help --all" only.
+// group sorts the commands by purpose. Those that a host starts itself are shown by "help --all" only.
 func group(root *cobra.Command) {
 	groups := []struct{ id, title, commands string }{
 		{"try", "Try it on this machine:", "cluster simulate"},
@@ -195,12 +195,12 @@ func with(c *cobra.Command, below ...*cobra.Command) *cobra.Command {
 	return c
 }
 
-// serviceCommand is all about services, whoever has written them.
+// serviceCommand is the parent of the commands for services.
 func serviceCommand() *cobra.Command {
 	return &cobra.Command{Use: "service", Short: "Write, check and run services"}
 }
 
-// supervisorCommand is the supervisor, which passes on what everything below it logs.
+// supervisorCommand is the supervisor, which passes on the logs of all processes below it.
 func supervisorCommand() *cobra.Command {
 	c := serve[config.Host]("supervisor", "Run a host: start its main and watch it", hostName, nil)
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -217,7 +217,7 @@ func supervisorCommand() *cobra.Command {
 	return c
 }
 
-// decide runs main. Whether its data were restored, and nobody has said what they are to be, it must know before anything else.
+// decide runs main, which must know before anything else whether its data were restored and the restore is unfinished.
 func decide(ctx context.Context, c config.Host, log *slog.Logger) error {
 	if err := archive.Apart(c.Data, c.Host, c.PairSecret, c.TLS); err != nil {
 		return err

@@ -21,7 +21,7 @@ type ProcessState struct {
 	Process     string `json:"process"`
 	Incarnation uint64 `json:"incarnation"` // counts starts of this process under this main
 	Up          bool   `json:"up"`
-	// Killed: it went down because somebody killed it, which is no sign against what it was doing.
+	// Killed: it was killed from outside, so its requests are not suspect.
 	Killed bool `json:"killed,omitempty"`
 }
 
@@ -115,7 +115,7 @@ type Served struct {
 type Require struct {
 	Peer  bool   `json:"peer"`
 	Epoch uint64 `json:"epoch"`
-	// RecordVersion and Record are the pair record by which the host goes on alone, durable before it does.
+	// RecordVersion and Record are the pair record by which the host continues alone, durable before it does.
 	RecordVersion uint64          `json:"record_version,omitempty"`
 	Record        json.RawMessage `json:"record,omitempty"`
 	Membership    membership.Note `json:"membership"`
@@ -185,7 +185,7 @@ type UpdaterState struct {
 	// QueueDeferred says which queues of terminals wait because too many of their answers are kept; Reused is of what it refused since it started.
 	QueueDeferred string        `json:"queue_held,omitempty"`
 	Reused        NumbersReused `json:"reused,omitzero"`
-	// Commands are those that nobody settled since it started.
+	// Commands counts the unsettled fenced commands since it started.
 	Commands CommandsUnsettled `json:"commands,omitzero"`
 }
 

@@ -16,7 +16,7 @@ const (
 	// TopicResult is the topic of the notices about them, of the service notice.System.
 	TopicResult = "result"
 
-	// CodeQueued answers one that is kept; CodeFull says that there is no room to.
+	// CodeQueued answers a request that is kept; CodeFull says that there is no space for it.
 	CodeQueued = 202
 	CodeFull   = 507
 )

@@ -61,7 +61,7 @@ func (r *Router) Take(m *nats.Msg) {
 	r.respond(m, Endpoint[struct{}, struct{}]{}.reply(struct{}{}, fmt.Errorf("%w: %s", ErrUnknownCall, m.Subject)))
 }
 
-// respond sends a reply. What can't be sent is lost with the connection, which who asked sees too.
+// respond sends a reply. A reply that can't be sent is lost with the connection, which its caller notices too.
 func (r *Router) respond(m, reply *nats.Msg) {
 	if m.Reply != "" && strings.HasPrefix(m.Reply, r.replies) {
 		_ = m.RespondMsg(reply)

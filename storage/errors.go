@@ -36,7 +36,7 @@ var (
 var (
 	// ErrClosed says that the store was closed.
 	ErrClosed = errors.New("storage closed")
-	// ErrDead says that a write or fsync failed before. Nothing is written any more, because nobody knows what is
+	// ErrDead says that a write or fsync failed before. Nothing is written after that, because it is unknown what is
 	// on the disk; the process ends and recovery starts from what is there (R8).
 	ErrDead = format.ErrDead
 	// ErrReceiving says that the operation must wait until the running copy has received its last range.

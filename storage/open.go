@@ -85,7 +85,7 @@ func (s *Store) makeDatabase(st layout.State) error {
 	return durable.Rename(making, s.path())
 }
 
-// load opens the database file and reads where it stands.
+// load opens the database file and reads its state.
 func (s *Store) load() error {
 	var db *bolt.DB
 	err := guard(func() (err error) {

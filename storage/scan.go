@@ -47,9 +47,9 @@ func (r *Reader) Scan(space string, prefix, after []byte, limit, maxBytes int) (
 	return items, more
 }
 
-// Walk gives the keys with the prefix in order, from the first one behind after, without copying: key and value are the walk's,
-// until it goes on. A key that is deleted comes with revision 0 as long as that is not applied, so that whoever bounds the
-// walk counts what it costs.
+// Walk gives the keys with the prefix in order, from the first one behind after, without copying: key and value are the
+// walk's, until it continues. A deleted key comes with revision 0 until the deletion is applied, so that a caller that
+// bounds the walk counts what it costs.
 func (r *Reader) Walk(space string, prefix, after []byte) iter.Seq[Item] {
 	return func(yield func(Item) bool) {
 		for it := range r.Each(space, prefix, after) {

@@ -31,7 +31,7 @@ const (
 	Absent Lookup = iota
 	// Found: the recorded answer is returned.
 	Found
-	// TooOld: whether it was executed is no longer known; it must not be.
+	// TooOld: it is unknown whether it was executed, so it must not be.
 	TooOld
 	// TooFar: it is a number so far above what is known of its terminal that no agent can have come to it; it must not be
 	// executed, because what is recorded under it would make all honest numbers too old.
@@ -248,7 +248,7 @@ func (r *Reader) Answer(id history.RequestID) (history.Answer, position.Position
 	return found.Answer, found.Position, lookup
 }
 
-// tooOld reports whether nothing can be said of an id any more.
+// tooOld reports whether the fate of an id is unknown.
 func (r *Reader) tooOld(id history.RequestID) bool {
 	if id.App != "" {
 		issued, err := id.Issued()

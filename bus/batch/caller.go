@@ -110,7 +110,7 @@ func (p *Caller[Q, A]) Call(ctx context.Context, q Q) (A, error) {
 	case r := <-got:
 		return r.answer, r.err
 	case <-ctx.Done():
-		p.take(n) // nobody waits for it any more
+		p.take(n) // its caller has given up
 		var none A
 		return none, ctx.Err()
 	}

@@ -74,7 +74,7 @@ func (u *Users) Revoke(user string) {
 	srv := u.server
 	u.mu.Unlock()
 	for _, id := range clients {
-		// An error only says that the client has left by itself.
+		// An error only says that the client has already closed.
 		_ = srv.DisconnectClientByID(id)
 	}
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// fields reads what a text in JSON stands for. The first error stays.
+// fields decodes the fields of a JSON message. It keeps the first error.
 type fields struct {
 	err   error
 	list  string // the list whose element is read, "" for none
 	index int
 }
 
-// in says where the fields stand that are read next.
+// in names the list and the index of the fields that are read next.
 func (f *fields) in(list string, index int) { f.list, f.index = list, index }
 
 // refuse says what is wrong with a field.

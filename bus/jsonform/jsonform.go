@@ -9,7 +9,7 @@ import (
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
-// Bounds of a message, each far beyond what any call that is not refused comes to.
+// Bounds of a message, each far above any call that the updater accepts.
 const (
 	// MaxBytes bounds a call.
 	MaxBytes = 4 << 20

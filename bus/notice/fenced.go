@@ -11,7 +11,7 @@ type Fenced struct {
 	Until int64  `cbor:"2,keyasint"` // pair time in Unix nanoseconds; after it nobody takes it
 }
 
-// TopicFenced is the topic of a fenced notice as it stands where others have theirs.
+// TopicFenced is the topic of a fenced notice in place of its own.
 const TopicFenced = "fenced"
 
 // Operations of the agent itself (bus.Request.Own), with a Taking as body.

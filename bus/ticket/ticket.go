@@ -18,9 +18,9 @@ import (
 )
 
 var (
-	// ErrTicket says that a ticket is not one that terminal-if has given to this service in this run of main.
+	// ErrTicket says that terminal-if did not issue a ticket to this service in this run of main.
 	ErrTicket = fault.New("ticket", "not a ticket of this service")
-	// ErrProof says that a position is not one that the updater has given for this request in this term.
+	// ErrProof says that the updater did not give a position for this request in this term.
 	ErrProof = fault.New("proof", "not a proof of this request")
 )
 
@@ -142,7 +142,7 @@ func (d *Desk) Read(service, text string) (t Ticket, err error) {
 	return t, nil
 }
 
-// Prove gives the text that says where the update of a request stands, "" without a desk.
+// Prove returns the proof of the position of a request's update, "" without a desk.
 func (d *Desk) Prove(t Ticket, at position.Position) string {
 	if d == nil {
 		return ""

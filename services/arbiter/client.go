@@ -101,7 +101,7 @@ func (c *Client) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// dial opens a connection and asks who answers.
+// dial opens a connection and asks for the witness's identity.
 func (c *Client) dial(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*handshakeWithin)
 	defer cancel()
@@ -250,7 +250,7 @@ func (c *Client) Write(ctx context.Context, record role.Record, expected uint64)
 	if record.WitnessID != s.id {
 		return 0, fmt.Errorf("%w: %w: %q answers, the record names %q", ErrUnreachable, ErrOtherWitness, s.id, record.WitnessID)
 	}
-	// One message and no second try: a client that repeats by itself would turn one write of unknown outcome into two.
+	// One message and no second try: a client that retries automatically would turn one write of unknown outcome into two.
 	written, err := CallWrite.Ask(ctx, s.conn, Change{Record: data, Expected: expected})
 	if err == nil && written.Revision == 0 {
 		err = fmt.Errorf("%w: acknowledgement without a revision", bus.ErrMalformed)

@@ -21,7 +21,7 @@ const Subjects = "witness.*"
 // The calls of a host to the witness. It takes writes one after the other and lets none pass that no host makes
 // (role/record, Follows), so a host never has the store's own rights.
 var (
-	// CallHello asks who answers.
+	// CallHello asks for the witness's identity.
 	CallHello = bus.Call[struct{}, Hello]("witness.hello")
 	// CallRead asks for what the register holds, from the store and not from a copy.
 	CallRead = bus.Call[struct{}, Stored]("witness.read")

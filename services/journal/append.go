@@ -106,7 +106,8 @@ func (j *Journal) append(ctx context.Context, raw []byte) (uint64, error) {
 	return 0, j.die(err)
 }
 
-// full tells a full journal from one that takes no writes. The server's answer says which only in words.
+// full distinguishes a full journal from one that accepts no writes. The server's answer tells them apart only in
+// words.
 func (j *Journal) full(ctx context.Context, size int, refusal error) error {
 	info, err := j.stream.Info(ctx)
 	switch {
@@ -151,7 +152,7 @@ func (j *Journal) lookAtTail(ctx context.Context, raw []byte) (uint64, error) {
 	return 0, fmt.Errorf("%w: from stream sequence %d to %d", ErrMoved, before, j.last)
 }
 
-// mark appends a marker of the owner behind whatever stands there, and makes room for it if it must. mu is held.
+// mark appends a marker of the owner after the last message, and makes room for it if necessary. mu is held.
 func (j *Journal) mark(ctx context.Context, m Message) (uint64, error) {
 	raw, err := Encode(m)
 	if err != nil {
@@ -171,7 +172,7 @@ func (j *Journal) mark(ctx context.Context, m Message) (uint64, error) {
 	}
 }
 
-// grow raises the bound by the reserve: a marker must get in also when frames no longer do.
+// grow raises the bound by the reserve: a marker must fit also when frames do not.
 func (j *Journal) grow(ctx context.Context) error {
 	j.maxBytes += reserve
 	js, err := jetstream.New(j.conn.Conn)

@@ -35,7 +35,7 @@ const (
 	reserve = 1 << 20
 	// defaultPatience is how long a write may take: stalls of over a second were seen on healthy disks.
 	defaultPatience = 10 * time.Second
-	// watched is how many stored messages wait for who watches; they may have MaxFrame bytes each.
+	// watched is how many stored messages wait for their watcher; they may have MaxFrame bytes each.
 	watched = 4
 	// duplicateWindow of the stream. No message carries an id; the default of two minutes makes a restart read everything.
 	duplicateWindow = 100 * time.Millisecond
@@ -60,9 +60,9 @@ type Config struct {
 	// Patience is how long a write may take before the journal counts as stuck. Default 10 s; main decides long before
 	// on the age of the frame in flight.
 	Patience time.Duration
-	// Used says that the host has had a journal before, so that an empty one was made anew.
+	// Used says that the host has had a journal before, so that an empty one was recreated.
 	Used bool
-	// Lacks is called by Open when the stream was made anew or is shorter than it was, before that is forgotten: what it says
+	// Lacks is called by Open when the stream was recreated or has become shorter, before that is forgotten: what it says
 	// must be durable when it returns. An error of it ends Open. May be nil.
 	Lacks  func() error
 	Logger *slog.Logger
@@ -110,7 +110,7 @@ type Info struct {
 	First, Last uint64 // stream sequences; an empty stream has First = Last+1
 	Messages    uint64
 	Bytes       int64
-	// Recreated says that the stream was made anew, or is shorter than it was, since the directory was last open.
+	// Recreated says that the stream was recreated, or has become shorter, since the directory was last open.
 	Recreated bool
 }
 
@@ -261,7 +261,8 @@ func (j *Journal) streamConfig() jetstream.StreamConfig {
 		Duplicates:  duplicateWindow,
 		AllowDirect: true,
 		DenyDelete:  true,
-		// Tells the owner what somebody else has appended, so that it need not be read; it costs a copy while nobody listens.
+		// Passes to the owner what another writer has appended, so that it need not be read; it costs a copy without a
+		// listener.
 		RePublish: &jetstream.RePublish{Source: j.subject, Destination: storedSubject(j.config.Host)},
 	}
 }

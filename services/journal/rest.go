@@ -68,8 +68,8 @@ func (t *Tail) After(from, to uint64) []history.Stored {
 	return t.entries[lo:hi:hi]
 }
 
-// frames gives where the frames stand that hold what follows a sequence, and the sequence of the last entry of each that counts; some
-// of them, the first first.
+// frames returns the places of the frames with the entries after a sequence, and the sequence of the last valid entry
+// of each; some of them, the first first.
 func (t *Tail) frames(from uint64) (ends []streamEnd) {
 	i := sort.Search(len(t.ends), func(i int) bool { return t.ends[i].last > from })
 	return append(ends, t.ends[i:min(len(t.ends), i+batch)]...)
@@ -112,7 +112,7 @@ func (l *Log) Entries(ctx context.Context, from uint64) ([]history.Stored, error
 			return kept, nil
 		}
 		found, err := l.again(ctx, ends, marks)
-		if errors.Is(err, errMoved) && tries < 3 { // it is looked at anew
+		if errors.Is(err, errMoved) && tries < 3 { // try again
 			continue
 		}
 		return found, err

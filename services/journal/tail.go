@@ -65,7 +65,7 @@ type Tail struct {
 	ends      []streamEnd // for each frame taken and not wholly applied
 }
 
-// streamEnd says where a frame stands in the stream, and the sequence of its last entry that still counts.
+// streamEnd is the place of a frame in the stream, with the sequence of its last valid entry.
 type streamEnd struct {
 	seq  uint64
 	last uint64
@@ -171,7 +171,7 @@ func (t *Tail) show(seq uint64, term Term) {
 	}
 }
 
-// knows reports whether the last entry of a frame is the one that the tail has there.
+// knows reports whether the last entry of a frame is the tail's entry at its position.
 func (t *Tail) knows(f *Frame) bool {
 	m, ok := t.MarkAt(f.Last.Sequence)
 	if !ok || m.Position != f.Last {

@@ -108,7 +108,7 @@ func (d *Dialler) Evidence() Evidence {
 func (d *Dialler) failed(one *dial, err error) {
 	lines, refusal := one.outcome()
 	switch {
-	case errors.Is(err, nats.ErrAuthorization): // somebody is there who is not ours
+	case errors.Is(err, nats.ErrAuthorization): // a process that is not the pair's listens there
 		d.see(func(s evidence.State) evidence.State { return s.NotUnderstood(false) }, err)
 	case len(lines) > 0 || refusal == nil:
 		d.see(func(s evidence.State) evidence.State { return s.NotUnderstood(ended(lines)) }, err)

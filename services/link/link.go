@@ -189,7 +189,7 @@ func (l *Link) dial(ctx context.Context) (*bus.Conn, error) {
 	})
 }
 
-// keepBulk keeps the connection for what may be much, as long as the one for beats stands. It proves nothing: whether the
+// keepBulk keeps the connection for large messages, as long as the one for beats is up. It proves nothing: whether the
 // other main lives is judged by beats.
 func (l *Link) keepBulk(ctx context.Context, beats *bus.Conn) {
 	within, cancel := context.WithCancel(ctx)

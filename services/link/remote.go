@@ -21,7 +21,7 @@ type RemoteConfig struct {
 	// Peer owns the port at Address (host:port); Host is who dials. A host is not told its peer's name: with Peer empty
 	// it is what the server at Address calls itself.
 	Host, Peer, Address string
-	// ServerPrefix is what stands before a host's name in the name of its server.
+	// ServerPrefix precedes a host's name in the name of its server.
 	ServerPrefix string
 	// User, Password and Inbox are those of the connection.
 	User, Password, Inbox string
@@ -146,7 +146,7 @@ func (r *Remote) Await(ctx context.Context) (*bus.Conn, error) {
 			return conn, nil
 		}
 		select {
-		case <-changed: // one that is lost is dropped in a moment
+		case <-changed: // a lost connection is dropped in a moment
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}

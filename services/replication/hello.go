@@ -14,8 +14,9 @@ import (
 	"github.com/hotpair/hotpair/storage/history"
 )
 
-// hello begins a session: it checks who asks, fences the journal and says what this host holds. What it says of pair and epoch counts as
-// far as main has noted them: main has them of the pair record, and whoever has the login can say hello.
+// hello begins a session: it checks the caller, fences the journal and reports what this host holds. The caller's pair
+// and epoch count as far as main has noted them: main has them from the pair record, and any caller with the login can
+// say hello.
 func (r *Receiver) hello(ctx context.Context, q helloRequest) (helloReply, error) {
 	own := r.c.Facts.Get()
 	if err := r.acceptable(q, own); err != nil {
@@ -96,7 +97,7 @@ func (r *Receiver) acceptable(q helloRequest, facts facts.Data) error {
 	return nil
 }
 
-// sessionOf is the last session of the one who asks, in the epoch of which it asks.
+// sessionOf is the last session of the caller, in the epoch that it names.
 func sessionOf(fence journal.Fence, q helloRequest) uint64 {
 	if q.Term.Epoch == fence.Term.Epoch && q.Host == fence.Host {
 		return fence.Term.Session
@@ -118,7 +119,7 @@ func unborne(q helloRequest, own facts.Data) error {
 	return nil
 }
 
-// foreignPair tells who is of another pair no more than that.
+// foreignPair tells a caller of another pair only that it is of another pair.
 func foreignPair(q helloRequest) error {
 	return fmt.Errorf("%w: it belongs to pair %q, this host to another", ErrForeign, q.PairID)
 }
@@ -135,7 +136,7 @@ func (r *Receiver) stranger(q helloRequest, own facts.Data) helloReply {
 	return helloReply{Levels: level.Own()}
 }
 
-// nobody is the reply that says only who refuses.
+// nobody is the reply that only names the refusing host.
 func (r *Receiver) nobody(facts facts.Data) helloReply {
 	a := helloReply{Levels: level.Own(), Level: r.c.Database.Level(), Host: r.c.Host, Identity: facts.Identity, PairID: facts.PairID, Epoch: facts.Epoch}
 	r.c.Log.View(func(t *journal.Tail) { a.Fence = t.Fence().Term })
@@ -240,7 +241,7 @@ func (r *Receiver) place(q placeRequest) (m history.Mark, err error) {
 	return m, nil
 }
 
-// truncate drops the tail beyond a common place, once it stands in a file (R10).
+// truncate drops the tail beyond a common position, once it is in a file (R10).
 func (r *Receiver) truncate(ctx context.Context, q placeRequest) (placeReply, error) {
 	end, err := r.place(q)
 	if err != nil {

@@ -108,8 +108,9 @@ func (r *Receiver) write(reason string, records [][]byte, a Divergence) error {
 	return nil
 }
 
-// snapshotBegin makes this host inconsistent, keeps as divergent what it alone has, and empties its database. Every step may be done
-// again: a crash leaves the host inconsistent, and the next hello begins the copy anew or goes on with it.
+// snapshotBegin makes this host inconsistent, keeps as divergent what it alone has, and empties its database. Every
+// step may be done again: a crash leaves the host inconsistent, and the next hello begins the transfer again or
+// continues it.
 func (r *Receiver) snapshotBegin(ctx context.Context, q snapshotBeginRequest) (snapshotReply, error) {
 	if err := r.check(q.Term); err != nil {
 		return snapshotReply{}, err

@@ -31,7 +31,7 @@ type applier struct {
 	room int64
 
 	kicked chan struct{} // something is committed
-	urgent chan struct{} // somebody waits for it to be applied
+	urgent chan struct{} // a caller waits for it to be applied
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced after each flush

@@ -30,7 +30,7 @@ const scanQueue = 256
 // recorded, which may be large.
 const maxBacklog = 64 << 20
 
-// errElsewhere says that a call is to be answered to somebody else than who makes it.
+// errElsewhere says that the reply subject of a call is not its caller's.
 var errElsewhere = errors.New("the reply subject belongs to another service")
 
 // complaintEach bounds how often a false ticket is told of.

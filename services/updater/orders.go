@@ -36,7 +36,7 @@ func (u *updater) inconsistent() bool {
 	return u.facts.Get().Receiving != nil || u.receiver.State().Inconsistent
 }
 
-// note answers bus.Note: facts that must be durable before main goes on.
+// note answers bus.Note: facts that must be durable before main continues.
 func (u *updater) note(q bus.Note) (bus.Done, error) {
 	raised := false
 	err := u.facts.Update(func(f *facts.Data) error {
@@ -52,7 +52,7 @@ func (u *updater) note(q bus.Note) (bus.Done, error) {
 		return nil
 	})
 	if raised {
-		u.journal.Revoke() // as in standby: nobody of a lower epoch may append any more (R5)
+		u.journal.Revoke() // as in standby: no session of a lower epoch may append from now on (R5)
 	}
 	return bus.Done{}, u.afterWrite(err)
 }
@@ -111,7 +111,7 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (history.Mark, e
 	case tested != nil:
 		return mark, fmt.Errorf("the disk accepts no writes: %w", tested)
 	case broken != nil:
-		// Frames that were acknowledged may stand behind the damage (V11).
+		// Acknowledged frames may follow the damage (V11).
 		return mark, damagedBehind(mark, broken)
 	case mark.Position.Before(q.AtLeast):
 		return mark, fmt.Errorf("the journal ends at %v, but %v was acknowledged", mark.Position, q.AtLeast) // R1
@@ -154,8 +154,8 @@ func (u *updater) standby(q bus.Standby) (bus.Done, error) {
 		f.Epoch = max(f.Epoch, q.Epoch)
 		return nil
 	})
-	// Nobody of a lower epoch may append any more (R5), also who was let in while the epoch was written. The fence itself comes
-	// with the hello of the epoch.
+	// No session of a lower epoch may append from now on (R5), also one admitted while the epoch was written. The fence
+	// itself comes with the hello of the epoch.
 	u.journal.Revoke()
 	return bus.Done{}, u.afterWrite(err)
 }

@@ -48,7 +48,8 @@ func (u *updater) serve(ctx context.Context, q bus.Serve) (bus.Served, error) {
 }
 
 // begin opens a term that was prepared and won: the epoch is durable before it is used, and what the journal holds is
-// the history from now on (R1). The journal is fenced for the epoch since it was prepared, and nobody was let in since.
+// the history from now on (R1). The journal is fenced for the epoch since it was prepared, and no session was admitted
+// since.
 func (u *updater) begin(ctx context.Context, q bus.Serve, p state) error {
 	if p.kind != preparing || !p.ready || p.epoch != q.Epoch {
 		return fmt.Errorf("epoch %d was not prepared by this run of the updater", q.Epoch)
@@ -142,7 +143,7 @@ func (u *updater) resume(ctx context.Context, q bus.Serve) error {
 	return u.openTerm(ctx, q, backlog)
 }
 
-// repairTail drops what stands behind a damage of the own journal, once it stands in a file (R10): the other host has
+// repairTail drops the messages after a damage of the own journal, once they are in a file (R10): the other host has
 // everything that was acknowledged.
 func (u *updater) repairTail(ctx context.Context) error {
 	records, err := u.tail.Refused(ctx)

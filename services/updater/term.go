@@ -22,7 +22,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// errTermEnded is the cause of a term's context when the host is no longer the active of that epoch.
+// errTermEnded is the cause of a term's context when this host has stopped being the active of its epoch.
 var errTermEnded = errors.New("the term has ended")
 
 // ownJournal is the journal of this host. Append returns when the frame is durable; any error but the context's ends
@@ -276,7 +276,7 @@ func (t *term) home(ctx context.Context, entries []history.Stored, known positio
 	}
 }
 
-// abandon answers those whose outcome nobody here knows any more, and those whose commits were not looked at.
+// abandon answers the calls whose outcome is unknown, and those whose commits were not evaluated.
 func (t *term) abandon(deferred []deferredReply) {
 	t.queue.Close()
 	for _, h := range deferred {

@@ -107,7 +107,7 @@ func Run(ctx context.Context, c config.Updater, log *slog.Logger) error {
 	return newUpdater(c, log).run(ctx)
 }
 
-// Environment is what an updater stands on. Each nil field is what the machine offers; a simulation brings its own.
+// Environment is the environment of an updater. Each nil field is the machine's own; a simulation brings its own.
 type Environment struct {
 	Network bus.Network
 	Clock   lease.Clock      // of leases, and of what passes of pair time
@@ -343,7 +343,7 @@ func (u *updater) watchDisk(ctx context.Context) error {
 			return moved && u.present().kind == standby
 		},
 		Took: u.measured.probe.Observe,
-		// A standby begins anew with another look at what its disk kept. An active learns it from its own next write.
+		// A standby restarts and reads again what its disk kept. An active learns it from its own next write.
 		Failed: func(err error) {
 			if u.present().kind == standby {
 				u.fail(err)
@@ -463,7 +463,7 @@ func (u *updater) noteDivergence(d replication.Divergence) {
 	u.beat()
 }
 
-// beat tells main at once that something has changed. Before the bus is there nobody need be told.
+// beat tells main at once that something has changed. Before the bus is connected it does nothing.
 func (u *updater) beat() {
 	if u.heart != nil {
 		u.heart.Now()

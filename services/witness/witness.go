@@ -44,7 +44,7 @@ var (
 	ErrLocked = errors.New("data directory is in use by another process")
 	// ErrForeign says that the data directory holds something but belongs to no witness.
 	ErrForeign = errors.New("not a data directory of a witness")
-	// ErrDamaged says that the data directory was a witness's but is no longer whole. Nothing is repaired: move it away
+	// ErrDamaged says that the data directory of the witness is damaged. Nothing is repaired: move it away
 	// and start with an empty one, which the hosts see as a new witness.
 	ErrDamaged = errors.New("witness's store is damaged")
 	// ErrStore says that the store stopped taking writes, for example because the disk is full. The process ends,
@@ -61,9 +61,9 @@ const (
 	memory = 32 << 20
 	// maxPayload is enough for a record and for the server's own messages.
 	maxPayload = 64 << 10
-	// maxConnections is a few for each host and some for people who look.
+	// maxConnections is a few for each host and some for inspection.
 	maxConnections = 64
-	// maxWaiting bounds the calls of one kind that wait; who sends more gets no answer to the rest.
+	// maxWaiting bounds the waiting calls of one kind; more are not answered.
 	maxWaiting = 256
 	// storeWithin bounds what a call may wait for the store.
 	storeWithin = 5 * time.Second
@@ -77,7 +77,8 @@ type Config struct {
 	Log    *slog.Logger
 	// Network that Listen is of; nil is TCP.
 	Network bus.Network
-	// Keys has the list of keys of hosts that are let in, where hosts prove themselves; nil is everybody who has the secret.
+	// Keys has the list of the keys of admitted hosts, where hosts prove their identity; nil admits every host that has
+	// the secret.
 	Keys *keyring.Gate
 	// Probe is the interval of test writes; 0 is 5 s.
 	Probe time.Duration

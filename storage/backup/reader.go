@@ -34,14 +34,15 @@ type Summary struct {
 	until history.Mark
 }
 
-// sink gets what a backup holds, in its order, each thing checked by itself. The end comes after the checksum was.
+// sink receives the content of a backup in order, each record already checked. The end comes after the check of the
+// checksum.
 type sink interface {
 	begin(h Header) error
 	putRange(r storage.Range) error
 	putEntries(entries []history.Stored) error
 }
 
-// nothing is the sink of who only checks.
+// nothing is the sink of a check without a restore.
 type nothing struct{}
 
 func (nothing) begin(Header) error                { return nil }

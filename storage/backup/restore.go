@@ -111,7 +111,7 @@ func (c RestoreConfig) restore(ctx context.Context) (r Restored, err error) {
 	return r, err
 }
 
-// vacant refuses a directory that holds something which nobody said may go.
+// vacant refuses a directory that holds something that was not given up.
 func (c RestoreConfig) vacant() error {
 	names, err := place.Occupied(c.Dir)
 	if err == nil && len(names) > 0 && !c.MoveAway {

@@ -65,7 +65,7 @@ func Write(dir, reason string, records [][]byte, committed int) (path string, er
 			return "", fmt.Errorf("keep divergent updates: %w", errors.Join(err, f.Discard()))
 		}
 		switch err := f.Create(); {
-		case errors.Is(err, fs.ErrExist): // by somebody who was quicker
+		case errors.Is(err, fs.ErrExist): // another writer was quicker
 		case err != nil:
 			return "", fmt.Errorf("keep divergent updates: %w", err)
 		default:
@@ -116,7 +116,7 @@ func parse(raw []byte) (a File, err error) {
 	return a, nil
 }
 
-// forgotten ends the name of a file that an operator is done with: it is kept, and no longer listed.
+// forgotten ends the name of a file that an operator has dealt with: it is kept, but not listed.
 const forgotten = ".forgotten"
 
 // Forget removes a file from List. It keeps the file beside the others, under another name, durably when there is no

@@ -31,7 +31,7 @@ import (
 const (
 	// FileName is the name of the file of host-local facts in the data directory.
 	FileName = "facts.json"
-	// kind stands in the file, so that a foreign JSON file is told from a damaged one.
+	// kind is in the file, to distinguish a foreign JSON file from a damaged one.
 	kind = "hotpair facts"
 	// factsVersion rises when an older program could misread the file.
 	factsVersion = 1
@@ -107,7 +107,7 @@ func (d Data) clone() Data {
 	return d
 }
 
-// rises refuses a change that lowers what only rises, or gives the directory to somebody else.
+// rises refuses a change that lowers a rising fact, or gives the directory to another host.
 func (d Data) rises(next Data) error {
 	for _, f := range []struct {
 		name      string

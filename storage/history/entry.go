@@ -117,7 +117,7 @@ type Answer struct {
 	Body []byte `cbor:"3,keyasint,omitempty"`
 	// Revision says that the runtime adds the revision, which is known only by the entry's position, to the body.
 	Revision bool `cbor:"4,keyasint,omitempty"`
-	// Request is a digest of what was asked. An id names one request: who asks for something else under it gets no answer.
+	// Request is a digest of the request. An id names one request: another request under it gets no answer.
 	Request []byte `cbor:"5,keyasint,omitempty"`
 }
 

@@ -51,7 +51,8 @@ func DataValue(key []byte, revision uint64, value []byte) []byte {
 	return append(b, value...)
 }
 
-// ReadDataValue reads what DataValue wrote. The value is part of stored. The error is ErrDamaged; the revision is then what stands there.
+// ReadDataValue decodes the output of DataValue. The value is part of stored. The error is ErrDamaged; the revision is
+// then the stored one.
 func ReadDataValue(key, stored []byte) (revision uint64, value []byte, err error) {
 	if len(stored) < dataHeader {
 		return 0, nil, fmt.Errorf("%w: value of %d bytes", format.ErrDamaged, len(stored))
@@ -136,7 +137,7 @@ func IssuedKey(issued int64, answer []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(answer)), uint64(issued)), answer...)
 }
 
-// IssuedAt reads the time of issue from a key that IssuedKey made; 0 from one that is none.
+// IssuedAt returns the time of issue in a key of IssuedKey; 0 for another key.
 func IssuedAt(key []byte) int64 {
 	if len(key) < 8 {
 		return 0

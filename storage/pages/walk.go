@@ -98,7 +98,7 @@ func (w *walk) own(id uint64) bool {
 	return true
 }
 
-// holds says what a bucket holds, which decides how a shallow walk goes on.
+// holds says what a bucket holds, which decides how a shallow walk continues.
 type holds int
 
 const (

@@ -24,7 +24,7 @@ import (
 
 const (
 	folder = "restoring"        // in the directory, while something is under way
-	done   = "restoring.done"   // what is left of it when nothing is under way any more
+	done   = "restoring.done"   // the remains of a completed restore
 	built  = "new"              // in folder: what is to come
 	moving = "moving"           // in folder: the name of the folder that takes what was there
 	before = "before-"          // begins that name
@@ -36,7 +36,7 @@ const (
 var (
 	// ErrUnfinished says that something was to be put into a directory, and that was cut off.
 	ErrUnfinished = errors.New("a restore into this directory was interrupted")
-	// ErrOccupied says that a directory holds something which nobody said may go.
+	// ErrOccupied says that a directory holds something that was not given up.
 	ErrOccupied = errors.New("the directory is not empty")
 	// ErrNoDirectory says that a path names something else than a directory.
 	ErrNoDirectory = errors.New("not a directory")

@@ -162,7 +162,8 @@ func (c *Comparison) section(ctx context.Context, bucket string, after []byte) (
 	return here, false, fmt.Errorf("%w: it was already past the position in each of %d attempts", ErrBehind, tries)
 }
 
-// other asks for a section as it is at the position at which this host has read it. again: it can't be told any more.
+// other asks for a section at the position at which this host has read it. again: the other host is already past that
+// position.
 func (c *Comparison) other(ctx context.Context, here section.Content, detail section.Detail) (there section.Content, again bool, err error) {
 	there, err = ask(ctx, c.Conn, callSection(c.Peer), sectionRequest{
 		caller: caller{c.Epoch}, Section: here.Section, At: here.At, Forgotten: here.Forgotten, Detail: detail,

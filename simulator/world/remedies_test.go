@@ -47,7 +47,7 @@ func remedies() map[string]remedy {
 		served   = "terminals were served in epoch …, this host only knows epoch …: waiting for the other host"
 		apart    = "waiting for the other host: …"
 		more     = "… has seen version … of the pair record, but the witness shows version …"
-		damaged  = "not fit: the journal is damaged behind …: start the other host, which has what stood there; …"
+		damaged  = "not fit: the journal is damaged after …: start the other host, which has the updates after that; …"
 		replaced = "the in-sync set has this host under another identity: its data directory was replaced"
 	)
 	return map[string]remedy{

@@ -91,14 +91,14 @@ func run(ctx context.Context, args []string) int {
 	return launch.Failed
 }
 
-// commands is the table of everything that hotpair can be.
+// commands returns the root command with all commands of hotpair.
 func commands() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "hotpair",
 		Short: "Two hosts, one of which serves; the other takes over without losing an acknowledged update",
 		Long: `Two hosts, one of which serves; the other takes over without losing an acknowledged update.
 
-hotpair help env lists what can be set, hotpair help --all also what a host starts itself.`,
+hotpair help env lists the settings, hotpair help --all also the commands that a host starts itself.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       strings.TrimPrefix(version.Long(), "hotpair "),
@@ -112,12 +112,12 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 	root.AddCommand(with(archives.BackupCommand(archive.Files{}), offline.CheckCommand(archive.Files{}), archives.ListCommand(), archives.NowCommand()), offline.RestoreCommand(archive.Files{}), offline.AuthorityCommand())
 	root.AddCommand(
 		supervisorCommand(),
-		serve("main", "Decide who serves, and run the host's processes (started by supervisor)", hostName, decide),
+		serve("main", "Decide which host serves, and run the host's processes (started by supervisor)", hostName, decide),
 		serve("updater", "Write the database and replicate it (started by main)", updaterName, update),
 		serve("terminal-if", "Dial the terminals and relay their requests (started by main)", relayName, relay),
 		businessCommand(),
 		serve("backups", "Make the host's backups (started by main)", backupName, makeBackups),
-		serve("courier", "Send what services emit to the outside (started by main)", courierName, deliver),
+		serve("courier", "Send the emissions of services to their targets (started by main)", courierName, deliver),
 		serve("witness", "Keep the pair record, on a third machine", nobody[config.Witness], witness.Run),
 		program.Within().Command(),
 		&cobra.Command{
@@ -135,16 +135,16 @@ hotpair help env lists what can be set, hotpair help --all also what a host star
 	return root
 }
 
-// group sorts the commands by who needs them. What a host starts itself is shown by "help --all" only.
+// group sorts the commands by purpose. Those that a host starts itself are shown by "help --all" only.
 func group(root *cobra.Command) {
 	groups := []struct{ id, title, commands string }{
 		{"try", "Try it on this machine:", "cluster simulate"},
 		{"write", "Write a service:", "service dev request"},
-		{"set up", "Set it up on three machines:", "init join leave run"},
-		{"see", "See how a pair is, from any machine that reaches it:", "status explain doctor events alarms history settings operations whoami"},
-		{"steer", "Steer it:", "switchover pause resume terminals timers notices emissions targets verify promote admit upgrade operators"},
-		{"data", "Keep its data, and bring them back:", "backup restore authority"},
-		{"run", "What the service manager of each machine starts:", "supervisor witness terminal"},
+		{"set up", "Set up a pair on three machines:", "init join leave run"},
+		{"see", "See the state of a pair, from any machine that reaches it:", "status explain doctor events alarms history settings operations whoami"},
+		{"steer", "Control a pair:", "switchover pause resume terminals timers notices emissions targets verify promote admit upgrade operators"},
+		{"data", "Back up and restore its data:", "backup restore authority"},
+		{"run", "Started by the service manager of each machine:", "supervisor witness terminal"},
 		{"more", "More:", "help version completion"},
 	}
 	for _, g := range groups {
@@ -182,7 +182,7 @@ func nobody[T any](T) string                      { return "" }
 func serve[T launch.Settings, P config.Spec[T]](name, short string, host func(T) string, run func(context.Context, T, *slog.Logger) error) *cobra.Command {
 	return &cobra.Command{
 		Use: name, Short: short, Args: cobra.NoArgs,
-		Long: short + ".\nEverything is set by the environment, see hotpair help env.",
+		Long: short + ".\nConfigured by environment variables; see hotpair help env.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return start[T, P](cmd, name, host, func(ctx context.Context, c T, log *slog.Logger, _ io.Writer) error { return run(ctx, c, log) })
 		},
@@ -195,12 +195,12 @@ func with(c *cobra.Command, below ...*cobra.Command) *cobra.Command {
 	return c
 }
 
-// serviceCommand is all about services, whoever has written them.
+// serviceCommand is the parent of the commands for services.
 func serviceCommand() *cobra.Command {
 	return &cobra.Command{Use: "service", Short: "Write, check and run services"}
 }
 
-// supervisorCommand is the supervisor, which passes on what everything below it logs.
+// supervisorCommand is the supervisor, which passes on the logs of all processes below it.
 func supervisorCommand() *cobra.Command {
 	c := serve[config.Host]("supervisor", "Run a host: start its main and watch it", hostName, nil)
 	c.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -217,14 +217,14 @@ func supervisorCommand() *cobra.Command {
 	return c
 }
 
-// decide runs main. Whether its data were restored, and nobody has said what they are to be, it must know before anything else.
+// decide runs main, which must know before anything else whether its data were restored and the restore is unfinished.
 func decide(ctx context.Context, c config.Host, log *slog.Logger) error {
 	if err := archive.Apart(c.Data, c.Host, c.PairSecret, c.TLS); err != nil {
 		return err
 	}
 	restored, err := archive.Restored(c.Data)
 	if err != nil {
-		log.Warn("what is on disk can't be read; the updater will say so too, and nobody serves without it", "error", err)
+		log.Warn("the facts in the data directory can't be read; the updater reports it too, and this host can't serve", "error", err)
 	}
 	return mainprocess.RunOn(ctx, c, log, mainprocess.Environment{Restored: restored})
 }
@@ -305,7 +305,7 @@ func help() *cobra.Command {
 				return fmt.Errorf("help: %w", err)
 			}
 			if all {
-				found.Root().AddGroup(&cobra.Group{ID: "inner", Title: "What a host starts itself:"})
+				found.Root().AddGroup(&cobra.Group{ID: "inner", Title: "Started by a host itself:"})
 				for _, c := range inner(found.Root()) {
 					c.GroupID, c.Hidden = "inner", false
 				}
@@ -313,9 +313,9 @@ func help() *cobra.Command {
 			return found.Help()
 		},
 	}
-	c.Flags().BoolVar(&all, "all", false, "show also what nobody starts by hand")
+	c.Flags().BoolVar(&all, "all", false, "show also the commands that a host starts itself")
 	c.AddCommand(&cobra.Command{
-		Use: "env", Short: "Print every variable that can be set", Args: cobra.NoArgs,
+		Use: "env", Short: "Print every environment variable that can be set", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return config.Help(cmd.OutOrStdout()) },
 	})
 	return c

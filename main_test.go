@@ -34,7 +34,7 @@ func TestFault_D10_HelpIsGroupedByWhoNeedsIt(t *testing.T) {
 		if err := root.Execute(); err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(out.String(), "\n  terminal-if") != shown || strings.Count(out.String(), "Steer it:") != 1 || strings.Count(out.String(), "Write a service:") != 1 || strings.Contains(out.String(), "Additional") {
+		if strings.Contains(out.String(), "\n  terminal-if") != shown || strings.Count(out.String(), "Control a pair:") != 1 || strings.Count(out.String(), "Write a service:") != 1 || strings.Contains(out.String(), "Additional") {
 			t.Errorf("%s says\n%s", args, out)
 		}
 	}

@@ -8,10 +8,10 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// AgentUser is the name of hosts at an agent; the password is the terminal's key.
+// AgentUser is the user name of hosts at an agent. The password is the terminal's key.
 const AgentUser = "host"
 
-// AgentHello opens and keeps up a session: a warm one stays alive by repeating it every few seconds.
+// AgentHello opens a session and keeps it alive: a warm session repeats it every few seconds.
 type AgentHello struct {
 	Levels      level.Range    `json:"levels"` // that the host knows
 	PairID      string         `json:"pair_id"`
@@ -29,7 +29,7 @@ type AgentService struct {
 	Operations  []string `json:"operations"`
 }
 
-// AgentWelcome answers it. Error: another pair, no level in common.
+// AgentWelcome answers an AgentHello. Error names the reason of a refusal: another pair, or no common level.
 type AgentWelcome struct {
 	Levels   level.Range `json:"levels"` // that the agent knows
 	Terminal string      `json:"terminal"`
@@ -46,7 +46,7 @@ type AgentWelcome struct {
 	QueueUnnumbered bool `json:"queue_unnumbered,omitempty"`
 }
 
-// New reports whether the agent has to be told where numbers begin.
+// New reports whether the agent must be told its first request number.
 func (w *AgentWelcome) New() bool { return w.Unnumbered || w.QueueUnnumbered }
 
 // AgentAttach asks to serve the terminal in an epoch. A lower epoch than the agent knows is refused; a higher one replaces the session; an
@@ -65,8 +65,8 @@ type AgentAttach struct {
 	Queues    bool   `json:"queues,omitempty"`
 }
 
-// AgentAttached answers it. Gap is the time since the last answer before the attach while requests waited, as the terminal felt it. Notices
-// is what the terminal has of those; an agent of a program that knows none says nothing.
+// AgentAttached answers an AgentAttach. Gap is how long waiting requests went unanswered before the attach. Notices
+// is what the terminal has of its notices; nil from an agent whose program has no notices.
 type AgentAttached struct {
 	OK      bool            `json:"ok"`
 	Epoch   uint64          `json:"epoch"` // highest accepted
@@ -81,18 +81,19 @@ type AgentDetach struct {
 	Session string `json:"session"`
 }
 
-// AgentDetached answers it.
+// AgentDetached answers an AgentDetach.
 type AgentDetached struct {
 	Error string `json:"error,omitempty"`
 }
 
-// AgentFreshRequest asks whether the session of another host than Identity is fresh: its connection stands, and with Look the host answers too.
+// AgentFreshRequest asks whether a session of a host other than Identity is fresh: it is connected and, with Look, its
+// host answers.
 type AgentFreshRequest struct {
 	Identity string        `json:"identity"`
 	Look     time.Duration `json:"look_ns,omitempty"` // how long it may take to
 }
 
-// AgentFresh answers it.
+// AgentFresh answers an AgentFreshRequest.
 type AgentFresh struct {
 	Fresh bool   `json:"fresh"`
 	Host  string `json:"host,omitempty"`
@@ -113,7 +114,7 @@ type ReceiptsRequest struct {
 	BeforeAttach bool `json:"before_attach,omitempty"`
 }
 
-// Receipts answers it, newest last.
+// Receipts answers a ReceiptsRequest, newest last.
 type Receipts struct {
 	Receipts []Receipt `json:"receipts"`
 }

@@ -17,7 +17,7 @@ func (a Answer) Reply(at position.Position) Reply {
 	return Reply{Code: a.Code, Message: a.Message, Body: body, Position: at}
 }
 
-// withRevision adds the field "revision" at the end of a JSON object. What is no object stays as it is.
+// withRevision adds the field "revision" at the end of a JSON object. Other bodies are not changed.
 func withRevision(body []byte, revision uint64) []byte {
 	object := bytes.TrimSpace(body)
 	if len(object) == 0 {

@@ -9,7 +9,7 @@ import (
 // The loss audit: after each attach the receipts that terminals hold are looked up in the history that now serves.
 // main asks terminal-if for them in pages, and has the updater look each page up.
 
-// AuditReceipt is a receipt that this pair gave: terminal-if has checked its code.
+// AuditReceipt is a receipt issued by this pair: terminal-if has verified its code.
 type AuditReceipt struct {
 	Terminal string            `json:"terminal"`
 	Counter  uint64            `json:"counter,omitempty"`
@@ -27,7 +27,7 @@ type CollectReceipts struct {
 	Late  bool   `json:"late,omitempty"`
 }
 
-// CollectedReceipts answers it. Next is where to go on; 0: that was the last page.
+// CollectedReceipts answers a CollectReceipts. Next is where the next page begins; 0 after the last page.
 type CollectedReceipts struct {
 	Receipts []AuditReceipt `json:"receipts,omitempty"`
 	Foreign  int            `json:"foreign"` // receipts whose code is not this pair's
@@ -49,7 +49,7 @@ type AuditReceipts struct {
 	Receipts []AuditReceipt `json:"receipts"`
 }
 
-// AuditedReceipts answers it. With an error nothing was looked up, or not all.
+// AuditedReceipts answers an AuditReceipts. With an error, some or all receipts were not looked up.
 type AuditedReceipts struct {
 	Present    int            `json:"present"`
 	Missing    int            `json:"missing"`

@@ -36,13 +36,13 @@ const (
 	HeaderProof     = "Hotpair-Proof"  // from a business process: what the updater gave with a position
 )
 
-// TicketKey is the key of tickets and proofs (package ticket). It is told in orders only, and never logged.
+// TicketKey is the key of tickets and proofs (package ticket). It travels in orders only, and is never logged.
 type TicketKey []byte
 
-// String tells nothing of the key.
+// String hides the key.
 func (k TicketKey) String() string { return "(secret)" }
 
-// GoString tells nothing of the key.
+// GoString hides the key.
 func (k TicketKey) GoString() string { return k.String() }
 
 // RequestID names one request of a terminal (R7): as the host authenticated it, and the agent's counter or the app's own id.
@@ -103,8 +103,9 @@ func (c DatabaseCall) Ticket() string {
 	return ""
 }
 
-// DatabaseReply answers it. Code is CodeOK, or: CodeConflict (a condition failed, R12: on committed state), CodeMalformed, CodeTooLarge,
-// CodeForbidden (the ticket is not one of this service), CodeOverloaded (admission), CodeTooOld (R7), CodeNobody (not the active of that epoch), CodeFault.
+// DatabaseReply answers a DatabaseCall. Code is CodeOK, or: CodeConflict (a condition failed, R12: on committed state),
+// CodeMalformed, CodeTooLarge, CodeForbidden (the ticket is not one of this service), CodeOverloaded (admission),
+// CodeTooOld (R7), CodeNobody (not the active of that epoch), CodeFault.
 type DatabaseReply struct {
 	Code      int               `cbor:"1,keyasint,omitempty"`
 	Message   string            `cbor:"2,keyasint,omitempty"`
@@ -117,7 +118,7 @@ type DatabaseReply struct {
 	Moved     []int             `cbor:"9,keyasint,omitempty"` // which of the ranges, from 0, are not as they were
 }
 
-// Item is a key with what it holds. Revision 0: absent.
+// Item is a key with its value. Revision 0: the key is absent.
 type Item struct {
 	Key      []byte `cbor:"1,keyasint,omitempty"`
 	Value    []byte `cbor:"2,keyasint,omitempty"`
@@ -176,7 +177,7 @@ type Operation struct {
 	Delete bool   `cbor:"3,keyasint,omitempty"`
 }
 
-// Answer is what a handler answers. With Revision the reply's JSON object gets a field "revision" from the update's
+// Answer is the answer of a handler. With Revision the reply's JSON object gets a field "revision" from the update's
 // position, so the recorded answer does not depend on where the update ended up.
 type Answer struct {
 	Code     int    `cbor:"1,keyasint,omitempty"`

@@ -10,38 +10,38 @@ import (
 	"github.com/hotpair/hotpair/services/fault"
 )
 
-// Endpoint is one call between processes or hosts: where it is asked, what is asked and what is answered. Both sides use
-// the same Endpoint, so they can't differ.
+// Endpoint is one call between processes or hosts: its subject and the types of its request and its answer. Both sides
+// use the same Endpoint, so they can't differ.
 //
-// An answer may come with an error: a code and a sentence in the headers of the NATS service convention, which come out as
-// the same sentinel (package fault). The answer beside it says what is known all the same, like the position at which an
-// order was given up.
+// An answer may come with an error: a code and a sentence in the headers of the NATS service convention, which come out
+// as the same sentinel (package fault). The answer beside it still holds what is known, like the position at which an
+// order failed.
 type Endpoint[Q, A any] struct {
 	subject string
 	process string // that answers; empty when it is another host's
 	binary  bool
 }
 
-// Call makes an endpoint that speaks JSON, which people read when they look for a fault.
+// Call returns an endpoint that uses JSON, which people can read when they look for a fault.
 func Call[Q, A any](subject string) Endpoint[Q, A] { return Endpoint[Q, A]{subject: subject} }
 
-// BinaryCall makes an endpoint that speaks CBOR behind a version byte, for what is much.
+// BinaryCall returns an endpoint that uses CBOR after a version byte, for large messages.
 func BinaryCall[Q, A any](subject string) Endpoint[Q, A] {
 	return Endpoint[Q, A]{subject: subject, binary: true}
 }
 
-// Order makes the endpoint of an order of main to a process of its host.
+// Order returns the endpoint of an order of main to a process of its host.
 func Order[Q, A any](process, name string) Endpoint[Q, A] {
 	return Endpoint[Q, A]{subject: "control." + process + "." + name, process: process}
 }
 
-// Question makes the endpoint of a question of main to a process of its host: nobody's role depends on the answer, and it may
-// be much, so it goes another way than orders.
+// Question returns the endpoint of a question of main to a process of its host: no role depends on the answer, and it
+// may be large, so it uses another connection than orders.
 func Question[Q, A any](process, name string) Endpoint[Q, A] {
 	return Endpoint[Q, A]{subject: "question." + process + "." + name, process: process}
 }
 
-// Subject is where the call is asked.
+// Subject is the subject of the call.
 func (e Endpoint[Q, A]) Subject() string { return e.subject }
 
 // Asker sends a message and waits for one reply, as Conn does.
@@ -49,8 +49,8 @@ type Asker interface {
 	Request(ctx context.Context, subject string, data []byte) (*nats.Msg, error)
 }
 
-// Ask asks and waits. Errors: those of Conn.Request, ErrMalformed and ErrVersion for an answer that can't be read, and whatever
-// the other side answered with, beside which there may be an answer.
+// Ask sends the request and waits for the answer. Errors: those of Conn.Request, ErrMalformed and ErrVersion for an
+// unreadable answer, and the error that the other side answered with, beside which there may be an answer.
 func (e Endpoint[Q, A]) Ask(ctx context.Context, conn Asker, q Q) (A, error) {
 	var none A
 	data, err := e.encode(q)
@@ -64,7 +64,7 @@ func (e Endpoint[Q, A]) Ask(ctx context.Context, conn Asker, q Q) (A, error) {
 	return e.read(m)
 }
 
-// read gives what a reply says.
+// read decodes a reply.
 func (e Endpoint[Q, A]) read(m *nats.Msg) (answer A, err error) {
 	if codes := m.Header.Get(HeaderErrorCode); codes != "" {
 		err = fault.From(strings.Split(codes, ","), m.Header.Get(HeaderError))
@@ -81,7 +81,7 @@ func (e Endpoint[Q, A]) read(m *nats.Msg) (answer A, err error) {
 	return answer, nil
 }
 
-// reply makes what an answer and an error say.
+// reply encodes an answer and an error.
 func (e Endpoint[Q, A]) reply(answer A, err error) *nats.Msg {
 	data, encoding := e.encode(answer)
 	if err == nil {

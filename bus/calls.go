@@ -5,13 +5,13 @@ import (
 	"github.com/hotpair/hotpair/services/fault"
 )
 
-// Errors of orders and questions beside those of packages that carry them out.
+// Errors of orders and questions, beside those of the packages that execute them.
 var (
-	// ErrRefused says that what was asked can't be done at the moment, or not as it was asked; the text says why. Nothing was done.
+	// ErrRefused says that a request can't be fulfilled now, or not as requested; the text says why. Nothing was done.
 	ErrRefused = fault.New("refused", "refused")
-	// ErrAbsent says that what was asked for by name does not exist.
-	ErrAbsent = fault.New("no-such", "there is no such thing")
-	// ErrDamagedJournal says that a host's own journal does not go on where it should.
+	// ErrAbsent says that something requested by name does not exist.
+	ErrAbsent = fault.New("no-such", "not found")
+	// ErrDamagedJournal says that a host's own journal is damaged before its end.
 	ErrDamagedJournal = fault.New("damaged-journal", "the journal is damaged")
 	// ErrUnreadable says that the other host's journal can't be read although the in-sync set has that host (V2).
 	ErrUnreadable = fault.New("unreadable", "the other host's journal can't be read")
@@ -30,7 +30,7 @@ var (
 	CallClocks  = Order[clocks.Difference, Done](ProcessUpdater, "clocks") // how far the wall clocks of the hosts are apart
 )
 
-// OfTerminalInterface begins the names of questions to the updater that terminal-if asks too.
+// OfTerminalInterface is the prefix of the questions to the updater that terminal-if may ask too.
 const OfTerminalInterface = "terminal-if."
 
 // Questions of main to the updater.

@@ -18,7 +18,7 @@ var (
 	// ErrDisconnected says that the connection was lost, so that the outcome of what was in flight is unknown.
 	ErrDisconnected = errors.New("connection lost")
 	// ErrNobody says that nothing serves the subject, so that the request was not executed.
-	ErrNobody = errors.New("nobody serves this subject")
+	ErrNobody = errors.New("no process answers this subject")
 	// ErrForbidden says that the server refused a subject to this user.
 	ErrForbidden = errors.New("subject is not permitted")
 )
@@ -53,7 +53,7 @@ type ConnConfig struct {
 	Complaint func(error)
 }
 
-// Conn is a NATS connection whose requests end when it is lost.
+// Conn is a NATS connection whose pending requests fail when it is lost.
 type Conn struct {
 	*nats.Conn
 	mu   sync.Mutex
@@ -143,7 +143,7 @@ func Connect(ctx context.Context, c ConnConfig) (*Conn, error) {
 	}
 }
 
-// tellingDialer remembers why a dial failed: the client says only that no server was available.
+// tellingDialer remembers why a dial failed: the client only reports that no server was available.
 type tellingDialer struct {
 	next    nats.CustomDialer // nil: a plain one
 	network Network
@@ -173,7 +173,7 @@ func (d *tellingDialer) Dial(network, address string) (net.Conn, error) {
 	return conn, err
 }
 
-// unfinished says of a deadline what was under way then, or why the last dial failed.
+// unfinished adds to a deadline what was in progress then, or why the last dial failed.
 func (d *tellingDialer) unfinished(deadline error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -183,7 +183,7 @@ func (d *tellingDialer) unfinished(deadline error) error {
 	case d.last != nil:
 		return fmt.Errorf("%w: %w", deadline, d.last)
 	case d.dials != "" && number != nil:
-		return fmt.Errorf("%w: neither resolved (DNS) nor reached in time: %s", deadline, d.dials)
+		return fmt.Errorf("%w: name not resolved (DNS) and host not reached in time: %s", deadline, d.dials)
 	case d.dials != "":
 		return fmt.Errorf("%w: not reached in time: %s", deadline, d.dials)
 	}
@@ -221,7 +221,7 @@ func (c *Conn) drop(err error) {
 	c.down(fmt.Errorf("%w: %w", ErrDisconnected, err))
 }
 
-// Up is a context that lives as long as the present connection; its cause is ErrDisconnected.
+// Up returns a context that ends with the present connection; its cause is ErrDisconnected.
 func (c *Conn) Up() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()

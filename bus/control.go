@@ -12,20 +12,20 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Done answers an order that has nothing to tell.
+// Done is the answer to an order that returns nothing.
 type Done struct{}
 
-// ProcessState is announced by main when a process of the host comes up or goes down. What was sent to an incarnation
-// that went down may or may not have been executed.
+// ProcessState is announced by main when a process of the host starts or ends. A request sent to an incarnation
+// that ended may or may not have been executed.
 type ProcessState struct {
 	Process     string `json:"process"`
 	Incarnation uint64 `json:"incarnation"` // counts starts of this process under this main
 	Up          bool   `json:"up"`
-	// Killed: it went down because somebody killed it, which is no sign against what it was doing.
+	// Killed: it was killed from outside, so its requests are not suspect.
 	Killed bool `json:"killed,omitempty"`
 }
 
-// Heartbeat is what a process tells main at each interval, and at once when its State changes.
+// Heartbeat is what a process reports to main at each interval, and at once when its State changes.
 type Heartbeat struct {
 	Process string          `json:"process"`
 	PID     int             `json:"pid"`
@@ -36,7 +36,7 @@ type Heartbeat struct {
 // FactsRequest asks the updater for the host's durable facts.
 type FactsRequest struct{}
 
-// Facts are what the updater found on disk when it started, and what it has since written.
+// Facts are the durable facts that the updater found on disk when it started, with its changes since.
 type Facts struct {
 	Host          string            `json:"host"`
 	Identity      string            `json:"identity"` // made with the data directory
@@ -51,7 +51,7 @@ type Facts struct {
 	Restored      *Restored         `json:"restored,omitempty"`
 }
 
-// Restored says of which backup a host's data are, while no operator has said what they are to be.
+// Restored names the backup that a host's data come from, until an operator has finished the restore.
 type Restored struct {
 	Position position.Position `json:"position"` // of the last update in it
 	Time     time.Time         `json:"time"`     // of that update
@@ -59,9 +59,9 @@ type Restored struct {
 	Made     time.Time         `json:"made"`     // when, on that host's wall clock
 }
 
-// Sentence says what the host does, and what ends that.
+// Sentence describes the state of the host and how to end it.
 func (r Restored) Sentence(host string) string {
-	return fmt.Sprintf("%s was restored from a backup of %s at position %s (%s UTC) and does nothing outward until that is finished: stop it, then hotpair restore finish --replaces or --as-copy",
+	return fmt.Sprintf("%s was restored from a backup of %s at position %s (%s UTC) and stays offline until the restore is finished: stop it, then hotpair restore finish --replaces or --as-copy",
 		host, r.From, r.Position, r.Time.UTC().Format(time.DateTime))
 }
 
@@ -82,7 +82,7 @@ type Prepare struct {
 	Repair  bool              `json:"mend"`     // a damaged journal is given up behind the damage, and kept as divergent
 }
 
-// Prepared answers it. An error says why this host is not fit (T4); the position is known all the same.
+// Prepared answers a Prepare. An error says why this host is not fit (T4); the position is set all the same.
 type Prepared struct {
 	Position position.Position `json:"position"`
 }
@@ -90,7 +90,7 @@ type Prepared struct {
 // Release undoes Prepare: the role went to another. The next probe may open the journal again.
 type Release struct{}
 
-// Serve orders the updater to begin (or, after its restart, to go on with) the term of Epoch.
+// Serve orders the updater to begin the term of Epoch or, after a restart of the updater, to continue it.
 type Serve struct {
 	Epoch         uint64 `json:"epoch"`
 	RecordVersion uint64 `json:"record_version"`
@@ -104,7 +104,8 @@ type Serve struct {
 	TicketKey TicketKey `json:"ticket_key,omitempty"`
 }
 
-// Served answers it. ErrUnreadable: a resuming updater could not read the peer's tail although the set has the peer: the term can't go on.
+// Served answers a Serve. ErrUnreadable: a resuming updater could not read the tail of a peer in the in-sync set, so
+// the term can't continue.
 type Served struct {
 	Position position.Position `json:"position"`
 }
@@ -114,30 +115,30 @@ type Served struct {
 type Require struct {
 	Peer  bool   `json:"peer"`
 	Epoch uint64 `json:"epoch"`
-	// RecordVersion and Record are the pair record by which the host goes on alone, durable before it does.
+	// RecordVersion and Record are the pair record by which the host continues alone, durable before it does.
 	RecordVersion uint64          `json:"record_version,omitempty"`
 	Record        json.RawMessage `json:"record,omitempty"`
 	Membership    membership.Note `json:"membership"`
 }
 
-// Required answers it. With an error the peer fell out meanwhile.
+// Required answers a Require. With an error, the peer fell out of step meanwhile.
 type Required struct {
 	Position position.Position `json:"position"`
 }
 
-// Drain orders the updater to end its term: finish what is in flight, take nothing new. Membership is this host's note
-// for the record that the successor will write.
+// Drain orders the updater to end its term: finish the requests in flight, accept no new ones. Membership is this
+// host's note for the record that the successor will write.
 type Drain struct {
 	Epoch      uint64           `json:"epoch"`
 	Membership *membership.Note `json:"membership,omitempty"`
 }
 
-// Drained answers it with the last position of the term.
+// Drained answers a Drain with the last position of the term.
 type Drained struct {
 	Position position.Position `json:"position"`
 }
 
-// Standby orders the updater to be a standby in Epoch. What it had not committed stays in the journal.
+// Standby orders the updater to be a standby in Epoch. Uncommitted updates stay in the journal.
 type Standby struct {
 	Epoch uint64 `json:"epoch"`
 }
@@ -184,11 +185,11 @@ type UpdaterState struct {
 	// QueueDeferred says which queues of terminals wait because too many of their answers are kept; Reused is of what it refused since it started.
 	QueueDeferred string        `json:"queue_held,omitempty"`
 	Reused        NumbersReused `json:"reused,omitzero"`
-	// Commands are those that nobody settled since it started.
+	// Commands counts the unsettled fenced commands since it started.
 	Commands CommandsUnsettled `json:"commands,omitzero"`
 }
 
-// CommandsUnsettled counts fenced commands of which nobody knows whether they were carried out, and those that nobody took in their time.
+// CommandsUnsettled counts fenced commands whose execution is unknown, and those that were not taken in time.
 type CommandsUnsettled struct {
 	Unknown   uint64    `json:"unknown,omitempty"`
 	UnknownAt time.Time `json:"unknown_at,omitzero"` // by the clock of the host
@@ -198,14 +199,15 @@ type CommandsUnsettled struct {
 	LastLate  string    `json:"last_late,omitempty"`
 }
 
-// NumbersReused counts requests under numbers that another request of their terminal had: its agent's directory was set back or copied.
+// NumbersReused counts requests under a number of another request of their terminal: the agent's directory was rolled
+// back or copied.
 type NumbersReused struct {
 	Count    uint64    `json:"count"`
 	Terminal string    `json:"terminal"` // of the last one
 	At       time.Time `json:"at"`       // when that was, by the clock of the host
 }
 
-// DiskSpace is the room on the disk of the data directory, in bytes.
+// DiskSpace is the space on the disk of the data directory, in bytes.
 type DiskSpace struct {
 	Size uint64 `json:"size"`
 	Free uint64 `json:"free"` // for this user
@@ -223,7 +225,7 @@ type Attach struct {
 	TicketKey TicketKey `json:"ticket_key,omitempty"`
 }
 
-// Attached answers it once all warm sessions were asked.
+// Attached answers an Attach once all warm sessions were asked.
 type Attached struct {
 	Attached    int           `json:"attached"`
 	Refused     int           `json:"refused"`
@@ -253,7 +255,7 @@ type AskTerminals struct {
 	Look   time.Duration `json:"look_ns,omitempty"`
 }
 
-// TerminalsAsked answers it. No answer of a terminal is no veto.
+// TerminalsAsked answers an AskTerminals. A terminal that does not answer does not veto.
 type TerminalsAsked struct {
 	Asked  int      `json:"asked"`
 	Silent int      `json:"silent,omitempty"` // those of them that did not answer in time
@@ -279,7 +281,7 @@ type TerminalState struct {
 	Directories DirectoriesSeen `json:"directories,omitzero"`
 }
 
-// DirectoriesSeen tells of terminals whose agent has a directory of another identity than before.
+// DirectoriesSeen names terminals whose agent has a directory with another identity than before.
 type DirectoriesSeen struct {
 	Renewed uint64 `json:"renewed,omitempty"` // agents that were set up anew
 	Last    string `json:"last,omitempty"`    // terminal of the last one
@@ -305,7 +307,7 @@ type HistoryRequest struct {
 	Before  uint64 `json:"before,omitempty"`  // without from: the last ones before this sequence
 }
 
-// HistoryPage answers it.
+// HistoryPage answers a HistoryRequest.
 type HistoryPage struct {
 	Updates []HistoryUpdate `json:"updates"`
 	First   uint64          `json:"first"` // oldest sequence still kept
@@ -329,10 +331,10 @@ type HistoryUpdate struct {
 	Digest   string            `json:"digest"`
 }
 
-// Examine asks the updater whether its disk would carry a term: it measures a durable write and looks at its files.
+// Examine asks the updater whether its disk is fit for a term: it times a durable write and inspects its files.
 type Examine struct{}
 
-// Examined answers it; with an error the disk takes no writes, and the rest was found all the same.
+// Examined answers an Examine. With an error the disk accepts no writes; the other fields are set all the same.
 type Examined struct {
 	Sync      time.Duration `json:"sync_ns"`            // one small write made durable: the median of a few
 	Unfit     string        `json:"unfit,omitempty"`    // why the disk would not take what a term writes; empty when it would
@@ -343,14 +345,15 @@ type Examined struct {
 	Forgotten int64         `json:"forgotten"`
 }
 
-// BackupOrder asks for a piece, in turn; without a Session it begins a backup. One that is not asked for ends by itself, or by Abandon.
+// BackupOrder asks for the next piece of a backup; without a Session it begins one. A backup ends when it is not asked
+// for, or by Abandon.
 type BackupOrder struct {
 	Session string `json:"session,omitempty"`
 	Piece   uint64 `json:"piece,omitempty"` // counts from 0
 	Abandon bool   `json:"abandon,omitempty"`
 }
 
-// BackupPage answers it. Bytes are those of the file, Last says that it ends with them.
+// BackupPage answers a BackupOrder with the next bytes of the file; Last says that these are the last.
 type BackupPage struct {
 	Session  string            `json:"session,omitempty"`
 	Bytes    []byte            `json:"bytes,omitempty"`
@@ -360,12 +363,13 @@ type BackupPage struct {
 	Position position.Position `json:"position"` // that the backup holds, with the last piece
 }
 
-// LevelsRequest asks the updater of the active for the pair's level. With Rise it rises first, for good, to the newest that both hosts know.
+// LevelsRequest asks the updater of the active for the pair's level. With Rise the level first rises, permanently, to
+// the newest that both hosts support.
 type LevelsRequest struct {
 	Rise bool `json:"rise,omitempty"`
 }
 
-// Levels says which level a pair is at, and what it can rise to.
+// Levels is the level of a pair and the one it can rise to.
 type Levels struct {
 	// Level is what the pair is at.
 	Level      level.Level `json:"level"`

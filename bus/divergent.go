@@ -7,19 +7,19 @@ type DivergentRequest struct {
 	Limit int    `json:"limit,omitempty"` // how many
 }
 
-// DivergentPage answers it.
+// DivergentPage answers a DivergentRequest.
 type DivergentPage struct {
 	Files   []DivergentFile   `json:"files"`
 	Updates []DivergentUpdate `json:"updates,omitempty"` // of the file that was asked for
 	Next    int               `json:"next,omitempty"`    // record to go on from; 0: there are no more
 }
 
-// ForgetDivergent says that an operator is done with what a host has kept as divergent.
+// ForgetDivergent removes a host's divergent updates from its lists: an operator has dealt with them.
 type ForgetDivergent struct {
 	File string `json:"file,omitempty"` // this file; empty: all of them
 }
 
-// DivergentForgotten answers it. The files are kept, under other names.
+// DivergentForgotten answers a ForgetDivergent. The files are kept under other names.
 type DivergentForgotten struct {
 	Files []string `json:"files"`
 }

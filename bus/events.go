@@ -57,8 +57,8 @@ const (
 	Warning  = "warning"  // served, but the next failure would hurt
 )
 
-// Alarm is something that is wrong now. It ends by itself when its cause is gone, unless Acknowledge says that only an
-// operator ends it. The JSON names are stable.
+// Alarm is something that is wrong now. It ends when its cause is gone, unless Acknowledge says that only an
+// operator can end it. The JSON names are stable.
 type Alarm struct {
 	ID       string    `json:"id"`       // one word for the cause, like no-witness
 	Severity string    `json:"severity"` // critical, warning
@@ -70,7 +70,7 @@ type Alarm struct {
 	Acknowledge bool `json:"acknowledge,omitempty"`
 }
 
-// HookState is how a hook on alarms of one host does, since its main started. The JSON names are stable.
+// HookState is the state of one host's alarm hook since its main started. The JSON names are stable.
 type HookState struct {
 	Name    string `json:"name"`    // command, webhook
 	Waiting int    `json:"waiting"` // alarms to tell
@@ -80,7 +80,7 @@ type HookState struct {
 	Problem string `json:"problem,omitempty"` // of the last one, when it failed
 }
 
-// Bounds of one event. Longer ones are cut where they are made, and refused where they are recorded.
+// Bounds of one event. Longer events are truncated where they are made, and refused where they are recorded.
 const (
 	maxEventText    = 2000 // bytes
 	maxEventDetail  = 500  // bytes of a value
@@ -91,7 +91,7 @@ const (
 // ErrEvent says that an event can't be part of the log.
 var ErrEvent = errors.New("not an event")
 
-// Cut brings what is longer than an event may be down to that, and makes its text valid UTF-8.
+// Cut truncates an event to its bounds, and makes its text valid UTF-8.
 func (e *Event) Cut() {
 	e.Text = cut(e.Text, maxEventText)
 	if e.Alarm != nil {
@@ -154,13 +154,14 @@ func (e *Event) Check() error {
 // MaxEvents bounds the events of one RecordEvents and of one EventsPage.
 const MaxEvents = 500
 
-// RecordEvents orders the updater of the active to take events into the log, in this order. Those that are in it already
-// are passed over, so an order may be repeated.
+// RecordEvents orders the updater of the active to append events to the log, in this order. Events that are already in
+// it are skipped, so an order may be repeated.
 type RecordEvents struct {
 	Events []Event `json:"events"`
 }
 
-// RecordedEvents answers it: all are in the log, committed like any update, whose last number is Last. After an error perhaps they are.
+// RecordedEvents answers a RecordEvents: all events are in the log, committed like any update; its last number is Last.
+// After an error they may be.
 type RecordedEvents struct {
 	Last uint64 `json:"last,omitempty"`
 }
@@ -174,7 +175,7 @@ type EventsRequest struct {
 	Kind  string    `json:"kind,omitempty"`  // only these
 }
 
-// EventsPage answers it.
+// EventsPage answers an EventsRequest.
 type EventsPage struct {
 	Events []Event `json:"events"`
 	First  uint64  `json:"first"` // oldest number that is kept

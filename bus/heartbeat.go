@@ -10,7 +10,8 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 )
 
-// HeartInterval is how often a process of a host beats, to be known for frozen; a change of its state is told at once (Heart.Now).
+// HeartInterval is the interval at which a process of a host beats, so that main notices a frozen one. Changes of its
+// state are reported at once (Heart.Now).
 func HeartInterval(lease time.Duration) time.Duration {
 	return min(max(lease/4, 25*time.Millisecond), 250*time.Millisecond)
 }
@@ -26,7 +27,7 @@ type Heart struct {
 	now chan struct{}
 }
 
-// NewHeart makes a heart; it beats while Run runs.
+// NewHeart returns a heart, which beats while Run runs.
 func NewHeart(conn *Conn, process string, interval time.Duration, state func() (bool, any)) *Heart {
 	return &Heart{Conn: conn, Process: process, Interval: interval, State: state, now: make(chan struct{}, 1)}
 }
@@ -39,7 +40,8 @@ func (h *Heart) Now() {
 	}
 }
 
-// Beat beats once. One that can't be sent is not repeated: the next one says more. The error is that the state can't be said.
+// Beat beats once. A beat that can't be sent is not repeated: the next one has newer content. The error says that the
+// state can't be encoded.
 func (h *Heart) Beat() error {
 	ready, state := h.State()
 	beat := Heartbeat{Process: h.Process, PID: os.Getpid(), Ready: ready}

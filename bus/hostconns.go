@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// HostConns are the connections of a process to its host's bus. What decides about roles must not wait behind what
-// operators ask: a connection hands messages over in order, and holds everybody who writes to it while the other side
-// does not read.
+// HostConns are the connections of a process to its host's bus. Orders, which decide about roles, must not wait behind
+// what operators ask: a connection delivers messages in order, and blocks its writers while the other side does not
+// read.
 type HostConns struct {
 	// Traffic carries questions of operators, and of processes to each other.
 	Traffic *Conn
@@ -32,7 +32,7 @@ func ConnectHost(ctx context.Context, c ConnConfig) (HostConns, error) {
 	return h, nil
 }
 
-// Flush returns when the bus has taken what was said so far on both, subscriptions above all.
+// Flush returns when the bus has processed what was sent on both so far, subscriptions above all.
 func (h HostConns) Flush(ctx context.Context) error {
 	for _, conn := range []*Conn{h.Control, h.Traffic} {
 		if err := conn.FlushWithContext(ctx); err != nil {

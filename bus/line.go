@@ -7,8 +7,8 @@ import (
 	"github.com/hotpair/hotpair/services/evidence"
 )
 
-// Line is a connection that remembers whether the other side ended it, because the NATS client hides why a connection
-// was lost and only that is evidence of a dead process.
+// Line is a connection that remembers whether the other side closed it. The NATS client hides why a connection
+// was lost, and only a close is evidence of a dead process.
 type Line struct {
 	net.Conn
 	ended atomic.Bool

@@ -8,7 +8,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Beat is a main's heartbeat on the link, and its hello: every beat carries all that the other main must compare.
+// Beat is a main's heartbeat on the link, and its hello: every beat carries everything that the other main compares.
 type Beat struct {
 	Levels      level.Range       `json:"levels"`          // that its program knows
 	Level       level.Level       `json:"level,omitempty"` // that its data are at
@@ -56,8 +56,8 @@ type BeatReply struct {
 	Grant bool `json:"grant"`
 }
 
-// Calls of one main to the other. What may be much has a connection of its own in both directions, so that no beat waits for
-// it, however slow the line is.
+// Calls of one main to the other. Large messages have their own connection in both directions, so that no beat waits
+// for them, however slow the line is.
 var (
 	CallBeat       = Call[Beat, BeatReply]("link.beat")
 	CallMakeReady  = Call[MakeReady, Done]("link.roles.make-ready") // B3
@@ -67,14 +67,14 @@ var (
 	CallHandEvents = Call[HandEvents, RecordedEvents]("link.bulk.events")
 )
 
-// LinkSender is who says something on the link.
+// LinkSender names the sender of a message on the link.
 type LinkSender struct {
 	Levels   level.Range `json:"levels"` // that its program knows
 	Host     string      `json:"host"`
 	Identity string      `json:"identity"`
 }
 
-// From gives it of whatever it is part of.
+// From returns the sender of the message that embeds it.
 func (s LinkSender) From() LinkSender { return s }
 
 // MakeReady says that a hand-over follows.
@@ -83,7 +83,7 @@ type MakeReady struct {
 	Cause string `json:"cause,omitempty"`
 }
 
-// HandOver says that the active has stopped at Position; the receiver shall take Epoch. With an error it can't.
+// HandOver says that the active has stopped at Position; the receiver is to take Epoch. With an error it can't.
 type HandOver struct {
 	LinkSender
 	Epoch    uint64            `json:"epoch"`
@@ -93,16 +93,16 @@ type HandOver struct {
 	Cause    string            `json:"cause,omitempty"`
 }
 
-// CantTake says that the successor can't take what was handed over, and why.
+// CantTake says that the successor can't take over, and why.
 type CantTake struct {
 	LinkSender
 	Cause string `json:"cause"`
 }
 
-// Resigned says that a standby that stops cleanly has noted that it is out (T9).
+// Resigned says that a standby that stops cleanly has noted that it has left the in-sync set (T9).
 type Resigned struct{ LinkSender }
 
-// HandEvents hands events of a host that does not serve on to the one that does, for the log; all are of the sender.
+// HandEvents passes the sender's events to the host that serves, for the log.
 type HandEvents struct {
 	LinkSender
 	Events []Event `json:"events"`

@@ -28,7 +28,7 @@ const (
 	inUseRest   = 5 * time.Millisecond
 )
 
-// OpenPort calls open again for a second at most while it says that the port is in use (EADDRINUSE), and returns what it said last. The
+// OpenPort retries open for at most a second while the port is in use (EADDRINUSE), and returns its last result. The
 // port may be one that this process has just closed, held by a program that it is starting.
 func OpenPort(ctx context.Context, open func() error) error {
 	for until := time.Now().Add(inUseWithin); ; {
@@ -39,7 +39,7 @@ func OpenPort(ctx context.Context, open func() error) error {
 	}
 }
 
-// Network is how servers listen and connections are dialled. Wherever one can be given, nil is TCP.
+// Network is how servers listen and clients dial. Where a Network is accepted, nil means TCP.
 type Network interface {
 	// Listen opens host:port; port 0 picks a free one.
 	Listen(ctx context.Context, address string) (net.Listener, error)
@@ -66,12 +66,12 @@ func (TCP) Dial(ctx context.Context, address string) (net.Conn, error) {
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	var unresolved *net.DNSError
 	if errors.As(err, &unresolved) {
-		return nil, fmt.Errorf("the name %s can't be resolved, which is DNS and not the machine: %w", unresolved.Name, err)
+		return nil, fmt.Errorf("the name %s can't be resolved (a DNS problem, not one of the machine): %w", unresolved.Name, err)
 	}
 	return conn, err
 }
 
-// OrTCP gives the network, or TCP when it is nil.
+// OrTCP returns n, or TCP when n is nil.
 func OrTCP(n Network) Network {
 	if n == nil {
 		return TCP{}

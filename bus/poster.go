@@ -15,10 +15,11 @@ import (
 // ErrNoAnswer says that a process did not answer in time; the outcome is unknown.
 var ErrNoAnswer = errors.New("no answer in time")
 
-// Poster posts calls to the processes of a host in the order in which they are given, and brings each answer to its
-// callback. A call that waits would either stop who gives it or, from goroutines, lose the order.
+// Poster posts calls to the processes of a host in the order in which they are given, and passes each answer to its
+// callback. A blocking call would either stop its caller or, from goroutines, lose the order.
 //
-// Questions go another way than orders: their answers may be large, and whoever is to answer may have much to do.
+// Questions use another connection than orders: their answers may be large, and the process that answers may be
+// occupied.
 type Poster struct {
 	orders, questions lane
 
@@ -134,7 +135,7 @@ func (p *Poster) answered(m *nats.Msg) {
 	p.finish(n, m, nil)
 }
 
-// Lost ends what was asked of a process that went down.
+// Lost fails the calls to a process that went down.
 func (p *Poster) Lost(process string) {
 	p.mu.Lock()
 	var gone []uint64

@@ -16,21 +16,21 @@ const (
 	// TopicResult is the topic of the notices about them, of the service notice.System.
 	TopicResult = "result"
 
-	// CodeQueued answers one that is kept; CodeFull says that there is no room to.
+	// CodeQueued answers a request that is kept; CodeFull says that there is no space for it.
 	CodeQueued = 202
 	CodeFull   = 507
 )
 
-// IsAgain reports whether an answer with a code says that another moment may bring another one: it is not written down for a queued request,
+// IsAgain reports whether a code says that a retry may succeed: such an answer is not stored for a queued request,
 // which is sent again.
 func IsAgain(code int) bool {
 	return code == CodeAbsent || code == CodeOverloaded || code == CodeNobody || code == CodeUnknown
 }
 
-// queueSeries is added to the name of a terminal; no name has it.
+// queueSeries is a suffix that no name of a terminal has.
 const queueSeries = "+queue"
 
-// QueueSeries names the numbers of a terminal's queue, where those of its other requests go by the terminal's name.
+// QueueSeries names the number series of a terminal's queue; that of its other requests has the terminal's name.
 func QueueSeries(terminal string) string { return terminal + queueSeries }
 
 // IsQueueSeries reports whether a series is that of a queue.

@@ -13,14 +13,14 @@ import (
 // ErrUnknownCall says that the other side does not know a call: it runs another version.
 var ErrUnknownCall = fault.New("unknown-call", "unknown call")
 
-// Router hands calls to who answers them. Calls that come on one connection are taken in the order in which they came,
-// whatever endpoints they are for: orders that follow each other are never mixed up.
+// Router passes calls to their handlers. Calls on one connection are handled in the order of their arrival,
+// whatever endpoints they are for, so consecutive orders keep their order.
 type Router struct {
 	replies string
 	takers  map[string]func(*nats.Msg)
 }
 
-// NewRouter makes a router that knows no call. Answers go only to subjects below replies; to any when it is empty.
+// NewRouter returns a router without handlers. Answers go only to subjects below replies; to any when it is empty.
 func NewRouter(replies string) *Router {
 	if replies != "" {
 		replies += "."
@@ -61,7 +61,7 @@ func (r *Router) Take(m *nats.Msg) {
 	r.respond(m, Endpoint[struct{}, struct{}]{}.reply(struct{}{}, fmt.Errorf("%w: %s", ErrUnknownCall, m.Subject)))
 }
 
-// respond sends a reply. What can't be sent is lost with the connection, which who asked sees too.
+// respond sends a reply. A reply that can't be sent is lost with the connection, which its caller notices too.
 func (r *Router) respond(m, reply *nats.Msg) {
 	if m.Reply != "" && strings.HasPrefix(m.Reply, r.replies) {
 		_ = m.RespondMsg(reply)

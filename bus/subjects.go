@@ -89,7 +89,7 @@ func InboxPrefix(process string) string { return "inbox." + process }
 // Control is the subject of all orders to a process, Questions that of all questions.
 func Control(process string) string { return "control." + process + ".>" }
 
-// Questions is where main asks a process what nobody's role depends on; it may be much.
+// Questions is where main asks a process questions on which no role depends and whose answers may be large.
 func Questions(process string) string { return "question." + process + ".>" }
 
 // IsQuestion tells a question's subject from an order's.

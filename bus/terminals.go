@@ -49,13 +49,14 @@ type TableChanged struct {
 	Total    int               `json:"total"`
 }
 
-// SetTerminals tells terminal-if whom to dial. Who is not named any more is detached and left alone; who stays keeps its session.
+// SetTerminals gives terminal-if the terminals to dial. Terminals that are not in it are detached and left alone; the
+// others keep their sessions.
 type SetTerminals struct {
 	Revision  uint64     `json:"revision"`
 	Terminals []TableRow `json:"terminals"`
 }
 
-// ListTerminals asks terminal-if how it stands with its terminals, behind After in the order of ids.
+// ListTerminals asks terminal-if for the state of its terminals after the id After, in the order of ids.
 type ListTerminals struct {
 	After string `json:"after,omitempty"`
 	Limit int    `json:"limit,omitempty"`

@@ -16,7 +16,7 @@ type VerifyOrder struct {
 // VerifyQuestion asks for the state.
 type VerifyQuestion struct{}
 
-// VerifyState is a comparison that runs, or the last one that has ended. The last one is kept in the database, so both hosts know it.
+// VerifyState is the running comparison, or the last one. The last one is kept in the database, so both hosts know it.
 type VerifyState struct {
 	ID      string    `json:"id,omitempty"` // empty: there was never one
 	By      string    `json:"by,omitempty"`

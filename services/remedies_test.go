@@ -17,7 +17,7 @@ import (
 var remedyRef = regexp.MustCompile(`hotpair (?:admit(?: witness)?|alarms ack [a-z-]+|history diverged(?: --forget)?|pause|promote --force|restore finish|resume|switchover(?: --cancel)?|upgrade finish|verify --repair|cluster start)\b` +
 	`|hotpair (?:alarms|doctor|events|explain|history|settings|status|terminals(?: key| probe| list)?|upgrade|verify(?: --last)?)\b` +
 	`|(?i:\b(?:re)?start (?:it|one|both|this host|the (?:other )?(?:host|witness|agent)(?: that is wrong)?)\b|\bstop (?:it|this host|the host(?: with the lower epoch)?)\b)|\bstop %s` +
-	`|\b(?:move (?:it|the (?:whole )?data directory(?: of this host)?) away|empty its data directory|put the right data directory in place|bring that back|promote it there|restore (?:again|a backup)|remove it from the data directory)\b|(?i:\bmake room\b)`)
+	`|\b(?:move (?:it|the (?:whole )?data directory(?: of this host)?) away|empty its data directory|use this host's own data directory|bring that back|promote it there|restore (?:again|a backup)|move it out of the data directory)\b|(?i:\bmake room\b)`)
 
 // message is a constant text of the program that tells somebody what to do.
 type message struct {

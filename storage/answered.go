@@ -41,7 +41,7 @@ func (r *Reader) AnswerBytes(terminal string, from, upto uint64) (sum int) {
 	return sum
 }
 
-// AnswerSize is what an answer takes, amply.
+// AnswerSize is an upper bound of the stored size of an answer.
 func AnswerSize(a *history.Answer) int { return answerOverhead + len(a.Message) + len(a.Body) }
 
 // answerOverhead is what an answer takes beside its sentence and its body, in bytes.

@@ -18,8 +18,8 @@ import (
 
 // Check verifies the structure of the file, the checksum of every value, the chain of the history from its first entry
 // to the end of the overlay, and the positions. The error is ErrDamaged, joined from what was found (at most 20 things
-// of each sort), or ctx's. It reads everything in one view, beside readers and writers; meanwhile freed pages are not
-// used again, and the file grows. A database in the middle of a copy is checked as far as it goes.
+// of each kind), or ctx's. It reads everything in one view, beside readers and writers; meanwhile freed pages are not
+// used again, and the file grows. A database with an unfinished snapshot transfer is checked as far as it goes.
 func (s *Store) Check(ctx context.Context) error {
 	s.life.RLock()
 	defer s.life.RUnlock()
@@ -37,7 +37,7 @@ func (s *Store) Check(ctx context.Context) error {
 		return fmt.Errorf("check %s: %w", s.path(), err)
 	}
 	if lost > 0 {
-		s.log.InfoContext(ctx, "pages of the database are neither used nor free; a copy would reclaim them", "pages", lost)
+		s.log.InfoContext(ctx, "pages of the database are neither used nor free; a snapshot transfer to this host would reclaim them", "pages", lost)
 	}
 	return nil
 }
@@ -60,13 +60,13 @@ func (s *Store) checkPages(ctx context.Context, r *Reader) (lost int, err error)
 			}
 		}
 		if len(heads) == 0 {
-			return 0, fmt.Errorf("%w: neither of its two heads is whole", ErrDamaged)
+			return 0, fmt.Errorf("%w: both of its heads are damaged", ErrDamaged)
 		}
 		if err := ctx.Err(); err != nil {
 			return 0, context.Cause(ctx)
 		}
 		if pages.Newest(heads).Transaction < uint64(r.tx.ID()) {
-			return 0, fmt.Errorf("%w: the newer of its two heads is not whole", ErrDamaged)
+			return 0, fmt.Errorf("%w: the newer of its two heads is damaged", ErrDamaged)
 		}
 		again, err := s.reader(true)
 		if err != nil {
@@ -180,7 +180,7 @@ func (c *content) issued() error {
 	answers, indexed := c.tx.Bucket([]byte(layout.BucketAnswers)), c.tx.Bucket([]byte(layout.BucketIssued))
 	err := c.each(indexed, func(k, _ []byte) {
 		if len(k) <= 8 || answers.Get(k[8:]) == nil {
-			c.fault("the index by age names the answer %q, which is not there", k)
+			c.fault("the index by age names the answer %q, which does not exist", k)
 		}
 	})
 	if err != nil {

@@ -36,19 +36,19 @@ var (
 var (
 	// ErrClosed says that the store was closed.
 	ErrClosed = errors.New("storage closed")
-	// ErrDead says that a write or fsync failed before. Nothing is written any more, because nobody knows what is
+	// ErrDead says that a write or fsync failed before. Nothing is written after that, because it is unknown what is
 	// on the disk; the process ends and recovery starts from what is there (R8).
 	ErrDead = format.ErrDead
 	// ErrReceiving says that the operation must wait until the running copy has received its last range.
-	ErrReceiving = fault.New("copying", "copy in progress")
+	ErrReceiving = fault.New("copying", "snapshot transfer in progress")
 	// ErrNotReceiving says that a range arrived although no copy was begun.
-	ErrNotReceiving = errors.New("no copy in progress")
+	ErrNotReceiving = errors.New("no snapshot transfer in progress")
 	// ErrPassed says that bolt holds more already than the position that was asked for, so that what was there can't be
 	// read any more. Ask for a later one.
-	ErrPassed = fault.New("position-passed", "applied beyond that position")
+	ErrPassed = fault.New("position-passed", "already applied past that position")
 	// ErrOrder says that a range of a copy is not the next one.
 	ErrOrder = fault.New("range-order", "range out of order")
 )
 
 // errPanic marks what was a panic of bolt.
-var errPanic = errors.New("bolt met something impossible")
+var errPanic = errors.New("bolt panicked")

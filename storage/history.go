@@ -134,7 +134,7 @@ func (p *past) read(from uint64, limit, maxBytes int) (found []history.Stored, e
 
 // Entries reads the history from a sequence on, overlay included: at most limit entries (≤ 0: 1,000) and about maxBytes
 // stored bytes (≤ 0: 4 MiB), but at least one if there is one; none, without an error, beyond the end. from 0 means 1.
-// The memory must not be changed. The error is ErrTrimmed when from is no longer there, ErrDamaged when an entry does
+// The memory must not be changed. The error is ErrTrimmed when from is trimmed, ErrDamaged when an entry does
 // not chain on.
 func (s *Store) Entries(from uint64, limit, maxBytes int) ([]history.Stored, error) {
 	if limit <= 0 {
@@ -166,7 +166,7 @@ func (s *Store) EntryAt(sequence uint64) (history.Stored, error) {
 	return found[0], nil
 }
 
-// DigestAt gives the chained digest at a sequence; also at the one just before First, and at 0 when nothing was
+// DigestAt returns the chained digest at a sequence; also at the one just before First, and at 0 when nothing was
 // trimmed. The error is ErrTrimmed or ErrAbsent.
 func (s *Store) DigestAt(sequence uint64) (history.Digest, error) {
 	var d history.Digest
@@ -180,7 +180,7 @@ func (s *Store) DigestAt(sequence uint64) (history.Digest, error) {
 	return d, nil
 }
 
-// First is the first sequence still in the history; when there is none, the next one to come.
+// First is the first sequence in the history; when it is empty, the next sequence to come.
 func (s *Store) First() uint64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -188,7 +188,7 @@ func (s *Store) First() uint64 {
 }
 
 // Pin keeps entries from the sequence on in the history until release is called (repeatable). It does not survive a
-// restart. It waits for a running flush. The error is ErrTrimmed when they are no longer all there.
+// restart. It waits for a running flush. The error is ErrTrimmed when some of them are trimmed.
 func (s *Store) Pin(from uint64) (release func(), err error) {
 	s.writing.Lock() // a running flush trims by the pins it saw when it began
 	defer s.writing.Unlock()

@@ -18,7 +18,7 @@ import (
 // directoryLock keeps a second process out of a data directory. The kernel gives it up when the process ends.
 type directoryLock struct{ file *os.File }
 
-// lockDirectory takes the lock or says who has it. made: the file was not there before. The error is ErrLocked.
+// lockDirectory takes the lock or names its holder. made: the file did not exist before. The error is ErrLocked.
 func lockDirectory(dir string) (l *directoryLock, made bool, err error) {
 	path := filepath.Join(dir, "lock")
 	for {
@@ -45,7 +45,7 @@ func lockDirectory(dir string) (l *directoryLock, made bool, err error) {
 			return nil, false, fmt.Errorf("%w: %s is used by %s; stop it or choose another directory", ErrLocked, dir, owner)
 		}
 		if !names(path, f) {
-			// Who had it has taken the file away in between: locked is what nobody finds any more.
+			// Its previous holder has removed the file meanwhile, so the locked file has no name.
 			_ = f.Close()
 			continue
 		}
@@ -82,10 +82,10 @@ func HoldDirectory(dir string) (*Hold, error) {
 	return &Hold{lock, made}, nil
 }
 
-// Release gives the lock up; what it needed stays for the next one.
+// Release releases the lock and keeps its file.
 func (h *Hold) Release() error { return h.lock.release() }
 
-// Undo gives it up, and takes its file away if that was not there before.
+// Undo releases the lock, and removes its file if HoldDirectory made it.
 func (h *Hold) Undo() error {
 	var err error
 	if h.made && h.lock.file != nil {

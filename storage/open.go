@@ -85,7 +85,7 @@ func (s *Store) makeDatabase(st layout.State) error {
 	return durable.Rename(making, s.path())
 }
 
-// load opens the database file and reads where it stands.
+// load opens the database file and reads its state.
 func (s *Store) load() error {
 	var db *bolt.DB
 	err := guard(func() (err error) {
@@ -120,7 +120,7 @@ func (s *Store) load() error {
 	case err != nil:
 		return pages.Damaged(s.path(), err.Error())
 	case differ(st.Host, s.options.Host) || differ(st.Identity, s.options.Identity):
-		return fmt.Errorf("%w: %s was made by host %q with identity %q, this is %q with %q; put the right data directory in place",
+		return fmt.Errorf("%w: %s belongs to host %q with identity %q, this is %q with %q; use this host's own data directory",
 			ErrForeign, s.path(), st.Host, st.Identity, s.options.Host, s.options.Identity)
 	}
 	st.Host, st.Identity = cmp.Or(st.Host, s.options.Host), cmp.Or(st.Identity, s.options.Identity)

@@ -20,7 +20,7 @@ type Options struct {
 	MaxUpdates uint64
 	MaxAge     time.Duration
 	MaxBytes   int64
-	// KeepHistory: the bounds do not count, nothing is trimmed. It is for who opens data of a pair without its settings.
+	// KeepHistory: the bounds do not count, nothing is trimmed. It is for opening a pair's data without its settings.
 	KeepHistory bool
 	// InitialMmapSize is the address space reserved for the database, in bytes: while the file is smaller no
 	// commit ever waits for a view. It costs no memory. Default 16 GiB, and 1 GiB where addresses have 32 bits.

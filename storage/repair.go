@@ -11,15 +11,15 @@ import (
 	"github.com/hotpair/hotpair/storage/section"
 )
 
-// Repair makes a section of this host's database what another host holds there: content is the whole section, with values,
+// Repair makes a section of this host's database equal to another host's: content is the whole section, with values,
 // as it is at content.At. What was committed since is respected: keys that an entry behind content.At has written are
-// left alone, because that entry has made them what they must be. It applies what is committed first. changed counts
-// the keys that were put right.
+// left alone, because that entry has set them correctly. It first applies what is committed. changed counts
+// the repaired keys.
 //
-// It is for a standby whose database has become another one than the active's although both hold the same history. The
-// error is ErrAbsent when content.At is not committed here yet, ErrDiverged when it is of another history, ErrTrimmed when
-// the history since is no longer there, ErrMalformed when the content is not whole, none of which changes anything. A failed
-// write kills the store.
+// It is for a standby whose database differs from the active's although both have the same history. The error is
+// ErrAbsent when content.At is not committed here yet, ErrDiverged when it is of another history, ErrTrimmed when the
+// history since is trimmed, ErrMalformed when the content is not whole, none of which changes anything. A failed write
+// kills the store.
 func (s *Store) Repair(ctx context.Context, content section.Content) (changed int, err error) {
 	if err := content.Whole(); err != nil {
 		return 0, fmt.Errorf("repair: %w", err)

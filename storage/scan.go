@@ -47,9 +47,9 @@ func (r *Reader) Scan(space string, prefix, after []byte, limit, maxBytes int) (
 	return items, more
 }
 
-// Walk gives the keys with the prefix in order, from the first one behind after, without copying: key and value are the walk's,
-// until it goes on. A key that is deleted comes with revision 0 as long as that is not applied, so that whoever bounds the
-// walk counts what it costs.
+// Walk gives the keys with the prefix in order, from the first one behind after, without copying: key and value are the
+// walk's, until it continues. A deleted key comes with revision 0 until the deletion is applied, so that a caller that
+// bounds the walk counts what it costs.
 func (r *Reader) Walk(space string, prefix, after []byte) iter.Seq[Item] {
 	return func(yield func(Item) bool) {
 		for it := range r.Each(space, prefix, after) {
@@ -64,8 +64,8 @@ func (r *Reader) Walk(space string, prefix, after []byte) iter.Seq[Item] {
 	}
 }
 
-// Each is Walk for who reads many things that have nothing to do with each other: a key of which the value is damaged comes with an error
-// of its own, and the walk goes on. Where the file itself can't be followed any more, the view fails.
+// Each is Walk for independent keys: a key with a damaged value comes with an error
+// of its own, and the walk continues. Where the file itself can't be followed, the view fails.
 func (r *Reader) Each(space string, prefix, after []byte) iter.Seq[Item] {
 	return func(yield func(Item) bool) {
 		if len(space) == 0 || len(space) > history.MaxSpace {

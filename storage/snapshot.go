@@ -19,7 +19,7 @@ const (
 	rangeBytes   = 1 << 20 // bytes of a range that names none
 )
 
-// Range is a part of the database for a host that copies it.
+// Range is a part of a snapshot of the database.
 type Range struct {
 	// From is the cursor that was asked for, Next the one to ask for next.
 	From []byte `cbor:"1,keyasint,omitempty"`
@@ -45,7 +45,7 @@ func (r Range) sum() (uint32, error) {
 	return format.Sum(raw), err
 }
 
-// Encode gives the range as bytes for the wire.
+// Encode encodes the range for the wire.
 func (r *Range) Encode() ([]byte, error) { return format.Encode(rangeVersion, r) }
 
 // DecodeRange reads what Encode wrote. It never panics. The error is ErrVersion or ErrMalformed. What the range holds
@@ -72,14 +72,14 @@ func parseCursor(c []byte) (bucket string, key []byte, err error) {
 		return "", nil, nil
 	}
 	if len(c) < 1+int(c[0]) {
-		return "", nil, fmt.Errorf("%w: cursor of a copy", ErrMalformed)
+		return "", nil, fmt.Errorf("%w: cursor of a snapshot", ErrMalformed)
 	}
 	return string(c[1 : 1+c[0]]), c[1+c[0]:], nil
 }
 
 // SnapshotRange reads the next part of the database at the applied end, about maxBytes of it (≤ 0: 1 MiB), in one short
 // transaction. The cursor is nil at first, then the Next of the range before. The sender pins its history from the
-// entry after its applied end at the beginning of the copy, so that the entries since can be replayed. The error is
+// entry after its applied end at the beginning of the transfer, so that the entries since can be replayed. The error is
 // ErrMalformed for a cursor that is none, ErrReceiving when this database is itself inconsistent.
 func (s *Store) SnapshotRange(from []byte, maxBytes int) (Range, error) {
 	if maxBytes <= 0 {
@@ -87,7 +87,7 @@ func (s *Store) SnapshotRange(from []byte, maxBytes int) (Range, error) {
 	}
 	path, key, err := parseCursor(from)
 	if err != nil {
-		return Range{}, fmt.Errorf("copy range: %w", err)
+		return Range{}, fmt.Errorf("snapshot range: %w", err)
 	}
 	r := Range{From: bytes.Clone(from)}
 	err = s.applied(func(tx *bolt.Tx, st *layout.State) error {
@@ -98,7 +98,7 @@ func (s *Store) SnapshotRange(from []byte, maxBytes int) (Range, error) {
 		r.Check, err = r.sum()
 	}
 	if err != nil {
-		return Range{}, fmt.Errorf("copy range: %w", err)
+		return Range{}, fmt.Errorf("snapshot range: %w", err)
 	}
 	return r, nil
 }
@@ -145,10 +145,10 @@ func (s *Store) applied(f func(*bolt.Tx, *layout.State) error) error {
 	})
 }
 
-// BeginSnapshot replaces the database, overlay included, by an empty one whose committed and applied end is base, durably
-// and in one step: until it returns nil the old one may still be there after a crash, never a mixture. The caller has
-// keep as divergent what it must not lose, and has marked itself inconsistent in its facts before. Pins end. It waits for running
-// views. A failure kills the store.
+// BeginSnapshot replaces the database, overlay included, by an empty one whose committed and applied end is base,
+// durably and in one step: until it returns nil the old one may still be there after a crash, never a mixture. The
+// caller has kept as divergent what it must not lose, and has marked itself inconsistent in its facts before. Pins end.
+// It waits for running views. A failure kills the store.
 func (s *Store) BeginSnapshot(base history.Mark) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -160,7 +160,7 @@ func (s *Store) BeginSnapshot(base history.Mark) error {
 	err := s.usable()
 	s.mu.RUnlock()
 	if err != nil {
-		return fmt.Errorf("begin copy: %w", err)
+		return fmt.Errorf("begin snapshot: %w", err)
 	}
 	fresh := layout.State{
 		Host: s.state.Host, Identity: s.state.Identity,
@@ -169,7 +169,7 @@ func (s *Store) BeginSnapshot(base history.Mark) error {
 	}
 	// The file is replaced, not emptied: emptying it would leave a list of free pages longer than bolt can keep.
 	if err := s.makeDatabase(fresh); err != nil {
-		return fmt.Errorf("begin copy: %w", s.kill(err))
+		return fmt.Errorf("begin snapshot: %w", s.kill(err))
 	}
 	s.mu.Lock()
 	old := s.db
@@ -178,7 +178,7 @@ func (s *Store) BeginSnapshot(base history.Mark) error {
 	err = errors.Join(old.Close(), s.load())
 	s.mu.Unlock()
 	if err != nil {
-		return fmt.Errorf("begin copy: %w", s.kill(err))
+		return fmt.Errorf("begin snapshot: %w", s.kill(err))
 	}
 	return nil
 }
@@ -248,7 +248,7 @@ func (r *Range) validate(p *layout.SnapshotProgress) error {
 		return err
 	}
 	if r.At.Position.Before(p.Base.Position) {
-		return fmt.Errorf("%w: range at %v, before the base %v of the copy", ErrOrder, r.At.Position, p.Base.Position)
+		return fmt.Errorf("%w: range at %v, before the base %v of the snapshot", ErrOrder, r.At.Position, p.Base.Position)
 	}
 	return nil
 }
@@ -297,8 +297,8 @@ func (r *Range) put(tx *bolt.Tx) error {
 	return nil
 }
 
-// Receiving gives the progress of a copy. ok is false when the database is consistent: no copy was begun, or all its
-// ranges are in and the applied end has reached Until.
+// Receiving returns the progress of a snapshot transfer. ok is false when the database is consistent: no transfer was
+// begun, or all its ranges are in and the applied end has reached Until.
 func (s *Store) Receiving() (p layout.SnapshotProgress, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -70,7 +70,7 @@ type Store struct {
 func (s *Store) Created() bool { return s.created }
 
 // Close waits for running views and a running flush, then closes. It does not flush: what is only in the overlay is in
-// the journal. Repeatable.
+// the journal. It may be called repeatedly.
 func (s *Store) Close() error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -100,7 +100,7 @@ func (s *Store) usable() error {
 	return nil
 }
 
-// Commit takes committed entries into the overlay: from its return on every read sees them. All or none: the entries
+// Commit adds committed entries to the overlay: every read after its return sees them. All or none: the entries
 // must follow the committed end and each other. Their memory must not be changed afterwards. The error is ErrGap,
 // ErrDiverged, ErrInvalid, ErrReceiving, ErrDead or ErrClosed.
 func (s *Store) Commit(entries ...history.Stored) error {
@@ -125,7 +125,7 @@ func (s *Store) Commit(entries ...history.Stored) error {
 		}
 		end = e.Mark()
 		if receiving != nil && end.Position.Sequence == receiving.Until.Position.Sequence && end != receiving.Until {
-			return fmt.Errorf("commit: %w: entry %v is not the one that the copy was taken at", history.ErrDiverged, end.Position)
+			return fmt.Errorf("commit: %w: entry %v is not the one that the snapshot was taken at", history.ErrDiverged, end.Position)
 		}
 	}
 	entries = slices.Clone(entries)
@@ -150,7 +150,7 @@ func (s *Store) Commit(entries ...history.Stored) error {
 	return nil
 }
 
-// Changes rises whenever what a View finds in Options.WatchSpace may have changed: by an update, by a copy.
+// Changes rises whenever the content of Options.WatchSpace may have changed: by an update, by a snapshot.
 // It counts from Open on and costs nothing to ask for.
 func (s *Store) Changes() uint64 {
 	s.mu.RLock()
@@ -222,7 +222,7 @@ func (s *Store) Forgotten() int64 {
 	return s.forgotten
 }
 
-// Level is the level that the pair is at, 0 in a store that no entry has told.
+// Level is the level of the pair, 0 before an entry has set it.
 func (s *Store) Level() level.Level {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -236,7 +236,7 @@ func (s *Store) Epochs() []layout.EpochStart {
 	return slices.Clone(s.epochs)
 }
 
-// Stats gives figures.
+// Stats returns the figures.
 func (s *Store) Stats() Stats {
 	s.life.RLock()
 	defer s.life.RUnlock()
@@ -259,7 +259,7 @@ func (s *Store) Stats() Stats {
 	return st
 }
 
-// TestWrite writes and fsyncs a small new file beside the database, to show that the disk takes writes and has room
+// TestWrite writes and fsyncs a small new file beside the database, to show that the disk accepts writes and has space
 // (fitness for a takeover). A failed fsync kills the store.
 func (s *Store) TestWrite() error {
 	s.testing.Lock()
@@ -303,7 +303,7 @@ func (s *Store) kill(err error) error {
 	defer s.mu.Unlock()
 	if s.dead == nil {
 		s.dead = err
-		s.log.ErrorContext(context.Background(), "storage failed, nothing is written any more", "error", err)
+		s.log.ErrorContext(context.Background(), "storage failed; no more writes are made", "error", err)
 	}
 	return fmt.Errorf("%w: %w", ErrDead, err)
 }

@@ -23,7 +23,7 @@ type Item struct {
 	Err error
 }
 
-// Lookup says what is known of a request.
+// Lookup is the outcome of looking up a request.
 type Lookup uint8
 
 const (
@@ -31,7 +31,7 @@ const (
 	Absent Lookup = iota
 	// Found: the recorded answer is returned.
 	Found
-	// TooOld: whether it was executed is no longer known; it must not be.
+	// TooOld: it is unknown whether it was executed, so it must not be.
 	TooOld
 	// TooFar: it is a number so far above what is known of its terminal that no agent can have come to it; it must not be
 	// executed, because what is recorded under it would make all honest numbers too old.
@@ -53,7 +53,7 @@ type Reader struct {
 // View runs f with a Reader at the committed end. The reader must not leave f, f must not call the store, and must be
 // short: an open view keeps pages from being used again and can make a flush wait. What the reader met (ErrDamaged)
 // is returned in place of nil; reads after it find nothing. Other errors: ErrClosed, ErrDead, and ErrReceiving while a
-// copy leaves the data inconsistent.
+// snapshot transfer leaves the data inconsistent.
 func (s *Store) View(f func(*Reader) error) error {
 	s.life.RLock()
 	defer s.life.RUnlock()
@@ -111,13 +111,13 @@ func (r *Reader) Position() position.Position { return r.end.Position }
 // Time is the pair time at Position, in Unix nanoseconds.
 func (r *Reader) Time() int64 { return r.time }
 
-// Forgotten is the time of issue, in Unix nanoseconds, up to which ids of apps are forgotten at Position. It is a fact of the
-// history and of nobody's settings.
+// Forgotten is the time of issue, in Unix nanoseconds, up to which ids of apps are forgotten at Position. It is a fact
+// of the history, independent of any host's settings.
 func (r *Reader) Forgotten() int64 { return r.forgotten }
 
-// Forgettable gives what Entry.Forgotten would have to be for answers under ids issued before a time to go: just behind the youngest
-// of them, so that no id is forgotten which never had an answer. It is 0 when there are none. It looks only at what is
-// applied; the rest can be forgotten later.
+// Forgettable returns the Entry.Forgotten that forgets the answers under ids issued before a time: just after the
+// youngest of them, so that no id is forgotten that never had an answer. It is 0 when there are none. It considers only
+// what is applied; the rest can be forgotten later.
 func (r *Reader) Forgettable(before int64) (mark int64) {
 	if before <= r.forgotten {
 		return 0
@@ -141,8 +141,8 @@ func (r *Reader) Forgettable(before int64) (mark int64) {
 	return mark
 }
 
-// Damage gives the first damage that was met since it was asked last, for which the view does not fail any more: for who reads for several
-// who have nothing to do with each other, and has told whom it concerns.
+// Damage returns the first damage that was met since the last call, for which the view then does not fail: for a reader
+// that serves several independent callers, and has told the one concerned.
 func (r *Reader) Damage() error {
 	err := r.err
 	r.err = nil
@@ -166,8 +166,8 @@ func (r *Reader) Get(space string, key []byte) (value []byte, revision uint64, o
 	return value, revision, revision != 0
 }
 
-// Look is Get for who reads many things that have nothing to do with each other: a damaged key fails itself and not the view. The revision
-// is 0 when the key is absent. The error is ErrDamaged; the revision is then what stands there, and not 0.
+// Look is Get for independent keys: a damaged key fails alone, not the view. The revision
+// is 0 when the key is absent. The error is ErrDamaged; the revision is then the one stored there, and not 0.
 func (r *Reader) Look(space string, key []byte) (value []byte, revision uint64, err error) {
 	if len(key) == 0 || len(space) == 0 || len(space) > history.MaxSpace {
 		return nil, 0, nil
@@ -248,7 +248,7 @@ func (r *Reader) Answer(id history.RequestID) (history.Answer, position.Position
 	return found.Answer, found.Position, lookup
 }
 
-// tooOld reports whether nothing can be said of an id any more.
+// tooOld reports whether the fate of an id is unknown.
 func (r *Reader) tooOld(id history.RequestID) bool {
 	if id.App != "" {
 		issued, err := id.Issued()
@@ -257,8 +257,8 @@ func (r *Reader) tooOld(id history.RequestID) bool {
 	return id.Counter < r.Floor(id.Terminal) || r.err != nil
 }
 
-// Floor is the number below which a terminal's requests are too old. No recorded one is more than AnswerWindow above it. It is a
-// fact of the history, which outlives what the terminal itself knows.
+// Floor is the number below which a terminal's requests are too old. No recorded request is more than AnswerWindow
+// above it. It is a fact of the history, which outlives the knowledge of the terminal.
 func (r *Reader) Floor(terminal string) uint64 {
 	floor := r.over.Floor(terminal)
 	r.fail(guard(func() error {

@@ -1,10 +1,10 @@
-// Package batch carries requests and answers in batches: what has gathered travels in one message, requests one way, answers the
-// other.
+// Package batch carries requests and answers in batches: whatever is queued travels in one message, requests in one
+// direction, answers in the other.
 //
-// Nothing waits for a clock. A batch leaves as soon as the one before it was handed to the connection, so alone a request
-// waits for nothing, and under load a batch is what came meanwhile. Answers are paired by number and need not come in the
-// batches of their requests. Measured: with one message for each request the same path carried a half to a third as much at
-// 64 clients.
+// No batch waits for a clock. It leaves as soon as the previous one was handed to the connection, so a single request
+// never waits, and under load a batch is whatever arrived meanwhile. Answers are matched by number and need not come in
+// the batches of their requests. Measured: with one message for each request the same path carried a half to a third as
+// much at 64 clients.
 package batch
 
 import (

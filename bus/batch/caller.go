@@ -25,7 +25,7 @@ type CallerConfig[Q any] struct {
 	Size func(Q) int
 }
 
-// Caller sends requests in batches and hands each answer to who asked.
+// Caller sends requests in batches and passes each answer to its caller.
 type Caller[Q, A any] struct {
 	config CallerConfig[Q]
 	sender *sender[Q]
@@ -110,7 +110,7 @@ func (p *Caller[Q, A]) Call(ctx context.Context, q Q) (A, error) {
 	case r := <-got:
 		return r.answer, r.err
 	case <-ctx.Done():
-		p.take(n) // nobody waits for it any more
+		p.take(n) // its caller has given up
 		var none A
 		return none, ctx.Err()
 	}

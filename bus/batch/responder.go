@@ -43,13 +43,14 @@ type Responder[Q, A any] struct {
 // maxAskers bounds the senders kept for reply prefixes; an idle sender is a few bytes and costs nothing to make again.
 const maxAskers = 256
 
-// NewAnswerer makes an Answerer. handle is called in order of arrival, on the goroutine of Take, and must not block; answer
-// may be called once, later, from anywhere. A message that is no batch is passed to stray (which may be nil).
+// NewAnswerer returns an Answerer. handle is called in order of arrival, on the goroutine of Take, and must not block;
+// answer may be called once, later, from any goroutine. A message that is not a batch is passed to stray, which may be
+// nil.
 func NewAnswerer[Q, A any](conn Publisher, size func(A) int, handle func(q Q, subject string, answer func(A)), stray func(*nats.Msg, error)) *Answerer[Q, A] {
 	return &Answerer[Q, A]{conn: conn, size: size, handle: handle, stray: stray, senders: map[string]*sender[A]{}}
 }
 
-// Take takes what came.
+// Take handles a message that arrived.
 func (r *Answerer[Q, A]) Take(m *nats.Msg) {
 	var requests batch[Q]
 	err := r.check(m)
@@ -96,18 +97,18 @@ func NewResponder[Q, A any](conn *bus.Conn, subject, queue string, size func(A) 
 	return r, nil
 }
 
-// Backlog is about how many bytes of answers were given and could not yet be handed to the connection: large only when
+// Backlog is approximately how many bytes of answers could not be handed to the connection yet. It is large only when
 // the asker does not read.
 func (r *Answerer[Q, A]) Backlog() int64 { return r.backlog.Load() }
 
-// Close stops taking requests. Answers that are still given are sent.
+// Close stops accepting requests. Answers that are given after it are still sent.
 func (r *Responder[Q, A]) Close() {
 	// An error only says that the connection is closed already.
 	_ = r.sub.Unsubscribe()
 }
 
-// Flush waits until the answers given so far have reached the server: a process that ends closes its connection only
-// then, or who asked would hear nothing. It returns the context's cause, or what is wrong with the connection.
+// Flush waits until the answers given so far have reached the server. A process that ends closes its connection only
+// after it, so that no caller waits in vain. It returns the context's cause, or the error of the connection.
 func (r *Responder[Q, A]) Flush(ctx context.Context) error {
 	r.mu.Lock()
 	senders := slices.Collect(maps.Values(r.senders))

@@ -8,8 +8,8 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// Permissions gives what a process of the host may do on main's bus: what it needs and nothing else. nil is main's:
-// everything. Requests and what the database is asked go another way.
+// Permissions returns what a process of the host may do on main's bus: what it needs and nothing else. nil, main's own,
+// allows everything. Requests of terminals and calls to the database do not use this bus.
 func Permissions(process string) *server.Permissions {
 	inbox := bus.InboxPrefix(process) + ".>"
 	beat := bus.HeartbeatSubject(process)

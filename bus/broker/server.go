@@ -1,4 +1,5 @@
-// Package broker has the embedded NATS servers: who may connect to one, what each may say there, and how much.
+// Package broker has the embedded NATS servers: which users may connect, what each may publish and subscribe to, and
+// how much.
 package broker
 
 import (
@@ -111,7 +112,7 @@ func NewServer(c ServerConfig) (*Server, error) {
 	return s, nil
 }
 
-// renew makes the server that is to be started: one that could not listen can't be started again.
+// renew makes the server to start: a server that could not listen can't be started again.
 func (s *Server) renew() error {
 	srv, err := server.NewServer(s.options.Clone())
 	if err != nil {
@@ -127,7 +128,8 @@ func (s *Server) renew() error {
 	return nil
 }
 
-// Start opens the server and returns when it accepts connections. ErrListen when its port can't be had, by bus.OpenPort.
+// Start opens the server and returns when it accepts connections. The error is ErrListen when its port is not available
+// (bus.OpenPort).
 func (s *Server) Start(ctx context.Context) error {
 	again := false
 	return bus.OpenPort(ctx, func() error {
@@ -176,8 +178,9 @@ func (s *Server) openDoor(ctx context.Context) error {
 	return nil
 }
 
-// InProcessConn is how connections of this process come in (nats.InProcessConnProvider): directly, or through the Network
-// when there is one, so that what befalls the server's port befalls them; but not through one that is Guarded, which takes them for strangers.
+// InProcessConn is how connections of this process come in (nats.InProcessConnProvider): directly, or through the
+// Network when there is one, so that they share the fate of the server's port; but not through a Guarded one, which
+// treats them as strangers.
 func (s *Server) InProcessConn() (net.Conn, error) {
 	if _, guarded := s.config.Network.(interface{ Guarded() }); guarded || s.door == nil {
 		return s.Server.InProcessConn()
@@ -185,7 +188,7 @@ func (s *Server) InProcessConn() (net.Conn, error) {
 	return s.config.Network.Dial(context.Background(), s.Address())
 }
 
-// Stop closes the server and its connections and waits until it has ended. Repeatable.
+// Stop closes the server and its connections and waits until it has ended. It may be called repeatedly.
 func (s *Server) Stop() {
 	if s.door != nil {
 		s.door.shut()

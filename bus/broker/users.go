@@ -17,7 +17,7 @@ type Grant struct {
 	Limits      Limits
 }
 
-// Users decides who may connect to one embedded server, and can withdraw that at any moment.
+// Users decides which users may connect to one embedded server, and can revoke that at any moment.
 //
 // Why not the server's own list of users: changing it means reloading options, which switches JetStream off on
 // accounts made in code. A callback with a kick by client id has no such effect, and its order is what a fence needs:
@@ -32,32 +32,32 @@ type Users struct {
 	refused  atomic.Uint64
 }
 
-// takes reports whether a token is the one that is wanted.
+// takes reports whether a token is the one required.
 func (g Grant) takes(token string) bool {
 	return g.Password == "" || subtle.ConstantTimeCompare([]byte(g.Password), []byte(token)) == 1
 }
 
-// NewUsers gives an empty list: nobody may connect.
+// NewUsers returns an empty list: no user may connect.
 func NewUsers() *Users {
 	return &Users{grants: map[string]Grant{}, clients: map[string][]uint64{}}
 }
 
-// Allow lets a user in from now on. A grant that the user had before is replaced; its open connections stay.
+// Allow admits a user from now on. It replaces a previous grant of the user, whose open connections stay.
 func (u *Users) Allow(user string, grant Grant) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.grants[user] = grant
 }
 
-// AllowBy lets those in from now on whom no Allow names and a rule does. Revoke has no power over them.
+// AllowBy admits from now on the users that a rule grants and no Allow names. Revoke does not affect them.
 func (u *Users) AllowBy(rule func(user string) (Grant, bool)) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.rule = rule
 }
 
-// AllowLoopback lets clients without a user name in, if they connect from this machine and give the password of the grant, if it has
-// one, as their token.
+// AllowLoopback admits clients without a user name that connect from this machine and give the password of the grant,
+// if it has one, as their token.
 func (u *Users) AllowLoopback(grant Grant) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -74,7 +74,7 @@ func (u *Users) Revoke(user string) {
 	srv := u.server
 	u.mu.Unlock()
 	for _, id := range clients {
-		// An error only says that the client has left by itself.
+		// An error only says that the client has already closed.
 		_ = srv.DisconnectClientByID(id)
 	}
 }

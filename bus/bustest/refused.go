@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// marker is a subject that nobody may publish to.
+	// marker is a subject to which no user may publish.
 	marker = "always.refused"
 	// answerWithin bounds the answer to a flush.
 	answerWithin = 30 * time.Second

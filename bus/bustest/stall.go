@@ -11,9 +11,9 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// Stall is the network of one process of a host: TCP, on which connections for traffic can be made to stand still as if both
-// sides' buffers were full and nobody read: first what the process writes, from then on also what it would read. Those for
-// control go on, as they do when the two share nothing.
+// Stall is the network of one process of a host: TCP, on which connections for traffic can be stalled as if both
+// sides' buffers were full and unread: first the writes of the process, then also its reads. Connections for
+// control continue, as they do when the two share nothing.
 type Stall struct {
 	// Bus is the address of the bus; connections to others always move.
 	Bus string
@@ -37,7 +37,7 @@ func (s *Stall) Dial(ctx context.Context, address string) (net.Conn, error) {
 	return &stalled{Conn: conn, stall: s, closed: make(chan struct{})}, nil
 }
 
-// Stop makes connections for traffic stand still until Go.
+// Stop stalls connections for traffic until Go.
 func (s *Stall) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,7 +56,7 @@ func (s *Stall) Go() {
 	}
 }
 
-// Blocked counts the writes that stand still: that is how a test knows that the process has felt it.
+// Blocked counts the stalled writes, by which a test knows that the process is affected.
 func (s *Stall) Blocked() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,7 +1,9 @@
-// Package jsonform writes what a service says to the database, and what it is answered, as JSON: for services in any language.
+// Package jsonform encodes the calls of a service to the database, and their replies, as JSON: for services in any
+// language.
 //
-// The first byte of a message tells its form. One that begins with a brace is JSON and is answered in JSON; any other is what package bus
-// reads. Both forms say the same: each field of a call has a name here, and a test fails when one has none.
+// The first byte of a message tells its form. A message that begins with a brace is JSON and is answered in JSON; any
+// other is in the form of package bus. Both forms carry the same: each field of a call has a name here, and a test
+// fails when one has none.
 //
 //   - Keys are text. One that is not is given in base64, in a field whose name ends in _base64.
 //   - Values and bodies are JSON, as they are; what is not JSON is given in base64 in the same way. A call with "base64": true has every key,

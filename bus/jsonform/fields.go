@@ -13,14 +13,14 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// fields reads what a text in JSON stands for. The first error stays.
+// fields decodes the fields of a JSON message. It keeps the first error.
 type fields struct {
 	err   error
 	list  string // the list whose element is read, "" for none
 	index int
 }
 
-// in says where the fields stand that are read next.
+// in names the list and the index of the fields that are read next.
 func (f *fields) in(list string, index int) { f.list, f.index = list, index }
 
 // refuse says what is wrong with a field.
@@ -41,7 +41,7 @@ func (f *fields) number(name, text string) uint64 {
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		f.refuse(name, "is %.40q; it is a whole number in quotes, such as \"41\"", text)
+		f.refuse(name, "is %.40q; write a whole number in quotes, such as \"41\"", text)
 	}
 	return n
 }
@@ -53,7 +53,7 @@ func (f *fields) hour(name, text string) int64 {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		f.refuse(name, "is %.40q; it is an hour in nanoseconds since 1970, in quotes", text)
+		f.refuse(name, "is %.40q; write a time in nanoseconds since 1970, in quotes", text)
 	}
 	return n
 }
@@ -62,7 +62,7 @@ func (f *fields) hour(name, text string) int64 {
 func (f *fields) duration(name string, ms int64) time.Duration {
 	d := time.Duration(ms) * time.Millisecond
 	if d.Milliseconds() != ms {
-		f.refuse(name, "is %d; so many milliseconds can't be counted", ms)
+		f.refuse(name, "is %d; that is more milliseconds than can be counted", ms)
 	}
 	return d
 }
@@ -116,20 +116,20 @@ func (f *fields) document(name string, document json.RawMessage, coded string) [
 	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, document); err != nil {
-		f.refuse(name, "is no JSON: %v", err) // never: it was read as such
+		f.refuse(name, "is not JSON: %v", err) // never: it was read as such
 	}
 	return compact.Bytes()
 }
 
 func (f *fields) twice(name string) {
-	f.refuse(name, "is given, and %q too, and only one can be meant; give one of them", name+coding)
+	f.refuse(name, "and %q are both given; give one of them", name+coding)
 }
 
 // base64 reads name_base64.
 func (f *fields) base64(name, coded string) []byte {
 	data, err := base64.StdEncoding.DecodeString(coded)
 	if err != nil {
-		f.refuse(name+coding, "is no base64 (the alphabet with + and /, filled up with =): %v", err)
+		f.refuse(name+coding, "is not base64 (the alphabet with + and /, padded with =): %v", err)
 	}
 	return data
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
-// Bounds of a message, each far beyond what any call that is not refused comes to.
+// Bounds of a message, each far above any call that the updater accepts.
 const (
 	// MaxBytes bounds a call.
 	MaxBytes = 4 << 20
@@ -25,7 +25,7 @@ const (
 
 var (
 	// ErrMalformed says that a message can't be understood.
-	ErrMalformed = fault.New("json", "the JSON can't be understood")
+	ErrMalformed = fault.New("json", "invalid JSON message")
 	// ErrTooLarge says that a message is larger than any can be.
 	ErrTooLarge = fault.New("json-size", "the JSON is too large")
 )
@@ -36,8 +36,8 @@ func Spoken(message []byte) bool { return len(message) > 0 && message[0] == '{' 
 // Writer writes the reply to a call in the form of the call.
 type Writer func(bus.DatabaseReply) ([]byte, error)
 
-// Read reads a call that came as one message, in either form. Name is that of the call: read, scan or commit. The reply is written by what
-// comes with it, also when there is an error; Refusal makes a reply of that.
+// Read decodes a call that came as one message, in either form. Name is that of the call: read, scan or commit. The
+// Writer encodes the reply and is set also with an error, which Refusal turns into a reply.
 func Read(name string, message []byte) (bus.DatabaseCall, Writer, error) {
 	if Spoken(message) {
 		call, base64, err := DecodeCall(name, message)
@@ -72,7 +72,7 @@ func Refusal(err error) bus.DatabaseReply {
 }
 
 func unknown(name string) error {
-	return fmt.Errorf("%w: there is no call %.70q; there are read, scan and commit", ErrMalformed, name)
+	return fmt.Errorf("%w: unknown call %.70q; the calls are read, scan and commit", ErrMalformed, name)
 }
 
 // decode reads a message strictly.
@@ -86,7 +86,8 @@ func decode(message []byte, into any) error {
 	return nil
 }
 
-// bounded refuses what would take much more memory than it has bytes, before anything is made of it. It need not be JSON.
+// bounded refuses messages that would take much more memory than they have bytes, before they are decoded. They need
+// not be JSON.
 func bounded(message []byte) error {
 	if len(message) > MaxBytes {
 		return fmt.Errorf("%w: %d bytes, at most %d; do less in one call", ErrTooLarge, len(message), MaxBytes)
@@ -104,7 +105,7 @@ func bounded(message []byte) error {
 			at = end - 1
 		case '{', '[':
 			if depth++; depth > MaxDepth {
-				return fmt.Errorf("%w: lists and objects lie more than %d deep in one another; give such a value in base64", ErrMalformed, MaxDepth)
+				return fmt.Errorf("%w: lists and objects are nested more than %d deep; send such a value in base64", ErrMalformed, MaxDepth)
 			}
 			if depth < len(elements) {
 				elements[depth] = 0

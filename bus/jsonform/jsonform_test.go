@@ -159,25 +159,25 @@ func TestRead_AnswersInTheFormOfTheCall(t *testing.T) {
 
 func TestDecodeCall_SaysWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ name, message, said string }{
-		{"commit", `{"conditions":[{"key":"a"},{"key":"b","revision":"x"}]}`, `field "conditions[1].revision" is "x"; it is a whole number in quotes`},
+		{"commit", `{"conditions":[{"key":"a"},{"key":"b","revision":"x"}]}`, `field "conditions[1].revision" is "x"; write a whole number in quotes`},
 		{"commit", `{"conditions":[{"key":"a","revision":41}]}`, `can't be a JSON number; it is a text`},
-		{"commit", `{"operations":[{"key":"a","key_base64":"YQ=="}]}`, `field "operations[0].key" is given, and "key_base64" too`},
-		{"commit", `{"operations":[{"key":"a","value":1,"value_base64":"YQ=="}]}`, `field "operations[0].value" is given, and "value_base64" too`},
-		{"commit", `{"operations":[{"key":"a","value_base64":"?"}]}`, `field "operations[0].value_base64" is no base64`},
+		{"commit", `{"operations":[{"key":"a","key_base64":"YQ=="}]}`, `field "operations[0].key" and "key_base64" are both given`},
+		{"commit", `{"operations":[{"key":"a","value":1,"value_base64":"YQ=="}]}`, `field "operations[0].value" and "value_base64" are both given`},
+		{"commit", `{"operations":[{"key":"a","value_base64":"?"}]}`, `field "operations[0].value_base64" is not base64`},
 		{"commit", `{"operations":[{"key":"a","value":{"b":1,"b":2}}]}`, `the name "b" stands twice`},
 		{"commit", `{"operations":[{"kay":"a"}]}`, `there is no field "kay"; there are key, key_base64, value, value_base64, delete`},
-		{"commit", `{"answer":{"body":{}},"outbox":{"timers":[{"key":"a","at_ns":"noon"}]}}`, `field "outbox.timers[0].at_ns" is "noon"; it is an hour`},
-		{"commit", `{"outbox":{"timers":[{"key":"a","after_ms":9223372036854775807}]}}`, `so many milliseconds can't be counted`},
+		{"commit", `{"answer":{"body":{}},"outbox":{"timers":[{"key":"a","at_ns":"noon"}]}}`, `field "outbox.timers[0].at_ns" is "noon"; write a time`},
+		{"commit", `{"outbox":{"timers":[{"key":"a","after_ms":9223372036854775807}]}}`, `more milliseconds than can be counted`},
 		{"commit", `{"epoch":"-1"}`, `field "epoch" is "-1"`},
 		{"commit", `{"ticket":"a","Ticket":"b"}`, `there is no field "Ticket": write "ticket"`},
-		{"read", `{"keys":["a"],"keys_base64":["YQ=="]}`, `field "keys" is given, and "keys_base64" too`},
+		{"read", `{"keys":["a"],"keys_base64":["YQ=="]}`, `field "keys" and "keys_base64" are both given`},
 		{"read", `{"keys":["\ud83d"]}`, `half of a character`},
 		{"read", "{\"keys\":[\"\xff\"]}", `no UTF-8`},
 		{"read", `{"keys":`, `no complete JSON value`},
 		{"scan", `{"position":{"epoch":"7","sequence":"4.5"}}`, `field "position.sequence" is "4.5"`},
 		{"scan", `{"limit":"3"}`, `field "limit" can't be a JSON string`},
-		{"scan", `{"after_base64":"Zm9v!"}`, `field "after_base64" is no base64`},
-		{"drop", `{}`, `there is no call "drop"`},
+		{"scan", `{"after_base64":"Zm9v!"}`, `field "after_base64" is not base64`},
+		{"drop", `{}`, `unknown call "drop"`},
 	} {
 		_, _, err := jsonform.DecodeCall(c.name, []byte(c.message))
 		if !errors.Is(err, jsonform.ErrMalformed) || !strings.Contains(err.Error(), c.said) {

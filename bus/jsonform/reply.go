@@ -38,8 +38,8 @@ type recorded struct {
 	Proof      string          `json:"proof,omitempty"`
 }
 
-// EncodeReply writes a reply; with base64 keys, values and a recorded body are given in that, whatever they are. What would be longer than any message is
-// refused in its place: nothing but a read or a scan is, so nothing was done.
+// EncodeReply encodes a reply; with base64, keys, values and a recorded body are always in base64. A reply that exceeds
+// a message is replaced by a refusal: only reads and scans get so long, so nothing was done.
 func EncodeReply(r bus.DatabaseReply, base64 bool) ([]byte, error) {
 	made := reply{Code: r.Code, Message: r.Message, Position: placeOf(r.Position), More: r.More, Moved: r.Moved, Proof: r.Proof}
 	made.Conflicts, made.ConflictsBase64 = lists(r.Conflicts, base64)
@@ -56,7 +56,7 @@ func EncodeReply(r bus.DatabaseReply, base64 bool) ([]byte, error) {
 	}
 	data, err := encode(made)
 	if err == nil && len(data) > maxReply && len(r.Items) > 0 {
-		return encode(reply{Code: bus.CodeTooLarge, Message: fmt.Sprintf("the reply would have %d bytes as JSON, at most %d can be sent; ask for less at once", len(data), maxReply)})
+		return encode(reply{Code: bus.CodeTooLarge, Message: fmt.Sprintf("the reply would be %d bytes of JSON, at most %d can be sent; ask for less in one call", len(data), maxReply)})
 	}
 	return data, err
 }

@@ -1,5 +1,5 @@
-// Package keyrange says what a range of keys was like when it was read, so that whoever commits can be told whether it
-// still is.
+// Package keyrange describes a range of keys as it was read, so that a commit can be refused if it
+// has changed since.
 package keyrange
 
 import (
@@ -22,7 +22,7 @@ var (
 	// ErrMalformed says that a range is none.
 	ErrMalformed = fault.New("range", "malformed range")
 	// ErrTooMuch says that ranges are more than can be compared at once.
-	ErrTooMuch = fault.New("ranges", "too much to compare at once")
+	ErrTooMuch = fault.New("ranges", "too many ranges to compare at once")
 )
 
 // Range is a condition on all keys of one range: those that begin with Prefix, come after After and not after Through. It
@@ -48,7 +48,7 @@ func (r *Range) Contains(key []byte) bool {
 // Ends reports whether the range ends before a key with its prefix.
 func (r *Range) Ends(key []byte) bool { return len(r.Through) > 0 && bytes.Compare(key, r.Through) > 0 }
 
-// Validate refuses what is no range of keys of up to a number of bytes: ErrMalformed, with what is wrong.
+// Validate checks a range of keys of at most longest bytes. The error is ErrMalformed, with the reason.
 func (r *Range) Validate(longest int) error {
 	switch {
 	case max(len(r.Prefix), len(r.After), len(r.Through)) > longest:
@@ -59,12 +59,12 @@ func (r *Range) Validate(longest int) error {
 	case !bytes.HasPrefix(r.Through, r.Prefix):
 		return fmt.Errorf("%w: through does not begin with the prefix", ErrMalformed)
 	case bytes.Compare(r.Through, r.After) <= 0:
-		return fmt.Errorf("%w: through does not come behind after", ErrMalformed)
+		return fmt.Errorf("%w: through is not after the key in after", ErrMalformed)
 	}
 	return nil
 }
 
-// Check refuses ranges that could hold nowhere: ErrMalformed, or ErrTooMuch.
+// Check checks the ranges of one call. The error is ErrMalformed or ErrTooMuch.
 func Check(ranges []Range, longest int) error {
 	if len(ranges) > MostRanges {
 		return fmt.Errorf("%w: conditions on %d ranges, at most %d", ErrTooMuch, len(ranges), MostRanges)
@@ -80,10 +80,10 @@ func Check(ranges []Range, longest int) error {
 	return nil
 }
 
-// TooManyKeys says what to do about ErrTooMuch when it is keys.
-var TooManyKeys = fmt.Sprintf("conditions on ranges of more than %d keys, a value counted as one more for each KiB; scan less for one update", MostKeys)
+// TooManyKeys is the message for ranges with too many keys.
+var TooManyKeys = fmt.Sprintf("the scanned ranges of one update have more than %d keys (plus one for each KiB of a value); scan less in one update", MostKeys)
 
-// Cost is how many keys are looked at, at least, to find that ranges hold.
+// Cost is the least number of keys that must be read to check ranges.
 func Cost(ranges []Range) (keys uint64) {
 	for i := range ranges {
 		keys += min(ranges[i].Keys, MostKeys) + 1

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Fenced is what a terminal is told of a fenced notice. What it says is given to who takes it first.
+// Fenced announces a fenced notice to a terminal. The application that takes it first gets its content.
 type Fenced struct {
 	Topic string `cbor:"1,keyasint"`
 	Until int64  `cbor:"2,keyasint"` // pair time in Unix nanoseconds; after it nobody takes it
 }
 
-// TopicFenced is the topic of a fenced notice as it stands where others have theirs.
+// TopicFenced is the topic of a fenced notice in place of its own.
 const TopicFenced = "fenced"
 
 // Operations of the agent itself (bus.Request.Own), with a Taking as body.
@@ -23,14 +23,14 @@ const (
 // MaxTaker bounds the names of a Taking, in bytes.
 const MaxTaker = 64
 
-// Taking asks the pair for a fenced notice, or says that it was carried out.
+// Taking asks the pair for a fenced notice, or reports its execution.
 type Taking struct {
 	ID        string `json:"id"` // of the notice
 	Directory string `json:"directory"`
 	Token     string `json:"token"`
 }
 
-// Taken answers it: a verdict as package commands names it, and with the first what the notice says.
+// Taken answers a Taking with a verdict of package commands and, for the first taker, the content of the notice.
 type Taken struct {
 	Verdict string `json:"verdict"`
 	Body    []byte `json:"body,omitempty"`
@@ -50,7 +50,7 @@ const TopicCommand = "command"
 // know that it has to be taken.
 func FencedSubject(service, topic string) string { return "fenced." + service + "." + topic }
 
-// FencedSubjects is where it hears of all.
+// FencedSubjects matches the subjects of all fenced notices.
 const FencedSubjects = "fenced.>"
 
 // Take names a fenced notice by its number here. By is what an application made up at its start: who took a notice and lost the answer gets it
@@ -60,7 +60,7 @@ type Take struct {
 	By     string `json:"by,omitempty"`
 }
 
-// Handed is what an application gets that has taken a notice first.
+// Handed is what the application gets that takes a notice first.
 type Handed struct {
 	Number  uint64          `json:"number,string"`
 	First   bool            `json:"first"`
@@ -72,7 +72,7 @@ type Handed struct {
 	Until   time.Time       `json:"until,omitzero"`
 }
 
-// Became says what became of a fenced notice.
+// Became is the outcome of a fenced notice.
 type Became struct {
 	Number  uint64 `json:"number,string"`
 	ID      string `json:"id"`

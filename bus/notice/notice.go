@@ -1,7 +1,8 @@
-// Package notice says how notices travel: from the host that serves to an agent, and from the agent to the applications of its terminal.
+// Package notice defines how notices travel: from the serving host to an agent, and from the agent to the applications
+// of its terminal.
 //
-// What is decided about them is decided in package notices. The agent says its cursor with the answer to an attach; from then on the host
-// sends one [Batch] after the other, and the next one only when the agent has stored the one before.
+// Decisions about notices are in package notices. The agent gives its cursor with the answer to an attach; from then on
+// the host sends one [Batch] after the other, and the next one only when the agent has stored the one before.
 package notice
 
 import (
@@ -24,8 +25,9 @@ const MaxBatch = 1 << 20
 // MaxMessages bounds the messages of one batch.
 const MaxMessages = 1024
 
-// Batch is what a terminal is to store, in order, all of it or nothing. Messages count on through the batches of a session from 1, and
-// from 1 again after a Resume; one that comes again, because the answer was lost, is confirmed again.
+// Batch is what a terminal stores, in order, all of it or nothing. Messages are numbered through the batches of a
+// session from 1, and from 1 again after a Resume. A batch that comes again, because the answer was lost, is confirmed
+// again.
 type Batch struct {
 	Epoch uint64 `cbor:"1,keyasint"`
 	// Resume comes with the first batch of a session. It is worked out from the cursor that the agent said last, at the attach or with a Why.
@@ -33,7 +35,7 @@ type Batch struct {
 	Messages []Message        `cbor:"3,keyasint,omitempty"`
 }
 
-// DecodeBatch reads one. What is too long is refused unread. The errors are those of [bus.Decode].
+// DecodeBatch decodes a batch. One that is too long is refused unread. The errors are those of [bus.Decode].
 func DecodeBatch(data []byte, b *Batch) error {
 	if len(data) > MaxBatch {
 		return fmt.Errorf("%w: a batch of %d bytes, at most %d", bus.ErrMalformed, len(data), MaxBatch)
@@ -47,14 +49,14 @@ func DecodeBatch(data []byte, b *Batch) error {
 	return nil
 }
 
-// Message is a notice, or that there is a gap, with what the notice says.
+// Message is a notice with its content, or a gap.
 type Message struct {
 	notices.Message `cbor:"1,keyasint"`
 
 	Content Content `cbor:"2,keyasint"`
 }
 
-// Content is what a service has to say. That of a gap is empty.
+// Content is the content of a notice; empty for a gap.
 type Content struct {
 	Service string `cbor:"1,keyasint"`
 	Topic   string `cbor:"2,keyasint"`
@@ -65,8 +67,8 @@ type Content struct {
 	Fenced *Fenced `cbor:"5,keyasint,omitempty"`
 }
 
-// Stored answers a Batch: everything up to the message Serial is stored and flushed. With a Why nothing of the batch is; the session of
-// notices has to begin anew, with the cursor that Cursor says.
+// Stored answers a Batch: everything up to the message Serial is stored and flushed. With a Why nothing of the batch
+// is, and the session of notices must begin again from Cursor.
 type Stored struct {
 	Serial uint64          `cbor:"1,keyasint,omitempty"`
 	Why    string          `cbor:"2,keyasint,omitempty"`
@@ -80,10 +82,10 @@ const (
 	TopicDiverged = "diverged"
 )
 
-// AppSubject is where an application hears of a topic.
+// AppSubject is the subject of a topic for applications.
 func AppSubject(service, topic string) string { return "notice." + service + "." + topic }
 
-// AppSubjects is where it hears of all.
+// AppSubjects matches the subjects of all topics.
 const AppSubjects = "notice.>"
 
 // SubjectAfter is where an application asks for what is kept: After → Kept, as JSON. What is refused has a code and a sentence in headers.
@@ -144,7 +146,7 @@ func ParseID(id string) (pair string, n Number, err error) {
 			return parts[0], Number{Epoch: epoch, Sequence: sequence, Index: uint32(index)}, nil
 		}
 	}
-	return "", Number{}, fmt.Errorf("%w: %.80q is no id of a notice", bus.ErrMalformed, id)
+	return "", Number{}, fmt.Errorf("%w: %.80q is not a notice id", bus.ErrMalformed, id)
 }
 
 // ID is that of a notice, as applications and people see it.

@@ -13,14 +13,14 @@ const (
 	MaxLane = 128
 )
 
-// Emission tells the world outside something. Those of one lane of a target are sent in order, one at a time.
+// Emission is a message to a target outside the pair. Those of one lane of a target are sent in order, one at a time.
 type Emission struct {
 	Target string `cbor:"1,keyasint"`
 	Lane   string `cbor:"2,keyasint"`
 	Body   []byte `cbor:"3,keyasint,omitempty"` // JSON; empty is {}
 }
 
-// EmissionState is what a courier has to tell, as the host that serves has it.
+// EmissionState is the state of emissions, as the courier of the serving host reports it.
 type EmissionState struct {
 	Targets int `json:"targets,omitempty"`
 	Waiting int `json:"waiting,omitempty"`
@@ -51,9 +51,9 @@ func (c *Changes) validateEmissions(named func(string) bool) error {
 		e := &c.Emissions[i]
 		switch {
 		case !named(e.Target):
-			return fmt.Errorf("%w: an emission to the target %.70q; the name of a target has 1 to 64 letters, digits, - and _", ErrMalformed, e.Target)
+			return fmt.Errorf("%w: an emission to the target %.70q; a target's name has 1 to 64 letters, digits, - and _", ErrMalformed, e.Target)
 		case !ValidLane(e.Lane):
-			return fmt.Errorf("%w: an emission to %s in the lane %.140q; the name of a lane has 1 to %d letters, digits and signs without spaces and slashes",
+			return fmt.Errorf("%w: an emission to %s in the lane %.140q; a lane's name has 1 to %d printable ASCII characters, without spaces and slashes",
 				ErrMalformed, e.Target, e.Lane, MaxLane)
 		case len(e.Body) > MaxBody:
 			return fmt.Errorf("%w: an emission to %s has a body of %d bytes, at most %d", ErrMalformed, e.Target, len(e.Body), MaxBody)

@@ -16,9 +16,9 @@ func TestNotices_AFenceHasATimeAndNamedTerminals(t *testing.T) {
 		"no fence":          {Notice{All: true}, ""},
 		"fenced":            {Notice{To: []string{"t1"}, Fenced: true, Within: time.Second}, ""},
 		"the longest":       {Notice{To: []string{"t1"}, Fenced: true, Within: commands.MaxWithin}, ""},
-		"no time":           {Notice{To: []string{"t1"}, Fenced: true}, "that has to be"},
-		"negative":          {Notice{To: []string{"t1"}, Fenced: true, Within: -time.Second}, "that has to be"},
-		"too long":          {Notice{To: []string{"t1"}, Fenced: true, Within: commands.MaxWithin + 1}, "that has to be"},
+		"no time":           {Notice{To: []string{"t1"}, Fenced: true}, "it must be"},
+		"negative":          {Notice{To: []string{"t1"}, Fenced: true, Within: -time.Second}, "it must be"},
+		"too long":          {Notice{To: []string{"t1"}, Fenced: true, Within: commands.MaxWithin + 1}, "it must be"},
 		"for all":           {Notice{All: true, Fenced: true, Within: time.Second}, "name the terminals"},
 		"a time of nothing": {Notice{To: []string{"t1"}, Within: time.Second}, "is not fenced"},
 	} {

@@ -1,6 +1,7 @@
-// Package outbox says what a service leaves to be done with an update: part of a [bus.Commit].
+// Package outbox holds what a service leaves to be done with an update (timers, notices, emissions): part of a
+// [bus.Commit].
 //
-// All of it is one update with what the service writes, so it is on both hosts before anybody is answered.
+// It is part of the update that the service writes, so it is on both hosts before the request is answered.
 package outbox
 
 import (
@@ -31,10 +32,11 @@ const (
 	Longest = 100 * 365 * 24 * time.Hour
 )
 
-// ErrMalformed says that what is to be done can't be.
-var ErrMalformed = fault.New("outbox", "can't be left to be done")
+// ErrMalformed says that a change of the outbox is invalid.
+var ErrMalformed = fault.New("outbox", "invalid outbox change")
 
-// Changes are what an update leaves to be done, and what it makes of what was left before. The zero Changes is nothing.
+// Changes are an update's changes of the outbox: what it leaves to be done, and which earlier entries it settles. The
+// zero Changes changes nothing.
 type Changes struct {
 	// Fired: the update is the run of a timer, which is taken away in it.
 	Fired     *Fired     `cbor:"1,keyasint,omitempty"`
@@ -43,13 +45,13 @@ type Changes struct {
 	Emissions []Emission `cbor:"4,keyasint,omitempty"`
 }
 
-// Fired names a timer as it was when its run began.
+// Fired names a timer at the revision at which its run began.
 type Fired struct {
 	Key      string `cbor:"1,keyasint"`
 	Revision uint64 `cbor:"2,keyasint"`
 }
 
-// Timer sets a timer of the service, moves it, or takes it away.
+// Timer sets, moves or cancels a timer of the service.
 type Timer struct {
 	Key string `cbor:"1,keyasint"`
 	// Cancel takes it away; nothing else is said then. One that is not there is no error.
@@ -64,7 +66,7 @@ type Timer struct {
 	Skip bool `cbor:"7,keyasint,omitempty"`
 }
 
-// Notice tells terminals something.
+// Notice is a message to terminals.
 type Notice struct {
 	// To are ids of terminals; All: it is for every one, and To is empty.
 	To    []string `cbor:"1,keyasint,omitempty"`
@@ -79,7 +81,7 @@ type Notice struct {
 // HeaderTimer says in a request of one message that it is the run of a timer: a Due as JSON.
 const HeaderTimer = "Hotpair-Timer"
 
-// Due is a timer that is to run: what a handler is told of it.
+// Due is a due timer, as its handler gets it.
 type Due struct {
 	Key      string `cbor:"1,keyasint" json:"key"`
 	Revision uint64 `cbor:"2,keyasint" json:"revision,string"`
@@ -98,7 +100,7 @@ func (d Due) String() string {
 	return string(text)
 }
 
-// ParseDue reads what String wrote. The error is ErrMalformed.
+// ParseDue parses the output of String. The error is ErrMalformed.
 func ParseDue(text string) (d Due, err error) {
 	if err := strictjson.Decode([]byte(text), &d); err != nil {
 		return Due{}, fmt.Errorf("%w: header %s: %w", ErrMalformed, HeaderTimer, err)
@@ -106,7 +108,7 @@ func ParseDue(text string) (d Due, err error) {
 	return d, validKey(d.Key)
 }
 
-// TimerState is what whoever runs timers has to tell of them.
+// TimerState is the state of timers, as the process that runs them reports it.
 type TimerState struct {
 	Kept    int `json:"kept,omitempty"`
 	Parked  int `json:"parked,omitempty"`
@@ -119,7 +121,7 @@ type TimerState struct {
 	Runs uint64        `json:"runs,omitempty"`
 }
 
-// NoticeState is what whoever sends notices has to tell of them, in its term.
+// NoticeState is the state of notices in a term, as the process that sends them reports it.
 type NoticeState struct {
 	Terminals int `json:"terminals,omitempty"` // that are attached and take notices
 	Behind    int `json:"behind,omitempty"`    // of those have not stored yet what there is for them
@@ -140,7 +142,7 @@ func (c Changes) IsZero() bool {
 	return c.Fired == nil && len(c.Timers) == 0 && len(c.Notices) == 0 && len(c.Emissions) == 0
 }
 
-// Size is about how many bytes they come to in an entry.
+// Size is approximately the encoded size of c in an entry, in bytes.
 func (c *Changes) Size() int {
 	const each = 256 // of the entry, the order in which timers are due, and the count
 	size := 0
@@ -200,7 +202,7 @@ func (c *Changes) validateNotices(named func(string) bool) error {
 		recipients += len(c.Notices[i].To)
 	}
 	if recipients > MaxRecipients {
-		return fmt.Errorf("%w: notices of one update for %d terminals, at most %d; one to all is stored once", ErrMalformed, recipients, MaxRecipients)
+		return fmt.Errorf("%w: the notices of one update have %d recipients, at most %d; send one notice to all instead", ErrMalformed, recipients, MaxRecipients)
 	}
 	return nil
 }
@@ -210,22 +212,22 @@ func (n *Notice) validate(named func(string) bool) error {
 	case !named(n.Topic):
 		return fmt.Errorf("%w: a notice on the topic %.70q; a topic has 1 to 64 letters, digits, - and _", ErrMalformed, n.Topic)
 	case n.All && len(n.To) > 0:
-		return fmt.Errorf("%w: a notice on %s is for all and for %d terminals", ErrMalformed, n.Topic, len(n.To))
+		return fmt.Errorf("%w: a notice on %s is both for all and for %d terminals", ErrMalformed, n.Topic, len(n.To))
 	case !n.All && len(n.To) == 0:
-		return fmt.Errorf("%w: a notice on %s is for nobody", ErrMalformed, n.Topic)
+		return fmt.Errorf("%w: a notice on %s has no recipient", ErrMalformed, n.Topic)
 	case len(n.Body) > MaxBody:
 		return fmt.Errorf("%w: a notice on %s has a body of %d bytes, at most %d", ErrMalformed, n.Topic, len(n.Body), MaxBody)
 	}
 	if len(n.To) > MaxRecipients {
-		return fmt.Errorf("%w: a notice on %s is for %d terminals, at most %d; one to all is stored once", ErrMalformed, n.Topic, len(n.To), MaxRecipients)
+		return fmt.Errorf("%w: a notice on %s has %d recipients, at most %d; send it to all instead", ErrMalformed, n.Topic, len(n.To), MaxRecipients)
 	}
 	seen := make(map[string]bool, len(n.To))
 	for _, id := range n.To {
 		if !named(id) {
-			return fmt.Errorf("%w: a notice on %s is for %.70q, which is no id of a terminal", ErrMalformed, n.Topic, id)
+			return fmt.Errorf("%w: a notice on %s is for %.70q, which is not a terminal id", ErrMalformed, n.Topic, id)
 		}
 		if seen[id] {
-			return fmt.Errorf("%w: a notice on %s is for terminal %s twice", ErrMalformed, n.Topic, id)
+			return fmt.Errorf("%w: a notice on %s names terminal %s twice", ErrMalformed, n.Topic, id)
 		}
 		seen[id] = true
 	}
@@ -241,13 +243,13 @@ func (t *Timer) validate(named func(string) bool) error {
 	}
 	switch {
 	case !named(t.Operation):
-		return fmt.Errorf("%w: timer %q names the operation %.70q", ErrMalformed, t.Key, t.Operation)
+		return fmt.Errorf("%w: timer %q has the invalid operation name %.70q", ErrMalformed, t.Key, t.Operation)
 	case len(t.Body) > MaxBody:
 		return fmt.Errorf("%w: timer %q has a body of %d bytes, at most %d", ErrMalformed, t.Key, len(t.Body), MaxBody)
 	case t.After < 0 || t.After > Longest:
-		return fmt.Errorf("%w: timer %q is due in %v, at most %v are possible", ErrMalformed, t.Key, t.After, Longest)
+		return fmt.Errorf("%w: timer %q is due in %v, at most %v is possible", ErrMalformed, t.Key, t.After, Longest)
 	case t.At < 0 || t.At != 0 && t.After != 0:
-		return fmt.Errorf("%w: timer %q is due at %d and after %v", ErrMalformed, t.Key, t.At, t.After)
+		return fmt.Errorf("%w: timer %q has both a time (%d) and a delay (%v); give one of them", ErrMalformed, t.Key, t.At, t.After)
 	}
 	if err := checkBody(t.Body); err != nil {
 		return fmt.Errorf("%w: the body of timer %q: %w", ErrMalformed, t.Key, err)
@@ -255,23 +257,23 @@ func (t *Timer) validate(named func(string) bool) error {
 	return nil
 }
 
-// errDeep is of a body in which too much stands in one another.
+// errDeep says that the lists and objects of a body are nested too deep.
 var errDeep = errors.New("too deep")
 
-// checkBody refuses what can't be a body. Nothing is one.
+// checkBody refuses an invalid body. An empty body is valid.
 func checkBody(body []byte) error {
 	if len(body) == 0 {
 		return nil
 	}
 	if depth := strictjson.Depth(body); depth > MaxDepth {
-		return fmt.Errorf("%w: %d lists and objects stand in one another, at most %d can", errDeep, depth, MaxDepth)
+		return fmt.Errorf("%w: lists and objects are nested %d deep, at most %d", errDeep, depth, MaxDepth)
 	}
 	return strictjson.Check(body)
 }
 
 func validKey(key string) error {
 	if key == "" || len(key) > MaxKey || !utf8.ValidString(key) {
-		return fmt.Errorf("%w: the key of a timer has 1 to %d bytes of UTF-8, not those of %.300q", ErrMalformed, MaxKey, key)
+		return fmt.Errorf("%w: a timer's key has 1 to %d bytes of UTF-8, not %.300q", ErrMalformed, MaxKey, key)
 	}
 	return nil
 }

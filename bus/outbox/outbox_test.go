@@ -16,7 +16,7 @@ func FuzzParseDue(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		d, err := ParseDue(text)
 		if err != nil {
-			if !strings.Contains(err.Error(), "be left") {
+			if !strings.Contains(err.Error(), "outbox change") {
 				t.Errorf("%q: %v", text, err)
 			}
 			return

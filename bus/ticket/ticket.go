@@ -18,9 +18,9 @@ import (
 )
 
 var (
-	// ErrTicket says that a ticket is not one that terminal-if has given to this service in this run of main.
+	// ErrTicket says that terminal-if did not issue a ticket to this service in this run of main.
 	ErrTicket = fault.New("ticket", "not a ticket of this service")
-	// ErrProof says that a position is not one that the updater has given for this request in this term.
+	// ErrProof says that the updater did not give a position for this request in this term.
 	ErrProof = fault.New("proof", "not a proof of this request")
 )
 
@@ -120,11 +120,11 @@ func (d *Desk) Read(service, text string) (t Ticket, err error) {
 	var space [maxText]byte
 	content, err := base64.RawURLEncoding.AppendDecode(space[:0], []byte(text))
 	if err != nil || len(content) < codeSize {
-		return t, fmt.Errorf("%w: it is no text of terminal-if; pass on the header %s as it came", ErrTicket, bus.HeaderTicket)
+		return t, fmt.Errorf("%w: it is not one of terminal-if's; pass the header %s on unchanged", ErrTicket, bus.HeaderTicket)
 	}
 	content, code := content[:len(content)-codeSize], content[len(content)-codeSize:]
 	if !d.genuine(forTicket, content, code) {
-		return t, fmt.Errorf("%w: terminal-if did not give it in this run of main; pass on the header %s as it came", ErrTicket, bus.HeaderTicket)
+		return t, fmt.Errorf("%w: terminal-if did not issue it in this run of main; pass the header %s on unchanged", ErrTicket, bus.HeaderTicket)
 	}
 	r := reader{rest: content}
 	if r.byte() != version {
@@ -135,14 +135,14 @@ func (d *Desk) Read(service, text string) (t Ticket, err error) {
 	copy(t.Digest[:], r.take(digestSize))
 	switch {
 	case r.short || len(r.rest) > 0:
-		return Ticket{}, fmt.Errorf("%w: it is cut", ErrTicket)
+		return Ticket{}, fmt.Errorf("%w: it is truncated", ErrTicket)
 	case t.Service != service:
-		return Ticket{}, fmt.Errorf("%w: it was given to service %q, and came from %q", ErrTicket, t.Service, service)
+		return Ticket{}, fmt.Errorf("%w: it was issued to service %q but came from %q", ErrTicket, t.Service, service)
 	}
 	return t, nil
 }
 
-// Prove gives the text that says where the update of a request stands, "" without a desk.
+// Prove returns the proof of the position of a request's update, "" without a desk.
 func (d *Desk) Prove(t Ticket, at position.Position) string {
 	if d == nil {
 		return ""
@@ -156,7 +156,7 @@ func (d *Desk) Prove(t Ticket, at position.Position) string {
 func (d *Desk) Position(t Ticket, proof string) (position.Position, error) {
 	where, text, found := strings.Cut(proof, ".")
 	if !found || len(proof) > maxText {
-		return position.Position{}, fmt.Errorf("%w: %.40q is not what the updater gave; pass it on as it came", ErrProof, proof)
+		return position.Position{}, fmt.Errorf("%w: the updater did not issue %.40q; pass the proof on unchanged", ErrProof, proof)
 	}
 	at, err := position.Parse(where)
 	if err != nil {
@@ -165,7 +165,7 @@ func (d *Desk) Position(t Ticket, proof string) (position.Position, error) {
 	code, err := base64.RawURLEncoding.DecodeString(text)
 	var space [256]byte
 	if err != nil || d == nil || len(code) != codeSize || !d.genuine(forProof, proven(space[:0], t, at), code) {
-		return position.Position{}, fmt.Errorf("%w: the updater did not give position %v for it in this term", ErrProof, at)
+		return position.Position{}, fmt.Errorf("%w: the updater did not issue it for position %v in this term", ErrProof, at)
 	}
 	return at, nil
 }

@@ -32,7 +32,7 @@ var causes = map[string]func(n int) Facts{
 		return Facts{View: role.View{Foreign: "the witness keeps the record of another pair"}}
 	},
 	RecordLost:      func(int) Facts { return Facts{View: role.View{Lost: "the witness has lost the pair record"}} },
-	WitnessReplaced: func(int) Facts { return Facts{Replaced: "another one answers"} },
+	WitnessReplaced: func(int) Facts { return Facts{Replaced: "another witness answers"} },
 	PeerRefuses:     func(int) Facts { return Facts{Unheard: "another secret"} },
 	EpochAhead: func(int) Facts {
 		return Facts{View: role.View{Role: role.Standby, Known: 7}, Terminals: &bus.TerminalState{HighestEpoch: 9}}

@@ -1,8 +1,8 @@
 // Package arbiter reads and changes the pair record: one register with compare-and-set, kept by the witness on a third
 // machine, so that two hosts that lose each other can never both be right.
 //
-// Why a compare-and-set and not a lock: a lock has to be released by somebody who may be dead. A record that names the
-// active and the in-sync set is only ever replaced by who has read the present one, and whoever loses that race knows it.
+// Why a compare-and-set and not a lock: the host that must release a lock may be dead. A record that names the active
+// and the in-sync set is only ever replaced by a host that has read the present one, and the loser of a race knows it.
 //
 // What [Register] guarantees, and every implementation must show in arbitertest.Conformance:
 //   - Writes are atomic and durable before they are acknowledged; of several with the same expected revision one wins.
@@ -45,7 +45,7 @@ var (
 	ErrDamaged = errors.New("register holds no readable pair record")
 )
 
-// Value is what the register holds.
+// Value is the content of the register.
 type Value struct {
 	Record role.Record
 	// Revision rises with each write; it is what the next Write must expect. 0 in a register that was never written.
@@ -80,7 +80,7 @@ type stored struct {
 	role.Record
 }
 
-// Encode gives a record as it lies in the register. It is at most MaxRecord long.
+// Encode encodes a record for the register, in at most MaxRecord bytes.
 func Encode(record role.Record) ([]byte, error) {
 	data, err := json.Marshal(stored{Format: format, Record: record})
 	if err != nil {
@@ -92,7 +92,7 @@ func Encode(record role.Record) ([]byte, error) {
 	return data, nil
 }
 
-// Decode reads what Encode wrote. The error is ErrDamaged.
+// Decode decodes the output of Encode. The error is ErrDamaged.
 func Decode(data []byte) (role.Record, error) {
 	var s stored
 	if err := strictjson.DecodeMessage(data, &s); err != nil {

@@ -38,7 +38,7 @@ type Config struct {
 	Changed func(Status)
 }
 
-// Status is how the witness looks from here.
+// Status is the state of the witness as this host sees it.
 type Status struct {
 	Address   string
 	WitnessID string // last seen, kept while it is unreachable
@@ -50,9 +50,9 @@ type Status struct {
 
 // Client is the Register that a witness keeps. It works while Run runs.
 //
-// Each connection is dialled, asked who it leads to, used, and thrown away when it breaks; nothing is buffered for the
-// next one. So a write can only reach the witness whose identity was compared, not one that was put in its place a
-// moment later, and a write that was not sent is known not to have been (ErrUnreachable).
+// Each connection is dialled, asked for the witness's identity, used, and closed when it breaks; nothing is buffered
+// for the next one. So a write can only reach the witness whose identity was compared, not one that was put in its
+// place a moment later, and a write that was not sent is known not to have been (ErrUnreachable).
 type Client struct {
 	config Config
 
@@ -101,7 +101,7 @@ func (c *Client) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// dial opens a connection and asks who answers.
+// dial opens a connection and asks for the witness's identity.
 func (c *Client) dial(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*handshakeWithin)
 	defer cancel()
@@ -109,7 +109,7 @@ func (c *Client) dial(ctx context.Context) (*session, error) {
 		Name: c.config.Host, URL: "nats://" + c.config.Address,
 		User: User, Password: config.DeriveKey(c.config.Secret, config.PurposeWitness), Inbox: Inbox,
 		Network: c.config.Network, Handshake: handshakeWithin, Once: true,
-		Complaint: func(err error) { c.config.Log.Error("witness refuses what this host needs", "err", err) },
+		Complaint: func(err error) { c.config.Log.Error("the witness refuses a request of this host", "err", err) },
 	})
 	switch {
 	case errors.Is(err, nats.ErrAuthorization):
@@ -123,7 +123,7 @@ func (c *Client) dial(ctx context.Context) (*session, error) {
 		if errors.Is(err, bus.ErrNobody) {
 			return nil, fmt.Errorf("the witness is still starting: %w", err)
 		}
-		return nil, fmt.Errorf("ask the witness who it is: %w", err)
+		return nil, fmt.Errorf("ask the witness for its identity: %w", err)
 	}
 	id, err := hello.identity()
 	if err != nil {
@@ -178,7 +178,7 @@ func (c *Client) tell(s Status) {
 	}
 }
 
-// Status says how the witness looks now.
+// Status returns the present state of the witness.
 func (c *Client) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -250,7 +250,7 @@ func (c *Client) Write(ctx context.Context, record role.Record, expected uint64)
 	if record.WitnessID != s.id {
 		return 0, fmt.Errorf("%w: %w: %q answers, the record names %q", ErrUnreachable, ErrOtherWitness, s.id, record.WitnessID)
 	}
-	// One message and no second try: a client that repeats by itself would turn one write of unknown outcome into two.
+	// One message and no second try: a client that retries automatically would turn one write of unknown outcome into two.
 	written, err := CallWrite.Ask(ctx, s.conn, Change{Record: data, Expected: expected})
 	if err == nil && written.Revision == 0 {
 		err = fmt.Errorf("%w: acknowledgement without a revision", bus.ErrMalformed)

@@ -15,13 +15,13 @@ const User = "host"
 // Inbox is the prefix of reply subjects of hosts.
 const Inbox = "inbox." + User
 
-// Subjects are where the witness is asked; a host may ask nothing else.
+// Subjects matches the subjects at which hosts may ask the witness.
 const Subjects = "witness.*"
 
 // The calls of a host to the witness. It takes writes one after the other and lets none pass that no host makes
 // (role/record, Follows), so a host never has the store's own rights.
 var (
-	// CallHello asks who answers.
+	// CallHello asks for the witness's identity.
 	CallHello = bus.Call[struct{}, Hello]("witness.hello")
 	// CallRead asks for what the register holds, from the store and not from a copy.
 	CallRead = bus.Call[struct{}, Stored]("witness.read")
@@ -48,13 +48,13 @@ type Hello struct {
 // NewHello is the Hello of a witness with this identity.
 func NewHello(id string) Hello { return Hello{Levels: level.Own(), WitnessID: id} }
 
-// Stored is what the register holds.
+// Stored is the content of the register as the witness sends it.
 type Stored struct {
 	Revision uint64          `json:"revision"`         // 0 in a register that was never written
 	Record   json.RawMessage `json:"record,omitempty"` // as Encode wrote it; nothing when there is none
 }
 
-// Value reads what is held, all but the witness's identity. The error is ErrDamaged.
+// Value decodes the content, without the witness's identity. The error is ErrDamaged.
 func (h Stored) Value() (Value, error) {
 	if len(h.Record) == 0 {
 		return Value{Revision: h.Revision, Empty: true}, nil

@@ -234,7 +234,7 @@ func TestTx_ScanOfVeryMuch(t *testing.T) {
 	}
 	expect(t, host.Call(request("scan")), bus.CodeOverloaded, "not executed")
 	expect(t, host.Call(request("kept")), 0, fmt.Sprint(fill.Load()))
-	expect(t, host.Call(request("count")), bus.CodeTooLarge, "scan less for one update")
+	expect(t, host.Call(request("count")), bus.CodeTooLarge, "scan less in one update")
 }
 
 func TestTx_MistakesOfAHandlerAreFaults(t *testing.T) {

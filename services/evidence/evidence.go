@@ -1,4 +1,4 @@
-// Package evidence says what dials and connections prove about one port of the other host.
+// Package evidence derives what dials and connections prove about one port of the other host.
 //
 //	silent     nobody answers, or was never seen: proves nothing
 //	  │ handshake
@@ -13,7 +13,7 @@
 // that refuses proves something only after a connection to it has ended: a process was there and is gone. A dial that fails
 // in any other way proves nothing, and changes nothing.
 //
-// The methods of State are these rules and nothing else: whoever dials calls them and keeps what they give.
+// The methods of State are these rules and nothing else: a dialler calls them and keeps the State that they return.
 package evidence
 
 import (
@@ -56,7 +56,7 @@ func (State) Lost(ended bool) State {
 	return Silent
 }
 
-// DialRefused: nobody listens. That says something only of a port where a process was.
+// DialRefused returns the state after a refused dial. It is evidence only where a process listened before.
 func (s State) DialRefused() State {
 	if s == Ended {
 		return Refused
@@ -64,7 +64,7 @@ func (s State) DialRefused() State {
 	return s
 }
 
-// DialAccepted: somebody listens, so a port that refused no longer does.
+// DialAccepted returns the state after an accepted dial: the port is not refused.
 func (s State) DialAccepted() State {
 	if s == Refused {
 		return Ended

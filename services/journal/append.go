@@ -23,7 +23,7 @@ var (
 	ErrWrongLast = errors.New("wrong last sequence")
 	// ErrStoreFailed says that the stream did not store a message: it is full, or takes no writes.
 	ErrStoreFailed = errors.New("store refused")
-	errSwallowed   = errors.New("a write failed in the server, which does not answer it")
+	errSwallowed   = errors.New("a write failed in the server, which sent no answer")
 )
 
 const (
@@ -59,9 +59,9 @@ func acknowledged(data []byte) (seq uint64, err error) {
 	return 0, fmt.Errorf("append: %w", ack.Error)
 }
 
-// Append writes one message behind the last one that this owner knows of and returns its stream sequence when it is
-// durable. The error is ErrMoved (something else stands there), ErrFull, ErrStuck (end the process), or ctx's, after
-// which the outcome is unknown and the next Append finds it out.
+// Append writes one message after the last one that this owner knows of and returns its stream sequence when it is
+// durable. The error is ErrMoved (the stream has another message there), ErrFull, ErrStuck (end the process), or ctx's,
+// after which the outcome is unknown and the next Append finds it out.
 func (j *Journal) Append(ctx context.Context, raw []byte) (seq uint64, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -106,7 +106,8 @@ func (j *Journal) append(ctx context.Context, raw []byte) (uint64, error) {
 	return 0, j.die(err)
 }
 
-// full tells a full journal from one that takes no writes. The server's answer says which only in words.
+// full distinguishes a full journal from one that accepts no writes. The server's answer tells them apart only in
+// words.
 func (j *Journal) full(ctx context.Context, size int, refusal error) error {
 	info, err := j.stream.Info(ctx)
 	switch {
@@ -151,7 +152,7 @@ func (j *Journal) lookAtTail(ctx context.Context, raw []byte) (uint64, error) {
 	return 0, fmt.Errorf("%w: from stream sequence %d to %d", ErrMoved, before, j.last)
 }
 
-// mark appends a marker of the owner behind whatever stands there, and makes room for it if it must. mu is held.
+// mark appends a marker of the owner after the last message, and makes room for it if necessary. mu is held.
 func (j *Journal) mark(ctx context.Context, m Message) (uint64, error) {
 	raw, err := Encode(m)
 	if err != nil {
@@ -171,7 +172,7 @@ func (j *Journal) mark(ctx context.Context, m Message) (uint64, error) {
 	}
 }
 
-// grow raises the bound by the reserve: a marker must get in also when frames no longer do.
+// grow raises the bound by the reserve: a marker must fit also when frames do not.
 func (j *Journal) grow(ctx context.Context) error {
 	j.maxBytes += reserve
 	js, err := jetstream.New(j.conn.Conn)
@@ -187,9 +188,9 @@ func (j *Journal) grow(ctx context.Context) error {
 	return j.die(err)
 }
 
-// Fence makes f rule: every granted user is refused and its connections are closed, then the marker is appended behind
-// whatever was read from them before. It returns the marker's stream sequence. Errors as of Append, without ErrMoved and
-// ErrFull.
+// Fence puts f into effect: every granted user is refused and its connections are closed, then the marker is appended
+// after whatever was read from them before. It returns the marker's stream sequence. Errors as of Append, without
+// ErrMoved and ErrFull.
 func (j *Journal) Fence(ctx context.Context, f Fence) (seq uint64, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -208,10 +209,10 @@ func (j *Journal) Truncate(ctx context.Context, c Truncation) (seq uint64, err e
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if len(j.granted) > 0 {
-		return 0, fmt.Errorf("cut journal: %w: a session is open", ErrFenced)
+		return 0, fmt.Errorf("truncate journal: %w: a session is open", ErrFenced)
 	}
 	if seq, err = j.mark(ctx, Message{Truncation: &c}); err != nil {
-		return 0, fmt.Errorf("cut journal at %v: %w", c.End.Position, err)
+		return 0, fmt.Errorf("truncate journal at %v: %w", c.End.Position, err)
 	}
 	return seq, nil
 }

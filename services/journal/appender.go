@@ -55,10 +55,10 @@ func newAppender(wire wire, subject, inbox string, answers <-chan *nats.Msg, sto
 	return &Appender{subject: subject, inbox: inbox, wire: wire, answers: answers, stop: stop, one: semaphore.NewWeighted(1)}
 }
 
-// Close ends it. Its connection stays.
+// Close ends the appender. Its connection stays open.
 func (a *Appender) Close() { _ = a.stop() }
 
-// Append appends one message behind the stream sequence last and gives its own when it is durable. It is never tried a
+// Append appends one message after the stream sequence last and returns its own when it is durable. It is never tried a
 // second time here. The error is ErrWrongLast, ErrStoreFailed, errSwallowed, or that of the connection or of ctx.
 func (a *Appender) Append(ctx context.Context, last uint64, raw []byte) (uint64, error) {
 	if err := Acquire(ctx, a.one); err != nil {

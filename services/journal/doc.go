@@ -1,11 +1,11 @@
 // Package journal is the log of frames on one host: a JetStream stream in its updater, on the durable replication subject.
 //
-// JetStream promises "stored on disk", not more, so everything else stands in the messages themselves: positions, chained
-// digests, checksums, and the markers by which a journal's owner says what no longer counts. DESIGN.md in this folder tells why.
+// JetStream promises "stored on disk", not more, so everything else is in the messages themselves: positions, chained
+// digests, checksums, and the markers by which a journal's owner voids messages. DESIGN.md in this folder explains why.
 //
 // The parts, from the bottom:
 //
-//   - Message: frame, fence or cut, and their bytes.
+//   - Message: frame, fence or truncation, and their bytes.
 //   - Tail: the pure fold that turns a journal's messages into the end of a history.
 //   - Journal: the owner's side of a stream: append, read, fence, grant.
 //   - Log: a Journal read into a Tail.
@@ -14,5 +14,5 @@
 //
 //   - What Append reports as durable is on disk in that journal, chained onto all before it.
 //   - After Fence returns, nothing of an older epoch or session counts in that journal, however late it arrives (R5).
-//   - A position is never taken for another update than the one it was first given to (V2).
+//   - A position never names another update than the one it was first given to (V2).
 package journal

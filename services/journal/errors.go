@@ -20,14 +20,14 @@ var (
 var (
 	// ErrLocked says that another process has the journal open: two servers could open one store and damage it.
 	ErrLocked = errors.New("journal in use")
-	// ErrMoved says that a journal's end is not where the writer thought: somebody else appended, or the stream went
+	// ErrMoved says that a journal's end is not where the writer expected it: another writer appended, or the stream went
 	// back. The writer must look again (probe) before it writes.
 	ErrMoved = errors.New("journal has moved")
-	// ErrStuck says that a journal did not take a write, or that nobody knows whether it did, and that it will take none
+	// ErrStuck says that a journal did not take a write, or that it is unknown whether it did, and that it will take none
 	// before its process restarts (R8).
 	ErrStuck = errors.New("journal is stuck")
 	// ErrFull says that the journal has reached its bound; it has room again when its owner has applied more.
 	ErrFull = fault.New("journal-full", "journal is full")
-	// ErrFenced says that the epoch or the session is not, or no longer, the one that may write (R5).
+	// ErrFenced says that another epoch or session may write (R5).
 	ErrFenced = fault.New("journal-fenced", "journal is fenced")
 )

@@ -29,7 +29,7 @@ type Message struct {
 	Truncation *Truncation `cbor:"3,keyasint,omitempty"`
 }
 
-// Term names who writes: an epoch, which belongs to one host, and a number of a replication session of that host, which
+// Term names a writer: an epoch, which belongs to one host, and the number of a replication session of that host, which
 // is never used again. Terms are ordered by epoch, then by session.
 type Term struct {
 	Epoch   uint64 `cbor:"1,keyasint" json:"epoch"`
@@ -41,7 +41,7 @@ func (t Term) Before(u Term) bool {
 	return t.Epoch < u.Epoch || t.Epoch == u.Epoch && t.Session < u.Session
 }
 
-// String gives "epoch.session", for logs and user names.
+// String returns "epoch.session", for logs and user names.
 func (t Term) String() string { return fmt.Sprintf("%d.%d", t.Epoch, t.Session) }
 
 // Frame is a run of updates of one epoch, as one group commit or one piece of history. Its entries are the bytes by which
@@ -84,9 +84,9 @@ func SameEpoch(entries []history.Stored) int {
 	return n
 }
 
-// Fence says that from here on only frames of its term or a later one count; those of an earlier one are void wherever
-// they stand behind it. The latest fence rules, also when it is lower than the one before: a takeover that did not
-// happen is undone by the fence of the next probe.
+// Fence is a marker from which on only frames of its term or a later one count; those of an earlier term are void
+// wherever they follow it. The latest fence counts, also when it is lower than the previous one: a takeover that did
+// not happen is undone by the fence of the next probe.
 type Fence struct {
 	Term Term   `cbor:"1,keyasint"`
 	Host string `cbor:"2,keyasint"` // that serves, or is about to serve, the epoch
@@ -121,7 +121,8 @@ func Encode(m Message) ([]byte, error) {
 	return raw, nil
 }
 
-// Decode reads what Encode wrote. It never panics, and keeps no part of raw. The error is ErrVersion or ErrMalformed.
+// Decode decodes the output of Encode. It never panics, and keeps no part of raw. The error is ErrVersion or
+// ErrMalformed.
 func Decode(raw []byte) (Message, error) {
 	var m Message
 	switch {
@@ -132,7 +133,7 @@ func Decode(raw []byte) (Message, error) {
 	}
 	body, sum := raw[:len(raw)-sumSize], raw[len(raw)-sumSize:]
 	if crc64.Checksum(body, sumTable) != binary.BigEndian.Uint64(sum) {
-		return m, fmt.Errorf("%w: checksum does not fit", ErrMalformed)
+		return m, fmt.Errorf("%w: its checksum is wrong", ErrMalformed)
 	}
 	if err := cbor.Unmarshal(body[1:], &m); err != nil {
 		return Message{}, fmt.Errorf("%w: %w", ErrMalformed, err)

@@ -56,10 +56,10 @@ func (h *hints) read() (there hint, known bool) {
 		err = json.Unmarshal(raw, &there)
 	}
 	if err == nil && there.Sum != there.sum() {
-		err = errors.New("its checksum does not fit")
+		err = errors.New("its checksum is wrong")
 	}
 	if err != nil {
-		h.log.Warn("the hint of where the journal ended can't be read; the journal itself is looked at", "file", h.path, "error", err)
+		h.log.Warn("the hint of the journal's end can't be read; the journal itself is read", "file", h.path, "error", err)
 		return hint{}, false
 	}
 	return there, true
@@ -79,7 +79,7 @@ func (h *hints) write(next hint) {
 	}
 	if err != nil {
 		h.failed = true
-		h.log.Warn("where the journal ends can't be written down; this is not tried again", "file", h.path, "error", err)
+		h.log.Warn("the hint of the journal's end can't be written; no further attempt is made", "file", h.path, "error", err)
 		return
 	}
 	h.there = next

@@ -35,13 +35,13 @@ const (
 	reserve = 1 << 20
 	// defaultPatience is how long a write may take: stalls of over a second were seen on healthy disks.
 	defaultPatience = 10 * time.Second
-	// watched is how many stored messages wait for who watches; they may have MaxFrame bytes each.
+	// watched is how many stored messages wait for their watcher; they may have MaxFrame bytes each.
 	watched = 4
 	// duplicateWindow of the stream. No message carries an id; the default of two minutes makes a restart read everything.
 	duplicateWindow = 100 * time.Millisecond
 )
 
-// JournalConfig describes the journal of a host.
+// Config describes the journal of a host.
 type Config struct {
 	// Host owns the journal.
 	Host string
@@ -60,9 +60,9 @@ type Config struct {
 	// Patience is how long a write may take before the journal counts as stuck. Default 10 s; main decides long before
 	// on the age of the frame in flight.
 	Patience time.Duration
-	// Used says that the host has had a journal before, so that an empty one was made anew.
+	// Used says that the host has had a journal before, so that an empty one was recreated.
 	Used bool
-	// Lacks is called by Open when the stream was made anew or is shorter than it was, before that is forgotten: what it says
+	// Lacks is called by Open when the stream was recreated or has become shorter, before that is forgotten: what it says
 	// must be durable when it returns. An error of it ends Open. May be nil.
 	Lacks  func() error
 	Logger *slog.Logger
@@ -105,16 +105,16 @@ type Credentials struct {
 	Last uint64 `json:"last"`
 }
 
-// JournalInfo is what a stream says of itself.
+// Info is the state of a journal's stream.
 type Info struct {
 	First, Last uint64 // stream sequences; an empty stream has First = Last+1
 	Messages    uint64
 	Bytes       int64
-	// Recreated says that the stream was made anew, or is shorter than it was, since the directory was last open.
+	// Recreated says that the stream was recreated, or has become shorter, since the directory was last open.
 	Recreated bool
 }
 
-// NewJournal makes a journal; Open opens it.
+// New returns a journal, which Open opens.
 func New(c Config) *Journal {
 	if c.MaxBytes == 0 {
 		c.MaxBytes = defaultMaxBytes
@@ -136,8 +136,8 @@ func New(c Config) *Journal {
 	}
 }
 
-// Open takes the lock, starts the server and opens or makes the stream. The error is ErrLocked, bus.ErrListen, or one of
-// the stream.
+// Open takes the lock, starts the server and opens or creates the stream. The error is ErrLocked, bus.ErrListen, or one
+// of the stream.
 func (j *Journal) Open(ctx context.Context) (err error) {
 	defer func() {
 		if err != nil {
@@ -182,7 +182,7 @@ func (j *Journal) Open(ctx context.Context) (err error) {
 	return err
 }
 
-// RefusedLogins counts those at its port.
+// RefusedLogins counts the logins that were refused at its port.
 func (j *Journal) RefusedLogins() uint64 { return j.users.Refused() }
 
 // allow sets the users: the owner, everything; the peer, only calls.
@@ -208,7 +208,7 @@ func (j *Journal) takeLock() error {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return fmt.Errorf("%w: another process uses it; stop that one or choose another directory", ErrLocked)
+			return fmt.Errorf("%w: another process uses it; stop that process or choose another directory", ErrLocked)
 		}
 		return err
 	}
@@ -235,7 +235,7 @@ func (j *Journal) openStream(ctx context.Context) error {
 	was, known := j.hint.read()
 	j.recreated = lacking(was, known, info.Created, info.State.LastSeq, j.config.Used)
 	if j.recreated {
-		j.config.Logger.Error("the journal was made anew or is shorter than it was; what it lacks must come from the other host",
+		j.config.Logger.Error("the journal was recreated or has become shorter; the missing updates must come from the other host",
 			"host", j.config.Host, "last", info.State.LastSeq, "was", was.Last)
 		if j.config.Lacks != nil {
 			if err := j.config.Lacks(); err != nil {
@@ -261,7 +261,8 @@ func (j *Journal) streamConfig() jetstream.StreamConfig {
 		Duplicates:  duplicateWindow,
 		AllowDirect: true,
 		DenyDelete:  true,
-		// Tells the owner what somebody else has appended, so that it need not be read; it costs a copy while nobody listens.
+		// Passes to the owner what another writer has appended, so that it need not be read; it costs a copy without a
+		// listener.
 		RePublish: &jetstream.RePublish{Source: j.subject, Destination: storedSubject(j.config.Host)},
 	}
 }
@@ -269,7 +270,7 @@ func (j *Journal) streamConfig() jetstream.StreamConfig {
 // storedSubject is where the stream says that it has stored a message.
 func storedSubject(host string) string { return "stored." + host }
 
-// Close stops the server. Repeatable.
+// Close stops the server. It may be called repeatedly.
 func (j *Journal) Close() error {
 	if j.conn != nil {
 		j.rememberEnd()
@@ -298,10 +299,10 @@ func (j *Journal) rememberEnd() {
 	}
 }
 
-// Dead is closed when the journal takes no more writes; Err tells why. The process must end (R8).
+// Dead is closed when the journal accepts no more writes; Err says why. The process must end (R8).
 func (j *Journal) Dead() <-chan struct{} { return j.dead }
 
-// Err is why the journal is dead (ErrStuck); nil while it is not.
+// Err is the reason why the journal is dead (ErrStuck); nil while it is not.
 func (j *Journal) Err() error {
 	select {
 	case <-j.dead:
@@ -329,7 +330,7 @@ func (j *Journal) Host() string { return j.config.Host }
 // Conn is the owner's connection to the journal's server, on which a Receiver serves calls.
 func (j *Journal) Conn() *bus.Conn { return j.conn }
 
-// Info asks the stream.
+// Info returns the state of the stream.
 func (j *Journal) Info(ctx context.Context) (Info, error) {
 	info, err := j.stream.Info(ctx)
 	if err != nil {
@@ -341,8 +342,9 @@ func (j *Journal) Info(ctx context.Context) (Info, error) {
 	}, nil
 }
 
-// Watch gives a channel with the messages that are stored, by whomever, until stop is called. It never blocks the journal: of
-// what nobody takes only the newest are kept, so the sequences may have gaps. A message whose sequence is not told has the highest there is.
+// Watch returns a channel of the messages that any writer stores, until stop is called. It never blocks the journal: of
+// unread messages only the newest are kept, so the sequences may have gaps. A message whose sequence is unknown has the
+// highest possible one.
 func (j *Journal) Watch() (stored <-chan Read, stop func(), err error) {
 	c := make(chan Read, watched)
 	sub, err := j.conn.Subscribe(storedSubject(j.config.Host), func(m *nats.Msg) {

@@ -17,13 +17,13 @@ import (
 // readBytes is how much of a journal is read at once.
 const readBytes = 4 << 20
 
-// ErrUnfinished says that others were at it for all the time there was.
-var ErrUnfinished = errors.New("the one before has not come to an end")
+// ErrUnfinished says that the semaphore was held until the context ended.
+var ErrUnfinished = errors.New("the previous append is unfinished")
 
 // Acquire waits for a semaphore of one until ctx ends, which is ErrUnfinished with the cause.
 //
-// Waiting for a mutex does not count in the deadline of the caller: behind a slow disk an order would be answered long after
-// main has given it up. A mutex is right where it is held for no wait at all, or where everybody behind it has the life of the
+// A wait for a mutex ignores the deadline of the caller: behind a slow disk an order would be answered long after
+// main has given it up. A mutex is right where its holder never waits, or where every waiter lives as long as the
 // process, which ends when its disk fails.
 func Acquire(ctx context.Context, one *semaphore.Weighted) error {
 	if err := one.Acquire(ctx, 1); err != nil {
@@ -57,7 +57,7 @@ func NewLog(j *Journal, base history.Mark) *Log {
 	return l
 }
 
-// Journal gives the journal behind it.
+// Journal returns the underlying journal.
 func (l *Log) Journal() *Journal { return l.journal }
 
 // View runs f with the tail, which must not leave f.
@@ -67,14 +67,14 @@ func (l *Log) View(f func(*Tail)) {
 	f(l.tail)
 }
 
-// End is the end of the history as the journal has it.
+// End is the end of the history in the journal.
 func (l *Log) End() (end history.Mark) {
 	l.View(func(t *Tail) { end = t.End() })
 	return end
 }
 
-// Read takes in everything that the journal holds now. What does not follow is no error of Read: Tail.Broken says it.
-// The error is ErrStuck or ctx's.
+// Read folds everything that the journal holds now into the tail. A message that does not chain is no error of Read:
+// see Tail.Broken. The error is ErrStuck or ctx's.
 func (l *Log) Read(ctx context.Context) error {
 	if err := Acquire(ctx, l.reading); err != nil {
 		return err
@@ -115,7 +115,7 @@ func (l *Log) take(r Read) {
 		_, err = l.tail.Take(r.Seq, m)
 	}
 	if err != nil && whole {
-		l.log.Warn("the journal does not go on as its messages say; a resync follows",
+		l.log.Warn("the journal's messages do not chain; a resync follows",
 			"host", l.journal.Host(), "position", l.tail.End().Position, "stream", r.Seq, "error", err)
 	}
 }
@@ -265,7 +265,7 @@ func (l *Log) append(ctx context.Context, entries []history.Stored, committed po
 		_, err = l.read(ctx)
 	}
 	if err == nil && l.End() != entries[len(entries)-1].Mark() {
-		err = fmt.Errorf("%w: the journal did not take what it acknowledged", storage.ErrDiverged)
+		err = fmt.Errorf("%w: the journal does not hold what it acknowledged", storage.ErrDiverged)
 	}
 	if err != nil {
 		l.fenced(Term{}) // it is there, and the tail does not know: what is appended behind it would not follow
@@ -311,7 +311,7 @@ func (l *Log) Truncate(ctx context.Context, end history.Mark) error {
 		term, ok = t.Fence().Term, known && d == end.Digest
 	})
 	if !ok {
-		return fmt.Errorf("cut log at %v: %w: %w", end.Position, storage.ErrDiverged, errNotTail)
+		return fmt.Errorf("truncate log at %v: %w: %w", end.Position, storage.ErrDiverged, errNotTail)
 	}
 	if _, err := l.journal.Truncate(ctx, Truncation{Term: term, End: end}); err != nil {
 		return err
@@ -320,7 +320,7 @@ func (l *Log) Truncate(ctx context.Context, end history.Mark) error {
 	return err
 }
 
-// Heal cuts a broken tail at its end, so that what is appended next follows: an active whose journal was damaged behind
+// Heal truncates a broken tail at its end, so that the next append chains: an active whose journal was damaged beyond
 // what it could adopt from the other host. It does nothing to a whole tail.
 func (l *Log) Heal(ctx context.Context) error {
 	var end history.Mark
@@ -332,7 +332,7 @@ func (l *Log) Heal(ctx context.Context) error {
 	return l.Truncate(ctx, end)
 }
 
-// Refused gives the raw messages from the first refused one on, to be kept as divergent; none when the tail is whole.
+// Refused returns the raw messages from the first refused one on, to be kept as divergent; none when the tail is whole.
 func (l *Log) Refused(ctx context.Context) (records [][]byte, err error) {
 	var from uint64
 	l.View(func(t *Tail) { from = t.Refused() })
@@ -349,11 +349,11 @@ func (l *Log) Refused(ctx context.Context) (records [][]byte, err error) {
 	return records, nil
 }
 
-// Applied moves the tail's base to what bolt has applied and gives up what the journal no longer needs. The error is
-// storage.ErrDiverged: bolt holds something else than the journal.
+// Applied moves the tail's base to what bolt has applied and purges what the journal does not need. The error is
+// storage.ErrDiverged when bolt and the journal differ.
 //
-// What it gives up is what bolt had applied one flush ago: bolt writes its two heads in turn, and when the newer one is
-// damaged it opens, without a word, as it was one transaction before. The journal then still goes on from there. A
+// It purges what bolt had applied one flush ago: bolt writes its two heads in turn, and when the newer one is
+// damaged it silently opens the state of one transaction earlier. The journal then still continues from there. A
 // journal that is half full gives up all that is applied, because otherwise a full one might never be emptied again.
 func (l *Log) Applied(ctx context.Context, base history.Mark) error {
 	var giveUp, spare uint64
@@ -380,7 +380,7 @@ func (l *Log) Applied(ctx context.Context, base history.Mark) error {
 	return l.journal.Purge(ctx, giveUp)
 }
 
-// Rebase begins the tail at another base: bolt was replaced by a copy.
+// Rebase begins the tail at another base: bolt was replaced by a snapshot.
 func (l *Log) Rebase(base history.Mark) {
 	l.View(func(t *Tail) { t.Rebase(base) })
 }

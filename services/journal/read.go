@@ -95,8 +95,8 @@ func (r *reader) read(ctx context.Context, seq uint64, maxBytes int, patience ti
 	}
 }
 
-// Read gives messages from stream sequence from on, in order, skipping gaps, about maxBytes of them but at least one if
-// there is one. next is where to go on; when nothing was read nothing is left.
+// Read returns messages from stream sequence from on, in order, skipping gaps, about maxBytes of them but at least one
+// if there is one. next is where the next call begins; when nothing was read, nothing is left.
 func (j *Journal) Read(ctx context.Context, from uint64, maxBytes int) (read []Read, next uint64, err error) {
 	read, next, err = j.reader.read(ctx, from, maxBytes, j.config.Patience)
 	if err != nil && ctx.Err() == nil {
@@ -113,8 +113,8 @@ const (
 	purgeStepBytes = 128      // of which so many messages go
 )
 
-// Purge gives up messages up to and including a stream sequence. It may come back after a crash; readers skip what they
-// know. When little is to gain it does nothing.
+// Purge deletes messages up to and including a stream sequence. They may reappear after a crash; readers skip what they
+// know. It does nothing when it would free little.
 func (j *Journal) Purge(ctx context.Context, upTo uint64) error {
 	j.mu.Lock()
 	known := j.purged

@@ -41,7 +41,7 @@ func (t *Tail) lose(e *history.Stored) {
 // length is how many entries lie beyond the base.
 func (t *Tail) length() uint64 { return uint64(len(t.entries) + len(t.rest)) }
 
-// MarkAt gives the mark at a sequence between Base and End.
+// MarkAt returns the mark at a sequence between Base and End.
 func (t *Tail) MarkAt(sequence uint64) (history.Mark, bool) {
 	base := t.base.Position.Sequence
 	switch {
@@ -56,8 +56,8 @@ func (t *Tail) MarkAt(sequence uint64) (history.Mark, bool) {
 	return t.rest[sequence-base-1-uint64(len(t.entries))].mark, true
 }
 
-// After gives the entries of the tail with sequences above from, up to and including to, in order, as far as they are kept. The slice
-// must not be changed.
+// After returns the entries of the tail with sequences above from, up to and including to, in order, as far as they are
+// kept. The slice must not be changed.
 func (t *Tail) After(from, to uint64) []history.Stored {
 	base := t.base.Position.Sequence
 	lo := max(from, base) - base
@@ -68,8 +68,8 @@ func (t *Tail) After(from, to uint64) []history.Stored {
 	return t.entries[lo:hi:hi]
 }
 
-// frames gives where the frames stand that hold what follows a sequence, and the sequence of the last entry of each that counts; some
-// of them, the first first.
+// frames returns the places of the frames with the entries after a sequence, and the sequence of the last valid entry
+// of each; some of them, the first first.
 func (t *Tail) frames(from uint64) (ends []streamEnd) {
 	i := sort.Search(len(t.ends), func(i int) bool { return t.ends[i].last > from })
 	return append(ends, t.ends[i:min(len(t.ends), i+batch)]...)
@@ -107,12 +107,12 @@ func (l *Log) Entries(ctx context.Context, from uint64) ([]history.Stored, error
 		})
 		switch {
 		case gone:
-			return nil, fmt.Errorf("%w: the tail begins behind sequence %d", storage.ErrGap, from)
+			return nil, fmt.Errorf("%w: the tail begins after sequence %d", storage.ErrGap, from)
 		case len(kept) > 0 || len(ends) == 0:
 			return kept, nil
 		}
 		found, err := l.again(ctx, ends, marks)
-		if errors.Is(err, errMoved) && tries < 3 { // it is looked at anew
+		if errors.Is(err, errMoved) && tries < 3 { // try again
 			continue
 		}
 		return found, err

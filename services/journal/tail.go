@@ -10,7 +10,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Verdict is what a Tail made of a message.
+// Verdict is how a Tail judged a message.
 type Verdict uint8
 
 const (
@@ -37,12 +37,13 @@ func (v Verdict) String() string {
 	return fmt.Sprintf("verdict(%d)", uint8(v))
 }
 
-// Tail is the fold over the messages of a journal, in the order of the stream, from a base that is durable elsewhere (in
-// bolt). It is pure: the same messages give the same tail after every restart. Not for use by several goroutines.
+// Tail is the fold over the messages of a journal, in the order of the stream, from a base that is durable elsewhere
+// (in bolt). It is pure: the same messages give the same tail after every restart. It must not be used by several
+// goroutines at once.
 //
-// Messages from before the base was reached are usually still in the stream, also frames that a cut has voided since.
-// They are told from frames that follow by their position: an epoch has one history, so what lies at or below the base in
-// position, epoch first, is known or left.
+// Messages from before the base was reached are usually still in the stream, also frames that a truncation has voided
+// since. They are told from frames that follow by their position: an epoch has one history, so what lies at or below
+// the base in position, epoch first, is known or left.
 //
 // Of what lies beyond the base it keeps the first entries whole, as many as it may, and of the others where they end: a host that can't
 // apply what comes holds no more in memory for it. Who needs those reads them from the journal again, see Log.Entries.
@@ -64,7 +65,7 @@ type Tail struct {
 	ends      []streamEnd // for each frame taken and not wholly applied
 }
 
-// streamEnd says where a frame stands in the stream, and the sequence of its last entry that still counts.
+// streamEnd is the place of a frame in the stream, with the sequence of its last valid entry.
 type streamEnd struct {
 	seq  uint64
 	last uint64
@@ -170,7 +171,7 @@ func (t *Tail) show(seq uint64, term Term) {
 	}
 }
 
-// knows reports whether the last entry of a frame is the one that the tail has there.
+// knows reports whether the last entry of a frame is the tail's entry at its position.
 func (t *Tail) knows(f *Frame) bool {
 	m, ok := t.MarkAt(f.Last.Sequence)
 	if !ok || m.Position != f.Last {
@@ -216,7 +217,7 @@ func (t *Tail) read(f *Frame) ([]history.Stored, error) {
 		}
 	}
 	if len(entries) == 0 { // it ends within the tail, with other entries
-		return nil, fmt.Errorf("%w: frame %v to %v is not what stands there", storage.ErrDiverged, f.First, f.Last)
+		return nil, fmt.Errorf("%w: frame %v to %v differs from the journal's", storage.ErrDiverged, f.First, f.Last)
 	}
 	return entries, nil
 }
@@ -240,7 +241,7 @@ func (t *Tail) truncate(c Truncation) (Verdict, error) {
 		t.drop(t.base.Position.Sequence)
 	default:
 		if d, ok := t.DigestAt(end.Sequence); !ok || d != c.End.Digest {
-			return t.damage(fmt.Errorf("%w: cut at %v, the tail ends at %v", storage.ErrGap, end, t.End().Position))
+			return t.damage(fmt.Errorf("%w: truncated at %v, the tail ends at %v", storage.ErrGap, end, t.End().Position))
 		}
 		t.drop(end.Sequence)
 	}
@@ -289,19 +290,19 @@ func (t *Tail) tell(p position.Position) {
 	}
 }
 
-// Base is where the tail begins: the end of what bolt has applied.
+// Base is where the tail begins: the applied end of bolt.
 func (t *Tail) Base() history.Mark { return t.base }
 
-// End is the end of the history as the journal has it.
+// End is the end of the history in the journal.
 func (t *Tail) End() history.Mark {
 	end, _ := t.MarkAt(t.base.Position.Sequence + t.length())
 	return end
 }
 
-// Fence is the fence that rules; zero when none was seen.
+// Fence is the fence in effect; zero when none was seen.
 func (t *Tail) Fence() Fence { return t.fence }
 
-// Broken is why frames are refused, nil when they are not.
+// Broken is the reason why frames are refused, nil when they are not.
 func (t *Tail) Broken() error { return t.broken }
 
 // Committed is the highest committed position that taken frames or Commit told, never beyond End.
@@ -320,7 +321,7 @@ func (t *Tail) Seq() uint64 { return t.seq }
 // Bytes is the stored size of the entries in the tail, kept or not.
 func (t *Tail) Bytes() int64 { return t.bytes }
 
-// DigestAt gives the digest at a sequence between Base and End.
+// DigestAt returns the digest at a sequence between Base and End.
 func (t *Tail) DigestAt(sequence uint64) (history.Digest, bool) {
 	m, ok := t.MarkAt(sequence)
 	return m.Digest, ok
@@ -329,7 +330,7 @@ func (t *Tail) DigestAt(sequence uint64) (history.Digest, bool) {
 // errBase says that a base is not what the tail has there.
 var errBase = errors.New("base is not in the tail")
 
-// Advance moves the base to what bolt has applied meanwhile. A base that lies at or before the present one changes
+// Advance moves the base to what bolt has applied meanwhile. A base at or before the present one changes
 // nothing. The error is storage.ErrDiverged when the tail has another digest there.
 func (t *Tail) Advance(base history.Mark) error {
 	if !t.base.Position.Before(base.Position) {
@@ -362,8 +363,8 @@ func (t *Tail) Advance(base history.Mark) error {
 	return nil
 }
 
-// Rebase forgets all entries and begins at another base: bolt was replaced by a copy. What the stream holds up to here is
-// of no use for it.
+// Rebase drops all entries and begins at another base: bolt was replaced by a snapshot. What the stream holds up to
+// here is of no use for it.
 func (t *Tail) Rebase(base history.Mark) {
 	t.base, t.entries, t.rest, t.ends, t.bytes, t.kept = base, nil, nil, nil, 0, 0
 	t.broken, t.hard, t.refused = nil, false, 0
@@ -373,7 +374,7 @@ func (t *Tail) Rebase(base history.Mark) {
 // Refused is the stream sequence of the first message that was refused; 0 when none is (Broken is nil).
 func (t *Tail) Refused() uint64 { return t.refused }
 
-// Purgeable is the stream sequence up to and including which nothing is needed any more to come to the same tail: all
+// Purgeable is the stream sequence up to and including which no message is needed to rebuild the same tail: all
 // before the first frame that is not wholly applied, but never the last message that shows the fence, and nothing that
 // was refused and not yet kept as divergent.
 func (t *Tail) Purgeable() uint64 {

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// BootClock reads the clock that goes on in sleep: CLOCK_MONOTONIC does here.
+// BootClock reads CLOCK_MONOTONIC, which continues during sleep on these systems.
 func BootClock() time.Duration {
 	var now unix.Timespec
 	// The only error is a clock the kernel does not have; then no right may hold.

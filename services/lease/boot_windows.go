@@ -6,5 +6,6 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// BootClock is the time since the system started, sleep included, in steps of some 16 ms: no host runs here, and nothing shorter is measured by it.
+// BootClock returns the time since the system started, sleep included, in steps of about 16 ms: hosts do not run on
+// Windows, and nothing shorter is measured with it.
 func BootClock() time.Duration { return windows.DurationSinceBoot() }

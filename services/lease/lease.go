@@ -1,13 +1,13 @@
-// Package lease holds what a right to answer is: a time, never a flag.
+// Package lease defines the right to answer: a time, never a flag.
 //
-// A flag that says "active" can be left standing by a process that was frozen or a message that was lost. A time ends
-// by itself. It is counted on the clock that goes on while the machine sleeps (CLOCK_BOOTTIME), which all processes of
-// one host share, so main can give terminal-if a right that both read the same way (R6).
+// A flag that says "active" can stay set after a process was frozen or a message was lost. A time ends without help. It
+// is counted on the clock that continues while the machine sleeps (CLOCK_BOOTTIME), which all processes of one host
+// share, so main can give terminal-if a right that both read the same way (R6).
 package lease
 
 import "time"
 
-// Clock gives the time since the machine started, sleep included. It is compared by value; nothing waits on it.
+// Clock returns the time since the machine started, sleep included. It is compared by value; nothing waits on it.
 type Clock func() time.Duration
 
 // Right is the right to answer terminals in one epoch until a time of the host's Clock. The zero Right permits nothing.

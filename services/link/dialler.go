@@ -48,7 +48,7 @@ type Dialler struct {
 	lines    []*bus.Line // of the last connection
 }
 
-// NewDialler makes one. Nothing is dialled until Connect.
+// NewDialler returns a Dialler. Nothing is dialled until Connect.
 func NewDialler(c DiallerConfig) *Dialler {
 	c.Network = bus.OrTCP(c.Network)
 	if c.Clock == nil {
@@ -57,8 +57,8 @@ func NewDialler(c DiallerConfig) *Dialler {
 	return &Dialler{config: c, evidence: Evidence{State: evidence.Silent, At: c.Clock()}}
 }
 
-// Connect dials once, and judges a dial that gives no connection. Of c it sets how is dialled. When ctx ends the error is its
-// cause, and nothing is judged.
+// Connect dials once, and judges a failed dial. It sets the fields of c that say how to dial. When ctx ends the error
+// is its cause, and nothing is judged.
 func (d *Dialler) Connect(ctx context.Context, c bus.ConnConfig) (*bus.Conn, error) {
 	one := &dial{of: d}
 	c.Dialer, c.Handshake, c.Once = one, d.config.Timeout, true
@@ -92,12 +92,12 @@ func (d *Dialler) Lost(err error) {
 	d.see(func(s evidence.State) evidence.State { return s.Lost(ended) }, err)
 }
 
-// Forget says that nothing is known any more: nobody looks.
+// Forget drops the evidence: the port is not watched now.
 func (d *Dialler) Forget(err error) {
 	d.see(func(evidence.State) evidence.State { return evidence.Silent }, err)
 }
 
-// Evidence is what is known now.
+// Evidence returns the present evidence.
 func (d *Dialler) Evidence() Evidence {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -108,7 +108,7 @@ func (d *Dialler) Evidence() Evidence {
 func (d *Dialler) failed(one *dial, err error) {
 	lines, refusal := one.outcome()
 	switch {
-	case errors.Is(err, nats.ErrAuthorization): // somebody is there who is not ours
+	case errors.Is(err, nats.ErrAuthorization): // a process that is not the pair's listens there
 		d.see(func(s evidence.State) evidence.State { return s.NotUnderstood(false) }, err)
 	case len(lines) > 0 || refusal == nil:
 		d.see(func(s evidence.State) evidence.State { return s.NotUnderstood(ended(lines)) }, err)

@@ -6,8 +6,9 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 )
 
-// Keep runs once again and again until ctx ends, whose cause it gives. once connects, and returns when the connection is lost
-// (nil) or when there was none (its error): then the next dial waits as pace.Redial says. After a loss it is made at once.
+// Keep calls once repeatedly until ctx ends, and returns its cause. once connects, and returns when the connection is
+// lost (nil) or could not be made (its error): then the next dial waits as pace.Redial says. After a loss it follows at
+// once.
 func Keep(ctx context.Context, once func(context.Context) error) error {
 	for failed := 0; ctx.Err() == nil; {
 		if once(ctx) == nil {

@@ -24,7 +24,7 @@ import (
 const linkUser = "peer"
 
 // Link is the pair of connections between the mains: a server for the other one's calls, a client for ours. Each main
-// judges by the replies to its own beats, so the two directions need not agree. Beats and what is said about roles have
+// judges by the replies to its own beats, so the two directions need not agree. Beats and messages about roles have
 // one connection, events and calls of operators another: a megabyte on its way over a slow line delays no beat.
 type Link struct {
 	config  Config
@@ -67,7 +67,7 @@ type Main interface {
 	LinkSeen(evidence.State)
 }
 
-// New makes a link. Nothing is opened before Start, and everything that is heard is said before it.
+// New returns a link. Nothing is opened before Start, and every endpoint is registered (Hear) before it.
 func New(c Config) (*Link, error) {
 	users := broker.NewUsers()
 	users.Allow(linkUser, broker.Grant{Password: c.Password, Permissions: broker.Permit(
@@ -89,7 +89,8 @@ func New(c Config) (*Link, error) {
 	return l, nil
 }
 
-// Start opens the server. The password of the inner user is made here, so it never leaves the process. When it fails nothing is open.
+// Start opens the server. It makes the password of the inner user, so that never leaves the process. When it fails
+// nothing is open.
 func (l *Link) Start(ctx context.Context) (err error) {
 	defer func() {
 		if err != nil {
@@ -119,14 +120,14 @@ func (l *Link) Start(ctx context.Context) (err error) {
 	return nil
 }
 
-// Lateness is what is known of how late the other main is.
+// Lateness watches how late the other main is.
 func (l *Link) Lateness() *lateness.Watch { return l.late }
 
-// RefusedLogins counts those at its port.
+// RefusedLogins counts the logins that were refused at its port.
 func (l *Link) RefusedLogins() uint64 { return l.users.Refused() }
 
-// Hear has take answer what the other main says at an endpoint, if its program and this one have a level in common. It must not block. Everything is
-// said before the link starts.
+// Hear registers take as the handler of an endpoint for the other main, whose program must share a level with this one.
+// take must not block. Every endpoint is registered before the link starts.
 func Hear[Q interface{ From() bus.LinkSender }, A any](l *Link, e bus.Endpoint[Q, A], take func(q Q, answer func(A, error))) {
 	e.Handle(l.calls, func(q Q, answer func(A, error)) {
 		from := q.From()
@@ -139,7 +140,7 @@ func Hear[Q interface{ From() bus.LinkSender }, A any](l *Link, e bus.Endpoint[Q
 	})
 }
 
-// Run dials the other main for ever. On the connection it beats when Now is called.
+// Run keeps a connection to the other main until ctx ends. On the connection it beats when Now is called.
 func (l *Link) Run(ctx context.Context) error {
 	_ = Keep(ctx, func(ctx context.Context) error { // ends with ctx only
 		conn, err := l.dial(ctx)
@@ -188,7 +189,7 @@ func (l *Link) dial(ctx context.Context) (*bus.Conn, error) {
 	})
 }
 
-// keepBulk keeps the connection for what may be much, as long as the one for beats stands. It proves nothing: whether the
+// keepBulk keeps the connection for large messages, as long as the one for beats is up. It proves nothing: whether the
 // other main lives is judged by beats.
 func (l *Link) keepBulk(ctx context.Context, beats *bus.Conn) {
 	within, cancel := context.WithCancel(ctx)
@@ -220,10 +221,10 @@ func (l *Link) setBulk(conn *bus.Conn) {
 	l.bulkConn = conn
 }
 
-// Roles is the way to the other main for what is said about roles.
+// Roles asks the other main on the connection for messages about roles.
 func (l *Link) Roles() bus.Asker { return route(l.connection) }
 
-// Bulk is the way to the other main for what may be much.
+// Bulk asks the other main on the connection for large messages.
 func (l *Link) Bulk() bus.Asker {
 	return route(func() *bus.Conn {
 		l.mu.Lock()
@@ -232,7 +233,7 @@ func (l *Link) Bulk() bus.Asker {
 	})
 }
 
-// way asks on the connection that there is at that moment; bus.ErrDisconnected when there is none.
+// route asks on the connection of that moment. The error is bus.ErrDisconnected when there is none.
 type route func() *bus.Conn
 
 // Request implements bus.Asker.
@@ -244,25 +245,25 @@ func (w route) Request(ctx context.Context, subject string, data []byte) (*nats.
 	return conn.Request(ctx, subject, data)
 }
 
-// Refused says why the other main does not let this one in: it answers at its address, and takes no word of ours. "" while that
-// is not so.
+// Refused says why the other main refuses this one although it answers at its address; "" while it
+// does not.
 func (l *Link) Refused() string {
 	if err := l.dialler.Evidence().Err; errors.Is(err, nats.ErrAuthorization) {
-		return "it does not take this host's password: HOTPAIR_PAIR_SECRET differs"
+		return "it refuses this host's password: HOTPAIR_PAIR_SECRET differs"
 	}
 	return ""
 }
 
-// Address is where the other main reaches the server.
+// Address is the host:port at which the other main reaches the server.
 func (l *Link) Address() string { return l.server.Address() }
 
-// Calls is where what the other main asks is answered.
+// Calls routes the calls of the other main.
 func (l *Link) Calls() *bus.Router { return l.calls }
 
-// Inside are the own connections to the server: when one is lost, nobody answers the other main any more.
+// Inside are this main's connections to its server: without them the other main gets no answers.
 func (l *Link) Inside() []*bus.Conn { return l.inside }
 
-// Now beats at once, if there is a connection. Main calls it from what decides, each time that has turned and at least once
+// Now beats at once, if there is a connection. Main calls it from its deciding loop, at every turn and at least once
 // in each interval. Never blocks.
 func (l *Link) Now() {
 	l.late.Turned()
@@ -301,7 +302,7 @@ func (l *Link) connection() *bus.Conn {
 	return l.conn
 }
 
-// Close ends both directions. Main closes its link last, so that *refused* is never said of a host that still works.
+// Close ends both directions. Main closes its link last, so that a host that still works is never *refused*.
 func (l *Link) Close() {
 	if conn := l.connection(); conn != nil {
 		conn.Close()

@@ -7,9 +7,9 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// Outlive ends with the first of main's own connections to its servers that is lost, or with ctx. A server closes what it
-// can't write to in time, as after a machine has stood still. Main would go on beating then, and hear none of its processes, or
-// leave the other main without an answer for ever: it ends, as the other processes do.
+// Outlive returns when the first of main's own connections to its servers is lost, or ctx ends. A server closes a
+// connection that it can't write to in time, as after the machine was stalled. Main would then continue to beat without
+// hearing its processes, or leave the other main without answers: so it ends, as the other processes do.
 func Outlive(ctx context.Context, conns ...*bus.Conn) error {
 	lost := make(chan error, len(conns))
 	for _, conn := range conns {

@@ -5,8 +5,8 @@ import (
 	"net/netip"
 )
 
-// Reachable gives an address that a host says it listens on as others reach it: one that listens on all its addresses
-// is where its link is.
+// Reachable turns the address on which a host says it listens into one that others reach: a host that listens on all
+// its addresses is reached where its link is.
 func Reachable(address, link string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

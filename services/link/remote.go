@@ -21,7 +21,7 @@ type RemoteConfig struct {
 	// Peer owns the port at Address (host:port); Host is who dials. A host is not told its peer's name: with Peer empty
 	// it is what the server at Address calls itself.
 	Host, Peer, Address string
-	// ServerPrefix is what stands before a host's name in the name of its server.
+	// ServerPrefix precedes a host's name in the name of its server.
 	ServerPrefix string
 	// User, Password and Inbox are those of the connection.
 	User, Password, Inbox string
@@ -37,7 +37,7 @@ type RemoteConfig struct {
 	Logger  *slog.Logger
 }
 
-// Remote keeps a connection to a server of the other host, whatever either is just now.
+// Remote keeps a connection to a server of the other host, whatever the roles of the two.
 type Remote struct {
 	config  RemoteConfig
 	dialler *Dialler
@@ -48,7 +48,7 @@ type Remote struct {
 	changed chan struct{} // closed and replaced when conn changes
 }
 
-// NewRemote makes one; it connects while Run runs.
+// NewRemote returns a Remote, which connects while Run runs.
 func NewRemote(c RemoteConfig) *Remote {
 	if c.Handshake == 0 {
 		c.Handshake = 2 * time.Second
@@ -94,7 +94,7 @@ func (r *Remote) connect(ctx context.Context) (*bus.Conn, error) {
 	})
 	switch {
 	case errors.Is(err, nats.ErrAuthorization) && !errors.Is(before, nats.ErrAuthorization):
-		r.config.Logger.Error("the other host refuses our password: HOTPAIR_PAIR_SECRET differs", "host", r.Peer(), "address", r.config.Address)
+		r.config.Logger.Error("the other host refuses this host's password: HOTPAIR_PAIR_SECRET differs", "host", r.Peer(), "address", r.config.Address)
 		return nil, err
 	case err != nil:
 		return nil, err
@@ -123,7 +123,7 @@ func (r *Remote) tell(e Evidence) {
 	}
 }
 
-// Evidence is what is known now.
+// Evidence returns the present evidence.
 func (r *Remote) Evidence() Evidence { return r.dialler.Evidence() }
 
 // Peer is the name of the other host; without one in the configuration it is known once there was a connection.
@@ -136,7 +136,7 @@ func (r *Remote) Peer() string {
 	return r.peer
 }
 
-// Await gives the connection, waiting for it. Its Up context ends with it. The error is ctx's.
+// Await waits for the connection and returns it. Its Up context ends with it. The error is ctx's.
 func (r *Remote) Await(ctx context.Context) (*bus.Conn, error) {
 	for {
 		r.mu.Lock()
@@ -146,15 +146,15 @@ func (r *Remote) Await(ctx context.Context) (*bus.Conn, error) {
 			return conn, nil
 		}
 		select {
-		case <-changed: // one that is lost is dropped in a moment
+		case <-changed: // a lost connection is dropped in a moment
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
 	}
 }
 
-// Beside opens one more connection to the same place, as the user that c names. It is nobody's but the caller's, and proves
-// nothing.
+// Beside opens one more connection to the same server, as the user that c names. It belongs to the caller, and is
+// evidence of nothing.
 func (r *Remote) Beside(ctx context.Context, c bus.ConnConfig) (*bus.Conn, error) {
 	c.Name = r.config.Host + " to " + r.config.Address + " " + c.User
 	c.URL, c.Network = "nats://"+r.config.Address, r.config.Network

@@ -57,7 +57,7 @@ func (e *errand) Run(ctx context.Context) error {
 		if now != problem {
 			if problem == "" {
 				since = time.Now()
-				e.log.Warn(e.what+" is not durable yet; it is tried until it is", "error", err)
+				e.log.Warn(e.what+" is not durable yet; the write is retried", "error", err)
 			}
 			problem = now
 			e.told(problem)
@@ -81,8 +81,8 @@ func (e *errand) Run(ctx context.Context) error {
 	}
 }
 
-// Learned is what the machine has learned of the pair and the updater has to know durably: the pair, the highest record seen (V12),
-// the highest epoch (R5). None of it goes back.
+// Learned is the machine's knowledge of the pair that the updater stores durably: the pair, the highest record seen
+// (V12), the highest epoch (R5). None of it goes back.
 type Learned struct {
 	*errand
 	keep func(ctx context.Context, note bus.Note) error
@@ -91,14 +91,14 @@ type Learned struct {
 	want, have bus.Note // only PairID, Epoch, RecordVersion and Record
 }
 
-// NewLearned makes it; keep makes a note durable.
+// NewLearned returns a Learned; keep makes a note durable.
 func NewLearned(keep func(ctx context.Context, note bus.Note) error, log *slog.Logger) *Learned {
 	l := &Learned{keep: keep}
-	l.errand = newErrand("what was learned of the pair", log, l.write, func(string) {})
+	l.errand = newErrand("the knowledge of the pair", log, l.write, func(string) {})
 	return l
 }
 
-// Note has something kept as well. It never waits.
+// Note adds a note to be stored. It never blocks.
 func (l *Learned) Note(n bus.Note) {
 	l.mu.Lock()
 	if n.PairID != "" {
@@ -138,7 +138,7 @@ func sameNote(a, b bus.Note) bool {
 	return a.PairID == b.PairID && a.Epoch == b.Epoch && a.RecordVersion == b.RecordVersion && bytes.Equal(a.Record, b.Record)
 }
 
-// By orders the updater to make facts durable.
+// By returns a keep function that orders the updater to make notes durable.
 func By(orders *bus.Poster) func(ctx context.Context, note bus.Note) error {
 	return func(ctx context.Context, note bus.Note) error {
 		within := noteWithin

@@ -12,12 +12,13 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// OwnRegister is the register of a host without a witness: its own copy of the pair record, kept among its durable facts.
-// A write is durable when it is acknowledged and there is nobody to lose against; what it can't do is say what the other
+// OwnRegister is the register of a host without a witness: its own copy of the pair record, kept among its durable
+// facts. A write is durable when it is acknowledged, and no other host competes for it. It can't know what the other
 // host knows, so the role machine asks the terminals before it relies on it.
 //
-// What the other host tells counts at once and is written until it is durable: a compare-and-set rests on the newest record that
-// this main knows, so it does not fail because the updater was down when that one came. It never goes back to an older one.
+// A record from the other host counts at once and is written until it is durable: a compare-and-set rests on the newest
+// record that this main knows, so it does not fail because the updater was down when that record came. It never goes
+// back to an older one.
 type OwnRegister struct {
 	*errand // writes what was learned
 	keep    func(ctx context.Context, note bus.Note) error
@@ -30,12 +31,13 @@ type OwnRegister struct {
 	problem string      // why newest is not, since it was tried
 }
 
-// NewOwnRegister makes it; told hears why the copy can't be written, and "" when it is.
+// NewOwnRegister returns the register; told is called with the reason why the copy can't be written, and with "" when
+// it can.
 func NewOwnRegister(keep func(ctx context.Context, note bus.Note) error, log *slog.Logger, told func(problem string)) *OwnRegister {
 	o := &OwnRegister{keep: keep, storing: make(chan struct{}, 1)}
-	o.errand = newErrand("the own copy of the pair record", log, o.write, func(problem string) {
+	o.errand = newErrand("the local copy of the pair record", log, o.write, func(problem string) {
 		if problem != "" {
-			problem = "its own copy of the pair record can't be written: " + problem
+			problem = "its local copy of the pair record can't be written: " + problem
 		}
 		o.mu.Lock()
 		o.problem = problem
@@ -49,13 +51,13 @@ func NewOwnRegister(keep func(ctx context.Context, note bus.Note) error, log *sl
 // 16 million changes of the record in one epoch; each is a fault or an order of an operator, and durable on both hosts.
 func ownRevision(r role.Record) uint64 { return r.Epoch<<24 | r.Version&(1<<24-1) }
 
-// Load takes the copy found on disk; empty is none. One that can't be read is none, and an error: the other host may tell it
-// again.
+// Load takes the copy found on disk, which may be empty. An unreadable copy counts as none and is an error: the other
+// host may send it again.
 func (o *OwnRegister) Load(raw json.RawMessage) (err error) {
 	var r role.Record
 	if len(raw) > 0 {
 		if err = json.Unmarshal(raw, &r); err != nil {
-			r, err = role.Record{}, fmt.Errorf("own copy of the pair record: %w", err)
+			r, err = role.Record{}, fmt.Errorf("local copy of the pair record: %w", err)
 		}
 	}
 	o.mu.Lock()
@@ -100,7 +102,7 @@ func (o *OwnRegister) Write(ctx context.Context, record role.Record, expected ui
 	return ownRevision(record), nil
 }
 
-// Learn takes what the other host knows. It never waits.
+// Learn takes the record that the other host knows. It never blocks.
 func (o *OwnRegister) Learn(record role.Record) {
 	o.mu.Lock()
 	if record.Newer(o.newest) {

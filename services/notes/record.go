@@ -11,7 +11,7 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// Keeper is who keeps the pair record, as a part of main that runs and has a state.
+// Keeper is the part of main that reaches the keeper of the pair record. It runs and has a state.
 type Keeper interface {
 	arbiter.Register
 	Run(ctx context.Context) error
@@ -29,7 +29,8 @@ type Record struct {
 	took  func(time.Duration) // is told how long the witness took to answer
 }
 
-// NewRecord makes it. own is the keeper, when there is no witness; else nil. took is told how long each answer of the witness took.
+// NewRecord returns a Record. own is the keeper when there is no witness, else nil. took is called with the latency of
+// each answer of the witness.
 func NewRecord(keeper Keeper, own *OwnRegister, clock lease.Clock, took func(time.Duration)) *Record {
 	return &Record{Keeper: keeper, Own: own, clock: clock, took: took}
 }
@@ -41,7 +42,7 @@ type shown struct {
 	record   role.Record
 }
 
-// Read gives what the register holds.
+// Read returns the content of the register.
 func (r *Record) Read(ctx context.Context) (arbiter.Value, error) {
 	since, asked := r.Status().Since, r.clock()
 	v, err := r.Keeper.Read(ctx)
@@ -54,9 +55,9 @@ func (r *Record) Read(ctx context.Context) (arbiter.Value, error) {
 	return v, err
 }
 
-// Replace tries a compare-and-set over the record that stands under the expected revision. A witness that was restored from a copy counts
-// its revisions anew, so on a connection on which that revision was not seen yet with that record, it is read first: a restored witness
-// was restarted, and no connection outlives that.
+// Replace tries a compare-and-set over the record at the expected revision. A witness that was restored from a copy
+// reuses revisions, so on a connection on which that revision was not seen yet with that record, it is read first: a
+// restored witness was restarted, and no connection outlives that.
 func (r *Record) Replace(ctx context.Context, expected uint64, over, record role.Record) (revision uint64, err error) {
 	if last := r.last.Load(); r.Own == nil && (last == nil || last.revision != expected || !last.record.Equal(over) || last.since != r.Status().Since) {
 		v, err := r.Read(ctx)
@@ -64,7 +65,7 @@ func (r *Record) Replace(ctx context.Context, expected uint64, over, record role
 		case err != nil:
 			return 0, fmt.Errorf("%w: %w", arbiter.ErrUnreachable, err) // nothing was sent
 		case v.Revision != expected || !v.Record.Equal(over):
-			return 0, fmt.Errorf("%w: revision %d holds version %d, expected was version %d under %d", arbiter.ErrConflict, v.Revision, v.Record.Version, over.Version, expected)
+			return 0, fmt.Errorf("%w: revision %d holds version %d, expected version %d under %d", arbiter.ErrConflict, v.Revision, v.Record.Version, over.Version, expected)
 		}
 	}
 	since := r.Status().Since

@@ -10,10 +10,10 @@ import (
 var (
 	// ErrForeign says that the other host belongs to another pair, or is not the host that is configured.
 	ErrForeign = fault.New("foreign", "not the other host of this pair")
-	// ErrStale says that the other host knows a higher epoch: who asked must find out who is active.
+	// ErrStale says that the other host knows a higher epoch: the caller must find out which host is active.
 	ErrStale = fault.New("stale", "a higher epoch is known")
 	// ErrNotNow says that the other host does not take frames now: it is taking over, active itself, or told to wait.
-	ErrNotNow = fault.New("not-now", "takes no frames now")
+	ErrNotNow = fault.New("not-now", "accepts no frames now")
 	// ErrNotCommon says that the two histories have no provable common position, or that what the other host has
 	// applied is ahead of it: only a copy helps.
 	ErrNotCommon = fault.New("not-common", "no common position")

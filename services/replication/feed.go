@@ -90,7 +90,7 @@ func (f *feed) settle(o *offer) {
 	}
 }
 
-// history gives the next piece of what this host will stand by beyond the other's end: committed entries, then the
+// history returns the next piece of this host's lineage beyond the other's end: committed entries, then the
 // backlog. A piece has one epoch.
 func (f *feed) history() (entries []history.Stored, more bool, err error) {
 	from := f.end.Position.Sequence + 1

@@ -14,8 +14,9 @@ import (
 	"github.com/hotpair/hotpair/storage/history"
 )
 
-// hello begins a session: it checks who asks, fences the journal and says what this host holds. What it says of pair and epoch counts as
-// far as main has noted them: main has them of the pair record, and whoever has the login can say hello.
+// hello begins a session: it checks the caller, fences the journal and reports what this host holds. The caller's pair
+// and epoch count as far as main has noted them: main has them from the pair record, and any caller with the login can
+// say hello.
 func (r *Receiver) hello(ctx context.Context, q helloRequest) (helloReply, error) {
 	own := r.c.Facts.Get()
 	if err := r.acceptable(q, own); err != nil {
@@ -69,17 +70,17 @@ func (r *Receiver) acceptable(q helloRequest, facts facts.Data) error {
 	case apart != nil:
 		return apart
 	case q.Host == r.c.Host && q.Identity == facts.Identity:
-		return fmt.Errorf("%w: HOTPAIR_PEER_REPLICATION of this host leads to this host itself, or its data directory was copied: write the address of the other one", ErrForeign)
+		return fmt.Errorf("%w: HOTPAIR_PEER_REPLICATION of this host leads back to this host, or its data directory was copied: set it to the address of the other host", ErrForeign)
 	case q.To != r.c.Host || q.Host == r.c.Host || r.c.Peer != "" && q.Host != r.c.Peer:
-		return fmt.Errorf("%w: %q calls %q, and this host or its peer has another name: compare HOTPAIR_HOST and HOTPAIR_PEER of both", ErrForeign, q.Host, q.To)
+		return fmt.Errorf("%w: %q calls %q, but this host or its peer has another name: compare HOTPAIR_HOST and HOTPAIR_PEER of both", ErrForeign, q.Host, q.To)
 	case q.Identity == facts.Identity:
-		return fmt.Errorf("%w: it has this host's own identity, its data directory is a copy of this one", ErrForeign)
+		return fmt.Errorf("%w: it has this host's identity: its data directory is a copy of this host's", ErrForeign)
 	case q.PairID != facts.PairID && (facts.PairID != "" || !empty):
 		return foreignPair(q)
 	case q.Term.Epoch == 0 || q.Term.Session == 0:
 		return fmt.Errorf("%w: term %v", bus.ErrMalformed, q.Term)
 	case !membership.Reachable(facts.Epoch, q.Term.Epoch), !membership.Reachable(sessionOf(fence, q), q.Term.Session):
-		return fmt.Errorf("%w: term %v is further than a pair can have got", bus.ErrMalformed, q.Term)
+		return fmt.Errorf("%w: term %v is further than a pair advances", bus.ErrMalformed, q.Term)
 	case q.Term.Epoch < facts.Epoch:
 		return stale(facts.Epoch)
 	case q.Term.Session <= sessionOf(fence, q):
@@ -96,7 +97,7 @@ func (r *Receiver) acceptable(q helloRequest, facts facts.Data) error {
 	return nil
 }
 
-// sessionOf is the last session of the one who asks, in the epoch of which it asks.
+// sessionOf is the last session of the caller, in the epoch that it names.
 func sessionOf(fence journal.Fence, q helloRequest) uint64 {
 	if q.Term.Epoch == fence.Term.Epoch && q.Host == fence.Host {
 		return fence.Term.Session
@@ -111,16 +112,16 @@ func unborne(q helloRequest, own facts.Data) error {
 	case own.PairID != "" && own.PairID != q.PairID:
 		return foreignPair(q)
 	case own.PairID != q.PairID:
-		return fmt.Errorf("%w: this host has not read yet in the pair record of which pair it is", ErrNotNow)
+		return fmt.Errorf("%w: this host has not read yet which pair it belongs to", ErrNotNow)
 	case q.Term.Epoch > known:
-		return fmt.Errorf("%w: this host has read of epoch %d in the pair record and not of %d yet: it reads it again, if it reaches whoever keeps it", ErrNotNow, known, q.Term.Epoch)
+		return fmt.Errorf("%w: this host has read epoch %d in the pair record, not %d yet: it reads it again once it reaches the record's keeper", ErrNotNow, known, q.Term.Epoch)
 	}
 	return nil
 }
 
-// foreignPair tells who is of another pair no more than that.
+// foreignPair tells a caller of another pair only that it is of another pair.
 func foreignPair(q helloRequest) error {
-	return fmt.Errorf("%w: it is of pair %q, this host of another", ErrForeign, q.PairID)
+	return fmt.Errorf("%w: it belongs to pair %q, this host to another", ErrForeign, q.PairID)
 }
 
 // stranger is the reply beside a refusal. Whoever does not name the pair learns nothing of it: not its id, by which the next hello would
@@ -135,7 +136,7 @@ func (r *Receiver) stranger(q helloRequest, own facts.Data) helloReply {
 	return helloReply{Levels: level.Own()}
 }
 
-// nobody is the reply that says only who refuses.
+// nobody is the reply that only names the refusing host.
 func (r *Receiver) nobody(facts facts.Data) helloReply {
 	a := helloReply{Levels: level.Own(), Level: r.c.Database.Level(), Host: r.c.Host, Identity: facts.Identity, PairID: facts.PairID, Epoch: facts.Epoch}
 	r.c.Log.View(func(t *journal.Tail) { a.Fence = t.Fence().Term })
@@ -240,7 +241,7 @@ func (r *Receiver) place(q placeRequest) (m history.Mark, err error) {
 	return m, nil
 }
 
-// truncate drops the tail beyond a common place, once it stands in a file (R10).
+// truncate drops the tail beyond a common position, once it is in a file (R10).
 func (r *Receiver) truncate(ctx context.Context, q placeRequest) (placeReply, error) {
 	end, err := r.place(q)
 	if err != nil {

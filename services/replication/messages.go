@@ -62,8 +62,8 @@ type helloRequest struct {
 	Committed position.Position `json:"committed"`
 }
 
-// helloReply is what the receiver holds, once its journal is fenced for the term. Beside an error it says only who it is and
-// which epoch it knows.
+// helloReply is what the receiver holds, once its journal is fenced for the term. Beside an error it has only its
+// identity and which epoch it knows.
 type helloReply struct {
 	Levels   level.Range `json:"levels"`          // that the receiver knows
 	Level    level.Level `json:"level,omitempty"` // that its data are at
@@ -80,7 +80,7 @@ type helloReply struct {
 	Applied history.Mark `json:"applied"`
 	// First is the lowest sequence whose entry it has; the digest before it is known too.
 	First uint64 `json:"first"`
-	// Broken says why its journal does not go on beyond End.
+	// Broken says why messages of its journal beyond End do not chain.
 	Broken string `json:"broken,omitempty"`
 	// Inconsistent: in the middle of a copy. Snapshot is how far it is, nil when none was begun or none is known.
 	Inconsistent bool           `json:"inconsistent,omitempty"`

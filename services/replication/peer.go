@@ -22,7 +22,7 @@ type Peer interface {
 	Beside(ctx context.Context, c bus.ConnConfig) (*bus.Conn, error)
 }
 
-// NewPeer makes the standing connection to the other updater, which both keep in both roles and always.
+// NewPeer returns the standing connection to the other updater, which both hosts keep in both roles.
 func NewPeer(c link.RemoteConfig) *link.Remote {
 	c.Purpose, c.ServerPrefix = "replication", journal.ServerPrefix
 	c.User, c.Inbox = journal.PeerUser, journal.PeerInbox

@@ -172,7 +172,7 @@ func (p *probe) entries(ctx context.Context, after history.Mark, end history.Mar
 	return all, nil
 }
 
-// PeerTail is what the other host's journal holds beyond a mark of ours.
+// PeerTail is what the other host's journal holds beyond a mark of this host.
 type PeerTail struct {
 	// End is the end of its history.
 	End history.Mark
@@ -182,10 +182,10 @@ type PeerTail struct {
 	Diverged bool
 }
 
-// ReadPeer fences the other host's journal for a new session of the epoch and reads what it has beyond end: an updater that
-// starts within a term adopts it before it goes on (V2). It waits for the connection, and tries again what a lost one or a
-// moment's refusal ended, until ctx ends. Of c it needs Remote, Source, Facts and Epoch. Errors that more trying does
-// not repair are returned at once: ErrForeign, ErrStale, level.ErrApart.
+// ReadPeer fences the other host's journal for a new session of the epoch and reads what it has beyond end: an updater
+// that starts within a term adopts it before it continues (V2). It waits for the connection, and tries again what a
+// lost one or a temporary refusal ended, until ctx ends. Of c it needs Remote, Source, Facts and Epoch. Errors that
+// more tries do not repair are returned at once: ErrForeign, ErrStale, level.ErrApart.
 func ReadPeer(ctx context.Context, c SenderConfig, end history.Mark) (PeerTail, error) {
 	for wait := 2 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
 		tail, err := readPeer(ctx, c, end)

@@ -24,7 +24,7 @@ import (
 // overlayBytes bounds what a standby keeps committed in memory and not yet applied; what is beyond waits in the tail.
 const overlayBytes = 64 << 20
 
-// Database is the history that a Receiver reads and goes on with. *storage.Store is one.
+// Database is the history that a Receiver reads and extends. *storage.Store is one.
 type Database interface {
 	Committed() history.Mark
 	Applied() history.Mark
@@ -37,14 +37,14 @@ type Database interface {
 	Commit(entries ...history.Stored) error
 }
 
-// SnapshotTarget takes a copy of the other host's database in place of what it holds. *storage.Store is one.
+// SnapshotTarget replaces its content by a snapshot of the other host's database. *storage.Store is one.
 type SnapshotTarget interface {
 	BeginSnapshot(base history.Mark) error
 	PutRange(r storage.Range) error
 	Receiving() (storage.SnapshotProgress, bool)
 }
 
-// Divergence tells of updates that only this host had and that were kept as divergent in a file (R10).
+// Divergence counts updates that only this host had and that were kept as divergent in a file (R10).
 type Divergence struct {
 	Path string
 	// Updates is how many, from First to Last; 0 when the file holds messages of a damaged journal that could not be
@@ -78,7 +78,7 @@ type ReceiverConfig struct {
 	Logger    *slog.Logger
 }
 
-// ReceiverState is what a standby knows of its replication.
+// ReceiverState is the replication state of a standby.
 type ReceiverState struct {
 	// Term of the last hello; zero when this process has had none, or is fenced for itself.
 	Term journal.Term
@@ -96,11 +96,12 @@ type ReceiverState struct {
 	Inconsistent bool
 }
 
-// Receiver serves the calls of the other host's sender on the own journal's server and keeps what it sends.
+// Receiver serves the calls of the other host's sender on the own journal's server and stores what it sends.
 //
-// A session of the sender begins with hello, which fences the journal: from then on nothing of an earlier session counts.
-// The sender then finds the last common position, has the tail beyond it dropped (cut) or the database replaced (copy),
-// and opens the journal for itself. Whatever belongs to an earlier session is refused with ErrSession.
+// A session of the sender begins with hello, which fences the journal: from then on nothing of an earlier session
+// counts. The sender then finds the last common position, has the tail beyond it dropped (truncation) or the database
+// replaced (snapshot), and opens the journal for itself. Whatever belongs to an earlier session is refused with
+// ErrSession.
 type Receiver struct {
 	c ReceiverConfig
 
@@ -226,7 +227,7 @@ func (r *Receiver) helloOrSay(ctx context.Context, q helloRequest) (helloReply, 
 	return a, err
 }
 
-// RefusedHellos counts those of whoever had the login.
+// RefusedHellos counts the refused hellos of callers that had the login.
 func (r *Receiver) RefusedHellos() uint64 { return r.refused.Load() }
 
 // own gives the error if it is one of the own disk, else nil: that is the caller's affair.
@@ -238,7 +239,7 @@ func own(err error) error {
 	return nil
 }
 
-// State is what is known now.
+// State returns the present state.
 func (r *Receiver) State() ReceiverState {
 	r.mu.Lock()
 	s := ReceiverState{Term: r.term, Open: r.open}
@@ -255,10 +256,10 @@ func (r *Receiver) State() ReceiverState {
 	return s
 }
 
-// Fence waits for the call that is being served, then fences the journal for a term of this host (takeover, or the start
-// of a term) and takes in all that is in it. The caller sees to it that Allow refuses from before its call on. The
-// end of the tail is returned, and why the journal does not go on there, if its messages say that it should. The last
-// error is ErrStuck or ctx's.
+// Fence waits for the call that is being served, then fences the journal for a term of this host (takeover, or the
+// start of a term) and folds all that is in it into the tail. The caller ensures that Allow refuses before its call.
+// The end of the tail is returned and, if later messages do not chain onto it, the reason. The last error is ErrStuck
+// or ctx's.
 func (r *Receiver) Fence(ctx context.Context, f journal.Fence) (end history.Mark, broken, err error) {
 	if err := journal.Acquire(ctx, r.serving); err != nil {
 		return history.Mark{}, nil, fmt.Errorf("fence: %w", err)
@@ -272,8 +273,8 @@ func (r *Receiver) Fence(ctx context.Context, f journal.Fence) (end history.Mark
 	return end, broken, nil
 }
 
-// Applied tells that bolt has applied up to m: the journal is given up behind it, more may be committed, and a copy may be
-// complete. An error ends the process.
+// Applied reports that bolt has applied up to m: the journal is purged up to it, more may be committed, and a snapshot
+// may be complete. An error ends the process.
 func (r *Receiver) Applied(ctx context.Context, m history.Mark) error {
 	if err := r.settle(); err != nil {
 		return err
@@ -309,7 +310,7 @@ func (r *Receiver) commit(ctx context.Context) error {
 		}
 		entries, err := r.c.Log.Entries(ctx, from)
 		if err != nil {
-			return fmt.Errorf("commit what is behind sequence %d: %w", from, err)
+			return fmt.Errorf("commit updates after sequence %d: %w", from, err)
 		}
 		entries = entries[:min(uint64(len(entries)), committed-from, 4096)]
 		if len(entries) == 0 {

@@ -13,7 +13,7 @@ import (
 	"github.com/hotpair/hotpair/storage/history"
 )
 
-// lineage is what this host will stand by: the committed history, the backlog, and the frame that is offered.
+// lineage is the history that this host keeps: the committed history, the backlog, and the frame that is offered.
 type lineage struct {
 	source Source
 	extra  []history.Stored // beyond what was committed when it was made
@@ -39,7 +39,7 @@ func (l *lineage) append(entries []history.Stored) {
 	}
 }
 
-// digestAt gives the digest at a sequence up to the end. Not ok: the history no longer reaches back so far.
+// digestAt returns the digest at a sequence up to the end. Not ok: that part of the history is trimmed.
 func (l *lineage) digestAt(sequence uint64) (d history.Digest, ok bool, err error) {
 	if n := len(l.extra); n > 0 {
 		if first := l.extra[0].Entry.Position.Sequence; sequence >= first {
@@ -75,7 +75,7 @@ func (s *Sender) reconcile(ctx context.Context, p *probe) (history.Mark, error) 
 		if !found {
 			shared = commonByEpochs(l.source.Epochs(), l.end, h)
 		}
-		s.c.Logger.Warn("the other host can't go on from its history: it gets a copy", "host", p.c.Remote.Peer(),
+		s.c.Logger.Warn("the other host can't continue from its history: a snapshot transfer follows", "host", p.c.Remote.Peer(),
 			"position", h.End.Position, "stored", h.Stored.Position, "common", shared, "first", l.source.First())
 		return s.transfer(ctx, p, nil, shared)
 	}
@@ -88,7 +88,7 @@ func (s *Sender) reconcile(ctx context.Context, p *probe) (history.Mark, error) 
 		if end, err = p.truncate(ctx, common, d); err != nil {
 			return history.Mark{}, err
 		}
-		s.c.Logger.Warn("the other host dropped what only it had", "host", p.c.Remote.Peer(), "from", h.End.Position, "position", end.Position)
+		s.c.Logger.Warn("the other host dropped updates that only it had", "host", p.c.Remote.Peer(), "from", h.End.Position, "position", end.Position)
 	}
 	if h.Inconsistent { // all ranges are there, and perhaps it was not told so
 		if _, err := ask(ctx, p, callSnapshotEnd, snapshotEndRequest{Term: p.term}); err != nil {
@@ -163,9 +163,10 @@ func (s *Sender) equal(ctx context.Context, p *probe, l *lineage, sequences []ui
 	return equal, nil
 }
 
-// commonByEpochs gives the last sequence that two hosts have in common by the table of epoch starts, which is kept beyond
-// trimming: an epoch has one history, so an epoch that both know to start at the same place with the same host is
-// common as far as both have it. 0 when there is none. It is only used to tell what must be kept as divergent before a copy.
+// commonByEpochs gives the last sequence that two hosts have in common by the table of epoch starts, which is kept
+// beyond trimming: an epoch has one history, so an epoch that both know to start at the same place with the same host
+// is common as far as both have it. 0 when there is none. It only decides what must be kept as divergent before a
+// snapshot transfer.
 func commonByEpochs(ours []storage.EpochStart, end history.Mark, h helloReply) uint64 {
 	lastOf := func(i, n int, start func(int) uint64, end uint64) uint64 {
 		if i+1 < n {
@@ -186,8 +187,8 @@ func commonByEpochs(ours []storage.EpochStart, end history.Mark, h helloReply) u
 	return 0
 }
 
-// copy replaces the other host's database: ranges of keys, then the history since the copy's base. It goes on with one
-// that was begun if its base is still in this host's history. Returns the base, from which history is sent.
+// transfer replaces the other host's database: ranges of keys, then the history since the snapshot's base. It continues a
+// transfer that was begun if its base is still in this host's history. Returns the base, from which history is sent.
 func (s *Sender) transfer(ctx context.Context, p *probe, begun *snapshotPlace, common uint64) (history.Mark, error) {
 	s.become(bus.PeerReceiving, nil)
 	place, goesOn, err := s.resume(begun)
@@ -216,7 +217,7 @@ func (s *Sender) transfer(ctx context.Context, p *probe, begun *snapshotPlace, c
 			return history.Mark{}, err
 		}
 		if !a.Place.Done && bytes.Equal(a.Place.Cursor, place.Cursor) {
-			return history.Mark{}, fmt.Errorf("copy-range: %w: it stays at one place", bus.ErrMalformed)
+			return history.Mark{}, fmt.Errorf("copy-range: %w: no progress", bus.ErrMalformed)
 		}
 		place = snapshotPlace{Base: place.Base, Cursor: a.Place.Cursor, Done: a.Place.Done, Bytes: a.Place.Bytes}
 		s.transferred(min(float64(place.Bytes)/float64(size), 0.99))
@@ -231,12 +232,13 @@ func (s *Sender) transfer(ctx context.Context, p *probe, begun *snapshotPlace, c
 		return history.Mark{}, err
 	}
 	if a.End != place.Base {
-		return history.Mark{}, fmt.Errorf("copy-end: %w: it ends at %v, the copy's base is %v", bus.ErrMalformed, a.End.Position, place.Base.Position)
+		return history.Mark{}, fmt.Errorf("copy-end: %w: it ends at %v, the snapshot's base is %v", bus.ErrMalformed, a.End.Position, place.Base.Position)
 	}
 	return place.Base, nil
 }
 
-// resume says whether a copy that was begun can go on: its base must be in this host's history, which is then pinned.
+// resume reports whether a begun snapshot transfer can continue: its base must be in this host's history, which is then
+// pinned.
 func (s *Sender) resume(begun *snapshotPlace) (place snapshotPlace, ok bool, err error) {
 	if begun == nil {
 		return place, false, nil
@@ -250,7 +252,7 @@ func (s *Sender) resume(begun *snapshotPlace) (place snapshotPlace, ok bool, err
 		return place, false, nil
 	}
 	if err != nil {
-		return place, false, fmt.Errorf("base of the copy: %w", err)
+		return place, false, fmt.Errorf("base of the snapshot: %w", err)
 	}
 	return *begun, ok, nil
 }

@@ -45,7 +45,8 @@ type Source interface {
 	Stats() storage.Stats
 }
 
-// PeerState is how far the other host is. State is one of bus.PeerAbsent, PeerProbe, …; Progress is that of a copy, 0..1.
+// PeerState is the replication state of the other host. State is one of bus.PeerAbsent, PeerProbe, …; Progress is that
+// of a snapshot transfer, 0..1.
 type PeerState struct {
 	// Levels are what its program knows, as its last hello said; zero before the first.
 	Levels   level.Range
@@ -76,7 +77,7 @@ type SenderConfig struct {
 	Logger *slog.Logger
 }
 
-// Sender drives the other host from wherever it is to holding every frame.
+// Sender brings the other host from its present state to holding every frame.
 //
 //	absent ──connected──▶ probe ──common position──▶ catching-up ──all sent──▶ close ──Hold, noted──▶ held
 //	   ▲                    │ ╲                          ▲   ▲                  │                      │
@@ -126,7 +127,7 @@ func (h *hold) met() bool {
 	}
 }
 
-// NewSender makes the sender of one term; it works while Run runs.
+// NewSender returns the sender of one term, which works while Run runs.
 func NewSender(c SenderConfig) *Sender {
 	if c.State == nil {
 		c.State = func(PeerState) {}
@@ -137,7 +138,7 @@ func NewSender(c SenderConfig) *Sender {
 	return &Sender{c: c, wake: make(chan struct{}, 1), state: PeerState{State: bus.PeerAbsent}}
 }
 
-// Run works until ctx ends. Only an error of the own facts ends it before.
+// Run works until ctx ends. Only an error of this host's facts ends it before.
 func (s *Sender) Run(ctx context.Context) error {
 	defer s.release()
 	for failures := 0; ; {
@@ -211,7 +212,7 @@ func (s *Sender) await(ctx context.Context) (*bus.Conn, error) {
 		if err == nil || ctx.Err() != nil {
 			return conn, err
 		}
-		s.c.Logger.Warn("the other host stays away in the middle of a copy; history is no longer kept for it", "host", s.c.Remote.Peer())
+		s.c.Logger.Warn("the other host left during a snapshot transfer and did not return; history is not kept for it any longer", "host", s.c.Remote.Peer())
 		s.release()
 	}
 	return s.c.Remote.Await(ctx)
@@ -309,15 +310,16 @@ func (s *Sender) transferred(progress float64) {
 	s.c.State(now)
 }
 
-// State is how far the other host is now.
+// State returns the present state of the other host.
 func (s *Sender) State() PeerState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state
 }
 
-// Offer hands a frame that follows everything committed and returns at once; the channel is closed when the frame is durable
-// in the other host's journal, however often the way there is lost and found meanwhile. At most one is offered at a time.
+// Offer takes a frame that follows everything committed and returns at once; the channel is closed when the frame is
+// durable in the other host's journal, however often the connection is lost meanwhile. At most one is offered at a
+// time.
 func (s *Sender) Offer(entries []history.Stored, committed position.Position) <-chan struct{} {
 	o := &offer{entries: entries, committed: committed, done: make(chan struct{})}
 	s.mu.Lock()
@@ -327,15 +329,15 @@ func (s *Sender) Offer(entries []history.Stored, committed position.Position) <-
 	return o.done
 }
 
-// Withdraw ends the offer: nobody waits for it any more. The frame may be there or not.
+// Withdraw ends the offer. The frame may be in the other host's journal or not.
 func (s *Sender) Withdraw() {
 	s.mu.Lock()
 	s.offer = nil
 	s.mu.Unlock()
 }
 
-// Committed tells that the committed end has moved. An idle standby learns of it soon; frames carry it anyway. It never
-// blocks.
+// Committed reports that the committed end has moved. An idle standby learns of it soon; frames carry it anyway. It
+// never blocks.
 func (s *Sender) Committed() { s.nudge() }
 
 // Hold returns when the other host holds everything up to upTo, which lies before the first frame that is offered,
@@ -355,7 +357,7 @@ func (s *Sender) Hold(ctx context.Context, upTo position.Position, membership me
 	}
 }
 
-// Release ends Hold: the other host is no longer in the set.
+// Release ends Hold: the other host has left the in-sync set.
 func (s *Sender) Release() {
 	s.mu.Lock()
 	s.hold = nil

@@ -33,7 +33,7 @@ func (r *Receiver) dropTail(ctx context.Context, end history.Mark) error {
 		if err != nil {
 			return err
 		}
-		if err := r.write("journal messages that do not follow: "+broken.Error(), records, Divergence{}); err != nil {
+		if err := r.write("journal messages that do not chain: "+broken.Error(), records, Divergence{}); err != nil {
 			return err
 		}
 	}
@@ -47,7 +47,7 @@ func (r *Receiver) keepBehind(ctx context.Context, from, committed uint64, reaso
 		for bytes := 0; bytes < fileBytes; {
 			more, err := r.c.Log.Entries(ctx, from)
 			if err != nil {
-				return fmt.Errorf("keep what is behind %d: %w", from, rotten(err))
+				return fmt.Errorf("keep updates after %d: %w", from, rotten(err))
 			}
 			if len(more) == 0 {
 				break
@@ -102,20 +102,21 @@ func (r *Receiver) write(reason string, records [][]byte, a Divergence) error {
 	if a.Committed > 0 {
 		log = r.c.Logger.Error
 	}
-	log("updates that only this host has were kept as divergent", "host", r.c.Host, "position", a.First, "last", a.Last,
+	log("updates that only this host had are kept as divergent", "host", r.c.Host, "position", a.First, "last", a.Last,
 		"updates", a.Updates, "committed", a.Committed, "file", path)
 	r.c.Divergent(a)
 	return nil
 }
 
-// snapshotBegin makes this host inconsistent, keeps as divergent what it alone has, and empties its database. Every step may be done
-// again: a crash leaves the host inconsistent, and the next hello begins the copy anew or goes on with it.
+// snapshotBegin makes this host inconsistent, keeps as divergent what it alone has, and empties its database. Every
+// step may be done again: a crash leaves the host inconsistent, and the next hello begins the transfer again or
+// continues it.
 func (r *Receiver) snapshotBegin(ctx context.Context, q snapshotBeginRequest) (snapshotReply, error) {
 	if err := r.check(q.Term); err != nil {
 		return snapshotReply{}, err
 	}
 	if q.Base.Position.Epoch > q.Term.Epoch {
-		return snapshotReply{}, fmt.Errorf("%w: a copy of %v, sent in epoch %d", bus.ErrMalformed, q.Base.Position, q.Term.Epoch)
+		return snapshotReply{}, fmt.Errorf("%w: a snapshot of %v, sent in epoch %d", bus.ErrMalformed, q.Base.Position, q.Term.Epoch)
 	}
 	r.data.Lock()
 	defer r.data.Unlock()
@@ -130,10 +131,10 @@ func (r *Receiver) snapshotBegin(ctx context.Context, q snapshotBeginRequest) (s
 		return snapshotReply{}, stuck(err)
 	}
 	if err := r.c.Snapshot.BeginSnapshot(q.Base); err != nil {
-		return snapshotReply{}, fatal{fmt.Errorf("begin copy: %w", err)}
+		return snapshotReply{}, fatal{fmt.Errorf("begin snapshot: %w", err)}
 	}
 	r.c.Log.Rebase(q.Base)
-	r.c.Logger.Info("a copy of the database begins", "host", r.caller(), "position", q.Base.Position)
+	r.c.Logger.Info("a snapshot transfer begins", "host", r.caller(), "position", q.Base.Position)
 	r.c.Changed()
 	return r.progress()
 }
@@ -166,14 +167,14 @@ func (r *Receiver) leave(ctx context.Context, common uint64) error {
 		base, committed = t.Base(), t.Committed().Sequence
 		from = min(max(common, base.Position.Sequence), t.End().Position.Sequence)
 	})
-	if err := r.keepBehind(ctx, from, committed, "tail of the journal before a copy"); err != nil {
+	if err := r.keepBehind(ctx, from, committed, "tail of the journal before a snapshot transfer"); err != nil {
 		return err
 	}
 	records, err := r.c.Log.Refused(ctx)
 	if err != nil {
 		return err
 	}
-	if err := r.write("journal messages that do not follow", records, Divergence{}); err != nil {
+	if err := r.write("journal messages that do not chain", records, Divergence{}); err != nil {
 		return err
 	}
 	return r.c.Log.Truncate(ctx, base)
@@ -210,7 +211,7 @@ func (r *Receiver) snapshotEnd(_ context.Context, q snapshotEndRequest) (snapsho
 	r.data.Unlock()
 	switch {
 	case receiving && !p.Done:
-		return snapshotReply{}, fmt.Errorf("end copy: %w", storage.ErrReceiving)
+		return snapshotReply{}, fmt.Errorf("end snapshot: %w", storage.ErrReceiving)
 	case receiving:
 		err := r.c.Facts.Update(func(d *facts.Data) error {
 			d.Receiving = &facts.SnapshotState{Base: p.Base, Until: p.Until}
@@ -258,9 +259,9 @@ func (r *Receiver) consistent() error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("end of the copy: %w", err)
+		return fmt.Errorf("end of the snapshot: %w", err)
 	}
-	r.c.Logger.Info("the copied database is consistent", "host", r.c.Host, "position", r.c.Database.Applied().Position)
+	r.c.Logger.Info("the snapshot transfer is complete and the database consistent", "host", r.c.Host, "position", r.c.Database.Applied().Position)
 	r.c.Changed()
 	return nil
 }

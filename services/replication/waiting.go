@@ -13,7 +13,7 @@ const (
 	// suspectAfter is how long something may wait for the other updater before the connection is pinged, and how often:
 	// silence is found three of these after what waits has had time to pass.
 	suspectAfter = 100 * time.Millisecond
-	// slowestLine is what a line between two updaters carries at least, in bytes a second. A ping stands behind what is on
+	// slowestLine is the least bandwidth between two updaters, in bytes a second. A ping waits behind what is on
 	// its way, so a slower line looks silent.
 	slowestLine = 1 << 20
 )

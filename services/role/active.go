@@ -42,7 +42,7 @@ func (m *Machine) proceedActive() {
 			return
 		}
 		if m.goAlone(); m.outnumbered() && !m.attempt.open() {
-			m.takeOver(m.peer.Host+" keeps a higher epoch, which served nobody", false, false)
+			m.takeOver(m.peer.Host+" keeps a higher epoch that never served", false, false)
 			return
 		}
 	}
@@ -96,7 +96,7 @@ func (m *Machine) lostPartner() (why string, alive bool) {
 	case m.now-max(m.term.repliedAt, m.term.since) >= m.config.unanswered():
 		return who + " does not answer", m.evidence.Link == evidence.Connected
 	case m.updater.OldestFrame >= m.config.StandbyPatience && !m.updater.OwnStuck:
-		return who + " does not confirm updates, though it answers: its disk does not take them, or large packets are lost on the way (path MTU)", true
+		return who + " answers but does not confirm updates: its disk does not accept them, or large packets are lost on the path (path MTU)", true
 	}
 	return "", false
 }
@@ -123,7 +123,7 @@ func (m *Machine) wentSolo() {
 	m.require(false)
 	m.renewSolo()
 	m.term.partnerOf, m.peerResigned, m.term.dropping = 0, false, ""
-	m.report("", "solo: updates are not notified until the other host is back")
+	m.report("", "solo: updates are not replicated until the other host is back")
 }
 
 // findPartner brings a host that has caught up into the set (R4): updates wait for it, it notes so, the solo right is
@@ -131,7 +131,7 @@ func (m *Machine) wentSolo() {
 func (m *Machine) findPartner() {
 	m.writePause()
 	if m.outlived() {
-		m.takeOver(fmt.Sprintf("%s knows epoch %d, of a past of this pair that was given up, and takes nothing of a lower one", m.peer.Host, m.peer.Known), false, false)
+		m.takeOver(fmt.Sprintf("%s knows epoch %d of a history that was given up, and accepts nothing of a lower epoch", m.peer.Host, m.peer.Known), false, false)
 		return
 	}
 	if !m.term.add.begun() {
@@ -151,7 +151,7 @@ func (m *Machine) findPartner() {
 		return
 	}
 	if !m.peerFits() || m.peerKnowsMore() || m.updater.Peer < Close || m.term.add.version != m.next().Version {
-		m.cancelAdd("it fell out before it was added")
+		m.cancelAdd("the standby fell out of step before it was added")
 		return
 	}
 	if !m.term.add.noted || m.now < m.term.soloUntil || m.now >= m.term.leaseUntil {

@@ -4,7 +4,7 @@ import (
 	"github.com/hotpair/hotpair/services/role/canon"
 )
 
-// Clone gives a machine in the same state that goes its own way from here: a program that tries every order of events
+// Clone returns an independent machine in the same state: a program that tries every order of events
 // takes one at each fork. What is shared (sets of members, a wish, causes of hand-overs) is never changed in place.
 func (m *Machine) Clone() *Machine {
 	c := *m

@@ -2,7 +2,7 @@ package role
 
 import "time"
 
-// Config of a Machine. All times follow from Lease.
+// Config is the configuration of a Machine. All times follow from Lease.
 type Config struct {
 	Host string
 	// PairID is proposed when two empty hosts agree to be a pair.
@@ -45,7 +45,7 @@ const retryInterval = 50 * time.Millisecond
 // unreachableFor is how long an active that reaches no terminal waits before it hands over.
 const unreachableFor = 2 * time.Second
 
-// Times are the times that follow from the settings, each by the function by which the machine goes.
+// Times are the times that follow from the settings, each from the function that the machine uses.
 type Times struct {
 	Lease       time.Duration
 	Heartbeat   time.Duration // Tick and beat
@@ -59,7 +59,7 @@ type Times struct {
 	Unreachable time.Duration // an active that reaches no terminal
 }
 
-// Times gives what the settings imply.
+// Times returns the times that the settings imply.
 func (c Config) Times() Times {
 	return Times{
 		Lease: c.Lease, Heartbeat: c.Lease / 8, Unanswered: c.unanswered(), Promise: promise(c.Lease), Patience: c.StandbyPatience,

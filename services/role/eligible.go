@@ -17,18 +17,18 @@ type rule struct {
 // rules are in the order in which the first that is not met is told.
 func rules() [8]rule {
 	return [8]rule{
-		{"updater", "has told what is on disk", (*Machine).lacksFacts, (*Machine).factsText},
-		{"pair record", "known, of this pair, not older than seen", (*Machine).lacksRecord, (*Machine).recordText},
+		{"updater", "has reported the state of the disk", (*Machine).lacksFacts, (*Machine).factsText},
+		{"pair record", "known, of this pair, no older than the newest seen", (*Machine).lacksRecord, (*Machine).recordText},
 		{"in-sync set", "this host is in it", (*Machine).lacksMembership, func(m *Machine) string { return orNone(names(m.record.InSync)) }},
 		{"database", "consistent", func(m *Machine) string {
 			if m.facts.Inconsistent {
-				return "in the middle of a copy"
+				return "incomplete: a snapshot transfer is unfinished"
 			}
 			return ""
 		}, (*Machine).databaseText},
 		{"resignation", "none", func(m *Machine) string {
 			if m.facts.Note.Out {
-				return fmt.Sprintf("out of the in-sync set, because it stopped cleanly or its disk has lost something: waiting for %s", m.partner().Host)
+				return fmt.Sprintf("out of the in-sync set after a clean stop or a loss on its disk: waiting for %s", m.partner().Host)
 			}
 			return ""
 		}, func(m *Machine) string {
@@ -48,13 +48,13 @@ func rules() [8]rule {
 			}
 			return "a witness keeps it"
 		}},
-		{"note of membership", "at least the version that brought the set", func(m *Machine) string {
+		{"note of membership", "at least the version that set the in-sync set", func(m *Machine) string {
 			if m.record.Epoch > 0 && m.facts.Note.Version < m.record.Membership() {
-				return fmt.Sprintf("its note of membership (version %d) is older than the record (version %d): this may be old data", m.facts.Note.Version, m.record.Membership())
+				return fmt.Sprintf("the note of membership (version %d) is older than the pair record (version %d): the data may be old", m.facts.Note.Version, m.record.Membership())
 			}
 			return ""
 		}, func(m *Machine) string {
-			return fmt.Sprintf("version %d, the set is of version %d", m.facts.Note.Version, m.record.Membership())
+			return fmt.Sprintf("version %d, in-sync set of version %d", m.facts.Note.Version, m.record.Membership())
 		}},
 		{"processes", "all ready", func(m *Machine) string {
 			if !m.fit.Fit {
@@ -70,7 +70,7 @@ func rules() [8]rule {
 	}
 }
 
-// Eligible says whether this host may take the next epoch; if not, why not, and for whom it waits (R1).
+// Eligible reports whether this host may take the next epoch and, if not, why not and which host it waits for (R1).
 func (m *Machine) Eligible() (bool, string) {
 	for _, r := range rules() {
 		if why := r.against(m); why != "" {
@@ -80,7 +80,7 @@ func (m *Machine) Eligible() (bool, string) {
 	return true, ""
 }
 
-// Condition is one rule as it stands now.
+// Condition is one rule with its present value.
 type Condition struct {
 	Name   string
 	Value  string // what is
@@ -88,7 +88,7 @@ type Condition struct {
 	Unmet  string // why that is not so, in words; "" when it is
 }
 
-// Conditions gives all that must be so before this host may take the next epoch, met or not.
+// Conditions returns all conditions under which this host may take the next epoch, met or not.
 func (m *Machine) Conditions() []Condition {
 	var list []Condition
 	for _, r := range rules() {
@@ -106,20 +106,20 @@ func (m *Machine) surroundings() []Condition {
 	witness := Condition{Name: "witness", Value: "answers", Needed: "answers"}
 	switch {
 	case m.config.Witnessless:
-		witness.Value, witness.Needed = "none", "none: terminals are asked"
+		witness.Value, witness.Needed = "none", "none: the terminals vote"
 	case m.witnessReplaced() && m.role == Active:
-		witness.Value, witness.Unmet = "another one answers", "the pair record is kept by witness "+m.record.WitnessID+", and "+m.witnessID+" answers: hotpair admit witness"
+		witness.Value, witness.Unmet = "another witness answers", "the pair record is kept by witness "+m.record.WitnessID+", and "+m.witnessID+" answers: hotpair admit witness"
 	case m.readFailed:
-		witness.Value, witness.Unmet = "does not answer", "the witness can't be reached, and without it nobody takes over and nobody goes solo: "+witnessHelp+"hotpair admit witness"
+		witness.Value, witness.Unmet = "does not answer", "the witness can't be reached, and without it no host can take over or serve alone: "+witnessHelp+"hotpair admit witness"
 	case m.register.loss != intact:
-		witness.Value, witness.Unmet = "has not this pair's record", m.lostText()
+		witness.Value, witness.Unmet = "does not have this pair's record", m.lostText()
 	}
 	pause := Condition{Name: "automatic takeover", Value: "on", Needed: "on"}
 	if m.paused() {
 		pause.Value = fmt.Sprintf("paused for another %s", (m.pausedUntil - m.now).Round(time.Second))
 		pause.Unmet = "automatic takeover is paused by " + m.record.Pause.By
 	}
-	other := Condition{Name: "other host", Value: "never heard", Needed: fmt.Sprintf("heard within %s, connected", m.config.unanswered())}
+	other := Condition{Name: "other host", Value: "never heard", Needed: fmt.Sprintf("heard in the last %s, connected", m.config.unanswered())}
 	if m.havePeer {
 		other.Value = fmt.Sprintf("%s, heard %s ago", orNone(m.peer.Host), (m.now - m.heardAt).Round(time.Millisecond))
 	}
@@ -141,11 +141,11 @@ func orWord(text, other string) string {
 }
 
 // witnessHelp says what to do about a witness that does not answer, and is followed by what to do with a new one.
-const witnessHelp = "start it, or fix the way to it (HOTPAIR_WITNESS); if it is gone for good, start one with an empty directory in its place, then "
+const witnessHelp = "start it, or fix the network path to it (HOTPAIR_WITNESS); if it is gone for good, start one with an empty directory in its place, then "
 
 func (m *Machine) lacksFacts() string {
 	if !m.haveFacts {
-		return cmp.Or(m.config.Hold, "the updater has not told yet what is on disk")
+		return cmp.Or(m.config.Hold, "the updater has not reported the state of the disk yet")
 	}
 	return ""
 }
@@ -157,11 +157,11 @@ func (m *Machine) lacksRecord() string {
 	case m.register.loss != intact:
 		return m.lostText()
 	case m.haveRecord && m.peerKnowsMore():
-		return fmt.Sprintf("%s has seen version %d of the pair record, and the witness shows version %d", m.peer.Host, m.peer.Seen, m.record.Version)
+		return fmt.Sprintf("%s has seen version %d of the pair record, but the witness shows version %d", m.peer.Host, m.peer.Seen, m.record.Version)
 	case m.haveRecord:
 		return ""
 	case m.readFailed:
-		return "the witness can't be reached, so nobody knows who may serve: " + witnessHelp + "both hosts write the record to it"
+		return "the witness can't be reached, so it is unknown which host may serve: " + witnessHelp + "both hosts write the record to it"
 	case m.register.empty && !m.facts.Empty:
 		return "this host holds data but belongs to no pair: start it with an empty directory, or restore a backup"
 	case m.register.empty:
@@ -175,16 +175,16 @@ func (m *Machine) lacksMembership() string {
 		return ""
 	}
 	if m.facts.Inconsistent {
-		return m.outsideText() + "; the copy of its database goes on then"
+		return m.outsideText() + "; its snapshot transfer continues then"
 	}
 	return m.outsideText()
 }
 
 func (m *Machine) factsText() string {
 	if !m.haveFacts {
-		return "nothing told yet"
+		return "no report yet"
 	}
-	return "told"
+	return "reported"
 }
 
 func (m *Machine) recordText() string {
@@ -196,7 +196,7 @@ func (m *Machine) recordText() string {
 
 func (m *Machine) databaseText() string {
 	if m.facts.Inconsistent {
-		return "half-way through a copy"
+		return "incomplete: a snapshot transfer is unfinished"
 	}
 	return "consistent"
 }
@@ -211,7 +211,7 @@ func orNone(name string) string {
 func (m *Machine) outsideText() string {
 	for _, member := range m.record.InSync {
 		if member.Host == m.self.Host {
-			return "the set has a host of this name with another identity: its data directory was replaced"
+			return "the in-sync set has this host under another identity: its data directory was replaced"
 		}
 	}
 	who := m.record.Active.Host

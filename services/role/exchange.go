@@ -106,5 +106,5 @@ const (
 	Receiving  = exchange.Receiving
 )
 
-// TickAfter gives the tick for the time that has passed since the last step.
+// TickAfter returns the tick for the time that has passed since the last step.
 func TickAfter(passed, interval time.Duration) Tick { return exchange.TickAfter(passed, interval) }

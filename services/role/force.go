@@ -21,7 +21,7 @@ type Force struct {
 	Active  Member // by the record
 }
 
-// Force gives what a forced promotion would mean now.
+// Force returns what a forced promotion would mean now.
 func (m *Machine) Force() Force {
 	f := Force{Against: m.mayForce(), Own: m.position(), Other: m.heardCommit, HeardAt: m.toldAt, Active: m.record.Active, Known: m.heardCommit != (position.Position{})}
 	f.Needless, _ = m.Eligible()
@@ -50,27 +50,27 @@ func (m *Machine) mayForce() string {
 	case m.stopping:
 		return "this host is stopping"
 	case m.attempt.open():
-		return "a change of the pair record is under way"
+		return "a change of the pair record is in progress"
 	case m.facts.Inconsistent:
-		return "this host is half-way through a copy: its database is not consistent, and no force makes it so"
+		return "a snapshot transfer to this host is unfinished: its database is inconsistent and can't be served"
 	case !m.fit.Fit:
 		return "not fit: " + m.fit.Why
 	case m.foreign != "":
 		return m.foreign
 	case m.readFailed:
-		return "the witness can't be reached, and a promotion that is not in the pair record could make two hosts serve: " + witnessHelp + "force it"
+		return "the witness can't be reached, and a promotion outside the pair record could make both hosts serve: " + witnessHelp + "force it"
 	case !m.haveRecord && (m.register.loss == intact || m.facts.PairID == ""):
 		return m.lacksRecord()
 	case m.register.loss != intact && m.disagreement() == "":
-		return "nothing has to be forced: " + m.lostText()
+		return "force is not needed: " + m.lostText()
 	case m.peerKnowsMore() && m.peer.Epoch == 0:
-		return fmt.Sprintf("%s has seen a newer pair record (version %d, this host %d): promote it there; if that can't be, stop it and force this host then", m.peer.Host, m.peer.Seen, m.seen())
+		return fmt.Sprintf("%s has seen a newer pair record (version %d, this host %d): promote it there; if that is impossible, stop it and then force this host", m.peer.Host, m.peer.Seen, m.seen())
 	case m.peerLives() && m.peer.Epoch != 0 && m.peer.Epoch >= m.record.Epoch:
-		return fmt.Sprintf("%s lives and serves: nothing has to be forced; hotpair switchover makes this host active once it is in sync", m.peer.Host)
+		return fmt.Sprintf("%s is up and serves: force is not needed; hotpair switchover makes this host active once it is in sync", m.peer.Host)
 	}
 	if ok, _ := m.Eligible(); ok {
 		if cause, _ := m.cause(); cause == "" {
-			return fmt.Sprintf("this host holds every acknowledged update and takes over by itself once %s is surely gone: it was heard %s ago",
+			return fmt.Sprintf("this host holds every acknowledged update and takes over automatically once %s is certainly gone: it was heard %s ago",
 				orNone(m.record.Active.Host), (m.now - m.toldAt).Round(time.Millisecond))
 		}
 	}
@@ -84,14 +84,14 @@ func (m *Machine) forceWanted(in ForceWanted) {
 		m.do(Refuse{Reason: f.Against})
 		return
 	case !f.Known && !in.Unknown:
-		m.do(Refuse{Reason: "how many updates are lost is not known here, and that was not accepted"})
+		m.do(Refuse{Reason: "this host can't know how many updates are lost, and an unknown loss was not accepted"})
 		return
 	case f.Known && f.Missing > in.Accepted:
 		m.do(Refuse{Reason: fmt.Sprintf("at least %d updates are lost, %d were accepted", f.Missing, in.Accepted)})
 		return
 	case f.Needless:
 		cause, ask := m.cause()
-		m.takeOver(cause+", and "+in.By+" wants it", ask, false)
+		m.takeOver(cause+", requested by "+in.By, ask, false)
 		return
 	}
 	m.begin(fmt.Sprintf("forced by %s: at least %d acknowledged updates are lost", in.By, f.Missing), false, false, true)
@@ -117,21 +117,21 @@ func (m *Machine) mayAdmit(host string) string {
 	case !m.haveFacts || !m.haveRecord:
 		return m.lacksFacts() + m.lacksRecord()
 	case host == m.self.Host && old != (Member{}):
-		return fmt.Sprintf("%s itself was replaced: ask the other host, which has the data", host)
+		return fmt.Sprintf("%s itself was replaced: run this on the other host, which has the data", host)
 	case m.role == Active:
-		return fmt.Sprintf("%s serves, so a replaced %s joins by itself as soon as it has a copy", m.self.Host, host)
+		return fmt.Sprintf("%s serves, so a replaced %s joins automatically after a snapshot transfer", m.self.Host, host)
 	case m.role != Standby || m.attempt.open():
 		return fmt.Sprintf("%s is %s", m.self.Host, m.role)
 	case old == (Member{}):
-		return fmt.Sprintf("the in-sync set has no other identity of %s, so it joins by itself once a host serves", host)
+		return fmt.Sprintf("the in-sync set has no other identity of %s, so it joins automatically once a host serves", host)
 	case !m.havePeer || !m.peerLives() || m.peer.Host != host || m.peer.Identity == "":
-		return fmt.Sprintf("no replaced %s answers; without it this host takes over by itself once %s is surely gone", host, host)
+		return fmt.Sprintf("no replaced %s answers; without it this host takes over automatically once %s is certainly gone", host, host)
 	case m.peer.Member == old:
-		return fmt.Sprintf("%s was not replaced: it answers with the identity that the record has", host)
+		return fmt.Sprintf("%s was not replaced: it answers with the identity in the pair record", host)
 	case m.peer.Epoch != 0:
 		return fmt.Sprintf("%s serves", host)
 	case m.now < m.promisedUntil:
-		return fmt.Sprintf("the %s of before may still answer terminals for %s: try again then", host, (m.promisedUntil - m.now).Round(time.Millisecond))
+		return fmt.Sprintf("the previous %s may still answer terminals for %s: try again after that", host, (m.promisedUntil - m.now).Round(time.Millisecond))
 	}
 	_, why := m.Eligible()
 	return why
@@ -142,7 +142,7 @@ func (m *Machine) witnessWanted(in WitnessWanted) {
 		m.do(Refuse{Reason: why})
 		return
 	}
-	m.report("", "the pair record moves to witness %s: %s wants it", m.witnessID, in.By)
+	m.report("", "moving the pair record to witness %s, requested by %s", m.witnessID, in.By)
 	next := m.next()
 	next.SetVersion = m.record.Membership()
 	next.WitnessID = m.witnessID
@@ -157,19 +157,19 @@ func (m *Machine) mayMoveWitness() string {
 	case m.readFailed || m.witnessID == "":
 		return "no witness answers: start one"
 	case m.foreign == "" && m.register.loss == intact:
-		return "the witness that answers is the one that the pair record names"
+		return "the witness that answers already keeps the pair record"
 	case m.foreign == "" && m.register.loss != elsewhere:
 		return m.lostText()
 	case (m.role != Active || !m.term.serving) && m.foreign == "":
-		return fmt.Sprintf("only the active can, and this host is %s; %s", m.role, m.lostText())
+		return fmt.Sprintf("only the active host can move the pair record, and this host is %s; %s", m.role, m.lostText())
 	case m.foreign != "":
-		return "the witness that answers keeps a pair record already: empty its data directory, or start the one of this pair"
+		return "the witness that answers keeps another pair's record: empty its data directory, or start the one of this pair"
 	case m.attempt.open() || m.term.add.begun():
-		return "a change of the pair record is under way: try again"
+		return "a change of the pair record is in progress: try again"
 	case m.paired() && (!m.peerLives() || m.peer.WitnessID != m.witnessID):
-		return fmt.Sprintf("%s does not see the same witness: both hosts must be set to it first", m.partner().Host)
+		return fmt.Sprintf("%s does not reach the same witness: set HOTPAIR_WITNESS of both hosts to it first", m.partner().Host)
 	case !m.surelyNewest():
-		return fmt.Sprintf("%s grants no lease at the moment: try again", m.partner().Host)
+		return fmt.Sprintf("%s grants no lease now: try again", m.partner().Host)
 	}
 	return ""
 }

@@ -54,7 +54,7 @@ func (m *Machine) drained(in Drained) {
 		m.facts.Note = h.note
 	}
 	h.deadline = m.now + handOverDeadline(m.config.Lease)
-	m.report(B5, "terminals are let go, nothing is in flight")
+	m.report(B5, "terminals are released, no request is in flight")
 	if h.undrained {
 		m.report(B6, "stopped answering; %s is told", m.partner().Host)
 	} else {
@@ -82,14 +82,14 @@ func (m *Machine) takeBack(why string) {
 // handOver is the successor's side of B6.
 func (m *Machine) handOver(in HandOver) {
 	if m.role != Standby || !m.haveRecord || in.From != m.record.Active || in.Epoch != m.record.Epoch || in.Revision != m.revision || m.attempt.open() || m.stopping {
-		m.report("", "a hand-over of %s is not taken: it does not fit the record known here", in.From.Host)
+		m.report("", "hand-over from %s refused: it does not match the pair record known here", in.From.Host)
 		return
 	}
 	if m.heardCommit.Before(in.Position) {
 		m.heardCommit = in.Position
 	}
 	if ok, why := m.Eligible(); !ok {
-		m.report("", "a hand-over of %s is not taken: %s", in.From.Host, why)
+		m.report("", "hand-over from %s refused: %s", in.From.Host, why)
 		return
 	}
 	m.takeOver("handed over: "+in.Cause, false, in.Drained)
@@ -110,6 +110,6 @@ func (m *Machine) stopActive() {
 	}
 	m.state = state{role: Stopped, since: m.now}
 	m.do(BecomeStandby{Epoch: m.record.Epoch})
-	m.report("", "stopped; nobody serves until a host of the in-sync set is started")
+	m.report("", "stopped; no host serves until one of the in-sync set is started")
 	m.do(Exit{})
 }

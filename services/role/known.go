@@ -30,7 +30,8 @@ func (m *Machine) mustHold() bool {
 	return (m.paired() || adding || m.term.untold) && !m.peerResigned
 }
 
-// Right gives the right to answer: an epoch and the time at which it ends (R6, V4). It is a time, so it ends by itself.
+// Right returns the right to answer: an epoch and the time at which it ends (R6, V4). It is a time, so it ends without
+// help.
 func (m *Machine) Right() (epoch uint64, until time.Duration) {
 	switch {
 	case m.role != Active && (m.role != Handover || m.handover.drained), m.term.epoch == 0, m.record.Epoch != m.term.epoch, m.outranked():
@@ -134,7 +135,7 @@ func (m *Machine) mayHandOver() string {
 	case !m.paired() || m.peerResigned:
 		return "there is no in-sync standby"
 	case m.attempt.open():
-		return "a change of the pair record is under way"
+		return "a change of the pair record is in progress"
 	case !m.peerLives():
 		return fmt.Sprintf("%s has not answered for %s", m.partner().Host, (m.now - m.heardAt).Round(time.Millisecond))
 	case m.peer.Stopping:
@@ -144,7 +145,7 @@ func (m *Machine) mayHandOver() string {
 	case !m.peer.Fit:
 		return fmt.Sprintf("%s is not fit: %s", m.partner().Host, m.peer.Unfit)
 	case m.updater.Peer != Awaited && !m.updaterGone():
-		return fmt.Sprintf("%s does not take updates at the moment", m.partner().Host)
+		return fmt.Sprintf("%s does not accept updates now", m.partner().Host)
 	}
 	return ""
 }

@@ -52,9 +52,9 @@ func (m *Machine) compareLeases() {
 	case other == m.otherLease:
 		return
 	case other != 0:
-		m.report("", "the hosts are set to different leases: %s here, %s at %s; the longer one is waited out until they are alike", m.config.Lease, other, m.peer.Host)
+		m.report("", "the hosts have different leases: %s here, %s at %s; the longer one counts until they are equal", m.config.Lease, other, m.peer.Host)
 	default:
-		m.report("", "the hosts are set to the same lease again: %s", m.config.Lease)
+		m.report("", "the hosts have the same lease again: %s", m.config.Lease)
 	}
 	m.otherLease = other
 }
@@ -83,7 +83,7 @@ func (m *Machine) unbelievable(r Record) string {
 		is, known uint64
 	}{{"version", r.Version, m.seen()}, {"epoch", r.Epoch, max(m.record.Epoch, m.facts.Epoch)}} {
 		if !membership.Reachable(n.known, n.is) {
-			return fmt.Sprintf("the pair record has %s %d, and this host has seen %d: no pair gets that far, so somebody has made it up, and it is refused. "+
+			return fmt.Sprintf("the pair record has %s %d, but this host has seen %d: no pair advances that far, so the record is forged and is refused. "+
 				"See the operations guide, \"A pair record that was made up\"", n.what, n.is, n.known)
 		}
 	}

@@ -142,15 +142,15 @@ func (m *Machine) disagreement() string {
 	case m.role != Standby || m.attempt.open():
 		return fmt.Sprintf("%s is %s", m.self.Host, m.role)
 	case !m.haveRecord || m.record.Version < m.seen():
-		return fmt.Sprintf("%s knows that there was version %d of the pair record, and not what it said", m.self.Host, m.seen())
+		return fmt.Sprintf("%s has seen version %d of the pair record but not kept its content", m.self.Host, m.seen())
 	case !m.peerLives() || p.Identity == "" || m.refusal != "":
 		return "the other host does not answer"
 	case p.PairID != m.record.PairID:
-		return fmt.Sprintf("the %s that answers has no part in this pair yet", p.Host)
+		return fmt.Sprintf("the %s that answers does not belong to this pair yet", p.Host)
 	case p.Role != Standby || p.Epoch != 0:
 		return fmt.Sprintf("%s is %s", p.Host, p.Role)
 	case p.Pending:
-		return fmt.Sprintf("%s changes the pair record", p.Host)
+		return fmt.Sprintf("%s is changing the pair record", p.Host)
 	case !p.Reads || p.WitnessID != m.witnessID:
 		return fmt.Sprintf("%s does not reach the same witness", p.Host)
 	case p.Seen > m.record.Version:
@@ -160,7 +160,7 @@ func (m *Machine) disagreement() string {
 	}
 	for _, member := range append([]Member{m.record.Active}, m.record.InSync...) {
 		if member != (Member{}) && member != m.self && member != p.Member {
-			return fmt.Sprintf("%s, which is in the pair record, is not the %s that answers", member.Host, p.Host)
+			return fmt.Sprintf("%s in the pair record has another identity than the %s that answers", member.Host, p.Host)
 		}
 	}
 	return ""
@@ -175,28 +175,28 @@ func (m *Machine) lostText() string {
 	case emptied:
 		how = "the witness has lost the pair record"
 	case wentBack:
-		how = fmt.Sprintf("the witness went back to version %d of the pair record, this host has seen %d", m.register.record.Version, m.seen())
+		how = fmt.Sprintf("the witness went back to version %d of the pair record, but this host has seen %d", m.register.record.Version, m.seen())
 	case elsewhere:
-		how = fmt.Sprintf("witness %s answers, and the pair record was with %s", m.witnessID, m.knownWitness())
+		how = fmt.Sprintf("witness %s answers, but witness %s kept the pair record", m.witnessID, m.knownWitness())
 	}
 	switch why := m.disagreement(); {
 	case why == "":
-		return how + ": both hosts write it back"
+		return how + ": the hosts restore it together"
 	case m.role == Active && m.register.loss.here():
-		return how + ": this host, which serves, writes it back as soon as it serves alone or holds a lease"
+		return how + ": this host serves and restores it as soon as it serves alone or holds a lease"
 	case m.role == Active || m.peerLives() && m.peer.Epoch != 0 && m.register.loss == elsewhere:
 		return how + ": bring that back; if it is gone for good: hotpair admit witness"
 	case m.peerLives() && m.peer.Epoch != 0 && m.peer.Seen < m.seen():
-		return fmt.Sprintf("%s, and %s serves by that, perhaps without what only this host has. For the data of %s: move the data directory of this host away and start it; "+
-			"for the data of this host: stop %s, then hotpair promote --force here", how, m.peer.Host, m.peer.Host, m.peer.Host)
+		return fmt.Sprintf("%s, and %s serves by that record, perhaps without updates that only this host has. To keep the data of %s: move the data directory of this host away and start it; "+
+			"to keep the data of this host: stop %s, then hotpair promote --force here", how, m.peer.Host, m.peer.Host, m.peer.Host)
 	case m.peerLives() && m.peer.Epoch != 0:
-		return fmt.Sprintf("%s: %s, which serves, writes it back", how, m.peer.Host)
+		return fmt.Sprintf("%s: %s serves and restores it", how, m.peer.Host)
 	case !m.peerLives():
-		return how + ": start the other host, then both write it back; if it is gone for good: hotpair promote --force"
+		return how + ": start the other host, then the hosts restore it together; if that host is gone for good: hotpair promote --force"
 	case m.peerKnowsMore():
-		return fmt.Sprintf("%s, and %s, so it writes that back once it is standby and reaches the witness; if that can't be: stop it, then hotpair promote --force here", how, why)
+		return fmt.Sprintf("%s, and %s, so it restores that record once it is standby and reaches the witness; if that is impossible: stop it, then hotpair promote --force here", how, why)
 	default:
-		return fmt.Sprintf("%s, and %s: it is not written back by itself; hotpair promote --force on the host whose data shall count", how, why)
+		return fmt.Sprintf("%s, and %s: the record is not restored automatically; hotpair promote --force on the host whose data to keep", how, why)
 	}
 }
 

@@ -25,8 +25,8 @@ type Machine struct {
 	state
 }
 
-// New makes a machine of a main that has just started. It counts itself as having just granted the longest lease the
-// pair has used, so far as it knows (V7).
+// New returns the machine of a main that has just started. It counts itself as having just granted the longest lease
+// that the pair is known to have used (V7).
 func New(config Config, now time.Duration) *Machine {
 	return &Machine{
 		config: config, now: now, lastMode: Waiting, modeSince: now,

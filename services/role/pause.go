@@ -47,7 +47,7 @@ func (m *Machine) endPause() {
 func (m *Machine) deferredFrom(what, cause string) {
 	if m.deferred != cause {
 		m.deferred = cause
-		m.report("", "paused: not %s although %s", what, cause)
+		m.report("", "automatic takeover is paused: not %s, although %s", what, cause)
 	}
 }
 
@@ -74,13 +74,13 @@ func (m *Machine) mayPause(p Pause) string {
 	case m.stopping:
 		return "this host is stopping"
 	case m.role == Standby && m.peerLives() && m.peer.Epoch != 0:
-		return m.peer.Host + " serves: ask it"
+		return m.peer.Host + " serves: run this there"
 	case m.lacksFacts() != "" || m.lacksRecord() != "":
 		return m.lacksFacts() + m.lacksRecord()
 	case m.readFailed || m.witnessReplaced():
-		return "the witness can't be reached, and a pause stands in the pair record that it keeps: " + witnessHelp + "hotpair admit witness, and try again"
+		return "the witness can't be reached, and it keeps the pair record, which holds the pause: " + witnessHelp + "hotpair admit witness, and try again"
 	case alone && !p.None():
-		return "the other host does not answer, and without a witness nothing else tells it of a pause: start it, or fix the way to it, and try again"
+		return "the other host does not answer, and without a witness it can't learn of a pause: start it, or fix the network path to it, and try again"
 	case p.None() && m.record.Pause.None() && m.wish == nil:
 		return "automatic takeover is not paused"
 	case !p.None() && (p.For < ShortestPause || p.For > LongestPause):

@@ -119,7 +119,7 @@ func (m *Machine) replaced() {
 	a := &m.attempt
 	switch {
 	case m.role != Active || a.purpose == takeEpoch || a.purpose == reassert || a.purpose == moveWitness || !m.register.loss.here():
-		m.lose("the register was replaced")
+		m.lose("the register lost the pair record")
 	case m.surelyNewest():
 		a.expected, a.over, a.retryAt = m.register.revision, m.register.record, m.now
 	}
@@ -150,13 +150,13 @@ func (m *Machine) win(revision uint64) {
 	case setPause:
 		m.do(SendBeat{})
 	case moveWitness:
-		m.report("", "witness %s keeps the pair record now", a.record.WitnessID)
+		m.report("", "witness %s now keeps the pair record", a.record.WitnessID)
 		m.do(SendBeat{})
 	case firstRecord:
 		m.report("", "a new pair: %s and %s", a.record.InSync[0].Host, a.record.InSync[1].Host)
 		m.do(SendBeat{})
 	case reassert:
-		m.report("", "the register was filled again with version %d", a.record.Version)
+		m.report("", "the pair record is restored to the witness, version %d", a.record.Version)
 		m.do(SendBeat{})
 	}
 }
@@ -172,8 +172,8 @@ func (m *Machine) lose(why string) {
 	case addPeer:
 		m.cancelAdd(why)
 	case moveWitness:
-		m.report("", "the pair record did not move: %s", why)
+		m.report("", "the pair record was not moved: %s", why)
 	case setPause:
-		m.report("", "the pause in the pair record is not changed: %s", why)
+		m.report("", "the pause in the pair record was not changed: %s", why)
 	}
 }

@@ -2,7 +2,7 @@ package role
 
 import "time"
 
-// Step takes what happened at the time now and gives what to do about it.
+// Step handles an input at the time now and returns the actions to perform.
 func (m *Machine) Step(now time.Duration, in Input) []Action {
 	m.now = max(m.now, now)
 	m.steps++
@@ -121,7 +121,7 @@ func (m *Machine) factsRead(in FactsRead) {
 		m.term.serving = false
 		m.term.add = add{}
 		m.term.requirePeer = m.mustHold()
-		m.report(B1, "the updater was restarted; the term goes on after both journals are read")
+		m.report(B1, "the updater was restarted; the term continues after both journals are read")
 		m.do(Serve{Epoch: m.term.epoch, RecordVersion: m.record.Version, RequirePeer: m.term.requirePeer, Resume: true})
 	case m.role == Handover:
 		m.takeBack("the updater was restarted while handing over")

@@ -19,7 +19,7 @@ func TestSteps_B1toB9(t *testing.T) {
 		says  string
 	}{
 		{B1, "a process ends abnormally: the main process restarts it. Recovered: over",
-			[]string{"updater a", "run 100ms"}, "a", "the term goes on"},
+			[]string{"updater a", "run 100ms"}, "a", "the term continues"},
 		{B2, "restarting does not help: the host is faulty",
 			[]string{"failed a business.kv"}, "a", "restarting business.kv does not help"},
 		{B3, "tell the other host's main process",
@@ -27,7 +27,7 @@ func TestSteps_B1toB9(t *testing.T) {
 		{B4, "the faulty host's main process asks its own processes to become standby",
 			[]string{"failed a business.kv"}, "a", "draining"},
 		{B5, "its terminal interface drops its connections to the terminals",
-			[]string{"failed a business.kv", "run 10ms"}, "a", "terminals are let go"},
+			[]string{"failed a business.kv", "run 10ms"}, "a", "terminals are released"},
 		{B6, "when all have switched, the other host's main process is told so",
 			[]string{"failed a business.kv", "run 10ms"}, "a", "b is told"},
 		{B7, "on B6, the other host's main process asks its own processes to become active",

@@ -6,10 +6,10 @@ import (
 	"github.com/hotpair/hotpair/services/role/exchange"
 )
 
-// View is what the machine knows, for beats and for the operator.
+// View is the machine's state, for beats and for the operator.
 type View = exchange.View
 
-// View gives a copy of the present state.
+// View returns a copy of the present state.
 func (m *Machine) View() View {
 	eligible, why := m.Eligible()
 	v := View{
@@ -31,7 +31,7 @@ func (m *Machine) View() View {
 	return v
 }
 
-// Inside is what a program must know beside View to play a world for a clone.
+// Inside is what a simulation of a clone needs beside View.
 type Inside struct {
 	Now    time.Duration // of the last step
 	Wall   time.Time     // likewise, by this host's wall clock as last told
@@ -46,7 +46,7 @@ type Inside struct {
 	Next          Record // that would follow on the one known, before anything is changed in it
 }
 
-// Inside gives a copy of it.
+// Inside returns a copy of it.
 func (m *Machine) Inside() Inside {
 	facts := m.facts
 	facts.Position = m.position()
@@ -78,5 +78,5 @@ func (m *Machine) mode() Mode {
 	return Waiting
 }
 
-// Times gives what this machine's settings imply.
+// Times returns the times that this machine's settings imply.
 func (m *Machine) Times() Times { return m.config.Times() }

@@ -46,17 +46,17 @@ func (m *Machine) unsureAlone() string {
 	switch {
 	case m.terminals.MostEpoch > known && membership.Reachable(known, m.terminals.MostEpoch):
 		// Most of them: what one terminal says changes no state of a host, and it could say anything.
-		return fmt.Sprintf("terminals were served in epoch %d, this host knows %d only: waiting for the other host", m.terminals.MostEpoch, known)
+		return fmt.Sprintf("terminals were served in epoch %d, this host only knows epoch %d: waiting for the other host", m.terminals.MostEpoch, known)
 	case m.facts.Epoch > m.record.Epoch:
-		return fmt.Sprintf("waiting for the other host: the journal of this host was written in epoch %d, its own copy of the record knows %d only", m.facts.Epoch, m.record.Epoch)
+		return fmt.Sprintf("waiting for the other host: the journal of this host was written in epoch %d, its own copy of the pair record only knows epoch %d", m.facts.Epoch, m.record.Epoch)
 	case m.fresh && m.record.Active != m.self && m.record.Epoch > 0:
 		// Being in sync does not survive a restart without the other host: it may have gone on alone (V14).
-		return fmt.Sprintf("waiting for %s: without a witness a host that was restarted can't know whether it is still in sync", m.record.Active.Host)
+		return fmt.Sprintf("waiting for %s: without a witness a restarted host can't know whether it is still in sync", m.record.Active.Host)
 	case m.fresh && m.unserved() && !(m.peerLives() && m.viewAt > 0 && m.peer.Role == Standby && m.peer.Identity != ""):
 		// Whoever else could go on after the record before did not know of this one, and may have gone on since.
 		return fmt.Sprintf("waiting for the other host: this one took epoch %d and was restarted before it served most of the terminals", m.record.Epoch)
 	case m.apart != 0:
-		return "waiting for the other host: it was out of sight for so long that it may have gone on alone"
+		return "waiting for the other host: it was out of reach so long that it may have served alone"
 	}
 	return ""
 }
@@ -67,11 +67,11 @@ func (m *Machine) outvoted(t takeover) string {
 	case t.handed || m.peerLives():
 		return "" // the other main itself says that it does not serve
 	case t.polled == 0 && !m.refusedBoth():
-		return "no terminal could be asked whether the other host serves"
+		return "no terminal could say whether the other host serves"
 	case 2*len(t.veto) > t.polled:
 		return fmt.Sprintf("%d of %d terminals are served by the other host", len(t.veto), t.polled)
 	case 2*(len(t.veto)+t.mute) > t.polled && !m.refusedBoth():
-		return fmt.Sprintf("%d of %d terminals do not answer whether the other host serves them", t.mute, t.polled)
+		return fmt.Sprintf("%d of %d terminals do not say whether the other host serves them", t.mute, t.polled)
 	}
 	return ""
 }

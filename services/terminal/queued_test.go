@@ -247,7 +247,7 @@ func TestAgent_RefusesWhatCannotBeQueued(t *testing.T) {
 		{"request.till.sell", "1", []string{bus.HeaderQueue, "yes", bus.HeaderDeadline, "1s"}, 400, "until it has an outcome"},
 		{"request.till.sell", "1", []string{bus.HeaderQueue, "yes", bus.HeaderQueueKey, long}, 400, bus.HeaderQueueKey},
 		{"request.till.sell", "1", []string{bus.HeaderQueue, "yes", bus.HeaderLane, ""}, 400, bus.HeaderLane},
-		{"request.till.sell", "1", []string{bus.HeaderQueue, "yes", "Hotpair-Epoch", "1"}, 400, "no header"},
+		{"request.till.sell", "1", []string{bus.HeaderQueue, "yes", "Hotpair-Epoch", "1"}, 400, "unknown header"},
 		{"request.till.sell", "{", []string{bus.HeaderQueue, "yes"}, 400, "the body"},
 		{"request.till", "1", []string{bus.HeaderQueue, "yes"}, 400, "request.<service>.<operation>"},
 		{"request.till.sell", "1", []string{bus.HeaderQueueKey, "x"}, 400, bus.HeaderQueueKey + " is valid only with " + bus.HeaderQueue + ": yes"},

@@ -53,10 +53,10 @@ func TestFault_B6_IdsAndHeadersAreCheckedWhereTheyComeIn(t *testing.T) {
 		wantCode(t, ask(nats.Header{bus.HeaderRequestID: {id}}), bus.CodeOK)
 	}
 	for said, header := range map[string]nats.Header{
-		"write it Hotpair-Request-Id":       {"hotpair-request-id": {issued("x")}},
-		"write it Hotpair-Deadline":         {"Hotpair-DeadLine": {"3s"}},
-		"here: leave it out, or":            {bus.HeaderTerminal: {"t2"}},
-		"stands 2 times":                    {bus.HeaderRequestID: {issued("x"), issued("y")}},
+		"write it as Hotpair-Request-Id":    {"hotpair-request-id": {issued("x")}},
+		"write it as Hotpair-Deadline":      {"Hotpair-DeadLine": {"3s"}},
+		"remove it, or":                     {bus.HeaderTerminal: {"t2"}},
+		"is set 2 times":                    {bus.HeaderRequestID: {issued("x"), issued("y")}},
 		"not a request id":                  {bus.HeaderRequestID: {""}},
 		"a UUID of version 4":               {bus.HeaderRequestID: {"9d2c8f0e-3b1a-4c6d-9e7f-0a1b2c3d4e5f"}},
 		"at most 128; shorten":              {bus.HeaderRequestID: {issued(strings.Repeat("ж", 64))}},

@@ -27,7 +27,7 @@ func (u *updater) comparable(epoch uint64) error {
 	return nil
 }
 
-// pulse tells whoever waits that something has moved.
+// pulse wakes its waiters when something has moved.
 type pulse struct {
 	mu sync.Mutex
 	c  chan struct{}

@@ -31,7 +31,7 @@ type applier struct {
 	room int64
 
 	kicked chan struct{} // something is committed
-	urgent chan struct{} // somebody waits for it to be applied
+	urgent chan struct{} // a caller waits for it to be applied
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced after each flush
@@ -112,7 +112,7 @@ func (a *applier) apply(ctx context.Context) error {
 		return fmt.Errorf("apply: %w", err)
 	}
 	if err := a.purge(ctx, mark); err != nil {
-		return fmt.Errorf("purge the journal behind %v: %w", mark.Position, err)
+		return fmt.Errorf("purge the journal up to %v: %w", mark.Position, err)
 	}
 	a.mu.Lock()
 	close(a.changed)

@@ -30,8 +30,8 @@ const scanQueue = 256
 // recorded, which may be large.
 const maxBacklog = 64 << 20
 
-// errElsewhere says that a call is to be answered to somebody else than who makes it.
-var errElsewhere = errors.New("the answer would go elsewhere")
+// errElsewhere says that the reply subject of a call is not its caller's.
+var errElsewhere = errors.New("the reply subject belongs to another service")
 
 // complaintEach bounds how often a false ticket is told of.
 const complaintEach = time.Minute
@@ -91,7 +91,7 @@ func (d *database) serve(conn *bus.Conn) error {
 func toAsker(m *nats.Msg) error {
 	service, _, ok := bus.ServiceOfDatabaseSubject(m.Subject)
 	if inbox := bus.InboxPrefix(bus.ProcessBusiness+"."+service) + "."; !ok || !strings.HasPrefix(m.Reply, inbox) {
-		return fmt.Errorf("%w: to %.100q, and service %.70q hears below %s", errElsewhere, m.Reply, service, inbox)
+		return fmt.Errorf("%w: %.100q, but service %.70q receives below %s", errElsewhere, m.Reply, service, inbox)
 	}
 	return nil
 }
@@ -168,7 +168,7 @@ func (d *database) handle(c bus.DatabaseCall, subject string, answer func(bus.Da
 	case c.Commit != nil:
 		commit(t, service, asked, c.Commit, answer)
 	default:
-		answer(bus.DatabaseReply{Code: bus.CodeMalformed, Message: "a call without content"})
+		answer(bus.DatabaseReply{Code: bus.CodeMalformed, Message: "empty call"})
 	}
 }
 
@@ -180,7 +180,7 @@ func (d *database) admit(t *term, service, text string) (ticket.Ticket, *bus.Dat
 	}
 	asked, err := t.tickets.Read(service, text)
 	if err != nil {
-		d.complaints.Do(func() { d.log.Warn("a call with a false ticket was refused", "service", service, "error", err) })
+		d.complaints.Do(func() { d.log.Warn("refused a call with an invalid ticket", "service", service, "error", err) })
 		return asked, &bus.DatabaseReply{Code: bus.CodeForbidden, Message: err.Error()}
 	}
 	if asked.Epoch != t.epoch {
@@ -282,7 +282,7 @@ func (d *database) respond(m *nats.Msg, r bus.DatabaseReply, write jsonform.Writ
 // stray drops what is no batch, because requests are paired by the numbers in it, and what is to be answered elsewhere: nobody can be answered.
 func (d *database) stray(m *nats.Msg, err error) {
 	d.complaints.Do(func() {
-		d.log.Warn("a message that is no call was dropped", "subject", m.Subject, "error", err)
+		d.log.Warn("dropped a message that is not a call", "subject", m.Subject, "error", err)
 	})
 }
 

@@ -48,7 +48,7 @@ func (c *group) note(name string, n int) {
 // errLate says that goroutines did not end in time.
 var errLate = errors.New("did not stop in time")
 
-// wait waits for all, which were told to end before. The error names who did not.
+// wait waits for all, which were told to end before. The error names those that did not.
 func (c *group) wait(limit time.Duration) error {
 	if err := within(limit, "", func() error { c.group.Wait(); return nil }); err == nil {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// birthLevel is the level that a history begins with; an entry after its end says none. Whoever installs two hosts installs the
-// same program on both: nobody has to raise a new pair.
+// birthLevel is the level that a history begins with; an entry after its end says none. Whoever installs two hosts
+// installs the same program on both: a new pair needs no rise.
 func birthLevel(end position.Position) level.Level {
 	if !end.IsZero() {
 		return 0

@@ -215,7 +215,7 @@ func TestEnrolment_RefusesAndSaysWhy(t *testing.T) {
 	e.dials()
 	old := e.token("till-1")
 	e.later.Store(int64(2 * time.Hour))
-	if _, err := e.agent(old, filepath.Join(t.TempDir(), "a"), time.Minute, nil); !errors.Is(err, enrolment.ErrExpired) || !strings.Contains(err.Error(), "by the clock of this host") {
+	if _, err := e.agent(old, filepath.Join(t.TempDir(), "a"), time.Minute, nil); !errors.Is(err, enrolment.ErrExpired) || !strings.Contains(err.Error(), "this host's clock shows") {
 		t.Errorf("expired: %v", err)
 	}
 	replaced := e.token("till-2")

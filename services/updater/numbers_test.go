@@ -54,7 +54,7 @@ func TestFault_A15_ThePairSaysWhereANewDirectoryBegins(t *testing.T) {
 	}
 	// What a terminal claims does not spoil what it gets: neither a number nobody can have come to, nor one it only said.
 	for _, n := range []uint64{math.MaxUint64, uint64(time.Now().AddDate(10, 0, 0).UnixMicro()), last + 2*history.Leap} {
-		if r := commit(n); r.Code != bus.CodeMalformed || !strings.Contains(r.Message, "above what is known of its terminal") {
+		if r := commit(n); r.Code != bus.CodeMalformed || !strings.Contains(r.Message, "above the known numbers of its terminal") {
 			t.Errorf("%d: %+v", n, r)
 		}
 		if base := ask(n); base >= last+history.Leap {

@@ -14,7 +14,7 @@ import (
 
 var (
 	// errSuperseded is the cause of an order's end when main has given another one meanwhile.
-	errSuperseded = errors.New("another order came meanwhile")
+	errSuperseded = errors.New("superseded by another order")
 	errOrders     = errors.New("too many orders wait")
 )
 

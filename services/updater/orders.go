@@ -36,7 +36,7 @@ func (u *updater) inconsistent() bool {
 	return u.facts.Get().Receiving != nil || u.receiver.State().Inconsistent
 }
 
-// note answers bus.Note: facts that must be durable before main goes on.
+// note answers bus.Note: facts that must be durable before main continues.
 func (u *updater) note(q bus.Note) (bus.Done, error) {
 	raised := false
 	err := u.facts.Update(func(f *facts.Data) error {
@@ -52,7 +52,7 @@ func (u *updater) note(q bus.Note) (bus.Done, error) {
 		return nil
 	})
 	if raised {
-		u.journal.Revoke() // as in standby: nobody of a lower epoch may append any more (R5)
+		u.journal.Revoke() // as in standby: no session of a lower epoch may append from now on (R5)
 	}
 	return bus.Done{}, u.afterWrite(err)
 }
@@ -71,7 +71,7 @@ func (u *updater) endIfDead(err error) {
 	}
 }
 
-// prepare answers bus.Prepare: the way to a term, as far as it can be gone before anybody knows whether it is won.
+// prepare answers bus.Prepare: everything that a term needs and that can be done before the epoch is won.
 // Nothing of it reaches bolt, and all of it can be undone by release.
 func (u *updater) prepare(ctx context.Context, q bus.Prepare) (bus.Prepared, error) {
 	if known := u.facts.Get().Epoch; q.Epoch <= known {
@@ -109,9 +109,9 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (history.Mark, e
 	case err != nil:
 		return mark, fmt.Errorf("fence the journal: %w", err)
 	case tested != nil:
-		return mark, fmt.Errorf("the disk takes no writes: %w", tested)
+		return mark, fmt.Errorf("the disk accepts no writes: %w", tested)
 	case broken != nil:
-		// Frames that were acknowledged may stand behind the damage (V11).
+		// Acknowledged frames may follow the damage (V11).
 		return mark, damagedBehind(mark, broken)
 	case mark.Position.Before(q.AtLeast):
 		return mark, fmt.Errorf("the journal ends at %v, but %v was acknowledged", mark.Position, q.AtLeast) // R1
@@ -124,19 +124,19 @@ func (u *updater) makeReady(ctx context.Context, q bus.Prepare) (history.Mark, e
 	return mark, u.disk.Look()
 }
 
-// damagedBehind says what a damaged journal means, and what to do.
+// damagedBehind returns the error for a damaged journal, with the remedy.
 func damagedBehind(end history.Mark, broken error) error {
-	return fmt.Errorf("%w behind %v: start the other host, which has what stood there; if that is gone for good, hotpair promote --force gives it up (%w)",
+	return fmt.Errorf("%w after %v: start the other host, which has the updates after that; if it is gone for good, hotpair promote --force gives them up (%w)",
 		bus.ErrDamagedJournal, end.Position, broken)
 }
 
-// fence refuses everything older than a session of an epoch of this host, and gives the end of what came before, and why
-// the journal does not go on there although it should. Session 0 prepares an epoch.
+// fence refuses everything older than a session of an epoch of this host, and returns the end of the earlier messages
+// and, if later ones do not chain onto it, the reason. Session 0 prepares an epoch.
 func (u *updater) fence(ctx context.Context, epoch, session uint64) (end history.Mark, broken, err error) {
 	return u.receiver.Fence(ctx, journal.Fence{Term: journal.Term{Epoch: epoch, Session: session}, Host: u.config.Host})
 }
 
-// release answers bus.Release: the role went to another, or nowhere. The next hello opens the journal again.
+// release answers bus.Release: this host did not win the role. The next hello opens the journal again.
 func (u *updater) release() (bus.Done, error) {
 	if u.present().kind == preparing {
 		u.enter(state{kind: standby})
@@ -154,8 +154,8 @@ func (u *updater) standby(q bus.Standby) (bus.Done, error) {
 		f.Epoch = max(f.Epoch, q.Epoch)
 		return nil
 	})
-	// Nobody of a lower epoch may append any more (R5), also who was let in while the epoch was written. The fence itself comes
-	// with the hello of the epoch.
+	// No session of a lower epoch may append from now on (R5), also one admitted while the epoch was written. The fence
+	// itself comes with the hello of the epoch.
 	u.journal.Revoke()
 	return bus.Done{}, u.afterWrite(err)
 }
@@ -196,7 +196,8 @@ func (u *updater) require(ctx context.Context, q bus.Require) (bus.Required, err
 // notServed is the error of an order for a term that this process does not have.
 func notServed(epoch uint64) error { return fmt.Errorf("%w: epoch %d is not served", errEpoch, epoch) }
 
-// drain answers bus.Drain: steps B4 and B5 of the patent in this process. What waits is finished, nothing new is taken.
+// drain answers bus.Drain: steps B4 and B5 of the patent in this process. Waiting requests are finished, no new ones
+// accepted.
 func (u *updater) drain(ctx context.Context, q bus.Drain) (bus.Drained, error) {
 	p := u.present()
 	if p.kind == drained && p.epoch == q.Epoch {

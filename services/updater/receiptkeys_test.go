@@ -67,7 +67,7 @@ func TestReceiptKeys_TwoAreValid(t *testing.T) {
 	}
 	a.lead(1, false)
 	first := receiptKeysOf(a).Keys
-	if err := refused(a, receipt.CallRotate, receipt.Rotate{}); !strings.Contains(err.Error(), "two are valid at a time") {
+	if err := refused(a, receipt.CallRotate, receipt.Rotate{}); !strings.Contains(err.Error(), "two keys are valid at a time") {
 		t.Errorf("at once: %v", err)
 	}
 	later.Store(int64(receipt.Settles + time.Second))

@@ -12,9 +12,9 @@ import (
 )
 
 var (
-	// errShort says that a term can't go on alone, because its only copy has lost something.
-	errShort        = errors.New("alone, and what was acknowledged may be gone from this disk")
-	errInconsistent = errors.New("in the middle of a copy: the database is not consistent")
+	// errShort says that a term can't continue alone, because its only copy of the data has lost something.
+	errShort        = errors.New("this host is alone in the in-sync set, and acknowledged updates may be missing from its disk")
+	errInconsistent = errors.New("the database is inconsistent: a snapshot transfer is unfinished")
 )
 
 // serve answers bus.Serve: the beginning of a term (B7), or its continuation after a restart of this process.
@@ -40,7 +40,7 @@ func (u *updater) serve(ctx context.Context, q bus.Serve) (bus.Served, error) {
 		return bus.Served{}, err
 	}
 	if err := u.timers.Follow(false); err != nil { // what was adopted counts too
-		u.log.Error("the time that timers are counted by can't be read", "error", err)
+		u.log.Error("the time base of timers can't be read", "error", err)
 	}
 	at := u.tail.End().Position
 	u.log.Info("the term is served", "epoch", q.Epoch, "position", at, "resume", q.Resume, "took", u.clock()-started)
@@ -48,7 +48,8 @@ func (u *updater) serve(ctx context.Context, q bus.Serve) (bus.Served, error) {
 }
 
 // begin opens a term that was prepared and won: the epoch is durable before it is used, and what the journal holds is
-// the history from now on (R1). The journal is fenced for the epoch since it was prepared, and nobody was let in since.
+// the history from now on (R1). The journal is fenced for the epoch since it was prepared, and no session was admitted
+// since.
 func (u *updater) begin(ctx context.Context, q bus.Serve, p state) error {
 	if p.kind != preparing || !p.ready || p.epoch != q.Epoch {
 		return fmt.Errorf("epoch %d was not prepared by this run of the updater", q.Epoch)
@@ -57,7 +58,7 @@ func (u *updater) begin(ctx context.Context, q bus.Serve, p state) error {
 		return err
 	}
 	if end := u.tail.End(); end != p.mark {
-		return fmt.Errorf("the journal ends at %v, it was prepared at %v", end.Position, p.mark.Position)
+		return fmt.Errorf("the journal ends at %v, but was prepared at %v", end.Position, p.mark.Position)
 	}
 	if err := u.adoptTail(ctx); err != nil {
 		return err
@@ -120,7 +121,7 @@ func (u *updater) resume(ctx context.Context, q bus.Serve) error {
 	case err != nil:
 		return fmt.Errorf("%w: %w", bus.ErrUnreadable, err)
 	case there.Diverged:
-		return fmt.Errorf("the other host holds another history beyond %v, up to %v", own.Position, there.End.Position)
+		return fmt.Errorf("the other host has a different history after %v, up to %v", own.Position, there.End.Position)
 	}
 	if broken != nil {
 		if err := u.repairTail(ctx); err != nil {
@@ -137,25 +138,25 @@ func (u *updater) resume(ctx context.Context, q bus.Serve) error {
 	}
 	backlog, err := u.uncommitted(ctx)
 	if err != nil {
-		return fmt.Errorf("read the own journal: %w", err)
+		return fmt.Errorf("read this host's journal: %w", err)
 	}
 	return u.openTerm(ctx, q, backlog)
 }
 
-// repairTail drops what stands behind a damage of the own journal, once it stands in a file (R10): the other host has
+// repairTail drops the messages after a damage of the own journal, once they are in a file (R10): the other host has
 // everything that was acknowledged.
 func (u *updater) repairTail(ctx context.Context) error {
 	records, err := u.tail.Refused(ctx)
 	if err != nil {
-		return fmt.Errorf("read behind the damage of the journal: %w", err)
+		return fmt.Errorf("read the journal after its damage: %w", err)
 	}
 	if len(records) > 0 {
-		path, err := divergent.Write(u.config.Data, "behind a damage of the journal", records, 0)
+		path, err := divergent.Write(u.config.Data, "after a damage of the journal", records, 0)
 		if err != nil {
 			u.fail(err)
 			return err
 		}
-		u.log.Error("the journal was damaged; what stood behind the damage is kept as divergent", "position", u.tail.End().Position,
+		u.log.Error("the journal was damaged; the updates after the damage are kept as divergent", "position", u.tail.End().Position,
 			"messages", len(records), "file", path)
 	}
 	return u.tail.Heal(ctx)

@@ -17,7 +17,7 @@ type stateKind uint8
 const (
 	// standby: it takes what an active sends. Entered at the start, by order, and when anything below fails.
 	standby stateKind = iota
-	// preparing: it takes nothing from anybody; a takeover is being made ready, or a term begun. Entered by Prepare and
+	// preparing: it takes no frames; a takeover is being made ready, or a term begun. Entered by Prepare and
 	// Serve, left by Serve, Release, Standby.
 	preparing
 	// serving: it has a term. Entered when Serve is done, left by Drain, Prepare, Standby.
@@ -36,7 +36,7 @@ type state struct {
 	active *activeTerm       // serving
 }
 
-// activeTerm is a term with what drives the other host, and with who waits for both to end.
+// activeTerm is a term with the sender to the other host and the group of their goroutines.
 type activeTerm struct {
 	term   *term
 	sender *replication.Sender
@@ -44,7 +44,7 @@ type activeTerm struct {
 	group  sync.WaitGroup
 }
 
-// stop ends the term and waits until nothing of it runs any more.
+// stop ends the term and waits until all its goroutines have ended.
 func (a *activeTerm) stop(cause error) {
 	a.end(cause)
 	a.group.Wait()
@@ -89,7 +89,7 @@ func (u *updater) serving() *term {
 func (u *updater) allow(epoch uint64) error {
 	switch p := u.present(); {
 	case u.facts.Get().Restored != nil:
-		return fmt.Errorf("%w: this host was restored from a backup, and nobody has finished that", replication.ErrNotNow)
+		return fmt.Errorf("%w: this host was restored from a backup, and the restore is unfinished", replication.ErrNotNow)
 	case p.kind == preparing:
 		return fmt.Errorf("%w: this host is taking over as epoch %d", replication.ErrNotNow, p.epoch)
 	case p.kind == serving:

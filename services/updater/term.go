@@ -22,7 +22,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// errTermEnded is the cause of a term's context when the host is no longer the active of that epoch.
+// errTermEnded is the cause of a term's context when this host has stopped being the active of its epoch.
 var errTermEnded = errors.New("the term has ended")
 
 // ownJournal is the journal of this host. Append returns when the frame is durable; any error but the context's ends
@@ -265,7 +265,7 @@ func (t *term) home(ctx context.Context, entries []history.Stored, known positio
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case !errors.Is(err, journal.ErrFull):
-			return fmt.Errorf("append to the own journal: %w", err)
+			return fmt.Errorf("append to this host's journal: %w", err)
 		}
 		t.hurry()
 		select {
@@ -276,11 +276,11 @@ func (t *term) home(ctx context.Context, entries []history.Stored, known positio
 	}
 }
 
-// abandon answers those whose outcome nobody here knows any more, and those whose commits were not looked at.
+// abandon answers the calls whose outcome is unknown, and those whose commits were not evaluated.
 func (t *term) abandon(deferred []deferredReply) {
 	t.queue.Close()
 	for _, h := range deferred {
-		h.call.answer(bus.DatabaseReply{Code: bus.CodeUnknown, Message: "the term ended while the update was on its way: it may take effect yet"})
+		h.call.answer(bus.DatabaseReply{Code: bus.CodeUnknown, Message: "the term ended before the update was confirmed: it may still take effect"})
 	}
 	for _, c := range t.queue.Take() {
 		c.answer(nobody("the term has ended"))

@@ -107,7 +107,7 @@ func Run(ctx context.Context, c config.Updater, log *slog.Logger) error {
 	return newUpdater(c, log).run(ctx)
 }
 
-// Environment is what an updater stands on. Each nil field is what the machine offers; a simulation brings its own.
+// Environment is the environment of an updater. Each nil field is the machine's own; a simulation brings its own.
 type Environment struct {
 	Network bus.Network
 	Clock   lease.Clock      // of leases, and of what passes of pair time
@@ -284,7 +284,7 @@ func (u *updater) open(ctx context.Context) (err error) {
 	password := config.DeriveKey(c.PairSecret.Reveal(), config.PurposeReplication)
 	u.journal = journal.New(journal.Config{
 		Host: c.Host, Dir: filepath.Join(c.Data, journalDirectory), Listen: c.Replication, Network: u.wires.Replication(), Password: password,
-		MaxBytes: int64(c.JournalMaxBytes), Used: used, Lacks: func() error { return u.noteLack("the journal was made anew or is shorter than it was") },
+		MaxBytes: int64(c.JournalMaxBytes), Used: used, Lacks: func() error { return u.noteLack("the journal was recreated or has become shorter") },
 		Logger: u.log,
 	})
 	if err := u.journal.Open(ctx); err != nil {
@@ -309,7 +309,7 @@ func (u *updater) open(ctx context.Context) (err error) {
 // noteLack notes durably that this host is out of the in-sync set, because acknowledged updates may be gone from its disk: it
 // may be promoted again only once a host that holds them has brought it up and had it note so (V11, R4).
 func (u *updater) noteLack(what string) error {
-	u.log.Error("this host may lack acknowledged updates: it does not take over until the other one has brought it up", "cause", what)
+	u.log.Error("this host may lack acknowledged updates: it can't take over until the other host has brought it up to date", "cause", what)
 	u.short = what
 	return u.facts.Update(func(f *facts.Data) error {
 		f.Note.Out = true
@@ -343,7 +343,7 @@ func (u *updater) watchDisk(ctx context.Context) error {
 			return moved && u.present().kind == standby
 		},
 		Took: u.measured.probe.Observe,
-		// A standby begins anew with another look at what its disk kept. An active learns it from its own next write.
+		// A standby restarts and reads again what its disk kept. An active learns it from its own next write.
 		Failed: func(err error) {
 			if u.present().kind == standby {
 				u.fail(err)
@@ -351,9 +351,9 @@ func (u *updater) watchDisk(ctx context.Context) error {
 		},
 		Changed: func(problem string) {
 			if problem != "" {
-				u.log.Error("this host could not take over: its disk would not take what a term writes", "cause", problem)
+				u.log.Error("this host can't take over: its disk does not accept the writes of a term", "cause", problem)
 			} else {
-				u.log.Info("the disk takes what a term writes")
+				u.log.Info("the disk accepts the writes of a term again")
 			}
 			u.beat()
 		},
@@ -385,7 +385,7 @@ func (u *updater) received() {
 		// What an active sends, it has: as standby each committed update is notified.
 		u.store.SetNotified(earlier(r.Committed, u.store.Committed().Position))
 		if err := u.timers.Follow(!r.Catching); err != nil {
-			u.log.Error("the time that timers are counted by can't be read", "error", err)
+			u.log.Error("the time base of timers can't be read", "error", err)
 		}
 	}
 	u.applier.kick()
@@ -463,7 +463,7 @@ func (u *updater) noteDivergence(d replication.Divergence) {
 	u.beat()
 }
 
-// beat tells main at once that something has changed. Before the bus is there nobody need be told.
+// beat tells main at once that something has changed. Before the bus is connected it does nothing.
 func (u *updater) beat() {
 	if u.heart != nil {
 		u.heart.Now()

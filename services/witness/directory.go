@@ -48,7 +48,7 @@ func openDirectory(path string) (*directory, error) {
 	if err := durable.MakeDir(path); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)
 	}
-	// Before the lock, because a lock file in somebody else's directory is already too much.
+	// Before the lock, because even a lock file must not be left in a foreign directory.
 	if err := ownDirectory(path); err != nil {
 		return nil, err
 	}

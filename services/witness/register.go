@@ -15,7 +15,7 @@ import (
 )
 
 // errAnswer says that the store answered with something else than was asked.
-var errAnswer = errors.New("store gives no answer that can be understood")
+var errAnswer = errors.New("the store's answer is malformed")
 
 // read gives what the register holds.
 func (s *store) read(ctx context.Context) (arbiter.Stored, error) {
@@ -34,7 +34,7 @@ func (s *store) write(ctx context.Context, c arbiter.Change) (revision uint64, e
 		return 0, err
 	}
 	if held.Revision != c.Expected {
-		return 0, fmt.Errorf("%w: %d, expected was %d", arbiter.ErrConflict, held.Revision, c.Expected)
+		return 0, fmt.Errorf("%w: %d, expected %d", arbiter.ErrConflict, held.Revision, c.Expected)
 	}
 	now, err := held.Value()
 	if err != nil {

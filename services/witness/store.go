@@ -74,7 +74,7 @@ func (s *store) open(ctx context.Context) error {
 	case info.State.Lost != nil && len(info.State.Lost.Msgs) > 0:
 		return fmt.Errorf("%w: %d values can't be read", ErrDamaged, len(info.State.Lost.Msgs))
 	case info.State.LastSeq < id.Sequence:
-		return fmt.Errorf("%w: it ends at revision %d and has been at %d", ErrDamaged, info.State.LastSeq, id.Sequence)
+		return fmt.Errorf("%w: it ends at revision %d but was at %d before", ErrDamaged, info.State.LastSeq, id.Sequence)
 	}
 	if err := s.probe(ctx); err != nil {
 		return err
@@ -96,17 +96,17 @@ func (s *store) remember() error {
 func (s *store) info(ctx context.Context) (*server.StreamInfo, error) {
 	reply, err := s.conn.Request(ctx, "$JS.API.STREAM.INFO."+stream, nil)
 	if err != nil {
-		return nil, fmt.Errorf("look at the register: %w", err)
+		return nil, fmt.Errorf("inspect the register: %w", err)
 	}
 	var answer server.JSApiStreamInfoResponse
 	if err := json.Unmarshal(reply.Data, &answer); err != nil {
-		return nil, fmt.Errorf("look at the register: %w", err)
+		return nil, fmt.Errorf("inspect the register: %w", err)
 	}
 	switch {
 	case answer.Error != nil && answer.Error.ErrCode == uint16(server.JSStreamNotFoundErr):
 		return nil, nil
 	case answer.Error != nil:
-		return nil, fmt.Errorf("look at the register: %w", answer.Error)
+		return nil, fmt.Errorf("inspect the register: %w", answer.Error)
 	}
 	return answer.StreamInfo, nil
 }

@@ -2,10 +2,10 @@
 // can still agree on one active.
 //
 // It is one JetStream key-value entry and nothing else: no data of the pair, no decision, a few megabytes of memory.
-// That is why it may run on any small machine, and why losing it alone changes nothing for a pair that sees itself.
-// What it must be is truthful: a write that it acknowledged is on its disk, and it never claims to be a witness that it
-// is not. So every write is fsynced before its answer, the random identity made with the data directory is part of each
-// record (V12), and a store that lost something ends the process instead of answering from what is left (R8).
+// That is why it may run on any small machine, and why losing it alone changes nothing for a pair that sees itself. It
+// must be truthful: a write that it acknowledged is on its disk, and it never claims the identity of another witness.
+// So every write is fsynced before its answer, the random identity made with the data directory is part of each record
+// (V12), and a store that lost something ends the process instead of answering from what is left (R8).
 //
 //	w := witness.New(witness.Config{Listen: ":7705", Data: "/var/lib/hotpair-witness", Secret: secret, Log: log})
 //	err := w.Run(ctx) // until ctx ends, or the store fails
@@ -43,13 +43,13 @@ var (
 	// ErrLocked says that another process uses the data directory.
 	ErrLocked = errors.New("data directory is in use by another process")
 	// ErrForeign says that the data directory holds something but belongs to no witness.
-	ErrForeign = errors.New("data directory is not a witness's")
-	// ErrDamaged says that the data directory was a witness's but is no longer whole. Nothing is repaired: move it away
+	ErrForeign = errors.New("not a data directory of a witness")
+	// ErrDamaged says that the data directory of the witness is damaged. Nothing is repaired: move it away
 	// and start with an empty one, which the hosts see as a new witness.
 	ErrDamaged = errors.New("witness's store is damaged")
 	// ErrStore says that the store stopped taking writes, for example because the disk is full. The process ends,
 	// because a store that failed once stays dead until it is opened again.
-	ErrStore = errors.New("witness's store takes no writes")
+	ErrStore = errors.New("witness's store accepts no writes")
 )
 
 const (
@@ -61,9 +61,9 @@ const (
 	memory = 32 << 20
 	// maxPayload is enough for a record and for the server's own messages.
 	maxPayload = 64 << 10
-	// maxConnections is a few for each host and some for people who look.
+	// maxConnections is a few for each host and some for inspection.
 	maxConnections = 64
-	// maxWaiting bounds the calls of one kind that wait; who sends more gets no answer to the rest.
+	// maxWaiting bounds the waiting calls of one kind; more are not answered.
 	maxWaiting = 256
 	// storeWithin bounds what a call may wait for the store.
 	storeWithin = 5 * time.Second
@@ -77,7 +77,8 @@ type Config struct {
 	Log    *slog.Logger
 	// Network that Listen is of; nil is TCP.
 	Network bus.Network
-	// Keys has the list of keys of hosts that are let in, where hosts prove themselves; nil is everybody who has the secret.
+	// Keys has the list of the keys of admitted hosts, where hosts prove their identity; nil admits every host that has
+	// the secret.
 	Keys *keyring.Gate
 	// Probe is the interval of test writes; 0 is 5 s.
 	Probe time.Duration
@@ -95,7 +96,7 @@ type Witness struct {
 	proved   atomic.Uint64 // test writes that succeeded
 }
 
-// New makes a witness. Nothing is opened until Run.
+// New returns a witness. Nothing is opened until Run.
 func New(c Config) *Witness {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -132,7 +133,7 @@ func Run(ctx context.Context, c config.Witness, log *slog.Logger) error {
 
 // says is what this witness does, in a line.
 func (w *Witness) says() string {
-	return fmt.Sprintf("listens at %s; the record that it keeps is at revision %d", w.address, w.revision.Load())
+	return fmt.Sprintf("listens at %s; its pair record is at revision %d", w.address, w.revision.Load())
 }
 
 // lives gives a question: has a test write succeeded since it was asked last? That is what a witness is for.
@@ -164,9 +165,9 @@ func (w *Witness) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, d.close()) }()
 	if w.config.Keys != nil {
 		if err := w.config.Keys.Open(filepath.Join(w.config.Data, keysFile)); err != nil {
-			return fmt.Errorf("witness: %w: delete it, and the first host that comes writes it anew: %w", ErrDamaged, err)
+			return fmt.Errorf("witness: %w: delete it, and the first host that connects writes it again: %w", ErrDamaged, err)
 		}
-		w.config.Log.Info("hosts are let in by their keys", "keys", w.config.Keys.Ring().Sentence())
+		w.config.Log.Info("hosts are admitted by their keys", "keys", w.config.Keys.Ring().Sentence())
 	}
 	users := broker.NewUsers()
 	password := rand.Text()
@@ -232,7 +233,7 @@ func (w *Witness) serve(ctx context.Context, s *store) error {
 		defer cancel()
 		revision, err := s.write(ctx, c)
 		if errors.Is(err, record.ErrImpossible) {
-			w.config.Log.Warn("a write was refused that no host of this pair makes", "err", err)
+			w.config.Log.Warn("refused a write that no host of this pair makes", "err", err)
 		}
 		answer(arbiter.Written{Revision: revision}, err)
 	})
@@ -265,9 +266,9 @@ func (w *Witness) serveKeys(questions, writes *bus.Router) {
 		err := w.config.Keys.Replace(c.Ring, c.Expected)
 		switch {
 		case err == nil:
-			w.config.Log.Info("the keys that are let in have changed", "keys", c.Ring.Sentence())
+			w.config.Log.Info("the admitted keys have changed", "keys", c.Ring.Sentence())
 		case errors.Is(err, keyring.ErrImpossible):
-			w.config.Log.Warn("a list of keys was refused that no host of this pair makes", "err", err)
+			w.config.Log.Warn("refused a list of keys that no host of this pair makes", "err", err)
 		case !errors.Is(err, keyring.ErrChanged):
 			w.fail(fmt.Errorf("%w: %w", ErrStore, err))
 		}

@@ -423,7 +423,7 @@ func (c *cluster) said() string {
 			c.Fatal(err)
 		}
 		for line := range strings.Lines(string(text)) {
-			if !strings.Contains(line, "nobody knows whether a fenced command was carried out") && !strings.Contains(line, "a fenced command was not taken in its time") {
+			if !strings.Contains(line, "it is unknown whether a fenced command was executed") && !strings.Contains(line, "a fenced command was not taken in time") {
 				continue
 			}
 			if _, rest, ok := strings.Cut(line, "command="); ok {

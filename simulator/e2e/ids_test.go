@@ -39,7 +39,7 @@ func TestIDs_OfAnotherTimeAreRefusedAndSayWhy(t *testing.T) {
 		code string
 		says string
 	}{
-		{2 * time.Hour, "410", "older than what is remembered"},
+		{2 * time.Hour, "410", "older than the remembered requests"},
 		{-2 * time.Hour, "400", "in the future"},
 	} {
 		if code, text := add(time.Now().Add(-test.ago)); code != test.code || !strings.Contains(text, test.says) {

@@ -38,12 +38,12 @@ func TestSnapshot_BothSidesAreKilledDuringIt(t *testing.T) {
 	c.awaitCopy(standby)
 	c.order("kill", active)
 	// Half a copy is no database: its host may not serve, by no force, and waits for the one that has the rest.
-	c.Await(healWithin, "standby that waits in the middle of a copy", func() bool {
+	c.Await(healWithin, "standby that waits in the middle of a snapshot transfer", func() bool {
 		s, err := c.Status(standby)
-		return err == nil && s.Role == "standby" && strings.Contains(s.WaitingFor, "the copy of its database goes on then")
+		return err == nil && s.Role == "standby" && strings.Contains(s.WaitingFor, "its snapshot transfer continues then")
 	})
-	if text, err := c.hotpair("promote", "--force", "--dir", c.Dir, "--host", standby, "--accept-loss", "unknown"); err == nil || !strings.Contains(text, "half-way through a copy") {
-		t.Errorf("forced in the middle of a copy: %v\n%s", err, text)
+	if text, err := c.hotpair("promote", "--force", "--dir", c.Dir, "--host", standby, "--accept-loss", "unknown"); err == nil || !strings.Contains(text, "a snapshot transfer to this host is unfinished") {
+		t.Errorf("forced in the middle of a snapshot transfer: %v\n%s", err, text)
 	}
 	s, err := c.Status(standby)
 	if err != nil {

@@ -29,17 +29,17 @@ var frames = []string{"", "nobody serves: …", "nobody is known to serve: …, 
 // played are the rows into whose state no whole hosts are brought here, or that pass within moments, with who plays them: what stands
 // there, and what is done then.
 var played = map[string]struct{ file, says, does string }{
-	"the pair record has … …, and this host has seen …: no pair gets that far":       {"services/role/testdata/fault_C2_a_record_that_was_made_up_while_nobody_serves.txt", "no pair gets that far", "> replacewitness"},
-	"… was restored from a backup … and does nothing outward until that is finished": {"simulator/e2e/restored_test.go", "func TestFault_A14_RestoredCopy", `"restore", "finish", "--replaces"`},
-	"in the middle of a copy":                               {"simulator/e2e/snapshot_test.go", "middle of a copy", `c.order("start", active)`},
-	"…; the copy of its database goes on then":              {"simulator/e2e/snapshot_test.go", "the copy of its database goes on then", `c.order("start", active)`},
-	"this host holds data but belongs to no pair":           {"services/role/lost_test.go", "this host holds data but belongs to no pair", `{Identity: "new", Empty: true}`},
-	"the updater has not told yet what is on disk":          {"simulator/world/remedies_test.go", "is starting", `"fix what they name"`},
-	"the pair record is being read":                         {"simulator/world/remedies_test.go", "is starting", `"fix what they name"`},
-	"nobody serves: … is taking over from …":                {"services/role/testdata/takeover_that_comes_to_nothing.txt", "taking over as", "> witness up"},
-	"nobody serves: … is handing over to …":                 {"services/role/testdata/T3_successor_dies.txt", "handing over to b", "> run"},
-	"nobody serves: … has stopped":                          {"services/role/testdata/stop_both.txt", "stopped; nobody serves", "> start a\n> start b"},
-	"… holds every acknowledged update, and takes over now": {"services/role/testdata/both_lose_power.txt", "this main was restarted and was the last active", "> run"},
+	"the pair record has … …, but this host has seen …: no pair advances that far":   {"services/role/testdata/fault_C2_a_record_that_was_made_up_while_nobody_serves.txt", "no pair advances that far", "> replacewitness"},
+	"… was restored from a backup … and stays offline until the restore is finished": {"simulator/e2e/restored_test.go", "func TestFault_A14_RestoredCopy", `"restore", "finish", "--replaces"`},
+	"incomplete: a snapshot transfer is unfinished":                                  {"simulator/e2e/snapshot_test.go", "middle of a snapshot transfer", `c.order("start", active)`},
+	"…; its snapshot transfer continues then":                                        {"simulator/e2e/snapshot_test.go", "its snapshot transfer continues then", `c.order("start", active)`},
+	"this host holds data but belongs to no pair":                                    {"services/role/lost_test.go", "this host holds data but belongs to no pair", `{Identity: "new", Empty: true}`},
+	"the updater has not reported the state of the disk yet":                         {"simulator/world/remedies_test.go", "is starting", `"fix what they name"`},
+	"the pair record is being read":                                                  {"simulator/world/remedies_test.go", "is starting", `"fix what they name"`},
+	"nobody serves: … is taking over from …":                                         {"services/role/testdata/takeover_that_comes_to_nothing.txt", "taking over as", "> witness up"},
+	"nobody serves: … is handing over to …":                                          {"services/role/testdata/T3_successor_dies.txt", "handing over to b", "> run"},
+	"nobody serves: … has stopped":                                                   {"services/role/testdata/stop_both.txt", "stopped; no host serves", "> start a\n> start b"},
+	"… holds every acknowledged update, and takes over now":                          {"services/role/testdata/both_lose_power.txt", "this main was restarted and was the last active", "> run"},
 }
 
 // TestFault_A16_TheGuideHasEveryReasonWhyNobodyServes: states in which nobody serves were in no list, and the way out of some was in no

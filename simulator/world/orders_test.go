@@ -51,9 +51,9 @@ func (w *clocked) orders(at string) map[string]func() error {
 			return nil
 		},
 		"fix the way to it": func() error { w.network.RepairAll(); return nil },
-		"fix what they name": func() error { // which is to put the right data directory in place
+		"fix what they name": func() error { // which is to use this host's own data directory
 			s, err := w.Status(w.t.Context(), at)
-			if err != nil || !strings.Contains(fmt.Sprint(s.Alarms), "put the right data directory in place") {
+			if err != nil || !strings.Contains(fmt.Sprint(s.Alarms), "use this host's own data directory") {
 				return fmt.Errorf("the alarms are %v, %w", s.Alarms, err)
 			}
 			return os.Rename(w.dir("facts"), filepath.Join(w.dir(at), "facts.json"))
@@ -69,7 +69,7 @@ func (w *clocked) orders(at string) map[string]func() error {
 		"move the whole data directory away": func() error { w.down(at); w.replace(at); w.start(at); return nil },
 		"restart the host that is wrong":     func() error { w.down(other); w.start(other); return nil },
 		"move it away":                       func() error { return os.Rename(filepath.Join(w.dir(at), database), w.dir("aside")) },
-		"remove it from the data directory":  func() error { return os.Rename(filepath.Join(w.dir(at), database), w.dir("aside")) },
+		"move it out of the data directory":  func() error { return os.Rename(filepath.Join(w.dir(at), database), w.dir("aside")) },
 		"restart the host":                   func() error { w.down(at); w.start(at); return nil },
 		"stop it":                            func() error { w.down(other); return nil },
 		"promote it there":                   func() error { return w.order(other, "hotpair promote --force") },

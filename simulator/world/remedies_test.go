@@ -33,22 +33,22 @@ func remedies() map[string]remedy {
 	)
 	const (
 		alone    = "waiting for …, which alone holds every acknowledged update"
-		out      = "out of the in-sync set, because it stopped cleanly or its disk has lost something: waiting for …"
-		older    = "its note of membership (version …) is older than the record (version …): this may be old data"
-		back     = "the witness went back to version … of the pair record, this host has seen …"
-		elsewise = "witness … answers, and the pair record was with …"
+		out      = "out of the in-sync set after a clean stop or a loss on its disk: waiting for …"
+		older    = "the note of membership (version …) is older than the pair record (version …): the data may be old"
+		back     = "the witness went back to version … of the pair record, but this host has seen …"
+		elsewise = "witness … answers, but witness … kept the pair record"
 		emptied  = "the witness has lost the pair record"
 		foreign  = "the witness keeps the record of another pair (…, this host belongs to …)"
-		unread   = "the witness can't be reached, so nobody knows who may serve"
+		unread   = "the witness can't be reached, so it is unknown which host may serve"
 		ended    = "nobody serves: … is active but may not answer: its right has ended"
-		unsure   = "waiting for …: without a witness a host that was restarted can't know whether it is still in sync"
+		unsure   = "waiting for …: without a witness a restarted host can't know whether it is still in sync"
 		sure     = "… is in sync, and takes over once it is sure that … is gone"
 		ahead    = "waiting for …: … updates ahead"
-		served   = "terminals were served in epoch …, this host knows … only: waiting for the other host"
+		served   = "terminals were served in epoch …, this host only knows epoch …: waiting for the other host"
 		apart    = "waiting for the other host: …"
-		more     = "… has seen version … of the pair record, and the witness shows version …"
-		damaged  = "not fit: the journal is damaged behind …: start the other host, which has what stood there; …"
-		replaced = "the set has a host of this name with another identity: its data directory was replaced"
+		more     = "… has seen version … of the pair record, but the witness shows version …"
+		damaged  = "not fit: the journal is damaged after …: start the other host, which has the updates after that; …"
+		replaced = "the in-sync set has this host under another identity: its data directory was replaced"
 	)
 	return map[string]remedy{
 		"paused when the active died": {stuck: func(w *clocked) { w.pause(); w.down(a) }, at: b,

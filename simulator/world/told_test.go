@@ -38,7 +38,7 @@ func TestFault_A6_WhatRefusalsSayToDoWorks(t *testing.T) {
 		"the facts are no facts":         {func(w *clocked) { w.down(b); w.spoil(b, "facts.json", "{}"); w.start(b) }, b, "", []string{"move the whole data directory away"}, false, a},
 		"the facts are damaged":          {func(w *clocked) { w.down(b); w.spoil(b, "facts.json", "{"); w.start(b) }, b, "", []string{"move the whole data directory away"}, false, a},
 		"the database is none":           {func(w *clocked) { w.down(b); w.spoil(b, database, strings.Repeat("0", 64<<10)); w.start(b) }, b, "", []string{"move it away"}, false, a},
-		"the database is short":          {func(w *clocked) { w.down(b); w.cut(b, database); w.start(b) }, b, "", []string{"remove it from the data directory"}, false, a},
+		"the database is short":          {func(w *clocked) { w.down(b); w.cut(b, database); w.start(b) }, b, "", []string{"move it out of the data directory"}, false, a},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

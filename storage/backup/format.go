@@ -33,11 +33,11 @@ const (
 
 var (
 	// ErrForeign says that a file is no backup of hotpair.
-	ErrForeign = errors.New("not a backup of hotpair")
+	ErrForeign = errors.New("not a hotpair backup")
 	// ErrVersion says that a newer program wrote it.
 	ErrVersion = errors.New("backup of another version")
 	// ErrShort says that it was cut short: what made it did not finish, or the file was truncated since.
-	ErrShort = errors.New("backup is cut short")
+	ErrShort = errors.New("backup is truncated")
 	// ErrDamaged says that something in it is not as it was written.
 	ErrDamaged = errors.New("backup is damaged")
 	// ErrSealed says that it is encrypted, and that what was given to decrypt it does not.
@@ -46,7 +46,7 @@ var (
 	ErrUnproved = errors.New("backup is not proved")
 )
 
-// Header says what a backup is of.
+// Header names the source of a backup.
 type Header struct {
 	Version int       `cbor:"1,keyasint" json:"version"`
 	PairID  string    `cbor:"2,keyasint,omitempty" json:"pair_id,omitempty"`
@@ -61,7 +61,7 @@ type Header struct {
 	Copied []origin.Pair `cbor:"8,keyasint,omitempty" json:"-"`
 }
 
-// End says where it ends and how much it holds.
+// End says where a backup ends and how much it holds.
 type End struct {
 	// Until is the position that it holds, with the chained digest there; Time its pair time.
 	Until   history.Mark `cbor:"1,keyasint"`
@@ -78,13 +78,13 @@ type Writer struct {
 	end End
 }
 
-// NewWriter makes the writer of one backup, which the key proves.
+// NewWriter returns the writer of one backup, which the key proves.
 func NewWriter(key Key) Writer { return Writer{key: key} }
 
-// Begin gives the first bytes.
+// Begin returns the first bytes.
 func (w *Writer) Begin(h Header) ([]byte, error) {
 	if w.key == "" {
-		return nil, fmt.Errorf("%w: there is no key to prove it by", ErrUnproved)
+		return nil, fmt.Errorf("%w: there is no key to prove it with", ErrUnproved)
 	}
 	h.Version, h.Key = Version, w.key.Name()
 	w.sum = sha256.New()
@@ -92,7 +92,7 @@ func (w *Writer) Begin(h Header) ([]byte, error) {
 	return w.write(append([]byte(magic), record...)), err
 }
 
-// Range gives the bytes of one range.
+// Range returns the bytes of one range.
 func (w *Writer) Range(r *storage.Range) ([]byte, error) {
 	raw, err := r.Encode()
 	if err != nil {
@@ -103,7 +103,7 @@ func (w *Writer) Range(r *storage.Range) ([]byte, error) {
 	return w.write(record(recordRange, raw)), nil
 }
 
-// Entries gives the bytes of a piece of history.
+// Entries returns the bytes of a piece of history.
 func (w *Writer) Entries(entries []history.Stored) ([]byte, error) {
 	raws := make([][]byte, len(entries))
 	for i := range entries {

@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// Key is what a pair proves its backups by: only who has it can make one, or change one so that nobody sees it.
+// Key is the key with which a pair proves its backups: without it, nobody can make one, or change one unnoticed.
 type Key string
 
 func (k Key) mac(of string, data []byte) []byte {
@@ -18,13 +18,13 @@ func (k Key) mac(of string, data []byte) []byte {
 	return m.Sum(nil)
 }
 
-// Name tells keys apart, and says nothing of them.
+// Name identifies the key without disclosing it.
 func (k Key) Name() string { return hex.EncodeToString(k.mac("name", nil)[:4]) }
 
 // prove gives what only the key's owner can give for a file with that checksum.
 func (k Key) prove(sum []byte) []byte { return k.mac("file", sum) }
 
-// Proof says what proves a backup to who reads it. Of the zero value nothing does.
+// Proof is what a reader accepts as proof of a backup. The zero Proof accepts none.
 type Proof struct {
 	Key Key
 	// Unproved: nothing has to. Anybody can have made the file; who says so vouches for it. One that names the key that was given is
@@ -40,9 +40,9 @@ func (p Proof) expects(h Header) error {
 	case p.Unproved:
 		return nil
 	case p.Key == "":
-		return fmt.Errorf("%w: no key was given to prove it by", ErrUnproved)
+		return fmt.Errorf("%w: no key was given to prove it with", ErrUnproved)
 	case p.Key.Name() != h.Key:
-		return fmt.Errorf("%w: it was made with key %q, and the pair secret given here gives key %q: give the secret that the pair had then", ErrUnproved, h.Key, p.Key.Name())
+		return fmt.Errorf("%w: it was made with key %q, but the pair secret given here has key %q: use the secret that the pair had then", ErrUnproved, h.Key, p.Key.Name())
 	}
 	return nil
 }
@@ -55,5 +55,5 @@ func (p Proof) holds(h Header, sum, proof []byte) (bool, error) {
 	case p.Unproved && (p.Key == "" || p.Key.Name() != h.Key):
 		return false, nil
 	}
-	return false, fmt.Errorf("%w: it was changed, or made, by somebody who does not have the pair's key", ErrUnproved)
+	return false, fmt.Errorf("%w: it was changed or made without the pair's key", ErrUnproved)
 }

@@ -38,13 +38,13 @@ func TestFault_C15_OnlyThePairMakesBackups(t *testing.T) {
 		says  string // "" for what is taken
 	}{
 		{"the pair's", good, ours, ""},
-		{"made without the key", forged, ours, "somebody who does not have the pair's key"},
+		{"made without the key", forged, ours, "without the pair's key"},
 		{"another pair's", foreign, ours, "made with key"},
 		{"no key given", good, Proof{}, "no key was given"},
-		{"another key given", good, Proof{Key: "wrong"}, "give the secret that the pair had then"},
+		{"another key given", good, Proof{Key: "wrong"}, "use the secret that the pair had then"},
 		{"unproved", forged, Proof{Unproved: true}, ""},
 		{"another pair's, unproved", foreign, Proof{Key: ours.Key, Unproved: true}, ""},
-		{"forged under the pair's name, unproved", forged, Proof{Key: ours.Key, Unproved: true}, "somebody who does not have the pair's key"},
+		{"forged under the pair's name, unproved", forged, Proof{Key: ours.Key, Unproved: true}, "without the pair's key"},
 	} {
 		path, dir := write(t, c.file), filepath.Join(t.TempDir(), "data")
 		summary, err := Check(t.Context(), path, c.proof, nil)

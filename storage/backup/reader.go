@@ -18,7 +18,7 @@ import (
 	"github.com/hotpair/hotpair/storage/history"
 )
 
-// Summary is what a whole backup holds.
+// Summary describes a complete backup.
 type Summary struct {
 	Header
 	Position string    `json:"position"`
@@ -34,14 +34,15 @@ type Summary struct {
 	until history.Mark
 }
 
-// sink gets what a backup holds, in its order, each thing checked by itself. The end comes after the checksum was.
+// sink receives the content of a backup in order, each record already checked. The end comes after the check of the
+// checksum.
 type sink interface {
 	begin(h Header) error
 	putRange(r storage.Range) error
 	putEntries(entries []history.Stored) error
 }
 
-// nothing is the sink of who only checks.
+// nothing is the sink of a check without a restore.
 type nothing struct{}
 
 func (nothing) begin(Header) error                { return nil }
@@ -58,7 +59,7 @@ func readFile(ctx context.Context, path string, proof Proof, to sink, progress f
 	file, err := regular.Open(path)
 	switch {
 	case errors.Is(err, regular.ErrNotRegular):
-		return Summary{}, fmt.Errorf("read backup: %w: %w: write it into one first, it is read twice", ErrForeign, err)
+		return Summary{}, fmt.Errorf("read backup: %w: %w: copy it into a file first, it is read twice", ErrForeign, err)
 	case err != nil:
 		return Summary{}, fmt.Errorf("read backup: %w", err)
 	}
@@ -147,9 +148,9 @@ func (r *reader) read() (Summary, error) {
 	case err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 		return Summary{}, err
 	case n == len(magic) && string(first) == sealedMagic[:n]:
-		return Summary{}, fmt.Errorf("%w: the key of age that decrypts it is needed (--identity FILE)", ErrSealed)
+		return Summary{}, fmt.Errorf("%w: the age identity that decrypts it is needed (--identity FILE)", ErrSealed)
 	case n == 0 || string(first[:n]) != magic[:n]:
-		return Summary{}, fmt.Errorf("%w: it does not begin as one", ErrForeign)
+		return Summary{}, fmt.Errorf("%w: it does not begin like one", ErrForeign)
 	case n < len(magic):
 		return Summary{}, fmt.Errorf("%w: it has %d bytes", ErrShort, n)
 	}
@@ -237,7 +238,7 @@ func (r *reader) takeRange(body []byte) error {
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	case r.ranged || !bytes.Equal(part.From, r.cursor):
-		return fmt.Errorf("%w: a range is missing or stands twice", ErrDamaged)
+		return fmt.Errorf("%w: a range is missing or duplicated", ErrDamaged)
 	}
 	r.cursor, r.ranged = part.Next, part.Done
 	r.end.Ranges++
@@ -264,12 +265,12 @@ func (r *reader) takeEntries(body []byte) error {
 			err = e.Follows(r.chain)
 		}
 		if err != nil {
-			return fmt.Errorf("%w: history behind %v: %w", ErrDamaged, r.chain.Position, err)
+			return fmt.Errorf("%w: history after %v: %w", ErrDamaged, r.chain.Position, err)
 		}
 		entries, r.chain = append(entries, e), e.Mark()
 		r.end.Time = max(r.end.Time, e.Entry.Time)
 		if r.chain.Position.Sequence == r.highest.Position.Sequence && r.chain != r.highest {
-			return fmt.Errorf("%w: the history does not lead to what the ranges hold", ErrDamaged)
+			return fmt.Errorf("%w: the history does not lead to the content of the ranges", ErrDamaged)
 		}
 	}
 	r.end.Entries += int64(len(entries))
@@ -305,10 +306,10 @@ func (r *reader) finish() (Summary, error) {
 		return Summary{}, err
 	}
 	if !bytes.Equal(tail[:sha256.Size], want) {
-		return Summary{}, fmt.Errorf("%w: its checksum does not fit", ErrDamaged)
+		return Summary{}, fmt.Errorf("%w: its checksum is wrong", ErrDamaged)
 	}
 	if _, err := r.in.ReadByte(); !errors.Is(err, io.EOF) {
-		return Summary{}, fmt.Errorf("%w: data after the end", ErrDamaged)
+		return Summary{}, fmt.Errorf("%w: there is data after its end", ErrDamaged)
 	}
 	proved, err := r.proof.holds(r.header, want, tail[sha256.Size:])
 	if err != nil {

@@ -43,7 +43,7 @@ type RestoreConfig struct {
 	cutOff func(step string) error
 }
 
-// Restored is what a restore did.
+// Restored is the result of a restore.
 type Restored struct {
 	Summary
 	Dir      string `json:"dir"`
@@ -111,7 +111,7 @@ func (c RestoreConfig) restore(ctx context.Context) (r Restored, err error) {
 	return r, err
 }
 
-// vacant refuses a directory that holds something which nobody said may go.
+// vacant refuses a directory that holds something that was not given up.
 func (c RestoreConfig) vacant() error {
 	names, err := place.Occupied(c.Dir)
 	if err == nil && len(names) > 0 && !c.MoveAway {
@@ -166,7 +166,7 @@ func (c RestoreConfig) build(ctx context.Context, dir string) (s Summary, identi
 		return s, "", err
 	}
 	if _, receiving := store.Receiving(); receiving || store.Applied() != s.until {
-		return s, "", fmt.Errorf("%w: the database came out at %v, the backup ends at %v", ErrDamaged, store.Applied().Position, s.until.Position)
+		return s, "", fmt.Errorf("%w: the restored database is at %v, but the backup ends at %v", ErrDamaged, store.Applied().Position, s.until.Position)
 	}
 	err = own.Update(func(f *facts.Data) error {
 		f.PairID = s.PairID

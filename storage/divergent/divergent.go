@@ -1,5 +1,5 @@
-// Package divergent keeps the updates that only this host had (R10) in files of their own before they are dropped from its
-// history. Nothing reads them again by itself: they are for people, who are shown and counted them.
+// Package divergent keeps the updates that only this host had (R10) in files of their own before they are dropped from
+// its history. They are for people, who see them listed and counted; no process applies them again.
 package divergent
 
 import (
@@ -25,7 +25,7 @@ const (
 	uncounted = 1
 )
 
-// File is what one file kept as divergent holds.
+// File is the content of one file of divergent updates.
 type File struct {
 	Path string `cbor:"-"`
 	// Reason is a sentence for the operator.
@@ -38,7 +38,7 @@ type File struct {
 
 // Write writes records (entries or frames that only this host has, R10) into a new file in dir/aside and returns
 // its path. When it returns without an error the file is durable with its name, and only then may the records be
-// dropped elsewhere. committed of them were known to be. Writing the same records again makes another file.
+// dropped elsewhere. committed of them were known to be committed. Writing the same records again makes another file.
 func Write(dir, reason string, records [][]byte, committed int) (path string, err error) {
 	body, err := format.Encode(version, &File{Reason: reason, Records: records, Committed: committed})
 	if err != nil {
@@ -65,7 +65,7 @@ func Write(dir, reason string, records [][]byte, committed int) (path string, er
 			return "", fmt.Errorf("keep divergent updates: %w", errors.Join(err, f.Discard()))
 		}
 		switch err := f.Create(); {
-		case errors.Is(err, fs.ErrExist): // by somebody who was quicker
+		case errors.Is(err, fs.ErrExist): // another writer was quicker
 		case err != nil:
 			return "", fmt.Errorf("keep divergent updates: %w", err)
 		default:
@@ -92,14 +92,14 @@ func Read(path string) (File, error) {
 func parse(raw []byte) (a File, err error) {
 	body, ok := strings.CutPrefix(string(raw), magic)
 	if !ok {
-		return a, fmt.Errorf("%w: not a file of hotpair", format.ErrForeign)
+		return a, fmt.Errorf("%w: not a file written by hotpair", format.ErrForeign)
 	}
 	if len(body) < sha256.Size+1 {
-		return a, fmt.Errorf("%w: it is cut short", format.ErrDamaged)
+		return a, fmt.Errorf("%w: it is truncated", format.ErrDamaged)
 	}
 	end := len(raw) - sha256.Size
 	if sum := sha256.Sum256(raw[:end]); string(sum[:]) != string(raw[end:]) {
-		return a, fmt.Errorf("%w: its checksum does not fit", format.ErrDamaged)
+		return a, fmt.Errorf("%w: its checksum is wrong", format.ErrDamaged)
 	}
 	err = format.Decode(version, raw[len(magic):end], &a)
 	if errors.Is(err, format.ErrVersion) {
@@ -116,10 +116,11 @@ func parse(raw []byte) (a File, err error) {
 	return a, nil
 }
 
-// forgotten ends the name of a file that an operator is done with: it is kept, and no longer listed.
+// forgotten ends the name of a file that an operator has dealt with: it is kept, but not listed.
 const forgotten = ".forgotten"
 
-// Forget has a file no longer listed. It stays beside the others, under another name, and is durable so when there is no error.
+// Forget removes a file from List. It keeps the file beside the others, under another name, durably when there is no
+// error.
 func Forget(path string) error {
 	for n := 0; ; n++ {
 		to := path + forgotten

@@ -1,8 +1,8 @@
-// Package facts keeps what belongs to one host alone, and to the data directory that it stands in: who it is, of which pair,
-// the epochs, versions and sessions that must never fall, its note of membership. They are in a file of their own, because no
-// copy of the database may ever carry them to another host.
+// Package facts keeps the facts of one host and its data directory: its identity, its pair, the epochs, versions and
+// sessions that must never decrease, its note of membership. They have their own file, because no copy of the database
+// may ever carry them to another host.
 //
-// A change is on disk when Update returns, whole or not at all; what was read is never waited for.
+// A change is on disk when Update returns, completely or not at all. Reads never wait.
 package facts
 
 import (
@@ -31,17 +31,17 @@ import (
 const (
 	// FileName is the name of the file of host-local facts in the data directory.
 	FileName = "facts.json"
-	// kind stands in the file, so that a foreign JSON file is told from a damaged one.
+	// kind is in the file, to distinguish a foreign JSON file from a damaged one.
 	kind = "hotpair facts"
 	// factsVersion rises when an older program could misread the file.
 	factsVersion = 1
 )
 
-// ErrLower says that a host-local fact which only rises was about to be lowered.
-var ErrLower = errors.New("fact would be lowered")
+// ErrLower says that an update would lower a host-local fact that may only rise.
+var ErrLower = errors.New("a fact must not decrease")
 
-// SnapshotState marks the host inconsistent: the database is in the middle of a copy and can't be promoted, not even by
-// force.
+// SnapshotState marks the host inconsistent: a snapshot transfer is unfinished, and the host can't be promoted, not
+// even by force.
 type SnapshotState struct {
 	Base   history.Mark `json:"base"`
 	Cursor []byte       `json:"cursor,omitempty"`
@@ -78,7 +78,7 @@ type Data struct {
 	Recovered position.Position `json:"recovered,omitzero"`
 }
 
-// Restored says what a directory was restored from.
+// Restored names the backup that a directory was restored from.
 type Restored struct {
 	// Position is the last update in the backup, Time its pair time.
 	Position position.Position `json:"position"`
@@ -107,7 +107,7 @@ func (d Data) clone() Data {
 	return d
 }
 
-// rises refuses a change that lowers what only rises, or gives the directory to somebody else.
+// rises refuses a change that lowers a rising fact, or gives the directory to another host.
 func (d Data) rises(next Data) error {
 	for _, f := range []struct {
 		name      string
@@ -127,7 +127,7 @@ func (d Data) rises(next Data) error {
 	}
 	copied := d.Restored != nil && d.Restored.AsCopy && next.Restored == nil // becomes a pair of its own
 	if d.PairID != "" && next.PairID != d.PairID && !copied {
-		return fmt.Errorf("%w: this host is of pair %q for good, not of %q", format.ErrForeign, d.PairID, next.PairID)
+		return fmt.Errorf("%w: this host belongs to pair %q permanently, not to %q", format.ErrForeign, d.PairID, next.PairID)
 	}
 	return nil
 }
@@ -177,13 +177,13 @@ func Open(dir, host string) (*Facts, error) {
 		return nil, fmt.Errorf("open facts: %w", err)
 	}
 	if host != "" && data.Host != host {
-		return nil, fmt.Errorf("open facts: %w: %s belongs to host %q, this is %q; set HOTPAIR_HOST or HOTPAIR_DATA right",
+		return nil, fmt.Errorf("open facts: %w: %s belongs to host %q, this is %q; correct HOTPAIR_HOST or HOTPAIR_DATA",
 			format.ErrForeign, path, data.Host, host)
 	}
 	return &Facts{dir: dir, data: data}, nil
 }
 
-// Read gives the facts in dir as they are, and makes none. The error is fs.ErrNotExist where there are none, else as Open's.
+// Read returns the facts in dir and creates none. The error is fs.ErrNotExist where there are none, else as of Open.
 func Read(dir string) (Data, error) {
 	if err := place.Whole(dir); err != nil {
 		return Data{}, fmt.Errorf("read facts: %w", err)
@@ -252,14 +252,14 @@ func decodeFacts(path string, raw []byte) (Data, error) {
 		return Data{}, damagedFacts(err.Error())
 	}
 	if file.Kind == "" && file.Sum == "" || len(file.Facts) == 0 {
-		return Data{}, fmt.Errorf("%w: %s holds no facts of a hotpair host; move the whole data directory away and let this host join as a new one", format.ErrForeign, path)
+		return Data{}, fmt.Errorf("%w: %s is not a facts file of a hotpair host; move the whole data directory away and let this host join as a new one", format.ErrForeign, path)
 	}
 	var inner bytes.Buffer
 	if err := json.Compact(&inner, file.Facts); err != nil {
 		return Data{}, damagedFacts(err.Error())
 	}
 	if sum := sha256.Sum256(inner.Bytes()); file.Kind != kind || hex.EncodeToString(sum[:]) != file.Sum {
-		return Data{}, damagedFacts("its checksum does not fit (it must not be edited)")
+		return Data{}, damagedFacts("its checksum is wrong (the file must not be edited)")
 	}
 	var d Data
 	var version struct {
@@ -281,7 +281,7 @@ func decodeFacts(path string, raw []byte) (Data, error) {
 	return d, nil
 }
 
-// Get gives the facts as they are on disk.
+// Get returns the facts on disk.
 func (f *Facts) Get() Data {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -318,8 +318,8 @@ func (f *Facts) Update(change func(*Data) error) error {
 	return nil
 }
 
-// NoteRecord takes a pair record that was seen, and its version. An older one of a pair with a witness comes late, and changes nothing; one
-// without a version is the own copy of a pair that has none.
+// NoteRecord notes a pair record that was seen, and its version. An older record of a pair with a witness changes
+// nothing; one without a version is the own copy of a pair that has none.
 func (d *Data) NoteRecord(version uint64, record json.RawMessage) {
 	if record != nil && (version >= d.RecordVersion || version == 0) {
 		d.Record = record

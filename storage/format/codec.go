@@ -38,7 +38,7 @@ func newCodec() codec {
 // coding is immutable after construction and has no state.
 var coding = newCodec()
 
-// Encode gives a version byte and the CBOR of v.
+// Encode returns a version byte and the CBOR of v.
 func Encode(version byte, v any) ([]byte, error) {
 	var b bytes.Buffer
 	b.Grow(256) // most entries and answers

@@ -15,7 +15,7 @@ var (
 	ErrVersion = errors.New("unknown version")
 	// ErrMalformed says that bytes are no encoding of what they should be.
 	ErrMalformed = fault.New("malformed-encoding", "malformed encoding")
-	// ErrDead says that a write or fsync failed before. Nothing is written any more, because nobody knows what is
+	// ErrDead says that a write or fsync failed before. Nothing is written after that, because it is unknown what is
 	// on the disk; the process ends and recovery starts from what is there (R8). It never comes from another process.
 	ErrDead = errors.New("storage dead after a failed write")
 )

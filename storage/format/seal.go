@@ -7,7 +7,7 @@ import (
 	"hash/crc32"
 )
 
-// Sum is the checksum of everything bolt holds for us: bolt has none of its own but for its heads.
+// Sum is the checksum of values in bolt, which itself has checksums of its heads only.
 func Sum(parts ...[]byte) uint32 {
 	table := crc32.MakeTable(crc32.Castagnoli) // made once by the library
 	var sum uint32
@@ -17,7 +17,7 @@ func Sum(parts ...[]byte) uint32 {
 	return sum
 }
 
-// Seal gives CBOR of v with a checksum that covers its key too, so that a value under a wrong key shows.
+// Seal returns the CBOR of v with a checksum that covers its key too, so that a value under a wrong key is detected.
 func Seal(version byte, key []byte, v any) ([]byte, error) {
 	raw, err := Encode(version, v)
 	if err != nil {
@@ -26,7 +26,7 @@ func Seal(version byte, key []byte, v any) ([]byte, error) {
 	return binary.BigEndian.AppendUint32(raw, Sum(key, raw)), nil
 }
 
-// Unseal reads what Seal wrote. The error is ErrDamaged or ErrVersion.
+// Unseal decodes the output of Seal. The error is ErrDamaged or ErrVersion.
 func Unseal(version byte, key, value []byte, v any) error {
 	if len(value) < 5 {
 		return fmt.Errorf("%w: value of %d bytes", ErrDamaged, len(value))

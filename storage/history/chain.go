@@ -28,7 +28,7 @@ func (d *Digest) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Chain gives the digest of an entry: SHA-256 over the previous digest and the stored bytes, never over bytes that
+// Chain returns the digest of an entry: SHA-256 over the previous digest and the stored bytes, never over bytes that
 // were encoded again.
 func Chain(prev Digest, stored []byte) Digest {
 	h := sha256.New()
@@ -53,7 +53,7 @@ type Stored struct {
 	Digest Digest
 }
 
-// Mark gives the end of the chain that s ends.
+// Mark returns the end of the chain that s ends.
 func (s *Stored) Mark() Mark { return Mark{Position: s.Entry.Position, Digest: s.Digest} }
 
 // NewStored validates and encodes e and chains it onto prev. The error is ErrInvalid or ErrTooLarge.
@@ -80,7 +80,7 @@ func ReadStored(prev Digest, raw []byte) (Stored, error) {
 	return Stored{Entry: e, Raw: raw, Digest: Chain(prev, raw)}, nil
 }
 
-// Raws gives the stored bytes of entries.
+// Raws returns the stored bytes of entries.
 func Raws(entries []Stored) [][]byte {
 	raws := make([][]byte, len(entries))
 	for i := range entries {

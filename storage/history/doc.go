@@ -1,4 +1,4 @@
-// Package history is the shape of the update history: entries, the bytes by which they are stored, sent and digested, and
+// Package history defines the update history: entries, the bytes by which they are stored, sent and digested, and
 // the chain of digests that makes one history of them. It has no files and no state.
 //
 // Two hosts with the same digest at a position have the same entries up to there, byte for byte: a digest is always over

@@ -11,7 +11,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// OutboxSpace is the key space of what services have left to be done: notices for terminals, timers, emissions. The pair makes
+// OutboxSpace is the key space of the outbox: the notices, timers and emissions of services. The pair makes
 // its keys.
 const OutboxSpace = "_outbox"
 
@@ -107,7 +107,7 @@ type Effect struct {
 	Delete bool   `cbor:"3,keyasint,omitempty"`
 }
 
-// Answer is what a request was answered with, recorded so that a repeated request gets the same.
+// Answer is the answer to a request, recorded so that a repeated request gets the same.
 type Answer struct {
 	// Code is 0 for success, otherwise the code of the service error (400, 404, 409, …).
 	Code int `cbor:"1,keyasint,omitempty"`
@@ -117,11 +117,11 @@ type Answer struct {
 	Body []byte `cbor:"3,keyasint,omitempty"`
 	// Revision says that the runtime adds the revision, which is known only by the entry's position, to the body.
 	Revision bool `cbor:"4,keyasint,omitempty"`
-	// Request is a digest of what was asked. An id names one request: who asks for something else under it gets no answer.
+	// Request is a digest of the request. An id names one request: another request under it gets no answer.
 	Request []byte `cbor:"5,keyasint,omitempty"`
 }
 
-// Kind says what an entry is.
+// Kind is the kind of an entry.
 type Kind uint8
 
 const (
@@ -175,7 +175,7 @@ type Entry struct {
 	Outbox []Effect `cbor:"16,keyasint,omitempty"`
 }
 
-// Changes gives each effect with its space.
+// Changes returns each effect with its space.
 func (e *Entry) Changes() iter.Seq2[string, *Effect] {
 	return func(yield func(string, *Effect) bool) {
 		for i := range e.Effects {
@@ -191,7 +191,7 @@ func (e *Entry) Changes() iter.Seq2[string, *Effect] {
 	}
 }
 
-// Floor is the counter below which the entry makes all of its terminal's too old, 0 when it says nothing of them.
+// Floor is the counter below which the entry makes all requests of its terminal too old; 0 when it changes no floor.
 func (e *Entry) Floor() uint64 {
 	floor := e.Oldest
 	if e.HasAnswer && e.Request.Counter > AnswerWindow {
@@ -220,7 +220,7 @@ func (e *Entry) Validate() error {
 		return fmt.Errorf("%w: %v", ErrInvalid, e.Kind)
 	}
 	if e.Forgotten < 0 || e.Forgotten > e.Time {
-		return fmt.Errorf("%w: at %d everything up to %d is forgotten", ErrInvalid, e.Time, e.Forgotten)
+		return fmt.Errorf("%w: at time %d, everything up to %d is forgotten", ErrInvalid, e.Time, e.Forgotten)
 	}
 	if err := e.Request.Validate(); err != nil {
 		return err
@@ -229,7 +229,7 @@ func (e *Entry) Validate() error {
 		return fmt.Errorf("%w: an answer without a request", ErrInvalid)
 	}
 	if e.Oldest > e.Request.Counter {
-		return fmt.Errorf("%w: request %v can't say that %d is the lowest unanswered number of its terminal", ErrInvalid, e.Request, e.Oldest)
+		return fmt.Errorf("%w: request %v can't have %d as the lowest unanswered number of its terminal", ErrInvalid, e.Request, e.Oldest)
 	}
 	if n := len(e.Answer.Request); n > MaxDigest {
 		return fmt.Errorf("%w: digest of a request of %d bytes, at most %d", ErrTooLarge, n, MaxDigest)
@@ -284,7 +284,7 @@ func DecodeEntry(raw []byte) (Entry, error) {
 		return Entry{}, fmt.Errorf("decode entry: %w: form %d with %d changes of the outbox", format.ErrMalformed, version, len(e.Outbox))
 	}
 	if newest := level.Own().Newest; e.Level > newest {
-		return Entry{}, fmt.Errorf("decode entry: %w: with it the pair rises to level %d, this program knows up to %d: upgrade it", format.ErrVersion, e.Level, newest)
+		return Entry{}, fmt.Errorf("decode entry: %w: it raises the pair to level %d, this program supports levels up to %d: upgrade it", format.ErrVersion, e.Level, newest)
 	}
 	return e, nil
 }

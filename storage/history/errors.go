@@ -16,7 +16,7 @@ var (
 	ErrGap = errors.New("gap in the history")
 	// ErrDiverged says that an entry follows by sequence but not by digest or epoch: it belongs to another history.
 	ErrDiverged = fault.New("history-diverged", "diverged history")
-	// ErrTrimmed says that the history no longer reaches back to the entry asked for.
+	// ErrTrimmed says that the requested entry was trimmed from the history.
 	ErrTrimmed = fault.New("history-trimmed", "trimmed from the history")
 	// ErrAbsent says that the entry asked for lies beyond the end of the history.
 	ErrAbsent = fault.New("history-absent", "beyond the end of the history")

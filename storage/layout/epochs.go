@@ -21,7 +21,7 @@ type EpochStart struct {
 	Time int64 `cbor:"6,keyasint"`
 }
 
-// StartOf is what the table of epoch starts keeps of an entry of KindBegan.
+// StartOf returns the row of the table of epoch starts for an entry of KindBegan.
 func StartOf(e *history.Entry) EpochStart {
 	return EpochStart{
 		Epoch: e.Position.Epoch, Sequence: e.Position.Sequence, Time: e.Time,

@@ -17,7 +17,7 @@ type Item struct {
 	Value  []byte `cbor:"3,keyasint"`
 }
 
-// Transferred lists the buckets that a copy carries, in its order: spaces that come into being behind the cursor are in
+// Transferred lists the buckets that a snapshot carries, in its order: spaces that are created before the cursor are in
 // entries that are replayed. "issued" is made again from the answers.
 func Transferred(tx *bolt.Tx) (paths []string, err error) {
 	paths = []string{BucketAnswers, BucketEpochs, BucketFloors}
@@ -29,7 +29,7 @@ func Transferred(tx *bolt.Tx) (paths []string, err error) {
 	return paths, err
 }
 
-// BucketAt finds a bucket by its path; nil when there is none, or when no copy carries it.
+// BucketAt finds a bucket by its path; nil when there is none, or when no snapshot carries it.
 func BucketAt(tx *bolt.Tx, path string) *bolt.Bucket {
 	if space, ok := SpaceOf(path); ok {
 		return tx.Bucket([]byte(BucketData)).Bucket([]byte(space))
@@ -41,7 +41,7 @@ func BucketAt(tx *bolt.Tx, path string) *bolt.Bucket {
 	return nil
 }
 
-// Validate refuses an item that is not as its bucket holds it.
+// Validate refuses an item that its bucket can't hold.
 func (it *Item) Validate() (err error) {
 	if len(it.Key) == 0 || len(it.Key) > bolt.MaxKeySize {
 		return fmt.Errorf("%w: key of %d bytes", history.ErrInvalid, len(it.Key))

@@ -1,8 +1,8 @@
-// Package layout is what stands where in the database file: the buckets, their keys and values, and the one record of where
-// the file stands. Every value has a checksum that covers its key, for bolt has none; what does not fit is format.ErrDamaged.
+// Package layout defines the database file: the buckets, their keys and values, and the one record of the file's
+// state. Every value has a checksum that covers its key, for bolt has none; a mismatch is format.ErrDamaged.
 //
-// It has no state and decides nothing. Two hosts that applied the same history have the same bytes in all buckets that a copy
-// carries (Transferred), but for answers that only wait to be deleted.
+// It has no state and decides nothing. Two hosts that applied the same history have the same bytes in all buckets that
+// a snapshot carries (Transferred), but for answers that only wait to be deleted.
 package layout
 
 import (
@@ -40,10 +40,10 @@ const (
 	dataHeader = 8 + 4
 )
 
-// SequenceKey orders by number.
+// SequenceKey is the key of a sequence, in numerical order.
 func SequenceKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-// DataValue is a value as bolt holds it.
+// DataValue encodes a value for bolt.
 func DataValue(key []byte, revision uint64, value []byte) []byte {
 	b := make([]byte, 0, dataHeader+len(value))
 	b = binary.BigEndian.AppendUint64(b, revision)
@@ -51,7 +51,8 @@ func DataValue(key []byte, revision uint64, value []byte) []byte {
 	return append(b, value...)
 }
 
-// ReadDataValue reads what DataValue wrote. The value is part of stored. The error is ErrDamaged; the revision is then what stands there.
+// ReadDataValue decodes the output of DataValue. The value is part of stored. The error is ErrDamaged; the revision is
+// then the stored one.
 func ReadDataValue(key, stored []byte) (revision uint64, value []byte, err error) {
 	if len(stored) < dataHeader {
 		return 0, nil, fmt.Errorf("%w: value of %d bytes", format.ErrDamaged, len(stored))
@@ -63,7 +64,7 @@ func ReadDataValue(key, stored []byte) (revision uint64, value []byte, err error
 	return binary.BigEndian.Uint64(stored), value, nil
 }
 
-// HistoryValue is an entry as bolt holds it.
+// HistoryValue encodes an entry for bolt.
 func HistoryValue(s *history.Stored) []byte {
 	b := make([]byte, 0, HistoryHeader+len(s.Raw))
 	b = append(b, s.Digest[:]...)
@@ -81,7 +82,7 @@ func ReadHistoryHeader(value []byte) (d history.Digest, time int64, raw []byte, 
 	return d, int64(binary.BigEndian.Uint64(value[len(d):])), value[HistoryHeader:], nil
 }
 
-// Recorded is an answer as bolt holds it.
+// Recorded is an answer as bolt stores it.
 type Recorded struct {
 	Position position.Position `cbor:"1,keyasint"`
 	Answer   history.Answer    `cbor:"2,keyasint"`
@@ -92,7 +93,7 @@ const (
 	answerByApp     = 'i'
 )
 
-// AnswerPrefix is what the answers of a terminal under ids of one sort begin with.
+// AnswerPrefix is the key prefix of a terminal's answers under ids of one sort.
 func AnswerPrefix(terminal string, sort byte) []byte {
 	b := append(make([]byte, 0, len(terminal)+10), byte(len(terminal)))
 	return append(append(b, terminal...), sort)
@@ -106,7 +107,7 @@ func AnswerKey(id history.RequestID) []byte {
 	return binary.BigEndian.AppendUint64(AnswerPrefix(id.Terminal, AnswerByCounter), id.Counter)
 }
 
-// ParseAnswerKey reads what answerKey wrote.
+// ParseAnswerKey parses the output of AnswerKey.
 func ParseAnswerKey(key []byte) (id history.RequestID, err error) {
 	bad := fmt.Errorf("%w: key of an answer %q", format.ErrDamaged, key)
 	if len(key) == 0 || len(key) < 2+int(key[0]) {
@@ -136,7 +137,7 @@ func IssuedKey(issued int64, answer []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(answer)), uint64(issued)), answer...)
 }
 
-// IssuedAt reads the time of issue from a key that IssuedKey made; 0 from one that is none.
+// IssuedAt returns the time of issue in a key of IssuedKey; 0 for another key.
 func IssuedAt(key []byte) int64 {
 	if len(key) < 8 {
 		return 0
@@ -144,13 +145,13 @@ func IssuedAt(key []byte) int64 {
 	return int64(binary.BigEndian.Uint64(key))
 }
 
-// FloorValue is a terminal's floor as bolt holds it.
+// FloorValue encodes a terminal's floor for bolt.
 func FloorValue(terminal string, floor uint64) []byte {
 	b := binary.BigEndian.AppendUint64(nil, floor)
 	return binary.BigEndian.AppendUint32(b, format.Sum([]byte(terminal), b))
 }
 
-// ReadFloor reads what floorValue wrote; no value is floor 0.
+// ReadFloor decodes the output of FloorValue; no value is floor 0.
 func ReadFloor(terminal string, value []byte) (uint64, error) {
 	if value == nil {
 		return 0, nil
@@ -161,8 +162,8 @@ func ReadFloor(terminal string, value []byte) (uint64, error) {
 	return binary.BigEndian.Uint64(value), nil
 }
 
-// DataPath is the name of a space's bucket in a copy.
+// DataPath is the name of a space's bucket in a snapshot.
 func DataPath(space string) string { return BucketData + "/" + space }
 
-// SpaceOf is the reverse of dataPath.
+// SpaceOf is the reverse of DataPath.
 func SpaceOf(path string) (space string, ok bool) { return strings.CutPrefix(path, BucketData+"/") }

@@ -11,7 +11,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// State is the one record of where the file stands, rewritten by every transaction.
+// State is the one record of the file's state, rewritten by every transaction.
 type State struct {
 	Host     string `cbor:"1,keyasint,omitempty"`
 	Identity string `cbor:"2,keyasint,omitempty"`
@@ -34,7 +34,7 @@ type State struct {
 // First is the first sequence in the history.
 func (s *State) First() uint64 { return s.Base.Position.Sequence + 1 }
 
-// SnapshotProgress is the durable state of a copy on the receiver.
+// SnapshotProgress is the durable state of a snapshot transfer on the receiver.
 type SnapshotProgress struct {
 	// Base is the sender's applied end when the copy began; entries following it are replayed after the last range.
 	Base history.Mark `cbor:"1,keyasint"`
@@ -50,7 +50,7 @@ type SnapshotProgress struct {
 	Bytes  uint64 `cbor:"7,keyasint,omitempty"`
 }
 
-// ReadState reads where the file stands.
+// ReadState reads the file's state.
 func ReadState(tx *bolt.Tx) (st State, err error) {
 	for _, name := range []string{BucketMeta, BucketHistory, BucketEpochs, BucketAnswers, BucketFloors, BucketIssued, BucketData} {
 		if tx.Bucket([]byte(name)) == nil {
@@ -67,7 +67,7 @@ func ReadState(tx *bolt.Tx) (st State, err error) {
 	return st, nil
 }
 
-// WriteState writes where the file stands.
+// WriteState writes the file's state.
 func WriteState(tx *bolt.Tx, st *State) error {
 	raw, err := format.Seal(StateVersion, []byte(KeyState), st)
 	if err != nil {
@@ -76,7 +76,7 @@ func WriteState(tx *bolt.Tx, st *State) error {
 	return tx.Bucket([]byte(BucketMeta)).Put([]byte(KeyState), raw)
 }
 
-// CheckEnds holds the two ends of the history against the state; the whole chain is for Check.
+// CheckEnds compares the two ends of the history with the state; Check verifies the whole chain.
 func CheckEnds(tx *bolt.Tx, st *State) error {
 	c := tx.Bucket([]byte(BucketHistory)).Cursor()
 	first, _ := c.First()

@@ -1,5 +1,6 @@
-// Package origin keeps, beside the data of a host, of which pairs they were before. Data that were restored and made a pair of their own must
-// never be served with what proves members of the pair that they were copied from, and only the data can tell.
+// Package origin records, beside the data of a host, the pairs that they came from. Data that were restored and made a
+// pair of their own must never be served with the credentials of the pair that they were copied from, and only the data
+// can tell.
 //
 // It is a file of its own and not of the facts: a program that does not know it leaves it alone.
 package origin
@@ -24,7 +25,7 @@ const (
 	kind     = "hotpair origins"
 )
 
-// Pair is one as its members know each other.
+// Pair identifies a pair.
 type Pair struct {
 	ID string `json:"pair_id" cbor:"1,keyasint"`
 	// Trust is its name in certificates, empty where it had none, or where a backup does not say; Key names the key that is made of its secret.
@@ -40,7 +41,7 @@ type Origins struct {
 	Copied []Pair `json:"copied,omitempty"`
 }
 
-// Copy gives those of data that were made a pair of their own. Again it is the same.
+// Copy returns the origins of data that are made a pair of their own. It is idempotent.
 func (o Origins) Copy() Origins {
 	if o.Backup.Key != "" && !slices.Contains(o.Copied, o.Backup) {
 		o.Copied = append(slices.Clone(o.Copied), o.Backup)
@@ -53,7 +54,8 @@ type file struct {
 	Origins
 }
 
-// Read gives those in a data directory. The error is format.ErrDamaged, with what to do, or says why the file can't be read.
+// Read reads the origins in a data directory. The error is format.ErrDamaged with a remedy, or says why the file can't
+// be read.
 func Read(dir string) (Origins, error) {
 	path := filepath.Join(dir, FileName)
 	raw, err := os.ReadFile(path)
@@ -65,13 +67,13 @@ func Read(dir string) (Origins, error) {
 	}
 	var f file
 	if err := json.Unmarshal(raw, &f); err != nil || f.Kind != kind {
-		return Origins{}, fmt.Errorf("%w: %s, which says of which pairs a restored host's data were before, can't be read; restore again, or, when this host is of no copy, remove it",
+		return Origins{}, fmt.Errorf("%w: %s, the record of the pairs that restored data came from, can't be read; restore again, or remove it if this host was not restored as a copy",
 			format.ErrDamaged, path)
 	}
 	return f.Origins, nil
 }
 
-// Write writes them into a data directory, durably.
+// Write writes the origins into a data directory, durably.
 func Write(dir string, o Origins) error {
 	var text bytes.Buffer
 	to := json.NewEncoder(&text)

@@ -1,9 +1,9 @@
 // Package overlay keeps the entries that are committed and not yet applied, in memory, with every version of everything that
 // they change. A reader stays at its position while entries are added, sees them at once, and waits for no disk.
 //
-// There are two generations: the active one grows, the frozen one is being applied. A View sees both as one, up to a sequence;
-// it walks them in the order that the keys have in the database file, so that whoever walks the file merges the two. What is
-// only here when a process ends is in the journal.
+// There are two generations: the active one grows, the frozen one is being applied. A View sees both as one, up to a
+// sequence; it walks them in the order of the keys in the database file, so that a walk of the file can merge the two.
+// What is only here when a process ends is in the journal.
 package overlay
 
 import (
@@ -19,7 +19,7 @@ import (
 // right for more entries than admission ever lets in.
 const tower = 12
 
-// Version is what one entry made of one name.
+// Version is the effect of one entry on one name.
 type Version struct {
 	Sequence uint64
 	stored   *history.Stored
@@ -29,10 +29,10 @@ type Version struct {
 	Floor uint64
 }
 
-// Effect gives the effect that the version is.
+// Effect returns the effect of the version.
 func (v *Version) Effect() *history.Effect { return v.effect }
 
-// Entry gives the entry that made the version; floors have none.
+// Entry returns the entry that made the version; floors have none.
 func (v *Version) Entry() *history.Entry { return &v.stored.Entry }
 
 // node holds all versions of one name, oldest first.
@@ -64,7 +64,7 @@ type Generation struct {
 	bytes   int64
 }
 
-// New makes an empty generation.
+// New returns an empty generation.
 func New() *Generation {
 	return &Generation{
 		head:   node{next: make([]*node, tower)},
@@ -185,7 +185,7 @@ func (t *Generation) next(prefix, from string, past bool, sequence uint64) (name
 	return named{}, false
 }
 
-// Size gives the number of entries and their stored bytes.
+// Size returns the number of entries and their stored bytes.
 func (t *Generation) Size() (entries int, bytes int64) {
 	if t == nil {
 		return 0, 0
@@ -230,7 +230,7 @@ func (t *Generation) Spaces() (spaces []string) {
 	}
 }
 
-// Applier takes what a generation makes of a database.
+// Applier receives the changes that a generation makes to a database.
 type Applier interface {
 	// Raise takes the floor of a terminal.
 	Raise(terminal string, floor uint64) error
@@ -240,8 +240,8 @@ type Applier interface {
 	Put(space, key string, effect *history.Effect, sequence uint64) error
 }
 
-// Apply gives the newest version of everything: floors first, then answers, then keys, of one space after the other. So an
-// answer that is already below its terminal's floor is known to be. Nothing may be added meanwhile.
+// Apply passes on the newest version of everything: floors first, then answers, then keys, one space after the other.
+// So an answer that is already below its terminal's floor is known to be. Nothing may be added meanwhile.
 func (t *Generation) Apply(to Applier) error {
 	for n := t.head.next[0]; n != nil; n = n.next[0] {
 		v, err := n.versions[len(n.versions)-1], error(nil)
@@ -267,5 +267,5 @@ func (t *Generation) Empty() bool {
 	return entries == 0
 }
 
-// Entries gives its entries, in order. Nothing may be added meanwhile.
+// Entries returns its entries, in order. Nothing may be added meanwhile.
 func (t *Generation) Entries() []*history.Stored { return t.entries }

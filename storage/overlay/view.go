@@ -13,7 +13,7 @@ type View struct {
 	Sequence       uint64
 }
 
-// Value finds what the overlay makes of a key.
+// Value returns the overlay's version of a key.
 func (w *View) Value(space string, key []byte) (Version, bool) {
 	return w.get(Space(space) + string(key))
 }

@@ -33,12 +33,12 @@ func Examine(path, nested string) error {
 	case len(heads) == 0 && !known && info.Size() > 0 && !allZero(f):
 		return fmt.Errorf("%w: %s is no hotpair database; move it away", format.ErrForeign, path)
 	case len(heads) == 0:
-		return Damaged(path, "neither of its two heads is whole")
+		return Damaged(path, "both of its heads are damaged")
 	}
 	// Only the newest whole head counts: pages of the older one may already have been used again.
 	h := Newest(heads)
 	if h.Pages < 4 || h.Root >= h.Pages || h.Freelist >= h.Pages || h.Pages > 1<<40 {
-		return Damaged(path, "its head names pages that can't be")
+		return Damaged(path, "its head names impossible pages")
 	}
 	if need := h.Pages * h.PageSize; uint64(info.Size()) < need {
 		return Damaged(path, fmt.Sprintf("it has %d bytes and needs %d: it was truncated", info.Size(), need))
@@ -65,8 +65,8 @@ func allZero(f io.ReaderAt) bool {
 	return true
 }
 
-// Damaged makes the error for a database that can't be used.
+// Damaged returns the error for a database that can't be used.
 func Damaged(path, why string) error {
-	return fmt.Errorf("%w: %s: %s; keep it aside, remove it from the data directory, and let this host copy from the other one",
+	return fmt.Errorf("%w: %s: %s; move it out of the data directory, and this host gets a snapshot from the other one",
 		format.ErrDamaged, path, why)
 }

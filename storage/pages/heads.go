@@ -53,7 +53,7 @@ func parseHead(page []byte) (h Head, known bool, version uint32, valid bool) {
 	return h, true, version, sum.Sum64() == binary.NativeEndian.Uint64(m[metaSummed:])
 }
 
-// ReadHeads gives the valid heads of a bolt file.
+// ReadHeads returns the valid heads of a bolt file.
 func ReadHeads(f io.ReaderAt) (heads []Head, known bool, version uint32, err error) {
 	page := make([]byte, os.Getpagesize())
 	for i := range int64(2) {
@@ -74,12 +74,12 @@ func ReadHeads(f io.ReaderAt) (heads []Head, known bool, version uint32, err err
 	return heads, known, version, nil
 }
 
-// Newest gives the head of the last transaction.
+// Newest returns the head of the last transaction.
 func Newest(heads []Head) Head {
 	return slices.MaxFunc(heads, func(a, b Head) int { return cmp.Compare(a.Transaction, b.Transaction) })
 }
 
-// ReadFree gives the free pages that a head names, all of them: bolt itself loses the last one of a list of
+// ReadFree returns all free pages that a head names: bolt itself loses the last one of a list of
 // 65,535 or more when it reads it.
 func ReadFree(f io.ReaderAt, h Head) ([]uint64, error) {
 	page := make([]byte, pageHeader)
@@ -110,7 +110,7 @@ func ReadFree(f io.ReaderAt, h Head) ([]uint64, error) {
 	for i := range free {
 		free[i] = binary.NativeEndian.Uint64(ids[8*i:])
 		if free[i] < 2 || free[i] >= h.Pages {
-			return nil, errors.New("the list of free pages names a page that can't be")
+			return nil, errors.New("the list of free pages names an impossible page")
 		}
 	}
 	return free, nil

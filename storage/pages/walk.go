@@ -18,7 +18,7 @@ const (
 	faultsMost   = 20 // more are not told apart
 )
 
-// Walk goes through all pages that a head leads to, and gives the number of those that are neither used nor free: they are
+// Walk visits all pages that a head leads to, and returns the number of those that are neither used nor free: they are
 // lost to bolt, which is a waste and no damage. The error is format.ErrDamaged, joined from what was found (at most 20
 // things), or ctx's.
 func Walk(ctx context.Context, file io.ReaderAt, head Head) (lost int, err error) {
@@ -98,7 +98,7 @@ func (w *walk) own(id uint64) bool {
 	return true
 }
 
-// holds says what a bucket holds, which decides how a shallow walk goes on.
+// holds says what a bucket holds, which decides how a shallow walk continues.
 type holds int
 
 const (
@@ -122,7 +122,7 @@ func (w *walk) header(id uint64) (flags uint16, overflow uint64, err error) {
 	}
 	overflow = uint64(binary.NativeEndian.Uint32(header[12:]))
 	if binary.NativeEndian.Uint64(header) != id || id+overflow >= w.head.Pages {
-		w.fault("page %d is not what its head says", id)
+		w.fault("page %d does not match its header", id)
 		return 0, 0, nil
 	}
 	return binary.NativeEndian.Uint16(header[8:]), overflow, nil
@@ -164,7 +164,7 @@ func (w *walk) page(ctx context.Context, id uint64, page []byte, at branchOf) er
 	flags, count := binary.NativeEndian.Uint16(page[8:]), int(binary.NativeEndian.Uint16(page[10:]))
 	elements := page[pageHeader:]
 	if count*elementSize > len(elements) {
-		w.fault("page %d names %d keys and has no room for them", id, count)
+		w.fault("page %d names %d keys but has no room for them", id, count)
 		return nil
 	}
 	if flags != flagLeaf && flags != flagBranch || flags == flagBranch && count == 0 {
@@ -172,7 +172,7 @@ func (w *walk) page(ctx context.Context, id uint64, page []byte, at branchOf) er
 		return nil
 	}
 	if count == 0 && len(bytes.Trim(elements, "\x00")) > 0 {
-		w.fault("page %d names no keys and has some", id)
+		w.fault("page %d names no keys but has some", id)
 		return nil
 	}
 	keys, values := make([][]byte, count), make([][]byte, count)
@@ -182,11 +182,11 @@ func (w *walk) page(ctx context.Context, id uint64, page []byte, at branchOf) er
 		var begin int
 		keys[i], values[i], begin, ok = element(flags, elements[i*elementSize:])
 		if !ok {
-			w.fault("key %d of page %d lies outside", i, id)
+			w.fault("key %d of page %d is out of bounds", i, id)
 			return nil
 		}
 		if i*elementSize+begin != next {
-			w.fault("key %d of page %d does not lie behind what is before it", i, id)
+			w.fault("key %d of page %d overlaps the one before it", i, id)
 			return nil
 		}
 		next += len(keys[i]) + len(values[i])

@@ -1,7 +1,7 @@
-// Package place puts a host's data into a directory that is there already: it may be a mount point, stand below a parent that
-// only root may write to, or be named by a symbolic link. So nothing is ever renamed over the directory itself. What is to
-// come is built in a folder within, then moved in; the folder goes last, and for as long as it is there nobody takes
-// the directory for a host's data: [Whole] refuses it, with what to do.
+// Package place puts a host's data into a directory that exists already: it may be a mount point, be below a parent
+// that only root may write to, or be named by a symbolic link. So nothing is ever renamed over the directory itself.
+// The new content is built in a folder within, then moved in; the folder goes last, and while it is there no process
+// takes the directory for a host's data: [Whole] refuses it, with what to do.
 //
 //	building   restoring/new fills; what was there is untouched
 //	moving     restoring/moving names the folder that takes what was there; it goes there first, then the new comes in
@@ -24,7 +24,7 @@ import (
 
 const (
 	folder = "restoring"        // in the directory, while something is under way
-	done   = "restoring.done"   // what is left of it when nothing is under way any more
+	done   = "restoring.done"   // the remains of a completed restore
 	built  = "new"              // in folder: what is to come
 	moving = "moving"           // in folder: the name of the folder that takes what was there
 	before = "before-"          // begins that name
@@ -35,15 +35,15 @@ const (
 
 var (
 	// ErrUnfinished says that something was to be put into a directory, and that was cut off.
-	ErrUnfinished = errors.New("a restore into this directory was cut off")
-	// ErrOccupied says that a directory holds something which nobody said may go.
+	ErrUnfinished = errors.New("a restore into this directory was interrupted")
+	// ErrOccupied says that a directory holds something that was not given up.
 	ErrOccupied = errors.New("the directory is not empty")
 	// ErrNoDirectory says that a path names something else than a directory.
 	ErrNoDirectory = errors.New("not a directory")
 )
 
-// Resolve gives the path of a directory without symbolic links; it need not exist, and neither need its parents. The error is
-// ErrNoDirectory for a link to nothing, and for what is no directory.
+// Resolve returns the path of a directory without symbolic links; neither it nor its parents need exist. The error is
+// ErrNoDirectory for a link to nothing, and for a path that is not a directory.
 func Resolve(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -67,7 +67,7 @@ func Resolve(path string) (string, error) {
 	return filepath.Join(parent, filepath.Base(path)), err
 }
 
-// Whole refuses a directory into which something was to be put that is not all there. The error is ErrUnfinished, with what is
+// Whole refuses a directory in which a restore is unfinished. The error is ErrUnfinished, with what is
 // where and what to do.
 func Whole(dir string) error {
 	if _, err := os.Lstat(filepath.Join(dir, folder)); err != nil {
@@ -76,17 +76,17 @@ func Whole(dir string) error {
 	name, err := os.ReadFile(filepath.Join(dir, folder, moving))
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w while it was built, and what %s held before is untouched: restore again; or, to go on with what was there, remove %s",
+		return fmt.Errorf("%w while it was built; the previous content of %s is untouched: restore again, or remove %s to keep that content",
 			ErrUnfinished, dir, filepath.Join(dir, folder))
 	case len(name) == 0:
 		return fmt.Errorf("%w while it was moved in: restore again, with --aside", ErrUnfinished)
 	}
-	return fmt.Errorf("%w while it was moved in: restore again, with --aside; what %s held before is in %s, and what of it is not there yet is where it was",
+	return fmt.Errorf("%w while it was moved in: restore again, with --aside; the previous content of %s is in %s, except files that were not moved yet",
 		ErrUnfinished, dir, filepath.Join(dir, string(name)))
 }
 
-// Occupied gives what a directory holds that would have to go: not what belongs to its file system or its lock, not
-// what an earlier restore has put aside or left unfinished.
+// Occupied returns the content of a directory that a restore would replace: not what belongs to its file system or its
+// lock, not what an earlier restore has moved away or left unfinished.
 func Occupied(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -101,7 +101,7 @@ func Occupied(dir string) ([]string, error) {
 	return names, nil
 }
 
-// Make makes a directory with its parents, durably, and gives those it made, the innermost first.
+// Make makes a directory with its parents, durably, and returns those it made, the innermost first.
 func Make(dir string) (made []string, err error) {
 	for at := dir; ; at = filepath.Dir(at) {
 		if _, err := os.Lstat(at); !errors.Is(err, fs.ErrNotExist) {
@@ -120,15 +120,15 @@ func Make(dir string) (made []string, err error) {
 	return made, nil
 }
 
-// Site is one undertaking to put data into a directory. Whoever has it holds the directory's lock.
+// Site is one restore into a directory. Its user holds the directory's lock.
 type Site struct {
 	dir   string
 	step  func(name string) error // tests are cut off at one with it
 	moved bool
 }
 
-// Begin begins one. What an earlier one has left unfinished goes: it was built from something that is still there. cutOff, if
-// not nil, is told of each step before it is taken, and ends everything there by an error, as a crash would.
+// Begin begins a restore, and removes what an unfinished one has left: it was built from something that still exists.
+// cutOff, if not nil, is told of each step before it is taken, and ends everything there by an error, as a crash would.
 func Begin(dir string, cutOff func(step string) error) (*Site, error) {
 	s := &Site{dir: dir, step: cutOff}
 	if s.step == nil {
@@ -151,7 +151,7 @@ func Begin(dir string, cutOff func(step string) error) (*Site, error) {
 // Build is the folder in which the data are built.
 func (s *Site) Build() string { return filepath.Join(s.dir, folder, built) }
 
-// Abandon takes away what was built, unless moving in has begun.
+// Abandon removes what was built, unless moving in has begun.
 func (s *Site) Abandon() error {
 	if s.moved {
 		return nil
@@ -159,8 +159,8 @@ func (s *Site) Abandon() error {
 	return errors.Join(os.RemoveAll(filepath.Join(s.dir, folder)), durable.SyncDir(s.dir))
 }
 
-// Settle moves what is there aside, if that is allowed, and what was built in. It gives the folder that took what was there,
-// "" when there was nothing. The error is ErrOccupied when something came to be there meanwhile.
+// Settle moves the old content away, if that is allowed, and moves in what was built. It returns the folder with the
+// old content, "" when there was nothing. The error is ErrOccupied when something came to be there meanwhile.
 func (s *Site) Settle(allowed bool, now time.Time) (before string, err error) {
 	old, err := Occupied(s.dir)
 	if err != nil {
@@ -271,7 +271,7 @@ func syncTree(dir string) error {
 	})
 }
 
-// Named names some of what is in a directory.
+// Named lists some of the names.
 func Named(names []string) string {
 	if len(names) > 3 {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)

@@ -20,7 +20,7 @@ func (n Number) Compare(m Number) int {
 // After reports whether n comes after m.
 func (n Number) After(m Number) bool { return n.Compare(m) > 0 }
 
-// NumberBytes is how long a Number is as Append writes it.
+// NumberBytes is the length of a Number that Append writes.
 const NumberBytes = 8 + 8 + 4
 
 // Append adds the Number to a key, so that keys are in the order of numbers.

@@ -34,12 +34,12 @@ func (p Position) Before(q Position) bool { return p.Compare(q) < 0 }
 // IsZero reports whether p is the place before the first update.
 func (p Position) IsZero() bool { return p == Position{} }
 
-// String gives "epoch/sequence", for example "7/123".
+// String returns "epoch/sequence", for example "7/123".
 func (p Position) String() string {
 	return strconv.FormatUint(p.Epoch, 10) + "/" + strconv.FormatUint(p.Sequence, 10)
 }
 
-// Parse reads what String wrote. The error is ErrMalformed.
+// Parse parses the output of String. The error is ErrMalformed.
 func Parse(text string) (Position, error) {
 	epoch, sequence, found := strings.Cut(text, "/")
 	if !found {

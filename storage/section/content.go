@@ -1,6 +1,6 @@
-// Package section is how two databases are compared and one of them is put right: runs of keys with a digest, small enough for
-// one short view, read as they are at one position however much of it has been applied; the keys in which two of them
-// differ; and the repair of a section that is to hold what another host has there.
+// Package section is how two databases are compared and one of them is repaired: runs of keys with a digest, small
+// enough for one short view, read as they are at one position however much of it has been applied; the keys in which
+// two of them differ; and the repair of a section that is to hold what another host has there.
 //
 // It has no state: the store gives it a view to read and a transaction to write. Digests of two hosts with one history are equal,
 // because what is not applied yet is given the very bytes that it will have in the file, and answers that only wait to be
@@ -41,7 +41,7 @@ func (s Section) Reaches(sequence uint64) bool {
 	return bytes.Compare(s.Last, layout.SequenceKey(sequence)) >= 0
 }
 
-// Content is what a section holds at one position.
+// Content is the content of a section at one position.
 type Content struct {
 	Section Section `cbor:"1,keyasint"`
 	// At is the position, Forgotten what is forgotten there (Entry.Forgotten): answers that only wait to be deleted are left out.
@@ -60,14 +60,14 @@ type Content struct {
 	prev *history.Digest // of the entry before, while entries of the history are looked at
 }
 
-// KeySum is a key with the beginning of the digest of what it holds. Damaged: that is not what was once written.
+// KeySum is a key with the beginning of the digest of its value. Damaged: the value does not match its checksum.
 type KeySum struct {
 	Key     []byte `cbor:"1,keyasint"`
 	Sum     []byte `cbor:"2,keyasint"`
 	Damaged bool   `cbor:"3,keyasint,omitempty"`
 }
 
-// Detail says how much of a section is wanted beside its digest.
+// Detail is how much of a section is requested beside its digest.
 type Detail uint8
 
 // Details of a section, each with the ones before.
@@ -154,7 +154,7 @@ func (c *Content) damaged(key, value []byte) bool {
 	return it.Validate() != nil
 }
 
-// Chain gives the digests of the history.
+// Chain is a source of the digests of the history.
 type Chain interface {
 	Digest(sequence uint64) (history.Digest, error)
 }

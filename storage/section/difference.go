@@ -8,7 +8,7 @@ import (
 	"github.com/hotpair/hotpair/storage/layout"
 )
 
-// Difference is a key in which two hosts are not alike.
+// Difference is a key whose values on two hosts differ.
 type Difference struct {
 	Bucket string
 	Key    []byte

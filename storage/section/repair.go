@@ -12,7 +12,7 @@ import (
 	"github.com/hotpair/hotpair/storage/layout"
 )
 
-// Whole refuses content that can't be put anywhere.
+// Whole refuses content that can't be stored.
 func (c *Content) Whole() error {
 	bad := func(text string, a ...any) error {
 		return fmt.Errorf("%w: content of %s: %s", format.ErrMalformed, c.Section.Bucket, fmt.Sprintf(text, a...))
@@ -33,9 +33,9 @@ func (c *Content) Whole() error {
 		case it.Bucket != c.Section.Bucket || bytes.Compare(it.Key, before) <= 0 && len(before)+len(it.Key) > 0:
 			return nil, nil, bad("key %q of %q is out of order", it.Key, it.Bucket)
 		case c.Section.Last != nil && bytes.Compare(it.Key, c.Section.Last) > 0:
-			return nil, nil, bad("key %q lies behind its end", it.Key)
+			return nil, nil, bad("key %q is after the section's end", it.Key)
 		case check.damaged(it.Key, it.Value):
-			return nil, nil, bad("what key %q holds is damaged", it.Key)
+			return nil, nil, bad("the value of key %q is damaged", it.Key)
 		}
 		before = it.Key
 		return it.Key, it.Value, nil
@@ -44,7 +44,7 @@ func (c *Content) Whole() error {
 		return err
 	}
 	if check.Digest != c.Digest {
-		return bad("its digest does not fit")
+		return bad("its digest is wrong")
 	}
 	if space, ok := layout.SpaceOf(c.Section.Bucket); c.Section.Bucket != History && (!ok || space == "" || len(space) > history.MaxSpace) {
 		switch c.Section.Bucket {
@@ -56,7 +56,8 @@ func (c *Content) Whole() error {
 	return nil
 }
 
-// Repair is the repair of one section: first it is told what entries behind the content's position have written, then it writes.
+// Repair is the repair of one section: first Note takes the keys that entries after the content's position have
+// written, then Put writes.
 type Repair struct {
 	content *Content
 	next    *layout.State
@@ -66,12 +67,12 @@ type Repair struct {
 	Changed int
 }
 
-// NewRepair begins the repair of what a content's section holds. next is where the file will stand.
+// NewRepair begins the repair of a content's section. next is the state of the file after it.
 func NewRepair(content *Content, next *layout.State) *Repair {
 	return &Repair{content: content, next: next, floors: map[string]uint64{}, touched: map[string]bool{}}
 }
 
-// Note takes what one entry has written.
+// Note takes the keys that one entry has written.
 func (m *Repair) Note(e *history.Entry) {
 	switch m.content.Section.Bucket {
 	case layout.DataPath(e.Space), layout.DataPath(history.OutboxSpace):
@@ -95,7 +96,7 @@ func (m *Repair) Note(e *history.Entry) {
 	}
 }
 
-// Put writes what differs, and deletes what must not be there.
+// Put writes the keys that differ, and deletes those that must not exist.
 func (m *Repair) Put(tx *bolt.Tx) error {
 	q := m.content.Section
 	b := tx.Bucket([]byte(q.Bucket))

@@ -311,7 +311,7 @@ func (d *Database) executed(asked ticket.Ticket) (bus.DatabaseReply, bool) {
 		return bus.DatabaseReply{Position: reply.Position, Recorded: &reply}, true
 	}
 	if id.Counter != 0 && id.Counter < d.oldest[id.Terminal] {
-		return bus.DatabaseReply{Code: bus.CodeTooOld, Message: "older than what is remembered of its terminal"}, true
+		return bus.DatabaseReply{Code: bus.CodeTooOld, Message: "older than the remembered requests of its terminal"}, true
 	}
 	return bus.DatabaseReply{}, false
 }

@@ -1,4 +1,4 @@
-// Package journaltest holds what the tests of the journal and of those who write to it share.
+// Package journaltest holds helpers for tests of the journal and its writers.
 package journaltest
 
 import (

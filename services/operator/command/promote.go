@@ -144,7 +144,7 @@ see the same one.`,
 			}
 			return f.show(c, done, func(s *screen.Screen) {
 				if args[0] == operator.AdmitWitness {
-					s.Headline(operator.Good, fmt.Sprintf("witness %s keeps the pair record now, version %d", done.WitnessID, done.RecordVersion))
+					s.Headline(operator.Good, fmt.Sprintf("witness %s now keeps the pair record, version %d", done.WitnessID, done.RecordVersion))
 				} else {
 					s.Headline(operator.Good, fmt.Sprintf("%s serves, epoch %d; %s joins as soon as it has a copy", done.Active, done.Epoch, args[0]))
 				}

@@ -48,7 +48,7 @@ func TestPromoteCommand_AsksForTheNumber(t *testing.T) {
 		{"given", "promote-known", "", []string{"--force", "--host", "b", "--accept-loss", "41"}, "41", "b serves"},
 		{"unknown", "promote-unknown", "unknown\n", []string{"--force", "--host", "b"}, "unknown", "b serves"},
 		{"zero is not unknown", "promote-unknown", "0\n", []string{"--force", "--host", "b"}, "", "not confirmed"},
-		{"refused", "promote-refused", "41\n", []string{"--force", "--host", "b"}, "", "half-way through a copy"},
+		{"refused", "promote-refused", "41\n", []string{"--force", "--host", "b"}, "", "inconsistent"},
 		{"without force", "promote-known", "41\n", []string{"--host", "b"}, "", "--force"},
 		{"which host", "promote-known", "41\n", []string{"--force"}, "", "--host"},
 	} {
@@ -75,7 +75,7 @@ func TestPromoteCommand_AsksForTheNumber(t *testing.T) {
 func TestAdmitCommand(t *testing.T) {
 	b := &operatortest.Host{Now: operatortest.Standby()}
 	dir := pair(t, nil, b)
-	for who, want := range map[string]string{"witness": "witness W2 keeps the pair record now", "a": "b serves, epoch 8; a joins"} {
+	for who, want := range map[string]string{"witness": "witness W2 now keeps the pair record", "a": "b serves, epoch 8; a joins"} {
 		out, _, err := run(t, "admit", who, "--dir", dir)
 		if err != nil || !strings.Contains(out, want) {
 			t.Errorf("admit %s: %v\n%s", who, err, out)

@@ -94,7 +94,7 @@ func Plans() map[string]operator.PromotePlan {
 		Note: "what a acknowledged since it was last heard is not known here and comes on top"}
 	unknown := operator.PromotePlan{Host: "b", AcceptLoss: operator.UnknownLoss, Own: "7/12367", Active: "a", Asked: 5}
 	refused := known
-	refused.Refused = "this host is half-way through a copy: its database is not consistent, and no force makes it so"
+	refused.Refused = "a snapshot transfer to this host is unfinished: its database is inconsistent and can't be served"
 	return map[string]operator.PromotePlan{
 		"promote-known": known, "promote-unknown": unknown, "promote-refused": refused,
 		"promote-needless": {Host: "b", AcceptLoss: "0", Own: "7/12408", Active: "a", Needless: true, Asked: 5},
@@ -213,7 +213,7 @@ func Samples() map[string]operator.Status {
 		s.CatchUp = operator.ProgressOf(0, 5336, 12408)
 	})
 	add("standby-copying", Standby(), func(s *operator.Status) {
-		s.Mode, s.InSync, s.Fit, s.Unfit = "copying", []string{"a"}, false, "in the middle of a copy"
+		s.Mode, s.InSync, s.Fit, s.Unfit = "copying", []string{"a"}, false, "incomplete: a snapshot transfer is unfinished"
 		s.Position, s.Committed, s.Applied, s.Lag = position.Position{}, position.Position{}, position.Position{}, 0
 		s.CatchUp = &operator.CatchUp{Done: 0.6789}
 	})
@@ -317,7 +317,7 @@ func Switched() operator.Switchover {
 	return operator.Switchover{ID: "C1", From: "a", Active: "b", Epoch: 8, Took: 12345 * time.Microsecond, Steps: []operator.Event{
 		step("B3", "a", "handing over to b: an operator wants it", 0),
 		step("B4", "a", "draining", 0.3),
-		step("B5", "a", "terminals are let go, nothing is in flight", 2.9),
+		step("B5", "a", "terminals are released, no request is in flight", 2.9),
 		step("B6", "a", "stopped at 7/12408; b is told", 3.1),
 		step("B7", "b", "own processes become active", 4.2),
 		step("B8", "b", "terminals are attached: 5", 10.4),

@@ -125,7 +125,7 @@ func (a *Answerer) repair(ctx context.Context, q repairRequest) (repairReply, er
 		a.Failed(err)
 	}
 	if err == nil && changed > 0 {
-		a.Log.Warn("keys were made what they are on the active host", "bucket", q.Content.Section.Bucket, "keys", changed, "position", q.Content.At.Position)
+		a.Log.Warn("repaired keys from the active host", "bucket", q.Content.Section.Bucket, "keys", changed, "position", q.Content.At.Position)
 	}
 	return repairReply{Changed: changed}, err
 }

@@ -35,13 +35,13 @@ type Readable interface {
 	Stats() storage.Stats
 }
 
-// Difference is a key that is not alike.
+// Difference is a key whose values differ.
 type Difference struct {
 	section.Difference
 	Repaired bool
 }
 
-// Outcome is how far a comparison is, and in the end what came of it.
+// Outcome is the progress of a comparison and, at its end, its result.
 type Outcome struct {
 	Bucket      string  // being compared
 	Done        float64 // 0 … 1, a guess while it runs
@@ -71,7 +71,7 @@ type Comparison struct {
 	size    int64
 }
 
-// Run compares, and repairs if Repair is set. The outcome holds what was found until an error ended it: ErrRefused, ErrBehind,
+// Run compares, and repairs if Repair is set. The outcome holds what was found before an error: ErrRefused, ErrBehind,
 // ErrDiverged, storage.ErrDamaged, storage.ErrReceiving, that of the connection, or ctx's.
 func (c *Comparison) Run(ctx context.Context) (Outcome, error) {
 	buckets, err := c.buckets(ctx)
@@ -159,10 +159,11 @@ func (c *Comparison) section(ctx context.Context, bucket string, after []byte) (
 			return here, here.Digest == there.Digest && here.Items == there.Items, nil
 		}
 	}
-	return here, false, fmt.Errorf("%w: it had applied more each of %d times", ErrBehind, tries)
+	return here, false, fmt.Errorf("%w: it was already past the position in each of %d attempts", ErrBehind, tries)
 }
 
-// other asks for a section as it is at the position at which this host has read it. again: it can't be told any more.
+// other asks for a section at the position at which this host has read it. again: the other host is already past that
+// position.
 func (c *Comparison) other(ctx context.Context, here section.Content, detail section.Detail) (there section.Content, again bool, err error) {
 	there, err = ask(ctx, c.Conn, callSection(c.Peer), sectionRequest{
 		caller: caller{c.Epoch}, Section: here.Section, At: here.At, Forgotten: here.Forgotten, Detail: detail,
@@ -174,7 +175,7 @@ func (c *Comparison) other(ctx context.Context, here section.Content, detail sec
 	case errors.Is(err, storage.ErrDiverged):
 		return there, false, fmt.Errorf("%w: %w", ErrDiverged, err)
 	case err == nil && (there.At != here.At && here.Section.Bucket != "history" || there.Section.Bucket != here.Section.Bucket):
-		return there, false, fmt.Errorf("%w: it answered for something else", storage.ErrMalformed)
+		return there, false, fmt.Errorf("%w: the answer is for another section", storage.ErrMalformed)
 	}
 	return there, false, err
 }
@@ -243,7 +244,7 @@ func (c *Comparison) listings(ctx context.Context, q section.Section) (here, the
 			return here, there, err
 		}
 	}
-	return here, there, fmt.Errorf("%w: it had applied more each of %d times", ErrBehind, tries)
+	return here, there, fmt.Errorf("%w: it was already past the position in each of %d attempts", ErrBehind, tries)
 }
 
 // repair has the other host make a section what it is here.

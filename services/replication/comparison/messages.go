@@ -18,11 +18,11 @@ const callWithin = 15 * time.Second
 // Errors of a comparison; the first two cross the wire.
 var (
 	// ErrRefused says that the other host is not the standby of this term.
-	ErrRefused = fault.New("not-compared", "the other host refuses to be compared")
+	ErrRefused = fault.New("not-compared", "the other host refuses the comparison")
 	// ErrBehind says that the other host did not reach the position in time.
-	ErrBehind = fault.New("behind", "the other host does not get to that position")
+	ErrBehind = fault.New("behind", "the other host did not reach that position in time")
 	// ErrDiverged says that the histories of both hosts are not one: keys can't be compared.
-	ErrDiverged = errors.New("the hosts hold different histories")
+	ErrDiverged = errors.New("the hosts have different histories")
 )
 
 // Calls that the leading host makes to the answerer of a host.

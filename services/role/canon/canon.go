@@ -1,5 +1,5 @@
-// Package canon writes states so that two are written alike when the same can follow from both. The exploration knows by it
-// where it has been.
+// Package canon encodes states so that two states are equal when the same can follow from both. The exploration uses it
+// to recognize the states that it has visited.
 package canon
 
 import (
@@ -11,9 +11,9 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Writer writes a state in a form in which two states are equal when the same can follow from both: times count from
-// now and end where they stop to matter, numbers that only rise count from what the register holds, and numbers that are
-// only compared for equality count in the order of their appearance. What does not decide anything (texts, the time of
+// Writer encodes a state so that two states are equal when the same can follow from both: times count from
+// now and are capped where they stop mattering, numbers that only rise count from the register's, and numbers that are
+// only compared for equality count in the order of their appearance. What decides nothing (texts, the time of
 // the last addition to the set) is left out.
 type Writer struct {
 	// Now is the clock of the host that is written.
@@ -32,7 +32,7 @@ type Writer struct {
 	ids []uint64
 }
 
-// Reset begins anew and keeps the memory.
+// Reset discards the output and keeps the memory.
 func (c *Writer) Reset() { c.out, c.ids = c.out[:0], c.ids[:0] }
 
 // Bytes is what was written since Reset. It is valid until the next Reset.
@@ -44,7 +44,7 @@ func (c *Writer) Byte(b byte) { c.out = append(c.out, b) }
 // Int writes a number.
 func (c *Writer) Int(n int64) { c.out = binary.AppendVarint(c.out, n) }
 
-// Bools writes up to eight truths.
+// Bools writes up to eight booleans.
 func (c *Writer) Bools(truths ...bool) {
 	var b byte
 	for i, t := range truths {

@@ -8,8 +8,8 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Action is something the driver must do. Actions of one Step are begun in order; each that has an answer is answered
-// by exactly one Input, a failure by one that says so, within a deadline that the driver keeps.
+// Action is something that the driver must do. Actions of one Step are begun in order; each that has an answer is
+// answered by exactly one Input, a failure by one that says so, within a deadline that the driver keeps.
 type Action interface{ action() }
 
 // ReadRecord reads the arbiter → RecordRead.
@@ -93,7 +93,7 @@ type WriteFacts struct {
 // Resign makes the note durable that this host is out, then tells the other main → then Exit by the driver.
 type Resign struct{ Note membership.Note }
 
-// TellPeer tells the other main to get ready (B3), that this host has stopped (B6), or that it can't take what was
+// TellPeer tells the other main to get ready (B3), that this host has stopped (B6), or that it can't take over what was
 // handed over.
 type TellPeer struct {
 	HandOver *HandOver // nil: get ready
@@ -101,7 +101,7 @@ type TellPeer struct {
 	CantTake bool
 }
 
-// Refuse answers SwitchoverWanted with a reason.
+// Refuse answers an operator's request with a reason.
 type Refuse struct{ Reason string }
 
 // Report is an event that an operator can act on.

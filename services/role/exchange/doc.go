@@ -1,3 +1,3 @@
-// Package exchange has what happens to a role machine, what it orders, and the words for both: all that passes between the machine and
-// whoever drives it. All of it are values.
+// Package exchange defines the inputs and actions of a role machine and the words for both: everything that passes
+// between the machine and its driver. All of them are values.
 package exchange

@@ -9,7 +9,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Input is something that happened. Step takes it with the time it happened, on a clock that counts sleep.
+// Input is an event. Step takes it with its time, on a clock that counts sleep.
 type Input interface{ input() }
 
 // Outcome of a compare-and-set.
@@ -26,7 +26,7 @@ const (
 	InDoubt
 )
 
-// Tick comes at each heartbeat interval, lease/8, and before whatever comes first after this main was not woken in time.
+// Tick comes at each heartbeat interval, lease/8, and before any other input after this main was stalled.
 type Tick struct {
 	// Stalled is for how long it did nothing although it should have. In that time it sent no beat and heard none, so it is
 	// nobody else's silence (T11). What was promised runs on all the same.
@@ -36,7 +36,7 @@ type Tick struct {
 // stalledAfter is how many intervals may pass between two steps before a main takes notice of its own lateness.
 const stalledAfter = 2
 
-// TickAfter gives the tick for the time that has passed since the last step.
+// TickAfter returns the tick for the time that has passed since the last step.
 func TickAfter(passed, interval time.Duration) Tick {
 	if passed <= stalledAfter*interval {
 		return Tick{}
@@ -44,8 +44,8 @@ func TickAfter(passed, interval time.Duration) Tick {
 	return Tick{Stalled: passed - interval}
 }
 
-// FactsRead says what the updater found on disk. It comes when the updater has started, so as active it means that the
-// updater was restarted within the term.
+// FactsRead holds the facts that the updater found on disk. It comes when the updater has started, so for an active it
+// means that the updater was restarted within the term.
 type FactsRead struct {
 	Identity      string
 	PairID        string
@@ -58,7 +58,7 @@ type FactsRead struct {
 	Empty         bool
 }
 
-// RecordRead is what a read of the arbiter brought. Failed: it could not be read.
+// RecordRead is the result of a read of the arbiter. Failed: it could not be read.
 type RecordRead struct {
 	Record    record.Record
 	Revision  uint64
@@ -75,7 +75,7 @@ type RecordWritten struct {
 	Revision uint64
 }
 
-// PeerView is what the other main says of itself in each beat and reply.
+// PeerView is what the other main reports of itself in each beat and reply.
 type PeerView struct {
 	record.Member
 	Incarnation uint64
@@ -115,7 +115,7 @@ type BeatAnswered struct {
 	Refusal string
 }
 
-// PeerEvidence is what is known of the other host's two ports, at each change.
+// PeerEvidence is the evidence about the other host's two ports, at each change.
 type PeerEvidence struct {
 	Link, Replication evidence.State
 }
@@ -160,7 +160,7 @@ type Required struct {
 	Failure string
 }
 
-// Drained answers Drain: nothing of this term will be answered any more, by any process of this host.
+// Drained answers Drain: no process of this host answers anything of this term from now on.
 type Drained struct {
 	Serial   uint64
 	Position position.Position
@@ -207,7 +207,7 @@ type Terminals struct {
 // ProcessFailed says that the restart policy has given up on a process (B2).
 type ProcessFailed struct{ Process string }
 
-// HandOver is the other host's word that it has stopped, at which position (B6).
+// HandOver says that the other host has stopped, and at which position (B6).
 type HandOver struct {
 	From     record.Member
 	Epoch    uint64
@@ -217,10 +217,10 @@ type HandOver struct {
 	Cause    string
 }
 
-// HandOverRefused says that the other host does not take what TellPeer handed over.
+// HandOverRefused says that the other host refuses the hand-over of TellPeer.
 type HandOverRefused struct{ Reason string }
 
-// Resigned is the other host's word that it has noted durably to be out of the set (T9).
+// Resigned says that the other host has durably noted that it has left the in-sync set (T9).
 type Resigned struct{ From record.Member }
 
 // SwitchoverWanted asks for a planned switchover. Step answers with Refuse or begins.

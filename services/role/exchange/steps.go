@@ -1,6 +1,6 @@
 package exchange
 
-// Step names one step of a takeover, as services/DESIGN.md has them.
+// Step names one step of a takeover (services/DESIGN.md lists them).
 type Step string
 
 // The steps of a takeover, switchover or hand-over: where each happens, what it is, and what undoes it. The machine reports by
@@ -10,7 +10,7 @@ const (
 	B2 Step = "B2" // active: restarting does not help, the host is faulty; undone when the process recovers
 	B3 Step = "B3" // active: the other host is told to make ready; undone: the active goes on
 	B4 Step = "B4" // active: own processes become standby; undone: the active takes the next epoch itself
-	B5 Step = "B5" // active: terminals are let go; undone as B4
+	B5 Step = "B5" // active: terminals are released; undone as B4
 	B6 Step = "B6" // active: all have switched, the other host is told, with the last position; undone as B4
 	B7 Step = "B7" // standby: own processes become active, under the next epoch; undone: the journal is released, standby again
 	B8 Step = "B8" // standby: terminals are attached; not undone, the epoch is taken
@@ -37,7 +37,7 @@ const (
 	Stopped  Role = "stopped"
 )
 
-// Mode says what the pair can do at the moment, as this host sees it.
+// Mode is what the pair can do now, as this host sees it.
 type Mode string
 
 // Modes.

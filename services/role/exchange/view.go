@@ -7,7 +7,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// View is what the machine knows, for beats and for the operator.
+// View is the machine's state, for beats and for the operator.
 type View struct {
 	Steps     uint64 // inputs taken so far
 	Role      Role

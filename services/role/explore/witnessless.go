@@ -66,7 +66,7 @@ func (w *world) storing(i int) bool {
 func (w *world) keep(i int) {
 	h := &w.hosts[i]
 	if h.unkept {
-		w.step(i, role.Fitness{Why: "its own copy of the pair record can't be written"})
+		w.step(i, role.Fitness{Why: "its local copy of the pair record can't be written"})
 		return
 	}
 	w.dropGhosts(i)

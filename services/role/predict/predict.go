@@ -1,7 +1,7 @@
-// Package predict says what a role machine would do about a loss, and when, by asking it: a clone lives through the loss,
-// with its orders answered as a healthy host does. So what is predicted can't differ from what is done.
+// Package predict finds what a role machine would do about a loss, and when, by simulation: a clone lives through the
+// loss, with its orders answered as by a healthy host. So the prediction uses the same rules as the machine.
 //
-// What can't be known is taken as it is best: this host's disk works, its journal holds what R2 says, nobody else
+// It assumes the best of what can't be known: this host's disk works, its journal holds what R2 says, nothing else
 // interferes.
 package predict
 
@@ -33,7 +33,7 @@ type Move struct {
 	Text  string
 }
 
-// Prediction is what the machine would do about a loss. It is found by asking it: a clone lives through the loss.
+// Prediction is what the machine would do about a loss.
 type Prediction struct {
 	Loss  Loss
 	Moves []Move
@@ -60,7 +60,7 @@ const mostMoves = 30
 // beyondPause is how much of a long pause is stepped through at the usual pace before it is leapt over.
 const beyondPause = 4
 
-// After says what the machine would do if that were lost now. The machine itself is left as it is.
+// After predicts what the machine would do about a loss now. It does not change the machine.
 func After(m *role.Machine, loss Loss) Prediction {
 	r := &trial{m: m.Clone(), loss: loss, prediction: Prediction{Loss: loss, ServedAfter: -1}}
 	r.look()

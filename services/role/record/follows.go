@@ -8,14 +8,14 @@ import (
 	"github.com/hotpair/hotpair/services/membership"
 )
 
-// ErrImpossible says that no host of the pair ever makes such a record of the one that the register holds.
-var ErrImpossible = fault.New("record-impossible", "no such record can follow the one that the register holds")
+// ErrImpossible says that no host of the pair could have made a record from the one in the register.
+var ErrImpossible = fault.New("record-impossible", "this record can't follow the one in the register")
 
 // longestLease bounds the lease in a record: a standby waits for as long. It is above any that can be set.
 const longestLease = time.Hour
 
-// Follows tells whether a host can have made r of was, the record that a register holds; was is zero where there is none. A
-// register asks it, so that whoever can write at all can't stop a pair for good. The error is ErrImpossible.
+// Follows checks that a host can have made r from was, the record in a register; was is zero where there is none. A
+// register calls it, so that a false writer can't stop a pair permanently. The error is ErrImpossible.
 //
 // The version rises by one with each change. It rises by more only over a register that has gone back, which the register
 // can't know: so a leap is bounded, and not refused.
@@ -30,11 +30,11 @@ func (r Record) Follows(was Record) error {
 	case r.Version <= was.Version:
 		return impossible("version %d after %d", r.Version, was.Version)
 	case !membership.Reachable(was.Version, r.Version):
-		return impossible("version %d after %d, which no pair comes to", r.Version, was.Version)
+		return impossible("version %d after %d, further than a pair advances", r.Version, was.Version)
 	case r.Epoch < was.Epoch:
 		return impossible("epoch %d after %d", r.Epoch, was.Epoch)
 	case !membership.Reachable(was.Epoch, r.Epoch):
-		return impossible("epoch %d after %d, which no pair comes to", r.Epoch, was.Epoch)
+		return impossible("epoch %d after %d, further than a pair advances", r.Epoch, was.Epoch)
 	case r.SetVersion > r.Version, r.Forced > r.Epoch:
 		return impossible("set of version %d in version %d, forced epoch %d in epoch %d", r.SetVersion, r.Version, r.Forced, r.Epoch)
 	case len(r.InSync) > 2:

@@ -1,5 +1,5 @@
-// Package record has the pair record: which hosts are the pair, who is active in which epoch, and who holds every acknowledged
-// update. The arbiter keeps it, the role machine decides by it. All of it are values.
+// Package record defines the pair record: which hosts are the pair, which is active in which epoch, and which hold
+// every acknowledged update. The arbiter keeps it, the role machine decides by it. All of it are values.
 package record
 
 import (
@@ -43,8 +43,8 @@ func (r Record) Membership() uint64 {
 	return r.SetVersion
 }
 
-// NeedsNote reports whether a member notes before it is written that it may promote itself under it. Who changes neither epoch nor
-// set does not: its note would make a host eligible that is not.
+// NeedsNote reports whether a member must note, before r is written, that it may promote itself under it. A change of
+// neither epoch nor set needs no note: it would make a host eligible that is not.
 func (r Record) NeedsNote() bool { return r.SetVersion == 0 }
 
 // Has reports whether m is in the in-sync set.
@@ -86,7 +86,7 @@ func (r Record) Newer(than Record) bool {
 	return r.Epoch > than.Epoch || r.Epoch == than.Epoch && r.Version > than.Version
 }
 
-// Names gives the hosts of members, with commas between them.
+// Names returns the hosts of members, separated by commas.
 func Names(members []Member) string {
 	hosts := make([]string, len(members))
 	for i, member := range members {

@@ -1,5 +1,5 @@
-// Package restraint keeps a host from doing the same thing again and again: a standby that breaks the pair waits longer each time
-// before it is added, and one cause leads to one hand-over only. It has no clock; whoever asks says what time it is.
+// Package restraint limits repetition: a standby that breaks the pair waits longer each time
+// before it is added, and one cause leads to one hand-over only. It has no clock; its caller passes the time.
 package restraint
 
 import (
@@ -19,7 +19,7 @@ type Backoff struct {
 // longestBackoff is where doubling ends.
 const longestBackoff = 10 * time.Minute
 
-// Broke takes that the pair broke, and whether the standby was alive; first is the shortest wait.
+// Broke notes that the pair broke, and whether the standby was alive; first is the shortest wait.
 func (b *Backoff) Broke(now time.Duration, alive bool, first time.Duration) {
 	b.Since = 0
 	if !alive {
@@ -31,7 +31,7 @@ func (b *Backoff) Broke(now time.Duration, alive bool, first time.Duration) {
 	b.Wait = min(max(2*b.Wait, first), longestBackoff)
 }
 
-// See takes whether the standby is healthy now.
+// See notes whether the standby is healthy now.
 func (b *Backoff) See(now time.Duration, ok bool) {
 	switch {
 	case !ok:
@@ -65,7 +65,7 @@ func (l Causes) Within(cause string, now time.Duration) bool {
 	return false
 }
 
-// With gives the list with one that begins now.
+// With returns the list with a cause added now.
 func (l Causes) With(cause string, now time.Duration) Causes {
 	next := slices.DeleteFunc(slices.Clone(l), func(h past) bool { return h.Cause == cause })
 	next = append(next, past{cause, now})
@@ -73,7 +73,7 @@ func (l Causes) With(cause string, now time.Duration) Causes {
 	return next
 }
 
-// Recent gives the list without those whose window has passed.
+// Recent returns the list without causes whose window has passed.
 func (l Causes) Recent(now time.Duration) Causes {
 	return slices.DeleteFunc(slices.Clone(l), func(h past) bool { return now-h.at >= window })
 }

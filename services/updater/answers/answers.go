@@ -91,7 +91,7 @@ func (f *Frame) Refuse(e *history.Entry) (reply bus.DatabaseReply, ok bool) {
 		return reply, true
 	}
 	return bus.DatabaseReply{Code: bus.CodeOverloaded, Message: fmt.Sprintf(
-		"%s of answers are kept for the %s, which has not said that it has them, and no more than %s are; not executed. The first request without an answer is number %d",
+		"not executed: the %[2]s has not confirmed %[1]s of answers, and at most %[3]s are kept for it. The first request without a confirmed answer is number %[4]d",
 		wording.Bytes(int64(k.bytes)), name(id.Terminal), wording.Bytes(int64(b.bound)), e.Oldest)}, false
 }
 

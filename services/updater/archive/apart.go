@@ -11,12 +11,13 @@ import (
 	"github.com/hotpair/hotpair/storage/origin"
 )
 
-// ErrCopied says that a host would pass for one of the pair that its data were copied from.
-var ErrCopied = errors.New("this host has the data of a copy, and would pass for a host of the pair that they were copied from, which may be alive")
+// ErrCopied says that a host would be mistaken for one of the pair that its data were copied from.
+var ErrCopied = errors.New("this host has copied data, and would be mistaken for a host of the original pair, which may be running")
 
-// Apart refuses to start a process of a host on data that were made a pair of their own (hotpair restore finish --as-copy) with what proves
-// hosts of a pair that they were copied from: its secret, or its name in the certificate that would be in use. Certificate files that can't be
-// read are no matter of this: whoever needs them says so. The error is ErrCopied, or of the file that says it.
+// Apart refuses to start a process of a host on data that were made a pair of their own (hotpair restore finish
+// --as-copy) with the credentials of a pair that they were copied from: its secret, or its name in the certificate that
+// would be in use. Unreadable certificate files are left to the code that needs them. The error is ErrCopied, or that
+// of the file with the origins.
 func Apart(dir, host string, secret config.Secret, files config.TLS) error {
 	origins, err := origin.Read(dir)
 	if err != nil || len(origins.Copied) == 0 {
@@ -39,7 +40,7 @@ func Apart(dir, host string, secret config.Secret, files config.TLS) error {
 			continue
 		}
 		return fmt.Errorf("%w: %s, and %s is a copy of that pair's data, made by hotpair restore finish --as-copy. Give both hosts, the witness and the terminals of the copy %s; "+
-			"if it is to take the place of that pair, restore the backup again and finish that with --replaces", ErrCopied, what, dir, instead)
+			"to replace that pair instead, restore the backup again and finish it with --replaces", ErrCopied, what, dir, instead)
 	}
 	return nil
 }

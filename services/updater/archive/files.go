@@ -1,4 +1,4 @@
-// Package archive gives the operator's commands what they need of backup files, whose form the storage knows.
+// Package archive gives the operator's commands access to backup files, whose format belongs to the storage.
 package archive
 
 import (

@@ -22,7 +22,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Restored says what a data directory was restored from while nobody has said what it is to be; nil otherwise, and where
+// Restored names the backup of a data directory while its restore is unfinished; nil otherwise, and where
 // there is no directory.
 func Restored(dir string) (*bus.Restored, error) {
 	f, err := facts.Read(dir)
@@ -54,7 +54,7 @@ func unfinished(p offline.Place, f facts.Data) error {
 	case f.Host != p.Host:
 		return fmt.Errorf("%w: %s belongs to host %q, not to %q", operator.ErrRefused, p.Dir, f.Host, p.Host)
 	case f.Restored == nil:
-		return fmt.Errorf("%w: nothing in %s waits for it: it was not restored, or was finished already", operator.ErrRefused, p.Dir)
+		return fmt.Errorf("%w: nothing to finish in %s: it was not restored, or is already finished", operator.ErrRefused, p.Dir)
 	}
 	return nil
 }

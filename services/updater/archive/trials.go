@@ -15,7 +15,7 @@ import (
 // trialHost is what a host is called that exists on trial only.
 const trialHost = "trial"
 
-// Trials proves backups to whoever makes them. It is a maker.Archive.
+// Trials verifies new backups for their maker. It is a maker.Archive.
 type Trials struct{}
 
 // Check implements maker.Archive.
@@ -48,7 +48,7 @@ func (Trials) Try(ctx context.Context, path, key, folder string) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	if at := store.Applied().Position.String(); at != r.Position || store.Created() {
-		return fmt.Errorf("%w: it came out at %s, the backup is of %s", backup.ErrDamaged, at, r.Position)
+		return fmt.Errorf("%w: the restored database is at %s, but the backup is of %s", backup.ErrDamaged, at, r.Position)
 	}
 	return store.Check(ctx)
 }

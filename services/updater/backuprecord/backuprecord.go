@@ -50,7 +50,7 @@ func (k *Keeper) Answer(r *bus.Router, group bus.Group) {
 
 // note keeps what is new. Only the host that serves can.
 func (k *Keeper) note(ctx context.Context, n backups.Note) (next backups.Record, err error) {
-	err = k.space.Change(ctx, systemspace.Change{What: "what is known of backups", Head: backups.Key, Turn: k.changing, Tries: tries},
+	err = k.space.Change(ctx, systemspace.Change{What: "the record of backups", Head: backups.Key, Turn: k.changing, Tries: tries},
 		func() ([]bus.Operation, uint64, error) {
 			known, revision, err := k.read()
 			if err != nil {
@@ -79,7 +79,7 @@ func (k *Keeper) read() (known backups.Record, revision uint64, err error) {
 			return nil
 		}
 		if err := json.Unmarshal(value, &known); err != nil {
-			return fmt.Errorf("what is known of backups can't be read: %w", err)
+			return fmt.Errorf("the record of backups can't be read: %w", err)
 		}
 		return nil
 	})

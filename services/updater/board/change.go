@@ -61,7 +61,7 @@ func (w changing) tell(id string, at notices.Number, it stored) error {
 	case err != nil:
 		return err
 	case !ok || t.Leaving:
-		return fmt.Errorf("a notice on %s is for terminal %s, which is none of the pair's: that terminal %w", it.Topic, id, leaving.ErrAbsent)
+		return fmt.Errorf("a notice on %s is for terminal %s: that terminal %w", it.Topic, id, leaving.ErrAbsent)
 	}
 	if err := w.add(&t.Head, id, at, &it); err != nil {
 		return err
@@ -77,7 +77,7 @@ func (w changing) add(h *head, id string, at notices.Number, it *stored) error {
 		if id != "" {
 			whose = "terminal " + id
 		}
-		return fmt.Errorf("%d notices of %d bytes for %s are kept: %w; the oldest go within seconds", h.Kept, h.Bytes, whose, leaving.ErrOverloaded)
+		return fmt.Errorf("%d notices of %d bytes for %s are kept: %w; the oldest are removed within seconds", h.Kept, h.Bytes, whose, leaving.ErrOverloaded)
 	}
 	h.Total++
 	h.Kept++

@@ -37,7 +37,7 @@ func noticeKey(id string, n notices.Number) []byte { return n.Append(streamPrefi
 func numberOf(id string, key []byte) (notices.Number, error) {
 	n, ok := position.ParseNumber(key[min(len(key), len(streamPrefix(id))):])
 	if !ok {
-		return n, fmt.Errorf("%w: %q is no place of a notice", bus.ErrMalformed, key)
+		return n, fmt.Errorf("%w: %q is not the key of a notice", bus.ErrMalformed, key)
 	}
 	return n, nil
 }

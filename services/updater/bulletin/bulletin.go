@@ -32,7 +32,7 @@ const (
 )
 
 // ErrOrder says that an order about notices can't be carried out.
-var ErrOrder = errors.New("not an order about notices")
+var ErrOrder = errors.New("invalid order about notices")
 
 // Term is the term that is served, if one is.
 type Term interface {
@@ -191,7 +191,7 @@ func (b *Bulletin) read(_ context.Context, q delivery.Read) (v delivery.View, er
 // had notes what terminals have.
 func (b *Bulletin) had(ctx context.Context, q delivery.Report) (bus.Done, error) {
 	if len(q.Had) > board.MostTerminals {
-		return bus.Done{}, fmt.Errorf("%w: what %d terminals have, at most %d at once", ErrOrder, len(q.Had), board.MostTerminals)
+		return bus.Done{}, fmt.Errorf("%w: reports of %d terminals at once, at most %d", ErrOrder, len(q.Had), board.MostTerminals)
 	}
 	o := &board.Orders{}
 	for _, h := range q.Had {
@@ -210,7 +210,7 @@ func (b *Bulletin) roster(ctx context.Context, q delivery.Roster) (bus.Done, err
 	err := b.store.View(func(r *storage.Reader) error {
 		// A list that is not the committed one may lack who was added since: what waits for him would be taken away.
 		if _, revision, _ := r.Get(bus.SystemSpace, []byte(bus.SystemTerminals)); q.Revision != revision {
-			return fmt.Errorf("%w: a list of terminals of revision %d, and the table is at %d", ErrOrder, q.Revision, revision)
+			return fmt.Errorf("%w: a list of terminals at revision %d, but the table is at %d", ErrOrder, q.Revision, revision)
 		}
 		for _, id := range q.IDs {
 			t, ok, err := board.Find(r, id)
@@ -251,12 +251,12 @@ func (b *Bulletin) roster(ctx context.Context, q delivery.Roster) (bus.Done, err
 
 // unreadable says once that what is kept of one terminal can't be read; nil: it can. Those of the others go on.
 func (b *Bulletin) unreadable(id string, err error) {
-	b.said.Say("terminal "+id, err, "what is kept of the notices of a terminal can't be read; it is left as it is", "terminal", id)
+	b.said.Say("terminal "+id, err, "the notices of a terminal can't be read; they are left unchanged", "terminal", id)
 }
 
 // hadUnreadable says once that what a terminal has can't be read as it was noted; nil: it can.
 func (b *Bulletin) hadUnreadable(id string, err error) {
-	b.said.Say("had "+id, err, "what a terminal has of its notices can't be read as it was noted; it is taken to have none until it says more", "terminal", id)
+	b.said.Say("had "+id, err, "the record of a terminal's confirmed notices can't be read; the terminal is assumed to have none until it reports again", "terminal", id)
 }
 
 // commit has orders committed in a term.

@@ -117,7 +117,7 @@ func (b *Bulletin) trimCommon(ctx context.Context, now int64, had notices.Number
 		lost, ok := 0, false
 		err := b.store.View(func(r *storage.Reader) (err error) {
 			trim, lost, ok, err = board.Trimming(r, "", now, had, false)
-			b.said.Say("common", err, "what is kept of the notices to all can't be read; none of them is taken away")
+			b.said.Say("common", err, "the notices to all can't be read; none of them is removed")
 			return err
 		})
 		if err == nil && ok {
@@ -146,7 +146,7 @@ func (b *Bulletin) count(lost int) {
 	b.mu.Lock()
 	b.lost += uint64(lost)
 	b.mu.Unlock()
-	b.log.Warn("notices were taken away that terminals have not had: they were too many or too old", "notices", lost)
+	b.log.Warn("notices were removed before terminals had them: there were too many, or they were too old", "notices", lost)
 }
 
 // list says what waits for terminals.
@@ -184,7 +184,7 @@ func (b *Bulletin) list(_ context.Context, q delivery.WaitingQuestion) (l delive
 				s.Unreadable = sentences(s.Unreadable, "of those to all: "+toAll.why)
 			}
 			if t.HadUnreadable != nil {
-				s.Unreadable = sentences(s.Unreadable, "what it has, as it was noted: "+t.HadUnreadable.Error())
+				s.Unreadable = sentences(s.Unreadable, "its confirmed notices: "+t.HadUnreadable.Error())
 			}
 			if !q.Waiting || s.Waiting+s.WaitingCommon > 0 || s.Unreadable != "" {
 				l.Terminals = append(l.Terminals, s)

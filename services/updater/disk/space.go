@@ -26,7 +26,7 @@ type room struct {
 func roomOn(dir string) (room, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
-		return room{}, fmt.Errorf("the file system of %s can't be looked at: %w", dir, err)
+		return room{}, fmt.Errorf("the file system of %s can't be inspected: %w", dir, err)
 	}
 	return room{
 		DiskSpace: bus.DiskSpace{Size: s.Blocks * uint64(s.Bsize), Free: s.Bavail * uint64(s.Bsize)},

@@ -65,7 +65,7 @@ func (t *Trial) Problem() string {
 	case t.failed != nil:
 		return cmp.Or(t.lacks, t.failed.Error())
 	case t.since != 0 && took > hangs:
-		return fmt.Sprintf("the disk of %s has not taken a small write for %s", t.dir, took.Round(time.Second))
+		return fmt.Sprintf("the disk of %s has not completed a small write for %s", t.dir, took.Round(time.Second))
 	}
 	return t.lacks
 }
@@ -96,7 +96,7 @@ func (t *Trial) Look() error {
 // Write makes one small write durable and says how long that took. Its failure ends nothing; the error names the disk.
 func (t *Trial) Write(ctx context.Context) (took time.Duration, err error) {
 	if err := t.one.Acquire(ctx, 1); err != nil {
-		return 0, fmt.Errorf("another trial of the disk of %s has not come to its end: %w", t.dir, context.Cause(ctx))
+		return 0, fmt.Errorf("another trial of the disk of %s is unfinished: %w", t.dir, context.Cause(ctx))
 	}
 	defer t.one.Release(1)
 	t.mu.Lock()
@@ -109,7 +109,7 @@ func (t *Trial) Write(ctx context.Context) (took time.Duration, err error) {
 	t.since = began
 	t.mu.Unlock()
 	if err = t.store(); err != nil {
-		err = fmt.Errorf("the disk of %s takes no writes: %w", t.dir, err)
+		err = fmt.Errorf("the disk of %s accepts no writes: %w", t.dir, err)
 	}
 	took = t.clock() - began
 	t.mu.Lock()

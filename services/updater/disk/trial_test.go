@@ -61,7 +61,7 @@ func TestFault_B8_AnIdleDiskThatTakesNothingIsNoticed(t *testing.T) {
 		{"read-only", "read-only", func(d *tried) { d.room.readOnly = true }, func(d *tried) { d.room.readOnly = false }},
 		{"no inodes", "out of inodes", func(d *tried) { d.room.inodes = 3 }, func(d *tried) { d.room.inodes = 1 << 19 }},
 		{"full", "MiB free", func(d *tried) { d.room.Free = 1 << 20 }, func(d *tried) { d.room.Free = 1 << 30 }},
-		{"hangs", "has not taken a small write", func(d *tried) { d.hang = make(chan struct{}) }, func(d *tried) { close(d.hang); d.hang = nil }},
+		{"hangs", "has not completed a small write", func(d *tried) { d.hang = make(chan struct{}) }, func(d *tried) { close(d.hang); d.hang = nil }},
 		{"fsync fails", "fsync failed", func(d *tried) { d.sync = syscall.EIO }, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -41,7 +41,7 @@ func Change(s *leaving.Set, service string, c *outbox.Changes) error {
 		case err != nil:
 			return err
 		case revision == 0:
-			return fmt.Errorf("the target %s %w: an operator makes it with hotpair targets add %s=URL", e.Target, leaving.ErrAbsent, e.Target)
+			return fmt.Errorf("the target %s %w: an operator adds it with hotpair targets add %s=URL", e.Target, leaving.ErrAbsent, e.Target)
 		case t.Closing:
 			return fmt.Errorf("the target %s %w any more: it is being removed", e.Target, leaving.ErrAbsent)
 		}

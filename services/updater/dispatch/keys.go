@@ -46,7 +46,7 @@ func split(under string, k []byte) (target, lane string, n emissions.Number, err
 	lane, number, there := strings.Cut(rest, "/")
 	n, whole := position.ParseNumber([]byte(number))
 	if !of || !here || !there || !whole {
-		return "", "", emissions.Number{}, fmt.Errorf("%w: %q is no place of an emission", bus.ErrMalformed, k)
+		return "", "", emissions.Number{}, fmt.Errorf("%w: %q is not the key of an emission", bus.ErrMalformed, k)
 	}
 	return target, lane, n, nil
 }
@@ -113,7 +113,7 @@ func read[T any](g leaving.Getter, k []byte) (v T, revision uint64, err error) {
 	}
 	if err != nil {
 		var none T
-		return none, revision, fmt.Errorf("what is kept under %q: %w", k, err)
+		return none, revision, fmt.Errorf("the value of %q: %w", k, err)
 	}
 	return v, revision, nil
 }

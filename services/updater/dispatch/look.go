@@ -122,7 +122,7 @@ func Head(r leaving.Reader, target, name string) (*Item, error) {
 			return nil, it.Unreadable
 		}
 		if err == nil && it == nil {
-			err = fmt.Errorf("%w: the lane %s of %s is blocked by nothing", bus.ErrMalformed, name, target)
+			err = fmt.Errorf("%w: the lane %s of %s is marked blocked without a reason", bus.ErrMalformed, name, target)
 		}
 		return it, err
 	}
@@ -136,7 +136,7 @@ func Head(r leaving.Reader, target, name string) (*Item, error) {
 			return &one, err
 		}
 	}
-	return nil, fmt.Errorf("%w: %d emissions wait in the lane %s of %s, and none is there", bus.ErrMalformed, l.Waiting, name, target)
+	return nil, fmt.Errorf("%w: %d emissions wait in the lane %s of %s, but none is stored", bus.ErrMalformed, l.Waiting, name, target)
 }
 
 // One gives one emission, parked or not; nil when it is not there.
@@ -166,7 +166,7 @@ func One(r leaving.Reader, target, name string, n emissions.Number) (*Item, erro
 func unread(it Item, isParked bool, why error) Item {
 	return Item{
 		Target: it.Target, Lane: it.Lane, Number: it.Number, First: it.Number, Parked: isParked, Unreadable: why,
-		Why: "it can't be read, and is not sent: " + why.Error(),
+		Why: "it can't be read, so it is not sent: " + why.Error(),
 	}
 }
 

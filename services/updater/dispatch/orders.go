@@ -134,7 +134,7 @@ func (ReleaseDeferred) Change(s *leaving.Set) error {
 	case err != nil:
 		return err
 	case !emissions.Deferred(taken, released):
-		return fmt.Errorf("emissions are not held: %w", leaving.ErrGone)
+		return fmt.Errorf("emissions are not deferred: that %w", leaving.ErrGone)
 	}
 	if err := (changing{s}).value([]byte(releasedAt), release{s.Update.Position.Epoch, s.Update.Stamp.Counted}, false); err != nil {
 		return err
@@ -186,7 +186,7 @@ func (t SetTarget) Change(s *leaving.Set) error {
 			return err
 		}
 		if n.Waiting++; n.Waiting > MostTargets {
-			return fmt.Errorf("%d targets, which is all there may be: %w", MostTargets, leaving.ErrTooMany)
+			return fmt.Errorf("%d targets, the maximum: %w", MostTargets, leaving.ErrTooMany)
 		}
 		if err := w.value([]byte(howMany), n, false); err != nil {
 			return err

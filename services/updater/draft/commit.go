@@ -31,11 +31,11 @@ type Commit struct {
 // Leaves reports whether it changes the outbox.
 func (c *Commit) Leaves() bool { return !c.Outbox.IsZero() || c.Orders != nil }
 
-// Overhead is what an entry takes beside keys, values and bodies, in bytes, amply.
+// Overhead is an upper bound of an entry's size without keys, values and bodies, in bytes.
 const Overhead = 512
 
-// NewCommit takes what a service wants to commit, or gives the reply that refuses it. What is refused here never meets a frame, so it
-// can't fail its neighbours. asked is the request that it belongs to as terminal-if says, zero for none.
+// NewCommit checks a service's commit, or returns the reply that refuses it. A commit refused here never enters a
+// frame, so it can't fail its neighbours. asked is the request that it belongs to, from terminal-if; zero for none.
 func NewCommit(service string, asked ticket.Ticket, c *bus.Commit) (Commit, *bus.DatabaseReply) {
 	if len(c.Operations) > MostOperations || len(c.Conditions) > MostOperations {
 		return Commit{}, &bus.DatabaseReply{Code: bus.CodeTooLarge, Message: fmt.Sprintf(
@@ -72,7 +72,7 @@ func NewCommit(service string, asked ticket.Ticket, c *bus.Commit) (Commit, *bus
 		}
 	}
 	if service == notice.System && len(c.Outbox.Notices) > 0 {
-		return Commit{}, &bus.DatabaseReply{Code: bus.CodeMalformed, Message: "a service that is called " + service + " can't tell terminals anything: the pair itself does under that name"}
+		return Commit{}, &bus.DatabaseReply{Code: bus.CodeMalformed, Message: "a service named " + service + " can't send notices: the pair itself uses that name"}
 	}
 	if err := c.Outbox.Validate(bus.ValidName); err != nil {
 		return Commit{}, &bus.DatabaseReply{Code: bus.CodeMalformed, Message: err.Error()}

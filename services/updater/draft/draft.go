@@ -21,7 +21,7 @@ const (
 	FrameEntries = 4096
 )
 
-// State is what conditions and request ids are compared with: the committed state, at one position.
+// State is the committed state at one position, with which conditions and request ids are compared.
 type State interface {
 	ranges.State
 	Answers
@@ -30,7 +30,7 @@ type State interface {
 	Damage() error
 }
 
-// Verdict is what became of one commit in a draft.
+// Verdict is the outcome of one commit in a draft.
 type Verdict struct {
 	Reply bus.DatabaseReply
 	// Deferred: the reply rests on the draft and leaves only when its frame is committed (R12).
@@ -78,7 +78,7 @@ func New(epoch uint64, end history.Mark, time int64) *Draft {
 	}
 }
 
-// Entries is the frame as far as it is made.
+// Entries returns the entries of the frame so far.
 func (d *Draft) Entries() []history.Stored { return d.entries }
 
 // Add decides one commit. Step A3 of the patent begins here: what is accepted is in the frame.
@@ -98,7 +98,7 @@ func (d *Draft) Add(s State, c *Commit) Verdict {
 	}
 	v, drafted := d.conflicts(s, c)
 	if err := s.Damage(); err != nil {
-		return Verdict{Damaged: err, Reply: bus.DatabaseReply{Code: bus.CodeFault, Message: "nothing was changed, because a condition rests on what can't be read: " + err.Error()}}
+		return Verdict{Damaged: err, Reply: bus.DatabaseReply{Code: bus.CodeFault, Message: "nothing was changed: the data of a condition can't be read: " + err.Error()}}
 	}
 	if v.Full || v.Reply.Code != bus.CodeOK {
 		return v

@@ -33,6 +33,6 @@ func (d *Draft) stale(id history.RequestID) bool {
 // premature is the refusal of such an id.
 func premature(id history.RequestID, latest int64) bus.DatabaseReply {
 	return bus.DatabaseReply{Code: bus.CodeMalformed, Message: fmt.Sprintf(
-		"request %v was issued more than %v in the future: ids up to %s are taken; set the clock of the application",
+		"request %v was issued more than %v in the future: ids up to %s are accepted; set the clock of the application",
 		id, pairtime.Slack, time.Unix(0, latest).UTC().Format(time.RFC3339))}
 }

@@ -38,7 +38,7 @@ func (d *Draft) leave(s State, c *Commit) ([]history.Effect, *Verdict) {
 	}
 	if d.Level < history.OutboxLevel {
 		return nil, &Verdict{Reply: bus.DatabaseReply{Code: bus.CodeMalformed, Message: fmt.Sprintf(
-			"the pair is at level %d, and a service can leave something to be done from level %d on: finish the upgrade of both hosts", d.Level, history.OutboxLevel)}}
+			"the pair is at level %d, and timers, notices and emissions need level %d: finish the upgrade of both hosts", d.Level, history.OutboxLevel)}}
 	}
 	o := &leftover{draft: d, state: s}
 	set := leaving.New(o, leaving.Update{Position: d.next(), Time: d.time, Stamp: d.Stamp, Wall: d.Wall})

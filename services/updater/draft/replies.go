@@ -11,7 +11,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Answers is what is recorded of requests. *storage.Reader is one.
+// Answers are the recorded answers to requests. *storage.Reader is one.
 type Answers interface {
 	Answer(history.RequestID) (history.Answer, position.Position, storage.Lookup)
 }
@@ -25,8 +25,8 @@ func (c Committed) Revision(space string, key []byte) uint64 {
 	return revision
 }
 
-// Executed looks up what became of a request that may have been executed before: its recorded answer, or a refusal because nobody can
-// tell any more. known is false for a new one. digest is that of what is asked now.
+// Executed looks up a request that may have been executed before: it returns the recorded answer, or a refusal because
+// that is unknown. known is false for a new request. digest is that of the present request.
 func Executed(s Answers, id history.RequestID, digest []byte) (reply bus.DatabaseReply, known bool) {
 	if id.IsZero() {
 		return bus.DatabaseReply{}, false
@@ -48,19 +48,19 @@ func Executed(s Answers, id history.RequestID, digest []byte) (reply bus.Databas
 func repeat(id history.RequestID, digest []byte, a history.Answer, at position.Position) bus.DatabaseReply {
 	if !bytes.Equal(digest, a.Request) && id.Counter != 0 {
 		return bus.DatabaseReply{Recorded: &bus.Reply{Code: bus.CodeConflict, Message: "number reused: " + id.String() +
-			" was another request; this one was not executed, and nothing of the other is told. The directory of this terminal's agent was set back or copied: " + Anew}}
+			" was another request; this one was not executed, and the answer of the other is not disclosed. The directory of this terminal's agent was rolled back or copied: " + Anew}}
 	}
 	if !bytes.Equal(digest, a.Request) {
 		return bus.DatabaseReply{Recorded: &bus.Reply{Code: bus.CodeConflict, Message: "request id " + id.String() +
-			" was used before for another request (of another service or operation, or with another body); this one was not executed. Give each request an id of its own"}}
+			" was used before for another request (of another service or operation, or with another body); this one was not executed. Give each request its own id"}}
 	}
 	answer := bus.Answer{Code: a.Code, Message: a.Message, Body: a.Body, Revision: a.Revision}
 	recorded := answer.Reply(at)
 	return bus.DatabaseReply{Position: at, Recorded: &recorded}
 }
 
-// Anew is what to do with the directory of an agent whose numbers can't be its own.
-const Anew = "empty its HOTPAIR_DATA while it does not run, and it gets numbers that nobody has"
+// Anew is the remedy for the directory of an agent that uses numbers of another.
+const Anew = "empty its HOTPAIR_DATA while it is stopped, and it gets unused numbers"
 
 // Reused reports whether a reply says that another request had the number of this one.
 func Reused(id bus.RequestID, r *bus.DatabaseReply) bool {
@@ -69,16 +69,16 @@ func Reused(id bus.RequestID, r *bus.DatabaseReply) bool {
 
 func tooOld(id history.RequestID) bus.DatabaseReply {
 	return bus.DatabaseReply{Code: bus.CodeTooOld, Message: "request " + id.String() +
-		" is older than what is remembered of its terminal: whether it was executed is no longer known"}
+		" is older than the remembered requests of its terminal: it is unknown whether it was executed"}
 }
 
 // tooFar refuses a number that no agent can have come to. The agent's directory is not the pair's, or was meddled with.
 func tooFar(id history.RequestID) bus.DatabaseReply {
 	return bus.DatabaseReply{Code: bus.CodeMalformed, Message: fmt.Sprintf(
-		"request %v is numbered more than %d above what is known of its terminal; it was not executed. Begin the directory of its agent anew", id, uint64(history.Leap))}
+		"request %v is numbered more than %d above the known numbers of its terminal; it was not executed. Empty the HOTPAIR_DATA of its agent while that is stopped", id, uint64(history.Leap))}
 }
 
-// Refusal is the reply for what can't be part of the history.
+// Refusal is the reply to a commit that can't be part of the history.
 func Refusal(err error) bus.DatabaseReply {
 	switch {
 	case errors.Is(err, storage.ErrTooLarge):

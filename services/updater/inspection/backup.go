@@ -26,11 +26,11 @@ const (
 )
 
 var (
-	errReceiving    = errors.New("in the middle of a copy: the database is not consistent")
-	errBackups      = errors.New("as many backups as can be are under way")
-	errBackupGone   = errors.New("that backup is not under way any more")
-	errBackupOrder  = errors.New("pieces of a backup are asked for in turn")
-	errBackupUnripe = errors.New("the history does not reach what was read yet")
+	errReceiving    = errors.New("the database is inconsistent: a snapshot transfer is unfinished")
+	errBackups      = errors.New("the maximum number of backups is running")
+	errBackupGone   = errors.New("that backup is not running")
+	errBackupOrder  = errors.New("the pieces of a backup must be read in order")
+	errBackupUnripe = errors.New("the history has not reached the data that was read")
 )
 
 // backups are those under way. Each piece reads the database in one short view: nothing waits for a backup, and what it

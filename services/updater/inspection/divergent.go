@@ -50,7 +50,7 @@ func divergentFiles(dir, file string) ([]string, error) {
 	}
 	i := slices.IndexFunc(paths, func(p string) bool { return filepath.Base(p) == file })
 	if i < 0 {
-		return nil, fmt.Errorf("%w: there is no file %q among those kept as divergent", bus.ErrAbsent, file)
+		return nil, fmt.Errorf("%w: there is no file %q of divergent updates", bus.ErrAbsent, file)
 	}
 	return paths[i : i+1], nil
 }

@@ -73,7 +73,7 @@ func (i *Inspector) tryDisk(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-var errHangs = errors.New("the disk did not take a small write in time")
+var errHangs = errors.New("the disk did not complete a small write in time")
 
 // permissions says what is wrong with who may read and write the files of a data directory.
 func permissions(dir string) (problems []string) {
@@ -99,9 +99,9 @@ func permissions(dir string) (problems []string) {
 		case known && owner != uid:
 			problems = append(problems, fmt.Sprintf("%s belongs to user %d, this process runs as %d", path, owner, uid))
 		case mode&0o022 != 0:
-			problems = append(problems, fmt.Sprintf("%s may be written by others (mode %o)", path, mode))
+			problems = append(problems, fmt.Sprintf("%s is writable by others (mode %o)", path, mode))
 		case entry.IsDir() && mode&0o700 != 0o700, !entry.IsDir() && mode&0o600 != 0o600:
-			problems = append(problems, fmt.Sprintf("%s can't be written by its owner (mode %o)", path, mode))
+			problems = append(problems, fmt.Sprintf("%s is not writable by its owner (mode %o)", path, mode))
 		}
 		return nil
 	})

@@ -24,12 +24,12 @@ func TestPermissions(t *testing.T) {
 	must(os.Chmod(filepath.Join(dir, "facts.json"), 0o622))
 	must(os.Chmod(filepath.Join(dir, "journal"), 0o777))
 	problems := strings.Join(permissions(dir), "\n")
-	if strings.Count(problems, "written by others") != 2 || !strings.Contains(problems, "facts.json") {
+	if strings.Count(problems, "writable by others") != 2 || !strings.Contains(problems, "facts.json") {
 		t.Errorf("found only:\n%s", problems)
 	}
 	must(os.Chmod(filepath.Join(dir, "journal"), 0o700))
 	must(os.Chmod(filepath.Join(dir, "facts.json"), 0o400))
-	if problems := permissions(dir); len(problems) != 1 || !strings.Contains(problems[0], "can't be written by its owner") {
+	if problems := permissions(dir); len(problems) != 1 || !strings.Contains(problems[0], "is not writable by its owner") {
 		t.Errorf("found %v", problems)
 	}
 	if problems := permissions(filepath.Join(dir, "none")); len(problems) == 0 {

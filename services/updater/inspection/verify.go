@@ -46,7 +46,7 @@ func (v *verifier) begin(_ context.Context, q bus.VerifyOrder) (bus.VerifyState,
 	defer v.mu.Unlock()
 	refuse := func(err error) (bus.VerifyState, error) { return v.state, fmt.Errorf("%w: %w", bus.ErrRefused, err) }
 	if v.state.Running {
-		return refuse(fmt.Errorf("a comparison runs already, begun by %s at %s", v.state.By, v.state.Began.Format(time.TimeOnly)))
+		return refuse(fmt.Errorf("a comparison is already running, started by %s at %s", v.state.By, v.state.Began.Format(time.TimeOnly)))
 	}
 	term, err := v.config.Updater.Term()
 	if err != nil {
@@ -58,7 +58,7 @@ func (v *verifier) begin(_ context.Context, q bus.VerifyOrder) (bus.VerifyState,
 	select {
 	case v.orders <- q:
 	default:
-		return refuse(errors.New("a comparison is about to begin"))
+		return refuse(errors.New("a comparison is about to start"))
 	}
 	v.state = bus.VerifyState{
 		ID: q.ID, By: q.By, Repair: q.Repair, Running: true, Host: v.config.Host, Peer: v.config.Remote.Peer(), Epoch: term.Epoch,
@@ -101,7 +101,7 @@ func (v *verifier) end(context.Context, bus.VerifyQuestion) (bus.VerifyState, er
 	stop, s := v.stop, v.state
 	v.mu.Unlock()
 	if stop == nil {
-		return s, fmt.Errorf("%w: no comparison runs", bus.ErrRefused)
+		return s, fmt.Errorf("%w: no comparison is running", bus.ErrRefused)
 	}
 	stop(errStopWanted)
 	return s, nil
@@ -217,6 +217,6 @@ func (v *verifier) keep(s bus.VerifyState) {
 	ctx, cancel := context.WithTimeout(context.Background(), keepWithin)
 	defer cancel()
 	if err := v.config.Space.Put(ctx, []byte(bus.SystemVerify), bus.EncodeJSON(s)); err != nil {
-		v.config.Log.Warn("what came of the comparison could not be kept", "error", err)
+		v.config.Log.Warn("the result of the comparison could not be saved", "error", err)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/hotpair/hotpair/storage/history"
 )
 
-// MostWalked bounds the keys that one look at the outbox passes, deleted ones included.
+// MostWalked bounds the keys that one walk of the outbox passes, deleted ones included.
 const MostWalked = 1 << 12
 
 // Reader is the committed state at one position. *storage.Reader is one. What is damaged comes with an error of its own, so that it stops

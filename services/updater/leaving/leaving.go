@@ -18,17 +18,17 @@ import (
 
 // Errors that say why an update is refused. Those that are none of these are faults: what is stored can't be read.
 var (
-	// ErrGone says that what is to be changed is not there any more, or not as it was.
-	ErrGone = errors.New("is not as it was")
-	// ErrTooMany says that there is no room for more.
+	// ErrGone says that the entry to be changed has gone or has changed meanwhile.
+	ErrGone = errors.New("has changed meanwhile")
+	// ErrTooMany says that a bound is reached.
 	ErrTooMany = errors.New("no room for more")
-	// ErrAbsent says that something is named which does not exist.
+	// ErrAbsent says that a named thing does not exist.
 	ErrAbsent = errors.New("does not exist")
-	// ErrOverloaded says that there is no room now, and will be soon.
+	// ErrOverloaded says that a bound is reached for a moment.
 	ErrOverloaded = errors.New("no room at the moment")
 )
 
-// Code is that of a reply for an error.
+// Code is the code of the reply for an error.
 func Code(err error) int {
 	switch {
 	case errors.Is(err, timers.ErrMoved), errors.Is(err, ErrGone):
@@ -43,7 +43,7 @@ func Code(err error) int {
 	return bus.CodeFault
 }
 
-// State is the outbox as the updates before leave it, in the committed state and in the frame. What it gives is as of a [Getter].
+// State is the outbox after the preceding updates, committed or in the frame. Its values are as of a [Getter].
 type State interface {
 	Left(key []byte) (value []byte, revision uint64, err error)
 }

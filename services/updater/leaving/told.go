@@ -11,8 +11,8 @@ import (
 // mostSaid bounds what is remembered as said. Beyond it all is said once more.
 const mostSaid = 1 << 12
 
-// Told says once of each thing that it can't be read, until that is for another reason, or was over. It may be used by any number of
-// goroutines.
+// Told logs once for each thing that it can't be read, until the reason changes or ends. It may be used by any number
+// of goroutines.
 type Told struct {
 	log  *slog.Logger
 	mu   sync.Mutex
@@ -42,8 +42,8 @@ func (t *Told) Say(thing string, err error, message string, args ...any) {
 
 // Damaged says that the database is damaged where something was read, once of each place.
 func (t *Told) Damaged(err error) {
-	t.Say("database: "+err.Error(), err, "the database of this host is damaged where it was read, and what rests on that is refused: "+
-		"hotpair verify names what is damaged, and on which host; \"Compare and repair\" in OPERATIONS.md says what to do then")
+	t.Say("database: "+err.Error(), err, "this host's database is damaged at a place that was read, and requests that need it are refused: "+
+		"hotpair verify names what is damaged, and on which host; \"Compare and repair\" in OPERATIONS.md says what to do next")
 }
 
 // Viewer gives the views of a store, and says of those that fail because the database is damaged that it is.

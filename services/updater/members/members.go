@@ -156,22 +156,22 @@ func (m *Members) bind(ctx context.Context, q enrolment.Bind) (answer enrolment.
 		now := m.now().UTC().Truncate(time.Second)
 		switch {
 		case len(e.TokenKey) == 0 || !hmac.Equal(e.TokenKey, q.TokenKey):
-			return false, fmt.Errorf("%w: of terminal %s another one was made since, or it was withdrawn, or the data were restored", enrolment.ErrVoid, e.ID)
+			return false, fmt.Errorf("%w: a newer token for terminal %s exists, or it was withdrawn, or the data were restored", enrolment.ErrVoid, e.ID)
 		case e.UsedBy == q.Key && len(e.Chain) > 0:
 			answer.Chain = e.Chain
 			return false, nil
 		case e.UsedBy == q.Key: // enrolled, and renewed since
-			return false, fmt.Errorf("%w: terminal %s has had its certificate", enrolment.ErrUsed, e.ID)
+			return false, fmt.Errorf("%w: terminal %s already has its certificate", enrolment.ErrUsed, e.ID)
 		case !e.UsedBy.IsZero():
 			// An update too, so that whoever serves tells of it. Once is enough.
-			refused = fmt.Errorf("%w: on %s, by the key %s; is it copied?", enrolment.ErrUsed, e.Enrolled.Format(time.DateTime), enrolment.Short(e.UsedBy))
+			refused = fmt.Errorf("%w: on %s, by the key %s; was the token copied?", enrolment.ErrUsed, e.Enrolled.Format(time.DateTime), enrolment.Short(e.UsedBy))
 			first := e.Misused.IsZero()
 			if first {
 				e.Misused = now
 			}
 			return first, nil
 		case now.After(e.Until):
-			return false, fmt.Errorf("%w: on %s, and it is %s by the clock of this host", enrolment.ErrExpired, e.Until.Format(time.DateTime), now.Format(time.DateTime))
+			return false, fmt.Errorf("%w: on %s, and this host's clock shows %s", enrolment.ErrExpired, e.Until.Format(time.DateTime), now.Format(time.DateTime))
 		}
 		e.UsedBy, e.Key, e.Pending, e.Chain, e.NotAfter, e.Enrolled = q.Key, q.Key, true, q.Chain, q.NotAfter.UTC(), now
 		e.Withdrawn, e.Reason, e.Misused = time.Time{}, "", time.Time{}
@@ -224,7 +224,7 @@ func (m *Members) change(ctx context.Context, ids []string, do func(i int, e *en
 			return bus.Done{}, fmt.Errorf("%w: %w", bus.ErrRefused, err)
 		}
 		if seen[id] {
-			return bus.Done{}, fmt.Errorf("%w: terminal %s stands in it twice", bus.ErrRefused, id)
+			return bus.Done{}, fmt.Errorf("%w: terminal %s is named twice", bus.ErrRefused, id)
 		}
 		seen[id] = true
 	}

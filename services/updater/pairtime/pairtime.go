@@ -163,7 +163,7 @@ func (c *Clock) MayBegin() error {
 	if c.last != 0 || !d.Fresh(c.boot()) || !d.Differ() {
 		return nil
 	}
-	return fmt.Errorf("the first update would give the pair its time, and the clock of the other host is %v %s that of this one, which says %s: "+
+	return fmt.Errorf("the first update would set the pair's time, but the clock of the other host is %v %s this host's, which shows %s: "+
 		"set the clock that is wrong (hotpair doctor shows both); the pair begins within a minute",
 		d.Other.Abs().Round(time.Second), map[bool]string{true: "ahead of", false: "behind"}[d.Other > 0], c.wall().UTC().Format(time.RFC3339))
 }

@@ -79,7 +79,7 @@ func (a *Answers) Seen() bus.CommandsUnsettled {
 func (a *Answers) take(ctx context.Context, q taking.Question) (notice.Taken, error) {
 	t := &q.Taking
 	if !bus.ValidName(q.Terminal) || len(t.ID) > maxID || !isTaker(t.Directory) || !isTaker(t.Token) {
-		return notice.Taken{}, fmt.Errorf("%w: not a taking: of terminal %.70q, directory %.70q, token %.70q, an id of %d bytes",
+		return notice.Taken{}, fmt.Errorf("%w: invalid request to take a command: terminal %.70q, directory %.70q, token %.70q, an id of %d bytes",
 			bus.ErrMalformed, q.Terminal, t.Directory, t.Token, len(t.ID))
 	}
 	pair, n, err := notice.ParseID(t.ID)
@@ -123,17 +123,17 @@ func (a *Answers) note(list ...takings.Moved) {
 			a.seen.Unknown++
 			a.seen.UnknownAt = time.Now()
 			a.seen.Last = what
-			why := "it was taken, and nobody says that it was carried out"
+			why := "it was taken, and no execution was reported"
 			if m.Void {
-				why = "a history was taken back, and with it perhaps that it was taken"
+				why = "a history was given up, and perhaps the taking with it"
 			}
-			a.Log.Error("nobody knows whether a fenced command was carried out; it is not handed out again", "command", id, "terminal", m.Terminal,
+			a.Log.Error("it is unknown whether a fenced command was executed; it is not handed out again", "command", id, "terminal", m.Terminal,
 				"service", m.Service, "topic", m.Topic, "reason", why)
 		case commands.Late:
 			a.seen.Late++
 			a.seen.LateAt = time.Now()
 			a.seen.LastLate = what
-			a.Log.Warn("a fenced command was not taken in its time, and is not carried out any more", "command", id, "terminal", m.Terminal,
+			a.Log.Warn("a fenced command was not taken in time; it is not executed", "command", id, "terminal", m.Terminal,
 				"service", m.Service, "topic", m.Topic)
 		case commands.Done, commands.Taken, commands.Open:
 		}
@@ -162,7 +162,7 @@ func (a *Answers) Run(ctx context.Context) error {
 			}
 		}
 		if err != nil && ctx.Err() == nil {
-			a.Log.Debug("fenced commands could not be changed by time", "error", err)
+			a.Log.Debug("fenced commands could not be expired", "error", err)
 		}
 	}
 }

@@ -135,7 +135,7 @@ func TestTake_OnceForEachTerminal(t *testing.T) {
 	if s := h.Seen(); s.Unknown != 1 || s.Late != 0 || s.Last != "gate.open of terminal t1" {
 		t.Errorf("%+v", s)
 	}
-	if !strings.Contains(h.log.String(), "nobody knows whether a fenced command was carried out") {
+	if !strings.Contains(h.log.String(), "it is unknown whether a fenced command was executed") {
 		t.Error(h.log.String())
 	}
 	if got, err := h.take(h.t.Context(), taking.Question{Epoch: 2, Terminal: "t1", Taking: notice.Taking{ID: id, Directory: "d", Token: "r"}}); !errors.Is(err, errNotServed) {

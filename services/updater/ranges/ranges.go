@@ -69,7 +69,7 @@ func (f *Frame) Decide(s State, space string, wanted []keyrange.Range, entries [
 		r := &wanted[i]
 		if r.Sequence > f.End {
 			return Outcome{Reply: bus.DatabaseReply{Code: bus.CodeMalformed, Message: fmt.Sprintf(
-				"a range as of %d, and only %d is committed", r.Sequence, f.End)}}
+				"a range at sequence %d, but only %d is committed", r.Sequence, f.End)}}
 		}
 		some, moved := f.drafted(space, r, left)
 		deleted := false
@@ -84,13 +84,13 @@ func (f *Frame) Decide(s State, space string, wanted []keyrange.Range, entries [
 		case begun:
 			return Outcome{Full: true}
 		case deleted: // what was deleted is not looked at any more in a moment
-			return Outcome{Reply: bus.DatabaseReply{Code: bus.CodeOverloaded, Message: "much that was deleted in a range is being forgotten"}}
+			return Outcome{Reply: bus.DatabaseReply{Code: bus.CodeOverloaded, Message: "many deleted keys of a range are being cleaned up"}}
 		default:
 			return Outcome{Reply: bus.DatabaseReply{Code: bus.CodeTooLarge, Message: keyrange.TooManyKeys}}
 		}
 	}
 	if n := len(o.Reply.Moved); n > 0 {
-		o.Reply.Code, o.Reply.Message = bus.CodeConflict, fmt.Sprintf("%d of %d ranges are not as they were read", n, len(wanted))
+		o.Reply.Code, o.Reply.Message = bus.CodeConflict, fmt.Sprintf("%d of %d ranges have changed since they were read", n, len(wanted))
 	}
 	return o
 }

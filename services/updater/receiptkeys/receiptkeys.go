@@ -35,7 +35,7 @@ const (
 	tries = 4
 )
 
-var errStored = errors.New("the keys of receipts can't be read")
+var errStored = errors.New("the receipt keys can't be read")
 
 // stored is the value under bus.SystemReceipts, the newest key first.
 type stored struct {
@@ -96,7 +96,7 @@ func (k *Keys) rotate(ctx context.Context, _ receipt.Rotate) (receipt.Rotated, e
 			return true, nil
 		}
 		if age := k.now().Sub(s.Keys[0].Made); age >= 0 && age < receipt.Settles {
-			return false, fmt.Errorf("%w: the key of receipts is %v old, and two are valid at a time: terminals still show receipts of the one before; ask again in %v",
+			return false, fmt.Errorf("%w: the receipt key is %v old and only two keys are valid at a time: terminals may still show receipts of the previous key; ask again in %v",
 				bus.ErrRefused, age.Round(time.Second), (receipt.Settles - age).Round(time.Second))
 		}
 		return true, nil

@@ -76,11 +76,11 @@ func (l Levels) found(other replication.PeerState) bus.Levels {
 	case other.State == bus.PeerRefused:
 		f.Hindered = fmt.Sprintf("%s can't join: %s", f.Peer, other.Reason)
 	case other.State != bus.PeerAwaited:
-		f.Hindered = fmt.Sprintf("%s is not in sync: a level rises when both hosts are there and can do it; start it, and wait until hotpair status says that both are in sync", f.Peer)
+		f.Hindered = fmt.Sprintf("%s is not in sync: the level rises only when both hosts are in sync and support it; start it, and wait until hotpair status shows both in sync", f.Peer)
 	case f.Next == f.Level && own.Newest > f.Level:
-		f.Hindered = fmt.Sprintf("%s knows %v, %s knows %v: upgrade %s first", f.Host, own, f.Peer, other.Levels, f.Peer)
+		f.Hindered = fmt.Sprintf("%s supports %v, %s supports %v: upgrade %s first", f.Host, own, f.Peer, other.Levels, f.Peer)
 	case f.Next == f.Level:
-		f.Hindered = fmt.Sprintf("%s knows %v, %s knows %v: upgrade %s first", f.Peer, other.Levels, f.Host, own, f.Host)
+		f.Hindered = fmt.Sprintf("%s supports %v, %s supports %v: upgrade %s first", f.Peer, other.Levels, f.Host, own, f.Host)
 	}
 	return f
 }
@@ -100,6 +100,6 @@ func (l Levels) rise(ctx context.Context, to level.Level) error {
 		}
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("whether the level rose is not known: %w", context.Cause(ctx))
+		return fmt.Errorf("it is unknown whether the level rose: %w", context.Cause(ctx))
 	}
 }

@@ -211,7 +211,7 @@ func (w changing) count(service string, was, is *timers.Stored) error {
 	case n == before:
 		return nil
 	case n.Timers > before.Timers && n.Timers > Most:
-		return fmt.Errorf("service %s has %d timers, which is all it may have: %w", service, before.Timers, leaving.ErrTooMany)
+		return fmt.Errorf("service %s has %d timers, the maximum: %w", service, before.Timers, leaving.ErrTooMany)
 	case n == (count{}):
 		w.Remove(countKey(service))
 		return nil

@@ -117,7 +117,7 @@ func judge(r leaving.Reader, c clock, key []byte, t timers.Time) (Run, error) {
 	}
 	it, err := read(leaving.Committed{Reader: r}, name)
 	if err == nil && it == nil {
-		err = fmt.Errorf("%w: timer %s is in the order and not kept", bus.ErrMalformed, name)
+		err = fmt.Errorf("%w: timer %s is in the order, but not stored", bus.ErrMalformed, name)
 	}
 	if err != nil {
 		return Run{}, err
@@ -144,9 +144,9 @@ func shown(r leaving.Reader, id string, it *Item, err error) *Item {
 		return it
 	}
 	if err == nil {
-		err = fmt.Errorf("%w: timer %s is parked and not kept", bus.ErrMalformed, id)
+		err = fmt.Errorf("%w: timer %s is parked, but not stored", bus.ErrMalformed, id)
 	}
-	it = &Item{Unreadable: err, Why: "it can't be read, and is not run: " + err.Error()}
+	it = &Item{Unreadable: err, Why: "it can't be read, so it is not run: " + err.Error()}
 	it.Service, it.Key, _ = split(id)
 	_, it.Revision, _ = r.Look(history.OutboxSpace, entryKey(id))
 	return it

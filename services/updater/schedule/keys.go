@@ -64,7 +64,7 @@ func orderKey(e *timers.Entry) []byte {
 func ordered(c clock, key []byte) (due int64, name string, err error) {
 	rest := key[min(len(key), len(orderPrefix(c))):]
 	if len(rest) < 9 || rest[8] != '/' || rest[0]&0x80 != 0 {
-		return 0, "", fmt.Errorf("%w: %q is no place in the order of timers", bus.ErrMalformed, key)
+		return 0, "", fmt.Errorf("%w: %q is not a key in the order of timers", bus.ErrMalformed, key)
 	}
 	return int64(binary.BigEndian.Uint64(rest)), string(rest[9:]), nil
 }

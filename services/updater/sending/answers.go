@@ -16,7 +16,7 @@ import (
 )
 
 // errOutcome says that what is to be recorded can't be.
-var errOutcome = errors.New("not what can come of an emission")
+var errOutcome = errors.New("not an outcome of an emission")
 
 // Config is what answers rest on.
 type Config struct {
@@ -101,7 +101,7 @@ func (a *Answers) find(name string) (k *dispatch.Known, err error) {
 		return nil
 	})
 	if err == nil && k == nil {
-		err = fmt.Errorf("%w: the target %q; hotpair targets list names those there are", bus.ErrAbsent, name)
+		err = fmt.Errorf("%w: the target %q; hotpair targets list shows all targets", bus.ErrAbsent, name)
 	}
 	return k, err
 }

@@ -25,7 +25,7 @@ func (a *Answers) list(_ context.Context, q waybill.ListEmissions) (waybill.List
 	l := waybill.ListedEmissions{Emissions: []waybill.ShownEmission{}}
 	after, err := base64.RawURLEncoding.DecodeString(q.After)
 	if err != nil {
-		return l, fmt.Errorf("%w: after is none that an answer has given: %w", bus.ErrRefused, err)
+		return l, fmt.Errorf("%w: after must come from an answer: %w", bus.ErrRefused, err)
 	}
 	err = a.Store.View(func(r *storage.Reader) (err error) {
 		items, next, err := dispatch.List(r, !q.Waiting, q.Target, q.Lane, after, min(max(q.Limit, 1), waybill.MostListed))
@@ -76,7 +76,7 @@ func (a *Answers) change(ctx context.Context, q waybill.ChangeEmissions) (c wayb
 	case !q.Drop && it.Unreadable != nil:
 		return c, fmt.Errorf("%w: emission %s can't be released, only dropped: %w", bus.ErrRefused, q.Number, it.Unreadable)
 	case !q.Drop && !it.Parked:
-		return c, fmt.Errorf("%w: emission %s is not parked, it is sent by itself", bus.ErrRefused, q.Number)
+		return c, fmt.Errorf("%w: emission %s is not parked, it is sent automatically", bus.ErrRefused, q.Number)
 	}
 	if err := a.commit(ctx, 0, dispatch.Orders{order(it, q.Drop)}); err != nil {
 		return c, told(err)
@@ -127,9 +127,9 @@ func (a *Answers) changeAll(ctx context.Context, q waybill.ChangeEmissions) (c w
 	case c.Count > 0:
 		return c, nil
 	case c.Skipped > 0:
-		return c, fmt.Errorf("%w: none of the %d emissions that are parked in the lane %s of %s can be read: they can be dropped, not released", bus.ErrRefused, c.Skipped, q.Lane, q.Target)
+		return c, fmt.Errorf("%w: none of the %d parked emissions in the lane %s of %s can be read: they can be dropped, not released", bus.ErrRefused, c.Skipped, q.Lane, q.Target)
 	}
-	return c, fmt.Errorf("%w: nothing is parked in the lane %s of %s; hotpair emissions lists what is", bus.ErrAbsent, q.Lane, q.Target)
+	return c, fmt.Errorf("%w: nothing is parked in the lane %s of %s; hotpair emissions lists the parked ones", bus.ErrAbsent, q.Lane, q.Target)
 }
 
 // told is an error as an operator is told it.
@@ -148,7 +148,7 @@ func (a *Answers) release(ctx context.Context, _ bus.Done) (bus.Done, error) {
 		return err
 	})
 	if err == nil && !deferred {
-		err = fmt.Errorf("%w: no emissions are held, they leave by themselves", bus.ErrRefused)
+		err = fmt.Errorf("%w: emissions are not deferred, they are sent automatically", bus.ErrRefused)
 	}
 	if err != nil {
 		return bus.Done{}, err
@@ -191,10 +191,10 @@ func (a *Answers) set(ctx context.Context, q waybill.SetTarget) (c waybill.Targe
 		k = is
 	}
 	if k.Closing {
-		return c, fmt.Errorf("%w: the target %q is being removed; finish that with hotpair targets remove %s --drop, then add it anew", bus.ErrRefused, q.Name, q.Name)
+		return c, fmt.Errorf("%w: the target %q is being removed; finish that with hotpair targets remove %s --drop, then add it again", bus.ErrRefused, q.Name, q.Name)
 	}
 	if k.Unreadable != nil && q.URL == "" {
-		return c, fmt.Errorf("%w: how the target %q was set can't be read: give all of it anew, the URL and the secret too: %w", bus.ErrRefused, q.Name, k.Unreadable)
+		return c, fmt.Errorf("%w: the settings of the target %q can't be read: set them all again, with the URL and the secret: %w", bus.ErrRefused, q.Name, k.Unreadable)
 	}
 	if q.URL != "" {
 		k.URL = q.URL
@@ -231,10 +231,10 @@ func (a *Answers) remove(ctx context.Context, q waybill.RemoveTarget) (c waybill
 			}
 		}
 		if c.Dropped, err = a.dropAll(ctx, q.Name); err != nil {
-			return c, told(fmt.Errorf("%w: %d emissions were dropped; what is left is when you ask again", err, c.Dropped))
+			return c, told(fmt.Errorf("%w: %d emissions were dropped; run it again for the rest", err, c.Dropped))
 		}
 	} else if k.Waiting+k.Parked > 0 {
-		return c, fmt.Errorf("%w: %d emissions wait and %d are parked for %s: wait until they are sent, or lose them with --drop", bus.ErrRefused, k.Waiting, k.Parked, q.Name)
+		return c, fmt.Errorf("%w: %d emissions wait and %d are parked for %s: wait until they are sent, or drop them with --drop", bus.ErrRefused, k.Waiting, k.Parked, q.Name)
 	}
 	c.Target = shownTarget(k)
 	return c, told(a.commit(ctx, 0, dispatch.RemoveTarget{Name: q.Name}))

@@ -105,7 +105,7 @@ func (p *eventsReader) look(r keys) {
 	case !known:
 		err = fmt.Errorf("%w: it is missing", errEvents)
 	case err == nil && e.ID != p.at:
-		err = fmt.Errorf("%w: it says that it is number %d", errEvents, e.ID)
+		err = fmt.Errorf("%w: it has the number %d", errEvents, e.ID)
 	}
 	if err != nil {
 		e = bus.Event{ID: p.at, Time: p.near, Kind: p.q.Kind, Text: fmt.Sprintf("event %d of the log can't be read: %v", p.at, err)}
@@ -156,7 +156,7 @@ func pinned(r keys) (alarms []bus.Alarm) {
 		if err := json.Unmarshal(it.Value, &a); err != nil {
 			a = bus.Alarm{
 				ID: strings.TrimPrefix(string(it.Key), alarmPrefix), Severity: bus.Critical, Acknowledge: true,
-				Text: fmt.Sprintf("what the database has of this alarm can't be read: %v", err), Remedy: "look for it in the events, fix its cause, then acknowledge it",
+				Text: fmt.Sprintf("this alarm's record in the database can't be read: %v", err), Remedy: "find it in the events, fix its cause, then acknowledge it",
 			}
 		}
 		alarms = append(alarms, a)

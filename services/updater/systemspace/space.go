@@ -131,7 +131,7 @@ func (s *Space) Change(ctx context.Context, c Change, work func() (operations []
 			return refusedBy(reply)
 		}
 	}
-	return fmt.Errorf("%s: others come first all the time", c.What)
+	return fmt.Errorf("%s: other changes always came first", c.What)
 }
 
 // refusedBy gives the error of a reply that refuses, nil when it was committed: ErrNotServed where no term is served any more.

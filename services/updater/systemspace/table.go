@@ -29,7 +29,7 @@ const (
 )
 
 // errTable says that a change does not fit what the table holds.
-var errTable = errors.New("the table of terminals refuses it")
+var errTable = errors.New("the terminal table was not changed")
 
 // tableHead is the value under bus.SystemTerminals: its presence says that there is a table, its revision which one.
 type tableHead struct {
@@ -141,7 +141,7 @@ func (s *Space) changeTable(ctx context.Context, q bus.TableChange) (bus.TableCh
 		s.committer.Beat()
 		return bus.TableChanged{Revision: at.Sequence, Position: at, Began: now.revision == 0, Total: plan.total}, nil
 	}
-	return bus.TableChanged{}, errors.New("the table changes all the time; try again")
+	return bus.TableChanged{}, errors.New("the table is being changed by others; try again")
 }
 
 // tablePlan is a change as operations; the head is written with the last of them.

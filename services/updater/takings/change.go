@@ -63,7 +63,7 @@ func (w changing) count(id string, by, bytes int) error {
 		return err
 	}
 	if by > 0 && (c.Kept >= MostKept || c.Bytes+bytes > MostBytes) {
-		return fmt.Errorf("%d fenced commands of %d bytes are kept for terminal %s: %w; each goes ten minutes after it was carried out, or its time was over", c.Kept, c.Bytes, id, leaving.ErrOverloaded)
+		return fmt.Errorf("%d fenced commands of %d bytes are kept for terminal %s: %w; each is removed ten minutes after it was executed or its time ended", c.Kept, c.Bytes, id, leaving.ErrOverloaded)
 	}
 	c.Kept, c.Bytes = c.Kept+by, c.Bytes+bytes
 	if c.Kept <= 0 && there {

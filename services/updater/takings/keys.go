@@ -39,7 +39,7 @@ func ordered(key []byte) (due int64, id string, n position.Number, err error) {
 			return int64(binary.BigEndian.Uint64(rest)), string(rest[9 : at-1]), n, nil
 		}
 	}
-	return 0, "", n, fmt.Errorf("%w: %q is no place in the order of commands", bus.ErrMalformed, key)
+	return 0, "", n, fmt.Errorf("%w: %q is not a key in the order of commands", bus.ErrMalformed, key)
 }
 
 // stored is the value of a command. Its number is in its key.

@@ -23,7 +23,7 @@ const (
 )
 
 // errOrders says that orders are none that may be given.
-var errOrders = errors.New("not an order for timers")
+var errOrders = errors.New("invalid order about timers")
 
 // Answers answers terminal-if.
 type Answers struct {
@@ -89,13 +89,13 @@ func (a *Answers) due(ctx context.Context, q agenda.Question) (agenda.Due, error
 func deferred(l schedule.Look, now timers.Time) string {
 	var why []string
 	if l.Unreadable != "" {
-		why = append(why, "a timer can't be read as it is kept, and is not run, which holds up no other: "+l.Unreadable)
+		why = append(why, "a timer can't be read, so it is not run; others are not affected: "+l.Unreadable)
 	}
 	if l.DeferredCounted {
-		why = append(why, "nobody counted for how long both hosts were down, and no wall clock is believed that could say it: timers that are to run after a while are held until the clocks of both hosts agree")
+		why = append(why, "it is unknown how long both hosts were down, and no wall clock is trusted: timers with a delay are deferred until the clocks of both hosts agree")
 	}
 	if l.DeferredWall {
-		why = append(why, fmt.Sprintf("the wall clock of this host says %s, and nothing confirms it: timers that are to run at an hour are held until the clocks of both hosts agree, or this one is kept right",
+		why = append(why, fmt.Sprintf("the wall clock of this host shows %s, and nothing confirms it: timers with a fixed time are deferred until the clocks of both hosts agree, or this one is synchronized",
 			time.Unix(0, now.Wall).UTC().Format(time.RFC3339)))
 	}
 	return strings.Join(why, "; ")
@@ -164,7 +164,7 @@ func (a *Answers) change(ctx context.Context, q agenda.Change) (c agenda.Changed
 	if err == nil && q.Drop && (it == nil || it.Unreadable != nil) {
 		places, err = a.places(ctx, q)
 		if it == nil && len(places) > 0 {
-			it = &schedule.Item{Stored: timers.Stored{Entry: timers.Entry{Service: q.Service, Key: q.Key}}, Why: "it is not kept, and only named in the order of timers"}
+			it = &schedule.Item{Stored: timers.Stored{Entry: timers.Entry{Service: q.Service, Key: q.Key}}, Why: "it is in the order of timers, but not stored"}
 		}
 	}
 	switch {
@@ -175,7 +175,7 @@ func (a *Answers) change(ctx context.Context, q agenda.Change) (c agenda.Changed
 	case !q.Drop && it.Unreadable != nil:
 		return c, fmt.Errorf("%w: timer %q of %s can't be released, only dropped: %w", errOrders, q.Key, q.Service, it.Unreadable)
 	case !q.Drop && !it.Parked:
-		return c, fmt.Errorf("%w: timer %q of %s is not parked, it runs by itself", errOrders, q.Key, q.Service)
+		return c, fmt.Errorf("%w: timer %q of %s is not parked, it runs automatically", errOrders, q.Key, q.Service)
 	}
 	o := schedule.Order{Service: q.Service, Key: q.Key, Kind: timers.Release, Revision: it.Revision, Places: places}
 	if q.Drop {

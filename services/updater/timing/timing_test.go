@@ -323,7 +323,7 @@ func TestDamaged_StopsNoOther(t *testing.T) {
 	}
 }
 
-// TestChange_DropsWhatIsHalfThere: a place in the order without its timer, and one that is parked and not kept, are dropped by name.
+// TestChange_DropsWhatIsHalfThere: a place in the order without its timer, and one that is parked, but not stored, are dropped by name.
 func TestChange_DropsWhatIsHalfThere(t *testing.T) {
 	h := newHost(t)
 	h.set("a", 0)
@@ -364,9 +364,9 @@ func TestDeferred_SaysAllReasons(t *testing.T) {
 	}{
 		{schedule.Look{}, nil},
 		{schedule.Look{Unreadable: "checksum"}, []string{"can't be read"}},
-		{schedule.Look{Unreadable: "checksum", DeferredCounted: true}, []string{"can't be read", "after a while are held"}},
-		{schedule.Look{DeferredCounted: true, DeferredWall: true}, []string{"after a while are held", "at an hour are held"}},
-		{schedule.Look{Unreadable: "checksum", DeferredCounted: true, DeferredWall: true}, []string{"can't be read", "after a while are held", "at an hour are held"}},
+		{schedule.Look{Unreadable: "checksum", DeferredCounted: true}, []string{"can't be read", "with a delay are deferred"}},
+		{schedule.Look{DeferredCounted: true, DeferredWall: true}, []string{"with a delay are deferred", "with a fixed time are deferred"}},
+		{schedule.Look{Unreadable: "checksum", DeferredCounted: true, DeferredWall: true}, []string{"can't be read", "with a delay are deferred", "with a fixed time are deferred"}},
 	} {
 		said := deferred(c.look, now)
 		if (said == "") != (len(c.words) == 0) || strings.Contains(said, "all others are") {

@@ -13,7 +13,7 @@ import (
 )
 
 // ErrInTurn says that others read for all the time that a question could wait.
-var ErrInTurn = fault.New("reads-in-turn", "others are searching what this host has stored; they take turns, so ask again")
+var ErrInTurn = fault.New("reads-in-turn", "other searches of this host's data are running; try again")
 
 // Within is how long a question waits for its turn. Main waits longer for its answer.
 const Within = 2 * time.Second

@@ -68,7 +68,7 @@ func (s *Space) Update(u leaving.Update, change func(*leaving.Set) error) error 
 			continue
 		}
 		if _, ok := s.Items[string(f.Key)]; !ok && s.Strict {
-			return fmt.Errorf("%q is taken away and is not there", f.Key)
+			return fmt.Errorf("%q is deleted but does not exist", f.Key)
 		}
 		delete(s.Items, string(f.Key))
 	}

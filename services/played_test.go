@@ -91,7 +91,7 @@ var acts = []struct {
 	{"hotpair resume, as soon as the work is done", []string{"hotpair resume"}, play{raised, []string{"alarms.Paused", `"hotpair resume"`}}},
 	{"End it with hotpair resume", []string{"hotpair resume"}, play{raised, []string{"alarms.Paused", `"hotpair resume"`}}},
 	{"make room, or set HOTPAIR_BACKUP_WORK to a folder on another disk", []string{"make room"}, play{"TestMake_WhatIsNoBackupIsNone", []string{`s.source.size = 1 << 50`, `s.source.archive, s.source.fails, s.source.size = raw, nil, 0`}}},
-	{"make room, or have the disk take writes again", []string{"make room"}, play{"TestLab", []string{"diskOfActive((*Disk).Fill)", "broken(f.options.Disks[active], false)"}}},
+	{"make room, or make the disk writable again", []string{"make room"}, play{"TestLab", []string{"diskOfActive((*Disk).Fill)", "broken(f.options.Disks[active], false)"}}},
 	{"make room on the disk of", []string{"make room"}, play{"TestLab", []string{"diskOfActive((*Disk).Fill)", "broken(f.options.Disks[active], false)"}}},
 	{"start the witness, or fix the network to it", []string{"start the witness", "hotpair admit witness"}, play{raised, []string{`"start the witness"`, `"hotpair admit witness"`}}},
 	{"hotpair admit witness", []string{"hotpair admit witness"}, play{raised, []string{"alarms.WitnessReplaced", `"hotpair admit witness"`}}},
@@ -100,7 +100,7 @@ var acts = []struct {
 	{"hotpair switchover --cancel drops it", []string{"hotpair switchover --cancel"}, play{"TestSwitchoverCommand_AtATime", []string{`"switchover", "--cancel"`}}},
 	// Levels and upgrades.
 	{"finish its upgrade (hotpair upgrade finish)", []string{"hotpair upgrade finish"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "finish"`}}},
-	{"hotpair upgrade finish, when nothing speaks", []string{"hotpair upgrade finish"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "finish"`}}},
+	{"hotpair upgrade finish, once a downgrade", []string{"hotpair upgrade finish"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "finish"`}}},
 	{"which is standby and runs %s, and restart it", []string{"restart it"}, play{"TestUpgrade_OneHostAfterTheOther", []string{"cluster stop", "cluster start"}}},
 	{"When nothing speaks for going back: hotpair upgrade finish", []string{"hotpair upgrade finish"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "finish"`}}},
 	{"can rise to %d: hotpair upgrade finish", []string{"hotpair upgrade finish"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "finish"`}}},

@@ -102,7 +102,7 @@ var acts = []struct {
 	{"finish its upgrade (hotpair upgrade finish)", []string{"hotpair upgrade finish"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "finish"`}}},
 	{"hotpair upgrade finish, once a downgrade", []string{"hotpair upgrade finish"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "finish"`}}},
 	{"which is standby and runs %s, and restart it", []string{"restart it"}, play{"TestUpgrade_OneHostAfterTheOther", []string{"cluster stop", "cluster start"}}},
-	{"When nothing speaks for going back: hotpair upgrade finish", []string{"hotpair upgrade finish"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "finish"`}}},
+	{"Once a downgrade is no longer needed: hotpair upgrade finish", []string{"hotpair upgrade finish"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "finish"`}}},
 	{"can rise to %d: hotpair upgrade finish", []string{"hotpair upgrade finish"}, play{"TestUpgrade_OneHostAfterTheOther", []string{`"upgrade", "finish"`}}},
 	{"stop it, replace the binary, start it", []string{"stop it", "start it"}, play{"TestUpgrade_OneHostAfterTheOther", []string{"cluster stop", "cluster start"}}},
 	{"a level rises when both hosts are there", []string{"start it"}, play{"TestLevels_RisesOnlyWhenBothAreThereAndCan", []string{"b is not in sync", "bus.PeerAwaited"}}},

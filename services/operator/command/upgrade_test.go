@@ -24,7 +24,7 @@ func TestUpgradeCommand(t *testing.T) {
 		{&operatortest.Host{Levels: done}, "upgrade", "the pair is at level 1, the newest that both hosts know"},
 		{&operatortest.Host{Levels: half}, "upgrade", "b knows 1 to 2, a knows 1: upgrade a first"},
 		{&operatortest.Host{Levels: both}, "upgrade", "can rise to 2: hotpair upgrade finish"},
-		{&operatortest.Host{Levels: alone}, "upgrade", "b has not said what it knows"},
+		{&operatortest.Host{Levels: alone}, "upgrade", "b has not reported its levels"},
 		{&operatortest.Host{Levels: both}, "upgrade finish", "the pair is at level 2 now"},
 		{&operatortest.Host{Levels: done}, "upgrade finish", "the pair is at level 1, the newest"},
 		{&operatortest.Host{Levels: both}, "upgrade --json", `"newest": 2`},

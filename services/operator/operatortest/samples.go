@@ -191,7 +191,7 @@ func Samples() map[string]operator.Status {
 	})
 	add("active-lost", Paired(), func(s *operator.Status) {
 		s.Audit = &operator.Audit{Epoch: 7, Checked: 12408, Missing: 2, Terminals: 5, Examples: []string{"t1/4711 at 6/12399", "t3/9 at 6/12400"}}
-		s.Alarms = []operator.Alarm{{ID: "updates-lost", Severity: bus.Critical, Host: "a", Text: "LOST: 2 of 12408 updates that terminals were told are stored are missing since epoch 7: t1/4711 at 6/12399, t3/9 at 6/12400", Acknowledge: true}}
+		s.Alarms = []operator.Alarm{{ID: "updates-lost", Severity: bus.Critical, Host: "a", Text: "LOST: 2 of 12408 acknowledged updates are missing since epoch 7: t1/4711 at 6/12399, t3/9 at 6/12400", Acknowledge: true}}
 	})
 	add("active-without-right", Paired(), func(s *operator.Status) {
 		s.RightUntilMS = 0

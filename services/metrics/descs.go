@@ -35,7 +35,7 @@ func newDescs() descs {
 	d.role = desc("role", "1 for the role that the host has, 0 for the others.", "role")
 	d.mode = desc("mode", "1 for the mode that the host is in (paired: both hosts hold every acknowledged update), 0 for the others.", "mode")
 	d.epoch = desc("epoch", "Highest epoch that this host knows.")
-	d.level = desc("level", "Level of the formats that both hosts use; hotpair upgrade finish raises it.")
+	d.level = desc("level", "Level of the formats that both hosts use; finishing an upgrade raises it.")
 	d.recordVersion = desc("record_version", "Version of the pair record that this host knows.")
 	d.fit = desc("fit", "1 if this host itself is able to serve: each of its processes is ready.")
 	d.inSync = desc("in_sync_hosts", "How many hosts hold every acknowledged update by the pair record: 2 is paired, 1 is solo.")

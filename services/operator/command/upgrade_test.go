@@ -29,7 +29,7 @@ func TestUpgradeCommand(t *testing.T) {
 		{&operatortest.Host{Levels: done}, "upgrade finish", "the pair is at level 1, the newest"},
 		{&operatortest.Host{Levels: both}, "upgrade --json", `"newest": 2`},
 		{&operatortest.Host{Err: fmt.Errorf("%w: upgrade a first", operator.ErrRefused)}, "upgrade finish", "refused, nothing was done: upgrade a first"},
-		{&operatortest.Host{}, "upgrade run --to=", `--to "" is no version`},
+		{&operatortest.Host{}, "upgrade run --to=", `--to "" is not a version`},
 		{&operatortest.Host{}, "upgrade run --to v1 --within 0", "--within 0s is too short"},
 		{&operatortest.Host{}, "upgrade now", `takes no argument "now"`},
 	} {

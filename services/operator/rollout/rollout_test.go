@@ -39,9 +39,9 @@ func TestNext(t *testing.T) {
 		{"each runs something else", "a=v3! b=v1", "", Install, "b", "install v2 on b"},
 		{"in doubt", "a=v1! b=v1", "b is not in sync", Wait, "", "b is not in sync"},
 		{"in doubt at the end", "a=v2! b=v2", "b is not in sync", Wait, "", "b is not in sync"},
-		{"one answers", "a=v1!", "", Wait, "", "both hosts have to answer"},
-		{"nobody serves", "a=v1 b=v1", "", Wait, "", "one of them to serve"},
-		{"nobody answers", "", "", Wait, "", "both hosts have to answer"},
+		{"one answers", "a=v1!", "", Wait, "", "both hosts must answer"},
+		{"nobody serves", "a=v1 b=v1", "", Wait, "", "one of them must serve"},
+		{"nobody answers", "", "", Wait, "", "both hosts must answer"},
 	} {
 		s := hostsOf(c.hosts)
 		s.Doubt = c.doubt
@@ -51,7 +51,7 @@ func TestNext(t *testing.T) {
 	}
 	s := hostsOf("a=v2 b=v2!")
 	s.Levels = bus.Levels{Level: 1, Next: 2}
-	if got := Next(s, "v2"); !strings.Contains(got.Text, "hotpair upgrade finish, which has the pair rise to level 2") {
+	if got := Next(s, "v2"); !strings.Contains(got.Text, "hotpair upgrade finish, which raises the pair to level 2") {
 		t.Errorf("at the end: %s", got.Text)
 	}
 }

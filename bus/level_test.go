@@ -15,10 +15,10 @@ func filled[T any](t *testing.T, name string) {
 	leveltest.Check(t, *rewrite, leveltest.JSON[T](name), leveltest.Filled[T]())
 }
 
-// packed is filled for a message between a host's own processes.
-func packed[T any](t *testing.T, name string) {
+// encoded is filled for a message between a host's own processes.
+func encoded[T any](t *testing.T, name string) {
 	t.Helper()
-	leveltest.Check(t, *rewrite, leveltest.Packed[T](name), leveltest.Filled[T]())
+	leveltest.Check(t, *rewrite, leveltest.Encoded[T](name), leveltest.Filled[T]())
 }
 
 // TestLevel_Messages: what programs of this level say to each other, to agents, and to services of other versions.
@@ -41,8 +41,8 @@ func TestLevel_Messages(t *testing.T) {
 	filled[bus.AgentChange](t, "agent-change")
 	filled[bus.ReceiptsRequest](t, "receipts-request")
 	filled[bus.Receipts](t, "receipts")
-	packed[bus.Request](t, "request")
-	packed[bus.Reply](t, "reply")
-	packed[bus.DatabaseCall](t, "database-call")
-	packed[bus.DatabaseReply](t, "database-reply")
+	encoded[bus.Request](t, "request")
+	encoded[bus.Reply](t, "reply")
+	encoded[bus.DatabaseCall](t, "database-call")
+	encoded[bus.DatabaseReply](t, "database-reply")
 }

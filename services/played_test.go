@@ -8,7 +8,7 @@ type play struct {
 
 // The tests that play most of it.
 const (
-	waysOut  = "TestFault_A16_EveryWayOutWorks"
+	remedies = "TestFault_A16_EveryRemedyWorks"
 	refusals = "TestFault_A6_WhatRefusalsSayToDoWorks"
 	raised   = "TestFault_B12_CausesRaiseTheirAlarms"
 	restored = "TestFault_A14_RestoredCopy"
@@ -47,7 +47,7 @@ var acts = []struct {
 	{"repeat those requests, then hotpair alarms ack", []string{"hotpair alarms ack updates-lost"}, play{"TestAudit_MissesWhatWasRestoredAway", []string{`"alarms", "ack", "updates-lost"`}}},
 	{"Stop the host with the lower epoch", []string{"stop the host with the lower epoch"}, play{raised, []string{"alarms.TwoActives", `"stop the host with the lower epoch"`}}},
 	{"then stop this host and choose with hotpair restore finish", []string{"stop this host", "hotpair restore finish"}, play{restored, []string{"host.stop()", `"restore", "finish"`}}},
-	{"a replaced host needs hotpair admit", []string{"hotpair admit"}, play{waysOut, []string{"do: []string{admit}"}}},
+	{"a replaced host needs hotpair admit", []string{"hotpair admit"}, play{remedies, []string{"do: []string{admit}"}}},
 	{"hotpair verify --repair makes", []string{"hotpair verify --repair"}, play{"TestData_VerifyRepairBackupRestoreTerminals", []string{`"--repair"`}}},
 	{"then hotpair history diverged --forget", []string{"hotpair history diverged --forget"}, play{raised, []string{`"hotpair history diverged --forget"`}}},
 	{"Make room on the disk", []string{"make room"}, play{raised, []string{"alarms.DiskNearlyFull", `"make room"`}}},
@@ -64,8 +64,8 @@ var acts = []struct {
 	{"keeps the pair record: hotpair admit witness", []string{"hotpair admit witness"}, play{raised, []string{"alarms.WitnessReplaced", `"hotpair admit witness"`}}},
 	// The role machine.
 	{"and … answers: hotpair admit witness", []string{"hotpair admit witness"}, play{raised, []string{"alarms.WitnessReplaced", `"hotpair admit witness"`}}},
-	{"nobody takes over and nobody goes solo: …hotpair admit witness", []string{"hotpair admit witness"}, play{"TestFault_E3_ARefusalWithoutTheWitnessSaysTheWayOut", []string{"> replacewitness", "> admit a witness"}}},
-	{"start it, or fix the way to it (HOTPAIR_WITNESS)", []string{"start it", "start one"}, play{waysOut, []string{"says: unread, do: []string{witness}", "says: unread, do: []string{another}"}}},
+	{"nobody takes over and nobody goes solo: …hotpair admit witness", []string{"hotpair admit witness"}, play{"TestFault_E3_ARefusalWithoutTheWitnessSaysWhatToDo", []string{"> replacewitness", "> admit a witness"}}},
+	{"start it, or fix the way to it (HOTPAIR_WITNESS)", []string{"start it", "start one"}, play{remedies, []string{"says: unread, do: []string{witness}", "says: unread, do: []string{another}"}}},
 	{"start it with an empty directory, or restore a backup", []string{"start it"}, play{"TestFault_A16_DataOfNoPair", []string{"Empty: true"}}},
 	{"start it with an empty directory, or restore a backup", []string{"restore a backup"}, play{"TestData_VerifyRepairBackupRestoreTerminals", []string{`"restore", file`}}},
 	{"promote it there; if that can't be, stop it", []string{"promote it there", "stop it"}, play{refusals, []string{`"promote it there"`, `"stop it"`}}},
@@ -77,17 +77,17 @@ var acts = []struct {
 	{"move the data directory of this host away and start it", []string{"move the data directory of this host away", "start it", "stop %s", "hotpair promote --force"},
 		play{"TestFault_E6_AStaleHostAndAWitnessThatWentBack", []string{"> wipe a\n> start a", "> kill b", "> force a unknown"}}},
 	{"Start the other host, and set the clocks of both right", []string{"start the other host"},
-		play{"TestTimers_HeldWhileClocksAreInDoubt", []string{`"start the other host"`, "h.set(0, 0)"}}},
+		play{"TestTimers_DeferredWhileClocksAreInDoubt", []string{`"start the other host"`, "h.set(0, 0)"}}},
 	{"after hotpair switchover the other host sends", []string{"hotpair switchover"},
 		play{"TestEmissions_WithoutACourier", []string{"awaitAlarm(alarms.CourierDown, true)", "operator.CallSwitchover"}}},
 	{"start the other host, then both write it back", []string{"start the other host", "hotpair promote --force"},
-		play{waysOut, []string{"says: back, do: []string{other}", "says: back, do: []string{force}", "says: emptied, do: []string{other}", "says: emptied, do: []string{force}"}}},
+		play{remedies, []string{"says: back, do: []string{other}", "says: back, do: []string{force}", "says: emptied, do: []string{other}", "says: emptied, do: []string{force}"}}},
 	{"once it is standby and reaches the witness", []string{"stop it", "hotpair promote --force"}, play{refusals, []string{`"stop it", "hotpair promote --force"`}}},
 	{"hotpair promote --force on the host whose data shall count", []string{"hotpair promote --force"}, play{refusals, []string{"force while the other has no witness"}}},
-	{"a pause stands in the pair record", []string{"hotpair admit witness"}, play{"TestFault_E3_ARefusalWithoutTheWitnessSaysTheWayOut", []string{"> admit a witness", "> pause a 1h"}}},
+	{"a pause stands in the pair record", []string{"hotpair admit witness"}, play{"TestFault_E3_ARefusalWithoutTheWitnessSaysWhatToDo", []string{"> admit a witness", "> pause a 1h"}}},
 	{"without a witness nothing else tells it of a pause", []string{"start it"}, play{refusals, []string{"pause beside nobody"}}},
 	// Verdicts, and what is found by doctor.
-	{"does not take over: automatic takeover is paused", []string{"hotpair resume"}, play{waysOut, []string{"`hotpair resume`"}}},
+	{"does not take over: automatic takeover is paused", []string{"hotpair resume"}, play{remedies, []string{"`hotpair resume`"}}},
 	{"hotpair resume, as soon as the work is done", []string{"hotpair resume"}, play{raised, []string{"alarms.Paused", `"hotpair resume"`}}},
 	{"End it with hotpair resume", []string{"hotpair resume"}, play{raised, []string{"alarms.Paused", `"hotpair resume"`}}},
 	{"make room, or set HOTPAIR_BACKUP_WORK to a folder on another disk", []string{"make room"}, play{"TestMake_WhatIsNoBackupIsNone", []string{`s.source.size = 1 << 50`, `s.source.archive, s.source.fails, s.source.size = raw, nil, 0`}}},
@@ -120,14 +120,14 @@ var acts = []struct {
 	{"start the agent there", []string{"start the agent"}, play{"TestFault_A15_ATerminalIsReplaced", []string{"f.Run(id)"}}},
 	{"%w: stop the host first: %w", []string{"stop the host"}, play{restored, []string{`"stop the host"`, "host.stop()"}}},
 	{"stop the host first: %w", []string{"stop the host"}, play{"TestData_VerifyRepairBackupRestoreTerminals", []string{`c.order("kill", standby)`, `"restore", file`}}},
-	{"start the other host, which has what stood there", []string{"start the other host", "hotpair promote --force"}, play{waysOut, []string{"says: damaged, do: []string{other}", "says: damaged, do: []string{force}"}}},
+	{"start the other host, which has what stood there", []string{"start the other host", "hotpair promote --force"}, play{remedies, []string{"says: damaged, do: []string{other}", "says: damaged, do: []string{force}"}}},
 	{"move the whole data directory away and let this host join", []string{"move the whole data directory away"}, play{refusals, []string{"the facts are damaged", "the facts are no facts", `"move the whole data directory away"`}}},
 	{"make room, or mount a larger disk at", []string{"make room"}, play{joins, []string{"make room, or mount a larger disk", "os.Remove(filler)"}}},
 	{"data of this very member of this pair: --use-data; else move it away", []string{"move it away"}, play{joins, []string{"else move it away", "os.Rename(data, "}}},
 	{"fix it, or move it away: it would be read after what is joined", []string{"move it away"}, play{joins, []string{"fix it, or move it away", "os.Rename(own, "}}},
 	{"would be lost, so move it away first", []string{"move it away"}, play{"TestSeal_KeyFiles", []string{"os.Rename(path, moved)"}}},
 	{"is used by %s; stop it", []string{"stop it"}, play{"TestStore_SecondProcessIsRefused", []string{"first.Close()"}}},
-	{"put the right data directory in place", []string{"put the right data directory in place"}, play{waysOut, []string{`"fix what they name"`, "put the right data directory in place"}}},
+	{"put the right data directory in place", []string{"put the right data directory in place"}, play{remedies, []string{`"fix what they name"`, "put the right data directory in place"}}},
 	{"is no hotpair database; move it away", []string{"move it away"}, play{refusals, []string{"the database is none", `"move it away"`}}},
 	{"keep it aside, remove it from the data directory", []string{"remove it from the data directory"}, play{refusals, []string{"the database is short", `"remove it from the data directory"`}}},
 	{"while it was built, and what", []string{"restore again"}, play{"TestFault_B10_RestoreCutOffAtEachStep", []string{"cutOff"}}},

@@ -195,7 +195,7 @@ func TestKV_FindsEachFault(t *testing.T) {
 	}
 }
 
-func TestKV_UnsettledCountsNeitherWay(t *testing.T) {
+func TestKV_UnsettledDoesNotCount(t *testing.T) {
 	for _, executed := range []bool{true, false} {
 		s, wrongs := newTestKV(t)
 		p := newPairModel()

@@ -172,7 +172,7 @@ func TestLedger_FindsEachFault(t *testing.T) {
 	}
 }
 
-func TestLedger_UnsettledCountsNeitherWay(t *testing.T) {
+func TestLedger_UnsettledDoesNotCount(t *testing.T) {
 	for _, executed := range []bool{true, false} {
 		l := newLedgerTest(true)
 		l.run(100)

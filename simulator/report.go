@@ -86,7 +86,7 @@ func (v *Verdict) decide(operations uint64) {
 		v.Reason = "nothing was acknowledged, so nothing is proved"
 	case v.Keys == 0:
 		v.Reason = "nothing was read back, so nothing is proved"
-	case v.Unread > 0 && v.Seats != nil && v.Seats.Held:
+	case v.Unread > 0 && v.Seats != nil && v.Seats.Deferred:
 		v.Reason = fmt.Sprintf("%d checks got no answer; emissions are held, as after a promotion by force: hotpair emissions release --held lets them leave", v.Unread)
 	case v.Unread > 0:
 		v.Reason = fmt.Sprintf("%d checks got no answer", v.Unread)

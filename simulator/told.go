@@ -53,7 +53,7 @@ type SeatsVerdict struct {
 	Notices   int  `json:"notices"`   // that they were told
 	Emissions int  `json:"emissions"` // that accounting took, each once and in order for each seat
 	Posts     int  `json:"posts"`     // in which it was told
-	Held      bool `json:"held"`      // emissions wait for an operator to release them
+	Deferred  bool `json:"held"`      // emissions wait for an operator to release them
 }
 
 // String is what the verdict says of it.
@@ -328,7 +328,7 @@ func (r *run) judgeAccounting(ctx context.Context, list []outcome, v *SeatsVerdi
 		if len(less) == 0 || ctx.Err() != nil {
 			break
 		}
-		if v.Held = r.held(ctx); v.Held {
+		if v.Deferred = r.deferred(ctx); v.Deferred {
 			break
 		}
 		_ = pace.Rest(ctx, 10*again) // then it is looked at once more
@@ -339,7 +339,7 @@ func (r *run) judgeAccounting(ctx context.Context, list []outcome, v *SeatsVerdi
 		r.wrongs.add(doubled, "accounting was told more often of %s", text)
 	}
 	for _, text := range less {
-		if v.Held {
+		if v.Deferred {
 			unread++
 		} else {
 			r.wrongs.add(missing, "accounting was told less often of %s", text)
@@ -374,7 +374,7 @@ func (r *run) compareAccounting(list []outcome) (less, more []string) {
 }
 
 // held asks whether emissions wait until an operator releases them. Who does not answer says no.
-func (r *run) held(ctx context.Context) (held bool) {
+func (r *run) deferred(ctx context.Context) (deferred bool) {
 	ctx, cancel := context.WithTimeout(ctx, tellWithin)
 	defer cancel()
 	for _, host := range r.options.Hosts {

@@ -16,29 +16,29 @@ const (
 	mostHeard = 15
 	// apart is how much later than another terminal the first one may be told the same.
 	apart = 300 * time.Millisecond
-	// mostSeen and mostHeld bound the ids that are remembered, and the notices that wait.
-	mostSeen = 4096
-	mostHeld = 1024
+	// mostSeen and mostWaiting bound the ids that are remembered, and the notices that wait.
+	mostSeen    = 4096
+	mostWaiting = 1024
 )
 
 // notices shows what terminals are told: everything that the first one is, at which the prompt is, and of the others what is for them alone.
 type notices struct {
-	screen *screen
-	held   chan heldNotice
+	screen  *screen
+	waiting chan waitingNotice
 
 	mu    sync.Mutex
 	seen  map[string]bool // ids of what the first terminal was told
 	order []string        // of seen, the oldest first
 }
 
-// heldNotice waits until it is clear that the first terminal is not told the same.
-type heldNotice struct {
+// waitingNotice waits until it is clear that the first terminal is not told the same.
+type waitingNotice struct {
 	terminal, subject, id, text string
 	due                         time.Time
 }
 
 func newNotices(s *screen) *notices {
-	return &notices{screen: s, held: make(chan heldNotice, mostHeld), seen: map[string]bool{}}
+	return &notices{screen: s, waiting: make(chan waitingNotice, mostWaiting), seen: map[string]bool{}}
 }
 
 // first takes what the first terminal is told.
@@ -52,7 +52,7 @@ func (n *notices) first(subject string, data []byte) {
 func (n *notices) other(terminal, subject string, data []byte) {
 	text, id := told(data)
 	select {
-	case n.held <- heldNotice{terminal, subject, id, text, time.Now().Add(apart)}:
+	case n.waiting <- waitingNotice{terminal, subject, id, text, time.Now().Add(apart)}:
 	default:
 	}
 }
@@ -61,7 +61,7 @@ func (n *notices) other(terminal, subject string, data []byte) {
 func (n *notices) run(ctx context.Context) {
 	for {
 		select {
-		case h := <-n.held:
+		case h := <-n.waiting:
 			if pace.Rest(ctx, time.Until(h.due)) != nil {
 				return
 			}

@@ -48,8 +48,8 @@ func TestNotices_KeepsLittle(t *testing.T) {
 		n.first("notice.a.b", fmt.Appendf(nil, `{"id":"%d"}`, i))
 		n.other("t2", "notice.a.b", fmt.Appendf(nil, `{"id":"%d"}`, -i))
 	}
-	if len(n.seen) != mostSeen || len(n.order) != mostSeen || len(n.held) != mostHeld {
-		t.Errorf("%d and %d are remembered, %d wait", len(n.seen), len(n.order), len(n.held))
+	if len(n.seen) != mostSeen || len(n.order) != mostSeen || len(n.waiting) != mostWaiting {
+		t.Errorf("%d and %d are remembered, %d wait", len(n.seen), len(n.order), len(n.waiting))
 	}
 	if n.was("0") || !n.was(fmt.Sprint(2*mostSeen-1)) {
 		t.Error("not the oldest ones were forgotten")

@@ -166,11 +166,11 @@ var made = map[string]string{
 	CertificateEnding: "TestCertificates_OfWholeProcesses", CertificateDue: "TestCertificates_OfWholeProcesses", CertificateUnusable: "TestCertificates_OfWholeProcesses",
 	PeerCertificate: "TestCertificates_OfWholeProcesses", TrailIncomplete: "TestFault_B12_CausesRaiseTheirAlarms", LoginsRefused: "TestFault_B12_CausesRaiseTheirAlarms",
 	BackupsOld: "TestBackups_OfAPairByItself", BackupFailed: "TestBackups_OfAPairByItself", TokenMisused: "TestEnrolment_OfALab", IssuingKey: "TestEnrolment_OfALab",
-	EmissionsParked: "TestEmissions_ParkedUntilAnOperatorSaysSo", EmissionsDeferred: "TestEmissions_HeldAfterAForcedPromotion",
+	EmissionsParked: "TestEmissions_ParkedUntilAnOperatorSaysSo", EmissionsDeferred: "TestEmissions_DeferredAfterAForcedPromotion",
 	TargetFailing: "TestEmissions_OfATargetThatFails", CourierDown: "TestEmissions_WithoutACourier",
 	TerminalTwice: "TestGate_OpensOnceOrSomebodyIsTold", CommandsUnknown: "TestGate_OpensOnceOrSomebodyIsTold", CommandsLate: "TestGate_OpensOnceOrSomebodyIsTold",
 	QueueDeferred: "TestQueue_ItsAnswersAreBoundedAndNeverDropped", NumberReused: "TestQueue_ANumberUsedTwiceIsRefused",
-	TimersParked: "TestTimers_ParkedUntilAnOperatorSaysSo", TimersDeferred: "TestTimers_HeldWhileClocksAreInDoubt",
+	TimersParked: "TestTimers_ParkedUntilAnOperatorSaysSo", TimersDeferred: "TestTimers_DeferredWhileClocksAreInDoubt",
 }
 
 // shownBelow are the alarms whose cause a test of whole hosts can't make, with why, and the test that shows their facts where they are

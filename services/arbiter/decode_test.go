@@ -23,7 +23,7 @@ func TestEncode_RoundTrip(t *testing.T) {
 	}
 }
 
-func TestHeld_Value(t *testing.T) {
+func TestStored_Value(t *testing.T) {
 	for text, want := range map[string]error{
 		`{"revision":0}`:                                               nil, // never written
 		`{"revision":4}`:                                               nil, // a purge's marker

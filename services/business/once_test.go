@@ -391,7 +391,7 @@ func TestRefusedID_IsSaidAsItIs(t *testing.T) {
 	}
 }
 
-func TestBusyUpdater_IsWaitedFor(t *testing.T) {
+func TestOverloadedUpdater_IsWaitedFor(t *testing.T) {
 	host := businesstest.NewHost(t)
 	host.Run((&counter{}).service())
 	host.Caller("counter")

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestCompare_CountsHalfOfTheWay(t *testing.T) {
+func TestCompare_CountsHalfOfTheTrip(t *testing.T) {
 	own := Reading{Boot: 100 * time.Second, Wall: int64(5000 * time.Second)}
 	for what, c := range map[string]struct {
 		trip          time.Duration

@@ -105,7 +105,7 @@ func refusing(code int, c *stand.Call) bus.DatabaseReply {
 	return reply
 }
 
-func busy(ctx context.Context, u *suite) verdict {
+func overloaded(ctx context.Context, u *suite) verdict {
 	v := u.under(ctx, 1, func(*trial) stand.Fault { return answering(bus.CodeOverloaded, bus.CodeNobody, bus.CodeOverloaded) })
 	if v.outcome != Passed {
 		return v

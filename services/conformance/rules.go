@@ -38,7 +38,7 @@ var rules = []rule{
 	{"deadline", asked, "when the deadline passes in a commit it answers 504, and the next attempt takes effect once", deadline},
 
 	{"well-formed", calling, "its calls can be read", wellFormed},
-	{"busy", calling, "it makes a call again that was not executed (429, 503)", busy},
+	{"busy", calling, "it makes a call again that was not executed (429, 503)", overloaded},
 	{"refused", calling, "what the updater refuses for good it answers so (410, 413)", refusedCalls},
 
 	{"ticket", handling, "1: each call of an operation that writes has the ticket of its request", ticketPassed},

@@ -31,7 +31,7 @@ type updater struct {
 	changed  chan struct{}
 	epoch    uint64 // that is served
 	sequence uint64
-	held     bool
+	deferred bool
 	released uint64
 	targets  map[string]*kept
 	refuses  error // of records
@@ -110,7 +110,7 @@ func (u *updater) Pending(ctx context.Context, q waybill.Question) (p waybill.Pe
 			return p, errEpoch
 		}
 		if u.version != q.Seen {
-			p = waybill.Pending{Version: u.version, Pair: "pair", Deferred: u.held, Released: u.released}
+			p = waybill.Pending{Version: u.version, Pair: "pair", Deferred: u.deferred, Released: u.released}
 			for _, k := range u.targets {
 				set := k.set
 				for _, l := range k.lanes {
@@ -389,27 +389,27 @@ func TestCourier_OldOnesAreParked(t *testing.T) {
 	}
 }
 
-// TestCourier_HeldUntilReleased: and then in an order above all that was sent before.
-func TestCourier_HeldUntilReleased(t *testing.T) {
+// TestCourier_DeferredUntilReleased: and then in an order above all that was sent before.
+func TestCourier_DeferredUntilReleased(t *testing.T) {
 	u, r := newUpdater(t), receivertest.New(t)
 	u.to("billing", r, waybill.Target{})
 	u.emit("billing", "a", "1")
-	u.held, u.epoch = true, 7
+	u.deferred, u.epoch = true, 7
 	g := courierOf(t, u)
 	g.may(7, time.Hour)
 	u.awaitState(g, func(s outbox.EmissionState) bool { return s.Deferred && s.Waiting == 1 })
 	if r.Posts() > 0 {
 		t.Fatal("what is held was sent")
 	}
-	u.change(func() { u.held, u.released = false, 7 })
+	u.change(func() { u.deferred, u.released = false, 7 })
 	r.Await("it is taken", func() bool { return len(r.Taken()) == 1 })
 	if one := r.Taken()[0]; one.Emission != "pair/1/1/0" || one.Order != fmt.Sprintf("%016x-%016x-%08x", 7, 1, 0) {
 		t.Errorf("%+v", one)
 	}
 }
 
-// TestCourier_TheRightEndsOnTheWay: the try is broken off, nothing is recorded, and it is sent again by whoever serves next.
-func TestCourier_TheRightEndsOnTheWay(t *testing.T) {
+// TestCourier_TheRightEndsInFlight: the try is broken off, nothing is recorded, and it is sent again by whoever serves next.
+func TestCourier_TheRightEndsInFlight(t *testing.T) {
 	u, r := newUpdater(t), receivertest.New(t)
 	r.Next(receivertest.Silent)
 	u.to("billing", r, waybill.Target{})

@@ -103,7 +103,7 @@ func TestNext_WhatToDoWithALane(t *testing.T) {
 	}
 }
 
-func TestHeld_UntilAReleaseInALaterEpoch(t *testing.T) {
+func TestDeferred_UntilAReleaseInALaterEpoch(t *testing.T) {
 	starts := []Start{{1, false}, {4, true}, {5, false}, {8, true}, {9, false}}
 	for released, want := range map[uint64]bool{0: true, 5: true, 7: true, 8: false, 9: false} {
 		if got := Deferred(starts, released); got != want {

@@ -114,7 +114,7 @@ type laws struct {
 // scene is what happens beside: the target is set to skip, and back; histories are taken back.
 type scene struct{ skip, forces bool }
 
-func (w *world) held(l laws) bool {
+func (w *world) deferred(l laws) bool {
 	return !l.notDeferred && Deferred([]Start{{1, false}, {uint64(w.now.forced), w.now.forced > 0}}, uint64(w.now.released))
 }
 
@@ -199,7 +199,7 @@ func (w world) next(l laws, s scene, visit func(what string, after world, wrong 
 		}
 		return a.lost()
 	})
-	verdict, e := w.now.lane().Next(Target{Skip: w.skip || l.parkedPasses}, State{Right: true, Deferred: w.held(l)})
+	verdict, e := w.now.lane().Next(Target{Skip: w.skip || l.parkedPasses}, State{Right: true, Deferred: w.deferred(l)})
 	if l.parkedPasses && verdict == Move {
 		if verdict = Nothing; w.now.waiting > 0 {
 			verdict, e = Send, Entry{Number: w.now.queue[0].number()}
@@ -301,7 +301,7 @@ func (w world) next(l laws, s scene, visit func(what string, after world, wrong 
 		a.frame.dropped |= 1 << p.id
 		return wrong
 	})
-	try("an operator releases what is held", idle && w.held(laws{}), quiet(func(a *world) {
+	try("an operator releases what is held", idle && w.deferred(laws{}), quiet(func(a *world) {
 		a.frame = w.now
 		a.frame.sequence++
 		a.frame.released = a.now.epoch
@@ -337,7 +337,7 @@ func (w *world) lost() string {
 
 // early says what left too early: while it is held.
 func (w *world) early() string {
-	if w.sent.sequence > 0 && w.held(laws{}) {
+	if w.sent.sequence > 0 && w.deferred(laws{}) {
 		return "it is sent while it is held"
 	}
 	return ""

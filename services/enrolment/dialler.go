@@ -68,10 +68,10 @@ type Dialler struct {
 
 // attempt is what is known of one that waits.
 type attempt struct {
-	busy  bool
-	next  time.Time
-	pause time.Duration
-	said  string
+	asking bool
+	next   time.Time
+	pause  time.Duration
+	said   string
 }
 
 // NewDialler makes one.
@@ -112,7 +112,7 @@ func (d *Dialler) due(ctx context.Context, running *sync.WaitGroup, places chan 
 	all := d.config.Register.All()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	maps.DeleteFunc(d.attempts, func(id string, a *attempt) bool { return !a.busy && !all[id].Waits() })
+	maps.DeleteFunc(d.attempts, func(id string, a *attempt) bool { return !a.asking && !all[id].Waits() })
 	for _, m := range all {
 		old := now.After(m.Until)
 		if !m.Waits() || old && now.After(m.Until.Add(tellFor)) {
@@ -128,7 +128,7 @@ func (d *Dialler) due(ctx context.Context, running *sync.WaitGroup, places chan 
 			a = &attempt{pause: againFirst}
 			d.attempts[m.ID] = a
 		}
-		if a.busy || time.Now().Before(a.next) {
+		if a.asking || time.Now().Before(a.next) {
 			continue
 		}
 		select {
@@ -136,7 +136,7 @@ func (d *Dialler) due(ctx context.Context, running *sync.WaitGroup, places chan 
 		default:
 			return true
 		}
-		a.busy = true
+		a.asking = true
 		running.Go(func() {
 			err := d.enrol(ctx, m, address)
 			<-places
@@ -151,7 +151,7 @@ func (d *Dialler) ended(m Member, a *attempt, err error, old bool) {
 	log := d.config.Log.With("terminal", m.ID)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	a.busy, a.next = false, time.Now().Add(a.pause/2+rand.N(a.pause))
+	a.asking, a.next = false, time.Now().Add(a.pause/2+rand.N(a.pause))
 	a.pause = min(2*a.pause, againLast)
 	if old {
 		a.next = time.Now().Add(againOld)

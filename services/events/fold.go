@@ -58,7 +58,7 @@ type tokens struct {
 // folded is an event that was passed on, with the repetitions withheld since.
 type folded struct {
 	event  bus.Event // the last withheld one
-	held   int
+	folded int
 	since  time.Time // of the first withheld one
 	times  int       // occurrences, withheld or not
 	last   time.Time
@@ -106,10 +106,10 @@ func (f *Folds) Take(e bus.Event) bool {
 
 // hold withholds an event.
 func (d *folded) hold(e bus.Event) {
-	if d.held == 0 {
+	if d.folded == 0 {
 		d.since = e.Time
 	}
-	d.held++
+	d.folded++
 	d.times++
 	d.event, d.last = e, e.Time
 }
@@ -140,7 +140,7 @@ func (f *Folds) forget(now time.Time) {
 	}
 	f.swept = now
 	for key, d := range f.told {
-		if quiet := now.Sub(d.last).Abs(); d.held == 0 && quiet > max(foldQuiet, d.pause) {
+		if quiet := now.Sub(d.last).Abs(); d.folded == 0 && quiet > max(foldQuiet, d.pause) {
 			delete(f.told, key)
 		}
 	}
@@ -150,7 +150,7 @@ func (f *Folds) forget(now time.Time) {
 // whatever the time. wait is the time until the next one; 0 is never.
 func (f *Folds) Due(now time.Time, all bool) (list []bus.Event, wait time.Duration) {
 	for key, d := range f.told {
-		if d.held == 0 {
+		if d.folded == 0 {
 			continue
 		}
 		left := d.pause - now.Sub(d.opened)
@@ -161,7 +161,7 @@ func (f *Folds) Due(now time.Time, all bool) (list []bus.Event, wait time.Durati
 			continue
 		}
 		list = append(list, d.sum(key == d.event.Kind))
-		d.held, d.opened, d.pause = 0, now, min(2*d.pause, foldMost)
+		d.folded, d.opened, d.pause = 0, now, min(2*d.pause, foldMost)
 	}
 	slices.SortFunc(list, func(a, b bus.Event) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Text, b.Text)) })
 	return list, wait
@@ -171,11 +171,11 @@ func (f *Folds) Due(now time.Time, all bool) (list []bus.Event, wait time.Durati
 func (d *folded) sum(kind bool) bus.Event {
 	e := d.event
 	e.Took = 0
-	what := fmt.Sprintf(" (%d times since %s UTC)", d.held, d.since.UTC().Format(time.TimeOnly))
+	what := fmt.Sprintf(" (%d times since %s UTC)", d.folded, d.since.UTC().Format(time.TimeOnly))
 	if kind {
-		what = fmt.Sprintf(" (and %d more events of kind %s since %s UTC, see the log of host %s)", d.held-1, e.Kind, d.since.UTC().Format(time.TimeOnly), e.Host)
+		what = fmt.Sprintf(" (and %d more events of kind %s since %s UTC, see the log of host %s)", d.folded-1, e.Kind, d.since.UTC().Format(time.TimeOnly), e.Host)
 	}
-	if d.held > 1 {
+	if d.folded > 1 {
 		e.Text += what
 	}
 	return e

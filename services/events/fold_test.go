@@ -108,8 +108,8 @@ func TestFault_D3_EachKindHasABound(t *testing.T) {
 	})
 }
 
-// TestFault_D3_WhatThePairMustKnowIsNeverHeldBack: audits and alarms that an operator acknowledges are kept by their events.
-func TestFault_D3_WhatThePairMustKnowIsNeverHeldBack(t *testing.T) {
+// TestFault_D3_WhatThePairMustKnowIsNeverFolded: audits and alarms that an operator acknowledges are kept by their events.
+func TestFault_D3_WhatThePairMustKnowIsNeverFolded(t *testing.T) {
 	m := NewMemory("b", 1)
 	const each = 700
 	for range each {
@@ -123,8 +123,8 @@ func TestFault_D3_WhatThePairMustKnowIsNeverHeldBack(t *testing.T) {
 	}
 }
 
-// TestFault_D3_WhatIsHeldBackIsToldAtTheEnd: main stops, and the next one finds it in the spool.
-func TestFault_D3_WhatIsHeldBackIsToldAtTheEnd(t *testing.T) {
+// TestFault_D3_WhatIsFoldedIsToldAtTheEnd: main stops, and the next one finds it in the spool.
+func TestFault_D3_WhatIsFoldedIsToldAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, dir := NewMemory("b", 1), t.TempDir()
 		r := NewRecorder(m, dir, sender(nothing), slog.New(slog.DiscardHandler))

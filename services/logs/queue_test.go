@@ -24,19 +24,19 @@ func text(w io.Writer) *slog.Logger {
 
 // gate is a writer that holds whoever writes until it is opened, and fails when it is told to.
 type gate struct {
-	open chan struct{}
-	held chan struct{} // somebody waits
-	once sync.Once
+	open    chan struct{}
+	waiting chan struct{} // somebody waits
+	once    sync.Once
 
 	mu   sync.Mutex
 	got  bytes.Buffer
 	fail error
 }
 
-func newGate() *gate { return &gate{open: make(chan struct{}), held: make(chan struct{})} }
+func newGate() *gate { return &gate{open: make(chan struct{}), waiting: make(chan struct{})} }
 
 func (g *gate) Write(p []byte) (int, error) {
-	g.once.Do(func() { close(g.held) })
+	g.once.Do(func() { close(g.waiting) })
 	<-g.open
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -73,7 +73,7 @@ func TestFault_B1_NobodyWaitsForTheLog(t *testing.T) {
 	g := newGate()
 	log, lines := Start(g, text)
 	log.Info("first")
-	<-g.held
+	<-g.waiting
 	for i := range mostLines + 100 {
 		log.Info(fmt.Sprintf("line %d", i/mostOfAKind), "i", i)
 	}
@@ -98,7 +98,7 @@ func TestFault_B1_BytesAreBounded(t *testing.T) {
 	g := newGate()
 	log, lines := Start(g, text)
 	log.Info("first")
-	<-g.held
+	<-g.waiting
 	for range 20 {
 		log.Info(strings.Repeat("x", mostBytes/10))
 	}

@@ -19,7 +19,7 @@ func (idle) perform(role.Action)            {}
 func (idle) ticked()                        {}
 
 // A main that wakes up late tells its machine so whatever comes first: also what is no input of the machine (T11).
-func TestDriver_IsToldOfItsLatenessBeforeAnything(t *testing.T) {
+func TestDriver_IsToldOfItsStallBeforeAnything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const beats = time.Hour
 		began, slept := time.Now(), time.Duration(0)
@@ -41,14 +41,14 @@ func TestDriver_IsToldOfItsLatenessBeforeAnything(t *testing.T) {
 }
 
 // held is an actor that hangs in what it performs until it is let go.
-type held struct {
+type blocked struct {
 	idle
 	ticks chan struct{}
 	hang  chan struct{} // closed: nothing hangs
 }
 
-func (h held) ticked()                        { h.ticks <- struct{}{} }
-func (h held) stepped(role.View, lease.Right) { <-h.hang }
+func (h blocked) ticked()                        { h.ticks <- struct{}{} }
+func (h blocked) stepped(role.View, lease.Right) { <-h.hang }
 
 // TestFault_B1_TellsThatItTurnsOnlyWhileItDoes: what proves to the other main that this one decides comes from the loop that
 // decides. A loop that hung, in a line of its log, was beaten for by another goroutine.
@@ -58,7 +58,7 @@ func TestFault_B1_TellsThatItTurnsOnlyWhileItDoes(t *testing.T) {
 		clock := func() time.Duration { return time.Since(began) }
 		const tick = time.Second
 		d := newDriver(role.New(role.Config{Host: "a", Lease: 8 * tick}, 0), clock, tick, slog.New(slog.DiscardHandler))
-		h := held{ticks: make(chan struct{}, 100), hang: make(chan struct{})}
+		h := blocked{ticks: make(chan struct{}, 100), hang: make(chan struct{})}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); _ = d.Run(ctx, h) }()

@@ -143,7 +143,7 @@ func TestChild_OutlivesThreadsOfItsParent(t *testing.T) {
 	}
 }
 
-func TestLifeline_IsHeldByADaemonOfACarelessProgram(t *testing.T) {
+func TestLifeline_IsKeptOpenByADaemonOfACarelessProgram(t *testing.T) {
 	child, life, scanner := stage(t, "careless")
 	daemon := told(t, scanner, 1)["daemon"]
 	child.Kill()

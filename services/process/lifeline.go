@@ -100,7 +100,7 @@ func (l *Lifeline) Kill() ([]int, error) {
 		if err != nil {
 			continue
 		}
-		if held, hidden := l.heldBy(directory); (held || hidden && descends(pid)) && process.Signal(syscall.SIGKILL) == nil {
+		if open, hidden := l.openIn(directory); (open || hidden && descends(pid)) && process.Signal(syscall.SIGKILL) == nil {
 			killed = append(killed, pid)
 		}
 		_ = process.Release()
@@ -108,8 +108,8 @@ func (l *Lifeline) Kill() ([]int, error) {
 	return killed, nil
 }
 
-// heldBy looks for the pipe among a process's descriptors; hidden: they can't be seen.
-func (l *Lifeline) heldBy(directory string) (held, hidden bool) {
+// openIn looks for the pipe among a process's descriptors; hidden: they can't be seen.
+func (l *Lifeline) openIn(directory string) (open, hidden bool) {
 	descriptors, err := os.ReadDir(filepath.Join(directory, "fd"))
 	if err != nil {
 		return false, errors.Is(err, fs.ErrPermission)

@@ -8,27 +8,27 @@ import (
 
 var rewrite = leveltest.Rewrite()
 
-// packed holds the form of a call with every field set against its golden file.
-func packed[T any](t *testing.T, name string) {
+// encodedForm holds the form of a call with every field set against its golden file.
+func encodedForm[T any](t *testing.T, name string) {
 	t.Helper()
-	leveltest.Check(t, *rewrite, leveltest.Packed[T](name), leveltest.Filled[T]())
+	leveltest.Check(t, *rewrite, leveltest.Encoded[T](name), leveltest.Filled[T]())
 }
 
 // TestLevel_Calls: what hosts of this level say to each other about what they hold.
 func TestLevel_Calls(t *testing.T) {
 	leveltest.Check(t, *rewrite, leveltest.JSON[helloRequest]("hello"), leveltest.Filled[helloRequest]())
 	leveltest.Check(t, *rewrite, leveltest.JSON[helloReply]("hello-reply"), leveltest.Filled[helloReply]())
-	packed[digestsRequest](t, "digests")
-	packed[digestsReply](t, "digests-reply")
-	packed[entriesRequest](t, "entries")
-	packed[entriesReply](t, "entries-reply")
-	packed[placeRequest](t, "place")
-	packed[placeReply](t, "place-reply")
-	packed[openReply](t, "open-reply")
-	packed[noteRequest](t, "note")
-	packed[committedRequest](t, "committed")
-	packed[snapshotBeginRequest](t, "copy-begin")
-	packed[snapshotRangeRequest](t, "copy-range")
-	packed[snapshotEndRequest](t, "copy-end")
-	packed[snapshotReply](t, "copy-reply")
+	encodedForm[digestsRequest](t, "digests")
+	encodedForm[digestsReply](t, "digests-reply")
+	encodedForm[entriesRequest](t, "entries")
+	encodedForm[entriesReply](t, "entries-reply")
+	encodedForm[placeRequest](t, "place")
+	encodedForm[placeReply](t, "place-reply")
+	encodedForm[openReply](t, "open-reply")
+	encodedForm[noteRequest](t, "note")
+	encodedForm[committedRequest](t, "committed")
+	encodedForm[snapshotBeginRequest](t, "copy-begin")
+	encodedForm[snapshotRangeRequest](t, "copy-range")
+	encodedForm[snapshotEndRequest](t, "copy-end")
+	encodedForm[snapshotReply](t, "copy-reply")
 }

@@ -62,9 +62,9 @@ func (s *Sender) reconcile(ctx context.Context, p *probe) (history.Mark, error) 
 	l := s.lineage()
 	switch {
 	case h.Inconsistent && h.Snapshot == nil: // it was about to begin: what it alone has may not be kept as divergent yet
-		return s.copy(ctx, p, nil, commonByEpochs(l.source.Epochs(), l.end, h))
+		return s.transfer(ctx, p, nil, commonByEpochs(l.source.Epochs(), l.end, h))
 	case h.Inconsistent && !h.Snapshot.Done:
-		return s.copy(ctx, p, h.Snapshot, h.End.Position.Sequence)
+		return s.transfer(ctx, p, h.Snapshot, h.End.Position.Sequence)
 	}
 	common, found, err := s.common(ctx, p, &l)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *Sender) reconcile(ctx context.Context, p *probe) (history.Mark, error) 
 		}
 		s.c.Logger.Warn("the other host can't go on from its history: it gets a copy", "host", p.c.Remote.Peer(),
 			"position", h.End.Position, "stored", h.Stored.Position, "common", shared, "first", l.source.First())
-		return s.copy(ctx, p, nil, shared)
+		return s.transfer(ctx, p, nil, shared)
 	}
 	end := h.End
 	if common < end.Position.Sequence || h.Broken != "" {
@@ -98,7 +98,7 @@ func (s *Sender) reconcile(ctx context.Context, p *probe) (history.Mark, error) 
 	if end.Position.Sequence < s.c.Source.Committed().Position.Sequence {
 		switch err := s.pin(end); {
 		case errors.Is(err, storage.ErrTrimmed):
-			return s.copy(ctx, p, nil, end.Position.Sequence)
+			return s.transfer(ctx, p, nil, end.Position.Sequence)
 		case err != nil:
 			return history.Mark{}, err
 		}
@@ -188,7 +188,7 @@ func commonByEpochs(ours []storage.EpochStart, end history.Mark, h helloReply) u
 
 // copy replaces the other host's database: ranges of keys, then the history since the copy's base. It goes on with one
 // that was begun if its base is still in this host's history. Returns the base, from which history is sent.
-func (s *Sender) copy(ctx context.Context, p *probe, begun *snapshotPlace, common uint64) (history.Mark, error) {
+func (s *Sender) transfer(ctx context.Context, p *probe, begun *snapshotPlace, common uint64) (history.Mark, error) {
 	s.become(bus.PeerReceiving, nil)
 	place, goesOn, err := s.resume(begun)
 	if err != nil {

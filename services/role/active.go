@@ -154,7 +154,7 @@ func (m *Machine) findPartner() {
 		m.cancelAdd("it fell out before it was added")
 		return
 	}
-	if !m.term.add.held || m.now < m.term.soloUntil || m.now >= m.term.leaseUntil {
+	if !m.term.add.noted || m.now < m.term.soloUntil || m.now >= m.term.leaseUntil {
 		return
 	}
 	next := m.next()
@@ -180,7 +180,7 @@ func (m *Machine) required(in Required) {
 		m.cancelAdd(in.Failure)
 		return
 	}
-	m.term.add.held = true
+	m.term.add.noted = true
 }
 
 func (m *Machine) cancelAdd(why string) {

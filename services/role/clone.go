@@ -108,7 +108,7 @@ func (m *Machine) canonicalProcedures(c *canon.Writer) {
 	if a := m.term.add; a.begun() {
 		c.ID(a.serial)
 		c.VersionNumber(a.version)
-		c.Bools(a.held)
+		c.Bools(a.noted)
 	}
 	if h := m.handover; m.role == Handover {
 		c.ID(h.serial)

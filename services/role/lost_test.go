@@ -28,8 +28,8 @@ func TestFault_A11_AWitnessRestoredFromAnOlderCopy(t *testing.T) { playStories(t
 // though both hosts lived, saw each other and agreed.
 func TestFault_E1_TwoHostsThatAgreeWriteTheRecordBack(t *testing.T) { playStories(t, "fault_E1_*.txt") }
 
-// TestFault_E3_ARefusalWithoutTheWitnessSaysTheWayOut: pause and force were refused while the witness was away, rightly, and no more was said.
-func TestFault_E3_ARefusalWithoutTheWitnessSaysTheWayOut(t *testing.T) {
+// TestFault_E3_ARefusalWithoutTheWitnessSaysWhatToDo: pause and force were refused while the witness was away, rightly, and no more was said.
+func TestFault_E3_ARefusalWithoutTheWitnessSaysWhatToDo(t *testing.T) {
 	playStories(t, "fault_E3_*.txt")
 }
 

@@ -21,7 +21,7 @@ func heardOnce(at time.Duration) *Machine {
 
 // The time for which a main was stalled excuses the other main's silence; it does not make what it said before newer than it is: an old
 // active that said before a takeover that it serves would then have said so after it.
-func TestTick_LatenessMakesNothingHeard(t *testing.T) {
+func TestTick_AStallMakesNothingHeard(t *testing.T) {
 	const heard, late = time.Hour, testLease * 3 / 4
 	m := heardOnce(heard)
 	m.Step(heard+late, Tick{Stalled: late - beatInterval})
@@ -31,7 +31,7 @@ func TestTick_LatenessMakesNothingHeard(t *testing.T) {
 }
 
 // A main that is always late, by less than gets it killed, still finds out that the other one is silent.
-func TestTick_AlwaysLateStillNoticesSilence(t *testing.T) {
+func TestTick_AlwaysStalledStillNoticesSilence(t *testing.T) {
 	for _, passed := range []time.Duration{beatInterval * 2, beatInterval * 5 / 2, testLease, 2 * testLease} {
 		now := time.Hour
 		m := heardOnce(now)

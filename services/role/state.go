@@ -60,7 +60,7 @@ type term struct {
 // add is the way of the other host into the set (R4).
 type add struct {
 	serial  uint64 // of Require
-	held    bool   // the peer holds everything, frames wait for it, and it has noted so
+	noted   bool   // the peer holds everything, frames wait for it, and it has noted so
 	version uint64
 }
 

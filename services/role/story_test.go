@@ -127,7 +127,7 @@ type testHost struct {
 	// The updater of this life.
 	serving  uint64
 	needPeer bool
-	held     bool
+	noted    bool
 	asking   *Require
 	since    time.Duration // when the peer began to catch up
 	fenced   bool
@@ -137,7 +137,7 @@ type testHost struct {
 	damaged  bool          // so does it, until the journal is repaired
 	stuck    bool          // its own disk takes no writes (T6)
 	gone     bool          // its updater is dead, and no other one comes up
-	busy     bool          // frames on their way to its disk
+	writing  bool          // frames on their way to its disk
 	stalled  bool          // its journal takes none from the other host (T7)
 	waiting  time.Duration // since when the frame in flight waits
 }
@@ -320,7 +320,7 @@ func (w *world) command(words []string) {
 		w.register.record.Version += 1 << 40
 		w.register.revision++
 	case "busy": // a frame is on its way to the own disk whenever somebody looks
-		h.busy = true
+		h.writing = true
 	case "stuck":
 		h.stuck = true
 	case "stall":

@@ -15,7 +15,7 @@ import (
 func (h *testHost) start() {
 	h.run++
 	h.alive, h.frozen, h.inbox = true, false, nil
-	h.serving, h.needPeer, h.held, h.asking, h.fenced = 0, false, false, nil, false
+	h.serving, h.needPeer, h.noted, h.asking, h.fenced = 0, false, false, nil, false
 	h.m = New(Config{Host: h.name, Witnessless: h.w.witnessless, PairID: "pair-" + h.name, Lease: h.lease, StandbyPatience: 2 * time.Second, RefusedIsDead: true}, h.w.now)
 	h.w.after(10*time.Millisecond, h, func() { h.step(h.facts()) })
 	h.w.after(20*time.Millisecond, h, func() { h.step(Fitness{Fit: true}); h.seeTerminals() })
@@ -39,7 +39,7 @@ func (h *testHost) kill() {
 	if o.alive && !h.w.cut {
 		run := h.run
 		h.w.after(latency, o, func() {
-			o.held, o.asking = false, nil
+			o.noted, o.asking = false, nil
 			o.step(PeerEvidence{Link: evidence.Ended, Replication: evidence.Ended})
 			if h.alive && h.run != run && !h.w.cut { // late: a connection begins after the one before has ended
 				o.step(PeerEvidence{Link: evidence.Connected, Replication: evidence.Connected})
@@ -55,7 +55,7 @@ func (h *testHost) kill() {
 
 // updaterGone: it died, and what is started in its place does not come up.
 func (h *testHost) updaterGone() {
-	h.gone, h.serving, h.held, h.asking = true, 0, false, nil
+	h.gone, h.serving, h.noted, h.asking = true, 0, false, nil
 	h.step(UpdaterState{Committed: h.m.View().Committed})
 	h.step(Fitness{Why: "the updater is not ready"})
 	h.step(ProcessFailed{Process: "updater"})
@@ -66,7 +66,7 @@ func (h *testHost) updaterRestart() {
 		h.gone = false
 		h.step(Fitness{Fit: true})
 	}
-	h.serving, h.held, h.asking = 0, false, nil
+	h.serving, h.noted, h.asking = 0, false, nil
 	h.step(UpdaterState{Note: membership.Note{}})
 	h.w.after(10*time.Millisecond, h, func() { h.step(h.facts()) })
 }
@@ -176,7 +176,7 @@ func (h *testHost) workEvery() {
 		_, until := h.m.Right()
 		// The journal of the other host refuses a lower epoch and whoever it has fenced (R5).
 		reach := h.connected() && !o.frozen && !o.gone && !o.fenced && max(o.disk.epoch, o.disk.read) <= h.serving
-		waits := h.needPeer && !(reach && h.held && !o.stalled)
+		waits := h.needPeer && !(reach && h.noted && !o.stalled)
 		if !waits && !h.stuck {
 			h.waiting = 0
 		} else if h.waiting == 0 {
@@ -198,7 +198,7 @@ func (h *testHost) workEvery() {
 		if h.waiting != 0 {
 			state.OldestFrame, state.OwnStuck = h.w.now-h.waiting, h.stuck
 		}
-		if h.busy {
+		if h.writing {
 			state.OldestFrame, state.OwnStuck = time.Millisecond, true
 		}
 		if reach && o.m.Role() != Starting && o.m.Role() == Standby && !o.fenced {
@@ -209,15 +209,15 @@ func (h *testHost) workEvery() {
 			if h.w.now-h.since >= 50*time.Millisecond {
 				state.Peer = Close
 				if h.needPeer && !o.stalled {
-					h.held = true
+					h.noted = true
 					o.disk.log = h.disk.log // what waits for it is sent first
 					state.Peer = Awaited
 				}
 			}
 		} else {
-			h.since, h.held = 0, false
+			h.since, h.noted = 0, false
 		}
-		if a := h.asking; a != nil && h.held {
+		if a := h.asking; a != nil && h.noted {
 			h.asking = nil
 			o.disk.note = a.Membership
 			h.w.after(latency, o, func() { o.step(UpdaterState{Note: o.disk.note, Position: at(0, o.disk.log)}) })
@@ -271,7 +271,7 @@ func (h *testHost) perform(actions []Action) {
 		case Serve:
 			w.after(5*latency, h, func() {
 				h.disk.epoch, h.serving, h.needPeer, h.fenced = a.Epoch, a.Epoch, a.RequirePeer, false
-				h.held, h.since = a.RequirePeer && h.connected(), 0
+				h.noted, h.since = a.RequirePeer && h.connected(), 0
 				h.step(Served{Epoch: a.Epoch, Position: at(a.Epoch, h.disk.log)})
 			})
 		case AttachTerminals:
@@ -282,7 +282,7 @@ func (h *testHost) perform(actions []Action) {
 			if a.Peer {
 				h.asking = &a
 			} else {
-				h.asking, h.held = nil, false
+				h.asking, h.noted = nil, false
 			}
 		case Drain:
 			w.after(3*latency, h, func() {

@@ -253,7 +253,7 @@ func TestAgent_BoundsWhatWaits(t *testing.T) {
 }
 
 // "Busy" says "not executed", so it is passed on only while that is true.
-func TestAgent_PassesBusyOnlyForAFirstAttempt(t *testing.T) {
+func TestAgent_PassesOverloadOnlyForAFirstAttempt(t *testing.T) {
 	a := start(t, t.TempDir(), nil)
 	nc := app(t, a)
 	x := newHost(t, a, "x")

@@ -77,6 +77,9 @@ func (a *Agent) connect(ctx context.Context, s *broker.Server, users *broker.Use
 		c.Lost = func(err error) { a.fail(fmt.Errorf("%s: %w", user, errors.Join(bus.ErrDisconnected, err))) }
 	} else {
 		c.Lost = func(err error) {
+			if ctx.Err() != nil { // the agent ends, and its servers with it
+				return
+			}
 			a.lost.Add(1)
 			a.log.Warn("own connection was lost, and is made anew", "user", user, "error", err)
 		}

@@ -44,7 +44,7 @@ type relay struct {
 	draining chan struct{} // not nil while draining; closed when nothing is out or parked
 	flights  map[bus.RequestID]*flight
 	books    *admission.Books
-	underWay int // out or parked
+	open     int // out or parked
 	parked   []*flight
 	deferred []*flight
 	joined   uint64 // requests that came again while they were in flight
@@ -91,7 +91,7 @@ func (r *relay) end() {
 func (r *relay) drop() {
 	clear(r.flights)
 	r.books.Clear()
-	r.underWay, r.parked, r.deferred = 0, nil, nil
+	r.open, r.parked, r.deferred = 0, nil, nil
 	r.services.forgetWaiting()
 }
 
@@ -106,7 +106,7 @@ func (r *relay) startDrain() {
 	defer r.mu.Unlock()
 	if r.term != nil && r.draining == nil {
 		r.draining = make(chan struct{})
-		if r.underWay == 0 {
+		if r.open == 0 {
 			r.settle()
 		}
 	}
@@ -134,7 +134,7 @@ func (r *relay) awaitDrain(ctx context.Context) int {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.underWay
+	return r.open
 }
 
 // asked counts the requests of terminals in flight: those of timers are of none.
@@ -260,10 +260,10 @@ func (r *relay) move(f *flight, to place) {
 	}
 	switch {
 	case is && !was:
-		r.underWay++
+		r.open++
 	case was && !is:
-		r.underWay--
-		if r.underWay == 0 {
+		r.open--
+		if r.open == 0 {
 			r.settle()
 		}
 	}

@@ -99,8 +99,8 @@ type routeFunc func(bus.Request)
 func (f routeFunc) Send(q bus.Request, _ func(bus.Reply, error)) { f(q) }
 func (f routeFunc) Fail()                                        {}
 
-// TestFault_A9_AnIDUnderWayNamesOneRequest: another request under the id of one that is under way took its answer.
-func TestFault_A9_AnIDUnderWayNamesOneRequest(t *testing.T) {
+// TestFault_A9_AnIDInFlightNamesOneRequest: another request under the id of one that is under way took its answer.
+func TestFault_A9_AnIDInFlightNamesOneRequest(t *testing.T) {
 	tm := &term{Attach: bus.Attach{Epoch: 3, TicketKey: testKey}, round: newRound(nil)}
 	h := startHost(t, "a")
 	h.grant(3, time.Hour)

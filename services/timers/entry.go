@@ -110,18 +110,18 @@ const (
 // Judge says what to do with a timer, and how late it is; before it is due how long it has, which is below zero.
 func (e Entry) Judge(t Time) (Verdict, time.Duration) {
 	late := time.Duration(t.Counted - e.Due)
-	held := t.Doubt
+	deferred := t.Doubt
 	if e.Doubted {
 		late -= time.Duration(t.Added - e.Added)
 	}
 	if e.Wall {
 		late = time.Duration(t.Wall - e.Due)
-		held = !t.Believed && (late >= 0 || t.Expected != 0 && t.Expected >= e.Due)
+		deferred = !t.Believed && (late >= 0 || t.Expected != 0 && t.Expected >= e.Due)
 	}
 	switch {
 	case e.Parked:
 		return Stands, late
-	case held:
+	case deferred:
 		return Deferred, late
 	case late < 0:
 		return Waits, late

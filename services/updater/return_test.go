@@ -141,9 +141,9 @@ func TestReturn_V10DiscardedTailIsNeverSaidDone(t *testing.T) {
 	}
 }
 
-// TestReturn_V10NotPromotedHalfWay: a host in the middle of its repair by a copy is fit for nothing, in this life and the next, and
+// TestReturn_V10NotPromotedInTheMiddle: a host in the middle of its repair by a copy is fit for nothing, in this life and the next, and
 // keeps the note of it over restarts.
-func TestReturn_V10NotPromotedHalfWay(t *testing.T) {
+func TestReturn_V10NotPromotedInTheMiddle(t *testing.T) {
 	_, b := newHosts(t)
 	b.start()
 	b.stop()

@@ -94,7 +94,7 @@ func (g *growthBench) one(ctx context.Context, r *run, c *subject.Cluster, row s
 }
 
 // held tells what the hosts hold: memory, threads, goroutines, data on disk.
-func (g *growthBench) held(ctx context.Context, r *run, c *subject.Cluster, row string) error {
+func (g *growthBench) check(ctx context.Context, r *run, c *subject.Cluster, row string) error {
 	active, standby, err := c.Whole(ctx)
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (g *growthBench) ofKeys(ctx context.Context, r *run) (err error) {
 				return err
 			}
 		}
-		if err := g.held(ctx, r, c, row); err != nil {
+		if err := g.check(ctx, r, c, row); err != nil {
 			return err
 		}
 	}
@@ -210,7 +210,7 @@ func (g *growthBench) ofHistory(ctx context.Context, r *run) (err error) {
 			}
 			measured++
 		}
-		if err := g.held(ctx, r, c, part.row); err != nil {
+		if err := g.check(ctx, r, c, part.row); err != nil {
 			return err
 		}
 	}
@@ -243,7 +243,7 @@ func (g *growthBench) withTerminals(ctx context.Context, r *run, n int) (err err
 			return err
 		}
 	}
-	return g.held(ctx, r, c, row)
+	return g.check(ctx, r, c, row)
 }
 
 var errMetric = errors.New("no such metric")

@@ -83,7 +83,7 @@ func TestData_VerifyRepairBackupRestoreTerminals(t *testing.T) {
 	if out, err := c.hotpair("restore", file, "--dir", c.Dir, "--data", data, "--name", standby, "--aside"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if out, err := c.hotpair("restore", "finish", "--replaces", "--accept-loss-after", c.heldBy(file), "--data", data, "--name", standby); err != nil {
+	if out, err := c.hotpair("restore", "finish", "--replaces", "--accept-loss-after", c.positionOf(file), "--data", data, "--name", standby); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	c.Await(healWithin, "active alone", func() bool { _, s := c.active(); return len(s.InSync) == 1 })
@@ -124,8 +124,8 @@ func TestData_VerifyRepairBackupRestoreTerminals(t *testing.T) {
 	c.compareHistories()
 }
 
-// heldBy gives the position that a backup holds.
-func (c *cluster) heldBy(file string) string {
+// positionOf gives the position that a backup holds.
+func (c *cluster) positionOf(file string) string {
 	c.Helper()
 	out, err := exec.Command(binary, "backup", "check", file, "--json", "--dir", c.Dir).Output()
 	var held offline.Summary

@@ -209,15 +209,15 @@ func TestOverload_ShedsAndKeepsServing(t *testing.T) {
 	answers := f.end()
 	after := put(t, nc, 100)
 
-	first, busyFirst := done(answers, settled, half)
-	second, busySecond := done(answers, half, whole)
-	if len(first) == 0 || len(second) == 0 || busyFirst == 0 || busySecond == 0 {
-		t.Fatalf("done %d and %d, busy %d and %d", len(first), len(second), busyFirst, busySecond)
+	first, overloadedFirst := done(answers, settled, half)
+	second, overloadedSecond := done(answers, half, whole)
+	if len(first) == 0 || len(second) == 0 || overloadedFirst == 0 || overloadedSecond == 0 {
+		t.Fatalf("done %d and %d, busy %d and %d", len(first), len(second), overloadedFirst, overloadedSecond)
 	}
 	middle := func(sorted []time.Duration) time.Duration { return sorted[len(sorted)/2].Round(100 * time.Microsecond) }
 	t.Logf("measured: calm %s; overload for %s: done %d/s in %s, then %d/s in %s (medians, at most %s), busy %d/s and %d/s; after it %s; memory of both hosts %d and %d MB",
 		middle(calm), whole.Sub(began).Round(time.Second), int(float64(len(first))/look.Seconds()), middle(first), int(float64(len(second))/look.Seconds()), middle(second),
-		second[len(second)-1].Round(time.Millisecond), int(float64(busyFirst)/look.Seconds()), int(float64(busySecond)/look.Seconds()), middle(after), memory>>20, later>>20)
+		second[len(second)-1].Round(time.Millisecond), int(float64(overloadedFirst)/look.Seconds()), int(float64(overloadedSecond)/look.Seconds()), middle(after), memory>>20, later>>20)
 	if limit := 3 * time.Second; middle(first) > limit || middle(second) > limit {
 		t.Errorf("requests that were let in took %s and %s", middle(first), middle(second))
 	}

@@ -227,7 +227,7 @@ func TestFault_A14_RestoredCopy(t *testing.T) {
 	if out, err := c.hotpair("restore", "finish", "--replaces", "--data", e["HOTPAIR_DATA"], "--name", "a"); err == nil || !strings.Contains(out, "is lost with") {
 		t.Errorf("finished without a word: %v\n%s", err, out)
 	}
-	if out, err := c.hotpair("restore", "finish", "--replaces", "--accept-loss-after", c.heldBy(file), "--data", e["HOTPAIR_DATA"], "--name", "a"); err != nil {
+	if out, err := c.hotpair("restore", "finish", "--replaces", "--accept-loss-after", c.positionOf(file), "--data", e["HOTPAIR_DATA"], "--name", "a"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	host = c.beside(e, "supervisor")

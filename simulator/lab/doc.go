@@ -7,7 +7,7 @@
 //	l, err := lab.Start(ctx, lab.Options{Binary: hotpair, Dir: dir, Log: os.Stdout})
 //	defer l.Close()
 //	err = l.Heal(ctx)              // everything runs, all wires are whole, both hosts are in sync
-//	l.Cut("a", "b", lab.OneWay)    // frames from a to b are lost, those from b to a arrive
+//	l.Cut("a", "b", lab.OneDirection)    // frames from a to b are lost, those from b to a arrive
 //	l.Freeze("a")
 //
 // [Chaos] draws mixtures of faults from a seed, in rounds: faults under load, healing, checks.

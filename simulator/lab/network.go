@@ -25,12 +25,12 @@ const (
 	Unplugged Cut = "unplugged"
 	// Silent loses all frames both ways; neither end is told.
 	Silent Cut = "silent"
-	// OneWay loses the frames from the first node to the second, whose own still arrive.
-	OneWay Cut = "one-way"
+	// OneDirection loses the frames from the first node to the second, whose own still arrive.
+	OneDirection Cut = "one-way"
 )
 
 // Cuts are all ways to cut a wire.
-func Cuts() []Cut { return []Cut{Unplugged, Silent, OneWay} }
+func Cuts() []Cut { return []Cut{Unplugged, Silent, OneDirection} }
 
 // nowhere is a hardware address that nobody has: frames to it are lost without a word.
 const nowhere = "02:00:00:00:00:fe"
@@ -102,7 +102,7 @@ func (n *network) cut(from, to string, how Cut) error {
 		err = n.spaces[from].ip(fmt.Sprintf("link set %s down", device(to)))
 	case Silent:
 		err = errors.Join(n.lose(from, to), n.lose(to, from))
-	case OneWay:
+	case OneDirection:
 		err = n.lose(from, to)
 	default:
 		err = fmt.Errorf("no such cut: %q", how)

@@ -49,7 +49,7 @@ func TestNetwork_CutsAndJoins(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if how == OneWay {
+				if how == OneDirection {
 					whole(end)
 				} else {
 					whole(end, end.Back())

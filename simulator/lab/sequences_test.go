@@ -35,7 +35,7 @@ func TestLab(t *testing.T) {
 		{"StandbyCrashThenActiveCrashThenStandbyAlone", longOnly, sequenceStandbyCrashThenActiveCrashThenStandbyAlone},
 		{"LinkCutThenWitnessMovesToTheOtherSide", longOnly, sequenceLinkCutThenWitnessMovesToTheOtherSide},
 		{"BothLosePower", longOnly, sequenceBothLosePower},
-		{"OneWayCuts", longOnly, sequenceOneWayCuts},
+		{"OneWayCuts", longOnly, sequenceOneDirectionCuts},
 		{"T5ActiveReachesNoTerminal", longOnly, sequenceT5ActiveReachesNoTerminal},
 		{"TerminalFrozen", always, sequenceTerminalFrozen},
 		{"T5AllTerminalsFrozen", longOnly, sequenceT5AllTerminalsFrozen},
@@ -335,12 +335,12 @@ func sequenceBothLosePower(t *testing.T) {
 
 // Every wire loses frames in one direction only, one wire after the other. Between the hosts and to the terminals that may move
 // the role, never double it; the witness alone moves nothing. In each case service goes on while the cut lasts.
-func sequenceOneWayCuts(t *testing.T) {
+func sequenceOneDirectionCuts(t *testing.T) {
 	f := begin(t, Options{})
 	for _, w := range f.Wires() {
 		for _, end := range []Wire{w, w.Back()} {
 			_, before := f.mustActive()
-			f.must(f.Cut(end.From, end.To, OneWay))
+			f.must(f.Cut(end.From, end.To, OneDirection))
 			began := time.Now()
 			for time.Since(began) < 2*f.options.Lease {
 				f.progress()

@@ -2,7 +2,7 @@
 // others, compiled into one program through an overlay of the source (go build -overlay): the code has no switch for them,
 // and one build serves all.
 //
-//	edits := []mutation.Edit{{File: "services/role/active.go", Old: "if m.held {", New: "if m.held || BROKEN {"}}
+//	edits := []mutation.Edit{{File: "services/role/active.go", Old: "if m.noted {", New: "if m.noted || BROKEN {"}}
 //	program := mutation.Build(t, "../..", [][]mutation.Edit{edits}, "test", "-c")
 //	command.Env = append(os.Environ(), mutation.Environ(1))
 package mutation

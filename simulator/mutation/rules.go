@@ -19,7 +19,7 @@ func Rules() []Rule {
 		{"R3", "updates stop waiting before the record says solo", []Edit{
 			{File: "services/role/active.go", Old: "m.submit(goSolo, next)", New: "if BROKEN {\nm.require(false)\n}\nm.submit(goSolo, next)"}}},
 		{"R4", "a host is added that does not hold what waits for it", []Edit{
-			{File: "services/role/active.go", Old: "if !m.term.add.held ||", New: "if !m.term.add.held && !BROKEN ||"}, noteless}},
+			{File: "services/role/active.go", Old: "if !m.term.add.noted ||", New: "if !m.term.add.noted && !BROKEN ||"}, noteless}},
 		{"R5", "an old active does not step down, and a journal takes its epoch", []Edit{
 			{File: "services/role/learn.go", Old: "if m.role != Starting && m.term.epoch != 0 &&", New: "if !BROKEN && m.role != Starting && m.term.epoch != 0 &&"},
 			{File: "services/replication/hello.go", Old: "case q.Term.Epoch < facts.Epoch:", New: "case q.Term.Epoch < facts.Epoch && !BROKEN:"}}},

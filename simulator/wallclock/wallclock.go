@@ -1,9 +1,9 @@
 // Package wallclock moves the wall clock that a running process reads, as if somebody had set the clock of its machine.
 //
 // A kernel has one wall clock for all its processes, and no namespace for it. But programs read it without the kernel, by a
-// function that the kernel puts into the memory of each process (vdso(7)), Go's too. This package replaces that function
-// in one process by one that asks the kernel and adds to what it says of CLOCK_REALTIME. The program is the one that
-// ships, and it may be in the middle of anything.
+// function that the kernel puts into the memory of each process (vdso(7)), Go's too. This package has that function of one
+// process begin with a jump to another one, which asks the kernel and adds to what it says of CLOCK_REALTIME. The program is
+// the one that ships, and it may be in the middle of anything, also of that function: what is behind the jump stays.
 //
 // What it does not move: times that the kernel writes itself, as those of files; what the kernel says of its clock being
 // synchronised; CLOCK_MONOTONIC and CLOCK_BOOTTIME, which nobody can set on a real machine either. A process that is
@@ -32,8 +32,7 @@ var (
 	ErrGone = errors.New("no such process")
 )
 
-// replacement is what stands in the place of clock_gettime(clock edi, timespec *rsi), for amd64. The number to add comes
-// behind it.
+// replacement is what is called instead of clock_gettime(clock edi, timespec *rsi), for amd64. The number to add comes behind it.
 var replacement = []byte{
 	0xb8, 0xe4, 0x00, 0x00, 0x00, // mov eax, 228: clock_gettime
 	0x0f, 0x05, // syscall
@@ -47,6 +46,9 @@ var replacement = []byte{
 	0x90, 0x90, 0x90, 0x90, 0x90, 0x90, // as far as the next multiple of eight
 }
 
+// jump is how long a jump is, in bytes: jmp rel32.
+const jump = 5
+
 // stopWithin bounds how long a process may take to stop; a busy machine needs some time.
 const stopWithin = 10 * time.Second
 
@@ -56,7 +58,7 @@ func Set(pid int, ahead time.Duration) error {
 	if runtime.GOARCH != "amd64" {
 		return fmt.Errorf("%w: no code for %s", ErrUnavailable, runtime.GOARCH)
 	}
-	at, size, err := function(pid)
+	at, room, err := function(pid)
 	if err != nil {
 		return err
 	}
@@ -66,26 +68,29 @@ func Set(pid int, ahead time.Duration) error {
 	}
 	defer memory.Close()
 	number := binary.LittleEndian.AppendUint64(nil, uint64(int64(ahead/time.Second)))
-	code := append(bytes.Clone(replacement), number...)
-	if size < uint64(len(code)) {
-		return fmt.Errorf("%w: the function has %d bytes only", ErrUnavailable, size)
-	}
 	now := make([]byte, len(replacement))
-	if _, err := memory.ReadAt(now, int64(at)); err != nil {
+	if _, err := memory.ReadAt(now, int64(room)); err != nil {
 		return gone(err)
 	}
-	if bytes.Equal(now, replacement) {
-		_, err := memory.WriteAt(number, int64(at)+int64(len(replacement)))
+	replaced := bytes.Equal(now, replacement)
+	if !replaced && len(bytes.Trim(now, "\x00")) > 0 {
+		return fmt.Errorf("%w: the kernel's code leaves no room for more", ErrUnavailable)
+	}
+	if _, err := memory.WriteAt(number, int64(room)+int64(len(replacement))); err != nil || replaced {
 		return gone(err)
 	}
-	return outside(pid, at, at+size, func() error {
-		_, err := memory.WriteAt(code, int64(at))
+	there := binary.LittleEndian.AppendUint32([]byte{0xe9}, uint32(room-at-jump))
+	return outside(pid, at+1, at+jump, func() error {
+		_, err := memory.WriteAt(replacement, int64(room))
+		if err == nil {
+			_, err = memory.WriteAt(there, int64(at))
+		}
 		return gone(err)
 	})
 }
 
-// function finds clock_gettime in a process: its address and its length.
-func function(pid int) (at, size uint64, err error) {
+// function finds clock_gettime in a process: its address, and that of room for another one, which is at the end of the kernel's code.
+func function(pid int) (at, room uint64, err error) {
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 	if err != nil {
 		return 0, 0, gone(err)
@@ -119,8 +124,8 @@ func function(pid int) (at, size uint64, err error) {
 		return 0, 0, fmt.Errorf("%w: vdso: %w", ErrUnavailable, err)
 	}
 	for _, s := range symbols {
-		if s.Name == "__vdso_clock_gettime" && s.Value+s.Size <= end-begin {
-			return begin + s.Value, s.Size, nil
+		if s.Name == "__vdso_clock_gettime" && s.Size >= jump && s.Value+s.Size <= end-begin {
+			return begin + s.Value, end - uint64(len(replacement)) - 8, nil
 		}
 	}
 	return 0, 0, fmt.Errorf("%w: vdso has no clock_gettime", ErrUnavailable)

@@ -173,8 +173,8 @@ func TestEmissions_ParkedUntilAnOperatorSaysSo(t *testing.T) {
 	})
 }
 
-// TestEmissions_HeldAfterAForcedPromotion: what the other host may have sent is not sent again before an operator has said so.
-func TestEmissions_HeldAfterAForcedPromotion(t *testing.T) {
+// TestEmissions_DeferredAfterAForcedPromotion: what the other host may have sent is not sent again before an operator has said so.
+func TestEmissions_DeferredAfterAForcedPromotion(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBox(t)
 		defer b.close()

@@ -183,9 +183,9 @@ func TestTimers_OfAPair(t *testing.T) {
 	})
 }
 
-// TestTimers_HeldWhileClocksAreInDoubt: both hosts were off, and their clocks say different things. Nothing runs too early; it runs when
+// TestTimers_DeferredWhileClocksAreInDoubt: both hosts were off, and their clocks say different things. Nothing runs too early; it runs when
 // somebody has set them right.
-func TestTimers_HeldWhileClocksAreInDoubt(t *testing.T) {
+func TestTimers_DeferredWhileClocksAreInDoubt(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHall(t, tickets.Service())
 		defer h.close()

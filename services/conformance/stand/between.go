@@ -20,8 +20,8 @@ const mostCalls = 1 << 16
 // Call is one call of the program to the updater.
 type Call struct {
 	bus.DatabaseCall
-	Name   string // read, scan or commit
-	Packed bool
+	Name    string // read, scan or commit
+	Batched bool
 	// Malformed is why it could not be read; then it has been refused.
 	Malformed error
 
@@ -105,7 +105,7 @@ func openBetween(ctx context.Context, s *Stand) (*between, error) {
 func (b *between) subscribe() error {
 	_, err := batch.NewResponder(b.server.Conn, bus.DatabaseSubject("*", "pack"), "", func(r bus.DatabaseReply) int { return 64 + len(r.Message) },
 		func(c bus.DatabaseCall, _ string, answer func(bus.DatabaseReply)) {
-			b.take(&Call{DatabaseCall: c, Name: nameOf(c), Packed: true}, answer)
+			b.take(&Call{DatabaseCall: c, Name: nameOf(c), Batched: true}, answer)
 		},
 		func(m *nats.Msg, err error) {
 			b.stand.refused.add(fmt.Sprintf("a message on %s is no batch: %v", m.Subject, err))

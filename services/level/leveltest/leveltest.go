@@ -44,8 +44,8 @@ func JSON[T any](name string) Form[T] {
 	}
 }
 
-// Packed is the form of a message between hosts or a host's own processes: a byte for the form, then CBOR.
-func Packed[T any](name string) Form[T] {
+// Encoded is the form of a message between hosts or a host's own processes: a byte for the form, then CBOR.
+func Encoded[T any](name string) Form[T] {
 	return Form[T]{
 		Name:   name + ".cbor",
 		Encode: func(v T) ([]byte, error) { return bus.Encode(v) },

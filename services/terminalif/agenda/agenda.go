@@ -83,7 +83,7 @@ type Agenda struct {
 	soonest time.Time // what was seen in the pass is to be looked at again then
 	// putOff is where to look for the first timer of a service that was due while as many ran as may; found is that of this pass.
 	putOff, found map[string]*Place
-	held          string    // what this pass has found to be held
+	deferred      string    // what this pass has found to be held
 	gaveUp        time.Time // when runs were given up last
 	asked         time.Time // when terminals were last seen to wait for answers
 	running       int

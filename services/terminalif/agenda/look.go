@@ -43,7 +43,7 @@ func (a *Agenda) look(ctx context.Context) (next time.Duration, err error) {
 	} else {
 		a.forget()
 		a.putOff, a.found = a.found, map[string]*Place{}
-		a.state.Deferred, a.held = a.held, ""
+		a.state.Deferred, a.deferred = a.deferred, ""
 	}
 	a.report(ctx)
 	return min(next, max(0, time.Until(a.soonest))), nil
@@ -85,7 +85,7 @@ func (a *Agenda) fill(ctx context.Context) (next time.Duration, err error) {
 func (a *Agenda) take(ctx context.Context, from *Place, due Due) (started int) {
 	a.state.Kept, a.state.Parked = due.Kept, due.Parked
 	if due.Deferred != "" {
-		a.held, a.state.Deferred = due.Deferred, due.Deferred
+		a.deferred, a.state.Deferred = due.Deferred, due.Deferred
 	}
 	if due.Next > 0 {
 		a.again(due.Next)

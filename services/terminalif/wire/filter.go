@@ -37,7 +37,7 @@ var (
 //
 //	line ──MSG, HMSG──► payload ──size bytes, CR LF──► line
 type filter struct {
-	held    []byte // a line whose end has not come
+	begun   []byte // a line whose end has not come
 	payload int    // bytes of payload still to come
 	tail    int    // bytes of the CR LF behind it still to come
 	greeted bool   // INFO was seen
@@ -50,25 +50,25 @@ func (f *filter) take(data []byte) (out []byte, lines int, err error) {
 		return nil, 0, nil
 	}
 	at := 0
-	if len(f.held) > 0 {
+	if len(f.begun) > 0 {
 		// Only the new part is searched and nothing is copied twice, however small the pieces are.
 		end := bytes.IndexByte(data, '\n') + 1
 		if end == 0 {
 			end = len(data)
 		}
 		whole := data[end-1] == '\n'
-		f.held = append(f.held, data[:end]...)
-		if tooLong(f.held) {
+		f.begun = append(f.begun, data[:end]...)
+		if tooLong(f.begun) {
 			return nil, 0, errLineLong
 		}
 		if !whole {
 			return nil, 0, nil
 		}
-		if err := f.line(f.held); err != nil {
+		if err := f.line(f.begun); err != nil {
 			return nil, 0, err
 		}
-		at, lines = len(f.held), 1
-		data, f.held = append(f.held, data[end:]...), nil
+		at, lines = len(f.begun), 1
+		data, f.begun = append(f.begun, data[end:]...), nil
 	}
 	for at < len(data) {
 		switch {
@@ -89,7 +89,7 @@ func (f *filter) take(data []byte) (out []byte, lines int, err error) {
 				if tooLong(rest) {
 					return nil, lines, errLineLong
 				}
-				f.held = append([]byte(nil), rest...)
+				f.begun = append([]byte(nil), rest...)
 				return data[:at], lines, nil
 			}
 			if tooLong(rest[:end+1]) {

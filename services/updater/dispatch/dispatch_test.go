@@ -210,8 +210,8 @@ func TestRelease_InItsPlaceIsNoOlder(t *testing.T) {
 	}
 }
 
-// TestReleaseHeld_NothingIsOlder: what was there before is as old as the release, and what is emitted since as itself.
-func TestReleaseHeld_NothingIsOlder(t *testing.T) {
+// TestReleaseDeferred_NothingIsOlder: what was there before is as old as the release, and what is emitted since as itself.
+func TestReleaseDeferred_NothingIsOlder(t *testing.T) {
 	s := newSpace(t)
 	s.target("billing")
 	s.must(s.emit(outbox.Emission{Target: "billing", Lane: "a"}))
@@ -308,7 +308,7 @@ func TestTargets_AreMadeSetAndRemoved(t *testing.T) {
 	}
 }
 
-func TestHeld_UntilItIsReleased(t *testing.T) {
+func TestDeferred_UntilItIsReleased(t *testing.T) {
 	s := newSpace(t)
 	deferred := func(want bool, released uint64) {
 		t.Helper()

@@ -62,10 +62,10 @@ func TestDue_InTheOrderOfTheirTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		now  timers.Time
-		want []string
-		next time.Duration
-		held string
+		now      timers.Time
+		want     []string
+		next     time.Duration
+		deferred string
 	}{
 		{timers.Time{Counted: 0, Wall: 1, Believed: true}, []string{"kv/c"}, 4, ""},
 		{timers.Time{Counted: minute, Wall: 5*minute + int64(timers.Grace), Believed: true}, []string{"kv/c", "kv/a", "tills/x", "tills/w"}, time.Minute, ""},
@@ -73,7 +73,7 @@ func TestDue_InTheOrderOfTheirTime(t *testing.T) {
 		{timers.Time{Counted: 9 * minute, Wall: 1, Believed: true, Doubt: true}, nil, 4, "counted"},
 	} {
 		l := Due(s, c.now, Place{}, 100)
-		if diff := cmp.Diff(c.want, names(l)); diff != "" || l.Next != c.next || l.DeferredCounted != (c.held == "counted") || l.DeferredWall != (c.held == "wall") || l.Rest != nil {
+		if diff := cmp.Diff(c.want, names(l)); diff != "" || l.Next != c.next || l.DeferredCounted != (c.deferred == "counted") || l.DeferredWall != (c.deferred == "wall") || l.Rest != nil {
 			t.Errorf("at %+v: %+v, %s", c.now, l, diff)
 		}
 		for _, r := range l.Runs {

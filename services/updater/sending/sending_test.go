@@ -302,7 +302,7 @@ func TestTargets_OfAnOperator(t *testing.T) {
 	}
 }
 
-func TestRelease_OfWhatIsHeld(t *testing.T) {
+func TestRelease_OfWhatIsDeferred(t *testing.T) {
 	h := newHost(t)
 	if _, err := h.answers.release(t.Context(), bus.Done{}); !errors.Is(err, bus.ErrRefused) {
 		t.Errorf("nothing is held: %v", err)

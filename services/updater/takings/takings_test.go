@@ -100,8 +100,8 @@ func TestPass_WhatIsSettledMakesRoom(t *testing.T) {
 	}
 }
 
-// TestPass_WhatCannotBeReadStandsInNobodysWay: its place in time goes, and the others are changed.
-func TestPass_WhatCannotBeReadStandsInNobodysWay(t *testing.T) {
+// TestPass_WhatCannotBeReadBlocksNobody: its place in time goes, and the others are changed.
+func TestPass_WhatCannotBeReadBlocksNobody(t *testing.T) {
 	s := leavingtest.NewSpace()
 	for range 2 {
 		if err := s.Update(leaving.Update{Time: 1000}, func(set *leaving.Set) error {

@@ -354,8 +354,8 @@ func TestChange_DropsWhatIsHalfThere(t *testing.T) {
 	}
 }
 
-// TestHeld_SaysAllReasons: that one timer can't be read does not hide that others are held because a clock is in doubt.
-func TestHeld_SaysAllReasons(t *testing.T) {
+// TestDeferred_SaysAllReasons: that one timer can't be read does not hide that others are held because a clock is in doubt.
+func TestDeferred_SaysAllReasons(t *testing.T) {
 	now := timers.Time{Wall: time.Now().UnixNano()}
 	for _, c := range []struct {
 		look  schedule.Look

@@ -53,7 +53,7 @@ func add(t *testing.T, l *Lanes, number uint64, lane string) {
 	}
 }
 
-func TestLanes_OneOfEachIsOnItsWay(t *testing.T) {
+func TestLanes_OneOfEachIsInFlight(t *testing.T) {
 	l := New(0)
 	for n, lane := range []string{"a", "a", "b", "a", "b"} {
 		add(t, l, uint64(n+1), lane)

@@ -8,9 +8,9 @@ import (
 	"github.com/hotpair/hotpair/storage/facts"
 )
 
-// TestHeld_FromTheFrameThatOpensTheEpoch: emissions are held as soon as a term is served that begins behind a history that was taken back, by
+// TestDeferred_FromTheFrameThatOpensTheEpoch: emissions are held as soon as a term is served that begins behind a history that was taken back, by
 // force or by a restore, and not in the one after it when an operator has released them.
-func TestHeld_FromTheFrameThatOpensTheEpoch(t *testing.T) {
+func TestDeferred_FromTheFrameThatOpensTheEpoch(t *testing.T) {
 	a, _ := newHosts(t)
 	a.start()
 	epoch := uint64(0)

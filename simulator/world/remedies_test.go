@@ -108,10 +108,10 @@ func remedies() map[string]remedy {
 	}
 }
 
-// TestFault_A16_EveryWayOutWorks: a refusal told an operator to restart a host and to force it then, which was refused too. Each state in
+// TestFault_A16_EveryRemedyWorks: a refusal told an operator to restart a host and to force it then, which was refused too. Each state in
 // which nobody serves is brought about on whole hosts; the host that is asked must say what the guide has as a row, and what that row says
 // to do is done, word for word. Then somebody serves, and an application is answered.
-func TestFault_A16_EveryWayOutWorks(t *testing.T) {
+func TestFault_A16_EveryRemedyWorks(t *testing.T) {
 	rows := guide(t)
 	for name, c := range remedies() {
 		t.Run(name, func(t *testing.T) {

@@ -17,27 +17,28 @@ import (
 )
 
 const (
-	// A disk is nearly full below diskShare of its size, within diskLeast and diskMost; of one so small that diskLeast would be most
-	// of it, below diskLast of its size. The alarm ends only with a quarter more, so that it does not come and go with each file.
+	// A disk is nearly full below diskShare of its size, within diskLeast and diskMost; a disk so small that diskLeast
+	// would be most of it, below diskLast of its size. The alarm clears only with a quarter more, so that it does not
+	// flap with each file.
 	diskLeast = 256 << 20
 	diskMost  = 4 << 30
 	diskShare = 0.05
 	diskLast  = 0.25
 
-	// A disk is slow when the median of its appends over diskWindow is above diskSlow, or when one frame takes diskStuck; that of
-	// a standby when the median of what it tries is.
+	// A disk is slow when the median of its appends over diskWindow is above diskSlow, or one frame takes diskStuck;
+	// the disk of a standby when the median of its test writes is above diskSlow.
 	diskSlow    = 100 * time.Millisecond
 	diskStuck   = time.Second
 	diskWindow  = 10 * time.Second
 	diskAppends = 3 // fewer say nothing
 
-	// A process restarts in a storm when it did so stormRestarts times within stormWindow. A main that does so is another
-	// one each time; the log counts those.
+	// A process is in a restart storm after stormRestarts restarts within stormWindow. A restarted main has forgotten
+	// its restarts; they are counted from the event log.
 	stormRestarts = 5
 	stormWindow   = 5 * time.Minute
 )
 
-// Facts are what a main knows at one moment about its host and its pair, as far as an alarm may come of it.
+// Facts are what main knows at one moment about its host and its pair, as far as an alarm may follow from it.
 type Facts struct {
 	Host  string // this one
 	Data  string // its data directory
@@ -53,28 +54,28 @@ type Facts struct {
 	Processes []ProcessFacts
 	Starts    []time.Time   // of mains of this host that the last events tell of, one of each
 	Witness   *WitnessFacts // nil: the pair has none
-	// Replaced says that another witness answers than the one that keeps the pair record; "" when it is not so.
+	// Replaced says that another witness answers than the one with the pair record; "" when none does.
 	Replaced  string
-	Unheard   string            // why the other main lets this one's connection not in; "" when it does, or does not answer
+	Unheard   string            // why the other main refuses this one's connection; "" when it does not, or does not answer
 	Unaudited string            // why the last audit could not be finished; "" when it was
 	Unsaved   error             // why events are not kept on disk
-	Trail     *trail.Standing   // nil: nobody wants one
-	Logins    string            // why refused logins are worth an alarm; "" when they are not
+	Trail     *trail.Standing   // nil: none is configured
+	Logins    string            // the alarm text about refused logins; "" when there are few
 	Clocks    clocks.Difference // between the wall clocks of the hosts; zero when it is not known
-	Built     time.Time         // when this program was; zero when it does not know
+	Built     time.Time         // when this program was built; zero when not known
 	Wires     wires.Seen        // between the machines
-	Hold      string            // why the host does nothing outward; "" for one that does what it is for
-	Issuing   string            // why this host can't issue certificates, or does not renew its own; "" when it does, or need not
-	Backups   *backups.Upkeep   // nil: none are to be made
-	Misused   []string          // terminals whose token was presented by another key than the one that has used it
+	Hold      string            // why a restored host does nothing outward; "" for a normal host
+	Issuing   string            // why this host can't issue certificates or renew its own; "" when it can, or need not
+	Backups   *backups.Upkeep   // nil: automatic backups are not configured
+	Misused   []string          // terminals whose token was presented with a second key after it was used
 }
 
 // ProcessFacts are the facts of one process of the host.
 type ProcessFacts struct {
 	Name     string
 	Restarts int    // in all
-	GaveUp   bool   // it can't be restarted, or could not shortly before
-	Up       bool   // it is ready all the same
+	GaveUp   bool   // it can't be restarted, or could not be shortly before
+	Up       bool   // it is ready nevertheless
 	Last     string // how it ended the last time
 }
 
@@ -85,7 +86,8 @@ type WitnessFacts struct {
 	Problem   string
 }
 
-// judge gives what is wrong: a sentence for each id. nearlyFull: the alarm of the disk is raised already.
+// judge returns what is wrong: a sentence for each alarm id. nearlyFull says that the alarm about disk space is raised
+// already.
 func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 	v := f.View
 	list := map[string]string{}
@@ -111,7 +113,7 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 		add(TwoActives, "%s serves in epoch %d and %s in epoch %d", f.Host, v.Epoch, v.Peer.Host, v.Peer.Epoch)
 	}
 	if t := f.Terminals; t != nil && v.Role != role.Starting && t.HighestEpoch > v.Known {
-		add(EpochAhead, "a terminal has seen epoch %d, this host knows %d only: two pairs, or old data", t.HighestEpoch, v.Known)
+		add(EpochAhead, "a terminal has seen epoch %d, this host knows only %d: two pairs, or old data", t.HighestEpoch, v.Known)
 	}
 	if f.Replaced != "" {
 		add(WitnessReplaced, "no witness of this pair: the next failure stops the service (%s)", f.Replaced)
@@ -136,7 +138,7 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 		add(IssuingKey, "host %s: %s", f.Host, f.Issuing)
 	}
 	if len(f.Misused) > 0 && v.Role == role.Active {
-		add(TokenMisused, "another machine came with the token of terminal %s, which was used: one of the two is not that terminal", strings.Join(f.Misused[:min(len(f.Misused), 5)], ", "))
+		add(TokenMisused, "another machine presented the used token of terminal %s: one of the two machines is not that terminal", strings.Join(f.Misused[:min(len(f.Misused), 5)], ", "))
 	}
 	if f.Unaudited != "" {
 		add(AuditUnfinished, "%s", f.Unaudited)
@@ -150,7 +152,7 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 		timerCauses(t.Timers, add)
 		noticeCauses(f, t.Notices, add)
 		if d := t.Directories; d.Twice != "" && f.fresh(d.TwiceAt) {
-			add(TerminalTwice, "two directories come by turns as that of terminal %s: two machines pass for it", d.Twice)
+			add(TerminalTwice, "two data directories present themselves alternately as terminal %s: two machines act as it", d.Twice)
 		}
 		emissionCauses(f, add)
 	}
@@ -160,13 +162,13 @@ func judge(f Facts, lately recent, nearlyFull bool) map[string]string {
 	return list
 }
 
-// told is how long it is told of what has happened once: somebody has to see it.
+// told is how long an alarm about a single occurrence stays raised, so that somebody sees it.
 const told = 10 * time.Minute
 
-// fresh reports whether something has happened so lately that it is told of.
+// fresh reports whether something happened recently enough for its alarm to stay raised.
 func (f *Facts) fresh(at time.Time) bool { return f.Wall.Sub(at) < told }
 
-// trailCauses tells of an audit trail that can't be written, and of one that misses something since a while ago.
+// trailCauses reports an audit trail that can't be written, or that has recently lost entries.
 func trailCauses(f Facts, add func(id, format string, a ...any)) {
 	t := f.Trail
 	switch {
@@ -176,68 +178,69 @@ func trailCauses(f Facts, add func(id, format string, a ...any)) {
 	}
 }
 
-// backupCauses tells, as the host that serves, that the last good backup is too old, and as the one whose turn it is why there is no new one.
+// backupCauses reports, on the active, that the last good backup is too old, and on the host that makes the backups
+// why the last one failed.
 func backupCauses(f Facts, add func(id, format string, a ...any)) {
 	b := f.Backups
 	if b == nil {
 		return
 	}
 	if b.Old && f.View.Role == role.Active {
-		what := "there is no good backup, for"
+		what := "there is no good backup, for the last"
 		if b.Last != nil {
-			what = fmt.Sprintf("the last good backup is of %v, made by %s, and has been alone for", b.Last.Position, b.Last.Host)
+			what = fmt.Sprintf("the last good backup, at %v by %s, has the age", b.Last.Position, b.Last.Host)
 		}
-		add(BackupsOld, "%s %s: one is wanted each %s", what, b.Age(f.Wall).Round(time.Second), b.Every)
+		add(BackupsOld, "%s %s: one is due every %s", what, b.Age(f.Wall).Round(time.Second), b.Every)
 	}
 	if b.Failed != nil {
 		add(BackupFailed, "host %s could not make a backup, %d times in a row: %s", f.Host, b.Failed.Tries, b.Failed.Why)
 	}
 }
 
-// noticeCauses tells, as the host that serves, of what terminals should have been told.
+// noticeCauses reports, on the host that serves, notices that terminals did not store.
 func noticeCauses(f Facts, n outbox.NoticeState, add func(id, format string, a ...any)) {
 	if n.Failing > 0 {
-		add(NoticesRefused, "%s not store what services tell: it is sent again, ever less often", plural(n.Failing, "terminal does", "terminals do"))
+		add(NoticesRefused, "%s not store notices: they are sent again, with growing pauses", plural(n.Failing, "terminal does", "terminals do"))
 	}
 	if n.Unreadable != "" {
-		add(NoticesRefused, "a notice can't be read as it is kept, and nothing that comes after it is sent, of %s", n.Unreadable)
+		add(NoticesRefused, "a stored notice can't be read, and none after it is sent: %s", n.Unreadable)
 	}
 	if n.Missed+n.Lost > 0 && f.fresh(n.MissedAt) {
-		add(NoticesMissed, "%s taken away before terminals had them: they were too many, or too old", plural(int(max(n.Missed, n.Lost)), "notice was", "notices were"))
+		add(NoticesMissed, "%s removed before terminals had them: too many were kept, or they were too old", plural(int(max(n.Missed, n.Lost)), "notice was", "notices were"))
 	}
 }
 
-// timerCauses tells, as the host that serves, of what services have put off and is not done.
+// timerCauses reports, on the host that serves, parked and deferred timers.
 func timerCauses(t outbox.TimerState, add func(id, format string, a ...any)) {
 	if t.Parked > 0 {
-		add(TimersParked, "%s failed too often and %s parked: what they were set for is not done", plural(t.Parked, "timer", "timers"), map[bool]string{true: "is", false: "are"}[t.Parked == 1])
+		add(TimersParked, "%s failed too often and %s parked: their operations are not done", plural(t.Parked, "timer", "timers"), map[bool]string{true: "is", false: "are"}[t.Parked == 1])
 	}
 	if t.Deferred != "" {
 		add(TimersDeferred, "%s", t.Deferred)
 	}
 }
 
-// failingLong is for how long a target that takes nothing is not told of: it may only be started anew.
+// failingLong is how long a target may accept nothing before the alarm: a restart takes a while.
 const failingLong = 5 * time.Minute
 
-// emissionCauses tells, as the host that serves, of what services emit and does not leave.
+// emissionCauses reports, on the host that serves, emissions that are not sent.
 func emissionCauses(f Facts, add func(id, format string, a ...any)) {
 	e := f.Emissions
 	if f.NoCourier {
-		add(CourierDown, "the courier of host %s is down: nothing leaves of what services emit", f.Host)
+		add(CourierDown, "the courier of host %s is down: no emission is sent", f.Host)
 	}
 	if e.Parked > 0 {
-		add(EmissionsParked, "%s refused for good or too old, and %s parked: who was to be told is not", plural(e.Parked, "emission was", "emissions were"), map[bool]string{true: "is", false: "are"}[e.Parked == 1])
+		add(EmissionsParked, "%s refused for good or too old, and %s parked: the target never gets them", plural(e.Parked, "emission was", "emissions were"), map[bool]string{true: "is", false: "are"}[e.Parked == 1])
 	}
 	if e.Deferred {
-		add(EmissionsDeferred, "a history was taken back, by force or by a restore: %s not sent until an operator says so, and nothing else either", plural(e.Waiting, "emission is", "emissions are"))
+		add(EmissionsDeferred, "updates were undone by a forced promotion or a restore: %s deferred until an operator releases them, and so are new ones", plural(e.Waiting, "emission is", "emissions are"))
 	}
 	if e.Failing != "" && f.Wall.Sub(e.Since) > failingLong {
-		add(TargetFailing, "target %s has taken nothing, or nothing of a lane, since %s UTC: %s", e.Failing, e.Since.UTC().Format(time.DateTime), e.Why)
+		add(TargetFailing, "target %s has accepted nothing, or nothing of one lane, since %s UTC: %s", e.Failing, e.Since.UTC().Format(time.DateTime), e.Why)
 	}
 }
 
-// terminalCauses tells, as the host that serves, of terminals that would wait after a takeover, and of those that wait now.
+// terminalCauses reports, on the host that serves, terminals that would wait after a takeover or that wait now.
 func terminalCauses(f Facts, add func(id, format string, a ...any)) {
 	v, t := f.View, f.Terminals
 	if t == nil || v.Role != role.Active || !v.Serving {
@@ -259,7 +262,8 @@ func plural(n int, one, more string) string {
 	return fmt.Sprintf("%d %s", n, more)
 }
 
-// clockCauses tells which clock is wrong. While those of the hosts differ that alone is told: it is what to fix first.
+// clockCauses reports wrong clocks. A difference between the hosts hides the alarm about pair time: it must be fixed
+// first.
 func clockCauses(f Facts, add func(id, format string, a ...any)) {
 	if !f.Built.IsZero() && f.Wall.Before(f.Built) {
 		add(ClockWrong, "the clock of host %s says %s, before this program was built (%s)", f.Host, f.Wall.UTC().Format(time.RFC3339), f.Built.UTC().Format(time.DateOnly))
@@ -275,19 +279,20 @@ func clockCauses(f Facts, add func(id, format string, a ...any)) {
 	pair, forgotten := time.Unix(0, f.Updater.PairTime).UTC(), time.Unix(0, f.Updater.Forgotten).UTC()
 	switch {
 	case pair.Sub(f.Wall) > clocks.Off:
-		add(PairTimeAhead, "pair time is %s, %s ahead of the clock of host %s: ids that applications make now are refused as too old once they are older than the retention by it",
+		add(PairTimeAhead, "pair time is %s, %s ahead of the clock of host %s: request ids that applications make now are refused as too old that much earlier",
 			pair.Format(time.RFC3339), pair.Sub(f.Wall).Round(time.Second), f.Host)
 	case forgotten.Sub(f.Wall) > clocks.Off:
-		add(PairTimeAhead, "pair time was ahead, and answers of requests issued up to %s are forgotten: until then ids that applications make are refused as too old",
+		add(PairTimeAhead, "pair time was ahead, and answers to requests issued up to %s are forgotten: until then request ids made by applications are refused as too old",
 			forgotten.Format(time.RFC3339))
 	}
 }
 
-// divergentCauses tells of what was kept as divergent and known to be committed: somebody was told that it is done. What nobody is known to have been
-// told of is no alarm: an event tells of it, and status shows it until an operator forgets it.
+// divergentCauses reports divergent updates that are known to have been committed: their senders were told that they
+// are done. Other divergent updates raise no alarm: an event reports them, and status shows them until an operator
+// forgets them.
 func divergentCauses(u *bus.UpdaterState, add func(id, format string, a ...any)) {
 	if u.DivergentCommitted > 0 {
-		add(DivergentCommitted, "%d of the %d updates that are kept as divergent on this host had been committed: who sent them was told that they are done", u.DivergentCommitted, u.Divergent)
+		add(DivergentCommitted, "%d of the %d divergent updates on this host had been committed: their senders were told that they are done", u.DivergentCommitted, u.Divergent)
 	}
 }
 
@@ -303,7 +308,7 @@ func processCauses(f Facts, lately recent, add func(id, format string, a ...any)
 	for _, p := range f.Processes {
 		switch {
 		case p.GaveUp && p.Up:
-			failed = append(failed, fmt.Sprintf("%s runs again on host %s, and this ends when it has done so for some time; before that: %s", p.Name, f.Host, p.Last))
+			failed = append(failed, fmt.Sprintf("%s runs again on host %s, and this alarm clears once it has for a while; before: %s", p.Name, f.Host, p.Last))
 		case p.GaveUp:
 			failed = append(failed, fmt.Sprintf("%s can't be restarted on host %s: %s", p.Name, f.Host, p.Last))
 		}
@@ -328,25 +333,26 @@ func processCauses(f Facts, lately recent, add func(id, format string, a ...any)
 	}
 }
 
-// commandCauses tells, as the host that serves, of what was to move something in the world, and did not or perhaps did.
+// commandCauses reports, on the host that serves, fenced commands that were late or whose outcome is unknown.
 func commandCauses(f Facts, add func(id, format string, a ...any)) {
 	c := f.Updater.Commands
 	if c.Unknown > 0 && f.fresh(c.UnknownAt) {
-		add(CommandsUnknown, "of %s nobody knows whether it was carried out, the last one %s", plural(int(c.Unknown), "fenced command", "fenced commands"), c.Last)
+		add(CommandsUnknown, "%s without a known outcome, the last one %s", plural(int(c.Unknown), "fenced command", "fenced commands"), c.Last)
 	}
 	if c.Late > 0 && f.fresh(c.LateAt) {
-		add(CommandsLate, "%s not taken in time, the last one %s", plural(int(c.Late), "fenced command was", "fenced commands were"), c.LastLate)
+		add(CommandsLate, "%s not accepted in time, the last one %s", plural(int(c.Late), "fenced command was", "fenced commands were"), c.LastLate)
 	}
 }
 
-// numberCauses tells, as the host that serves, of terminals whose requests it can't number or keep answers for.
+// numberCauses reports, on the host that serves, terminals that reuse request numbers or for which no more answers can
+// be kept.
 func numberCauses(f Facts, add func(id, format string, a ...any)) {
 	u := f.Updater
 	if u.QueueDeferred != "" {
-		add(QueueDeferred, "%s, of which it has not said that it has them: what else is queued there waits", u.QueueDeferred)
+		add(QueueDeferred, "%s, which it has not confirmed: other queued requests there wait", u.QueueDeferred)
 	}
 	if r := u.Reused; r.Count > 0 && f.fresh(r.At) {
-		add(NumberReused, "%s refused that came under a number which another request had, the last one of terminal %s: the directory of its agent was set back or copied",
+		add(NumberReused, "%s refused for a reused number, the last one of terminal %s: the data directory of its agent was restored or copied",
 			plural(int(r.Count), "request was", "requests were"), r.Terminal)
 	}
 }
@@ -370,28 +376,28 @@ func diskCauses(f Facts, lately recent, nearlyFull bool, add func(id, format str
 			add(SlowDisk, "the disk of host %s: half of the last %d %s took longer than %s", f.Host, recent.Count(), what, median.Round(time.Millisecond))
 		}
 	}
-	slow("writes that a standby tries", lately.probes)
+	slow("test writes of the standby", lately.probes)
 	slow("appends to the journal", lately.appends)
 	if u.OwnStuck && u.OldestFrame > diskStuck {
 		add(SlowDisk, "the disk of host %s: an append to the journal has taken %s so far", f.Host, u.OldestFrame.Round(100*time.Millisecond))
 	}
 }
 
-// recent is what only a row of facts shows: how often processes were restarted within stormWindow, and what the disk did
+// recent is what only a series of facts shows: restarts of processes within stormWindow, and latencies of the disk
 // within diskWindow.
 type recent struct {
 	restarts        map[string]int
 	appends, probes histogram.Sample
 }
 
-// history remembers of earlier facts what recent needs. It is for one goroutine.
+// history keeps what recent needs of earlier facts. It is for one goroutine.
 type history struct {
 	restarts restartCount
 	appends  sampleWindow
 	probes   sampleWindow // of a standby
 }
 
-// add takes the facts of now.
+// add takes the present facts.
 func (h *history) add(f Facts) recent {
 	lately := recent{restarts: map[string]int{}}
 	for _, p := range f.Processes {
@@ -414,7 +420,7 @@ type restartCount struct {
 	times map[string][]time.Duration
 }
 
-// count takes how often a process was restarted in all, and gives how often lately.
+// count takes the total of restarts of a process, and returns those within stormWindow.
 func (c *restartCount) count(name string, total int, now time.Duration) int {
 	if c.known == nil {
 		c.known, c.times = map[string]int{}, map[string][]time.Duration{}
@@ -426,7 +432,7 @@ func (c *restartCount) count(name string, total int, now time.Duration) int {
 	return len(c.times[name])
 }
 
-// sampleWindow gives what was measured in the last diskWindow. It is for one goroutine.
+// sampleWindow holds the measurements of the last diskWindow. It is for one goroutine.
 type sampleWindow struct {
 	samples []timedSample
 }
@@ -436,7 +442,7 @@ type timedSample struct {
 	histogram.Sample
 }
 
-// recent takes a sample and gives what was measured since the oldest one within the window.
+// recent takes a cumulative sample and returns the difference to the oldest one within the window.
 func (w *sampleWindow) recent(now histogram.Sample, at time.Duration) histogram.Sample {
 	w.samples = append(w.samples, timedSample{at, now})
 	// One older than the window is kept: the window begins there.

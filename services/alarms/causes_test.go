@@ -96,7 +96,7 @@ func TestFault_D4_OnlyWhatWasAcknowledgedIsAnAlarm(t *testing.T) {
 	for _, c := range []struct {
 		divergent, committed int
 		want                 string
-	}{{0, 0, ""}, {3, 0, ""}, {3, 2, "2 of the 3 updates"}} {
+	}{{0, 0, ""}, {3, 0, ""}, {3, 2, "2 of the 3 divergent updates"}} {
 		list := map[string]string{}
 		divergentCauses(&bus.UpdaterState{Divergent: c.divergent, DivergentCommitted: c.committed}, func(id, format string, a ...any) { list[id] = fmt.Sprintf(format, a...) })
 		if !strings.Contains(list[DivergentCommitted], c.want) || len(list) != min(1, len(c.want)) {

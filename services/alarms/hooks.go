@@ -24,11 +24,12 @@ import (
 )
 
 const (
-	// hookQueue bounds what waits for one hook. Beyond it the oldest goes, and is counted: the newest matters most.
+	// hookQueue bounds what waits for one hook. Beyond it the oldest is dropped and counted: the newest matters most.
 	hookQueue = 64
-	// webhookWithin is when one try of the webhook is given up.
+	// webhookWithin bounds one attempt of the webhook.
 	webhookWithin = 5 * time.Second
-	// webhookPause is the pause before the second try; it doubles up to webhookPauseMost until webhookGiveUp has passed.
+	// webhookPause is the pause before the second attempt; it doubles up to webhookPauseMost until webhookGiveUp has
+	// passed.
 	webhookPause     = time.Second
 	webhookPauseMost = time.Minute
 	webhookGiveUp    = time.Hour
@@ -36,8 +37,8 @@ const (
 	hookOutput = 4 << 10
 )
 
-// errWebhook says that the other side did not take an alarm.
-var errWebhook = errors.New("not taken")
+// errWebhook says that the receiver did not accept an alarm.
+var errWebhook = errors.New("the webhook did not accept the alarm")
 
 // hookCall is what a hook is told: an alarm and what became of it. The JSON names are stable.
 type hookCall struct {
@@ -45,7 +46,7 @@ type hookCall struct {
 	bus.Alarm
 }
 
-// Hooks tell the world outside of alarms, each in a goroutine of its own. Telling them never blocks.
+// Hooks notify the outside of alarms, each in a goroutine of its own. Notifying them never blocks.
 type Hooks struct {
 	log   *slog.Logger
 	hooks []*hook
@@ -62,7 +63,7 @@ func NewHooks(c config.Hooks, log *slog.Logger) *Hooks {
 	return h
 }
 
-// Tell has all hooks told.
+// Tell passes an alarm and its state to all hooks.
 func (h *Hooks) Tell(a bus.Alarm, state string) {
 	for _, k := range h.hooks {
 		k.put(hookCall{State: state, Alarm: a})
@@ -80,7 +81,7 @@ func (h *Hooks) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// States says how each hook does.
+// States returns the state of each hook.
 func (h *Hooks) States() []bus.HookState {
 	list := []bus.HookState{}
 	for _, k := range h.hooks {
@@ -175,7 +176,7 @@ type command struct {
 	log    *slog.Logger
 }
 
-// call runs the program. It dies with this main; what it has started itself and left behind doesn't.
+// call runs the program. It dies with this main; processes that it has started itself do not.
 func (c command) call(ctx context.Context, alarm hookCall) error {
 	// The kernel kills the child when the thread that started it ends.
 	runtime.LockOSThread()
@@ -201,7 +202,7 @@ func (c command) call(ctx context.Context, alarm hookCall) error {
 	return err
 }
 
-// variable makes a text one that an environment can hold.
+// variable makes a text fit for an environment variable.
 func variable(text string) string { return strings.ReplaceAll(text, "\x00", "") }
 
 // tail keeps the end of what is written to it.
@@ -235,7 +236,7 @@ func newWebhook(url string) webhook {
 	}}
 }
 
-// call posts until the other side has taken it.
+// call posts until the receiver accepts the alarm.
 func (w webhook) call(ctx context.Context, alarm hookCall) error {
 	ctx, cancel := context.WithTimeout(ctx, w.giveUp)
 	defer cancel()

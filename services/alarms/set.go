@@ -13,7 +13,7 @@ import (
 const fromOther = 32
 
 // Set holds the alarms that this host has raised. Any part of main raises one when its cause appears and clears it when
-// the cause is gone, as often as it likes: only a change is told. Neither ever blocks.
+// the cause is gone, as often as it likes: only changes are announced. Neither ever blocks.
 type Set struct {
 	host        string
 	incarnation uint64
@@ -24,14 +24,14 @@ type Set struct {
 	raised map[string]bus.Alarm
 }
 
-// NewSet makes the set of one main. The tellers hear of each change, in order, under the lock of the set: they must not come
-// back to it.
+// NewSet makes the set of one main. The tellers get each change, in order, under the lock of the set: they must not
+// call the set.
 func NewSet(host string, incarnation uint64, tellers ...Teller) *Set {
 	return &Set{host: host, incarnation: incarnation, now: time.Now, tellers: tellers, raised: map[string]bus.Alarm{}}
 }
 
-// Raise raises the alarm of an id in Table, which has severity and remedy. text is a sentence: what is wrong. One
-// that is raised already keeps its beginning and gets the text.
+// Raise raises the alarm with an id in Table, which has severity and remedy. text is a sentence: what is wrong. An
+// alarm that is raised already keeps its beginning and gets the new text.
 func (a *Set) Raise(id, text string) {
 	kind := KindOf(id)
 	a.mu.Lock()
@@ -65,8 +65,8 @@ func (a *Set) tell(alarm bus.Alarm, state string) {
 	}
 }
 
-// Heard is told of what is new in the pair's event log: an alarm that stands there until an operator acknowledges it is the
-// pair's, no longer this host's. It goes from here without a word.
+// Heard takes a new event of the pair's log: an alarm that waits there for an acknowledgement belongs to the pair, no
+// longer to this host, and is removed from the set without an announcement.
 func (a *Set) Heard(events []bus.Event) {
 	for _, e := range events {
 		if e.Alarm == nil || !e.Alarm.Acknowledge {
@@ -92,7 +92,7 @@ func (a *Set) IsRaised(id string) bool {
 	return raised
 }
 
-// List gives what is raised, the worst first.
+// List returns the raised alarms, the worst first.
 func (a *Set) List() []bus.Alarm {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -104,13 +104,13 @@ func (a *Set) List() []bus.Alarm {
 	return list
 }
 
-// Own gives those that end by themselves; the others are the pair's.
+// Own returns the alarms that clear without an acknowledgement; the others belong to the pair.
 func (a *Set) Own() []bus.Alarm {
 	return slices.DeleteFunc(a.List(), func(a bus.Alarm) bool { return a.Acknowledge })
 }
 
-// Join gives what is wrong with a pair, the worst first: the pair's alarms, those that this host has raised, and those that
-// the other one tells of.
+// Join returns all alarms of a pair, the worst first: the pair's own, those that this host has raised, and those that
+// the other host reports.
 func Join(pair, own, other []bus.Alarm) []bus.Alarm {
 	list := slices.Clone(pair)
 	for _, a := range own {
@@ -123,7 +123,7 @@ func Join(pair, own, other []bus.Alarm) []bus.Alarm {
 	return list
 }
 
-// sortWorst brings the worst first: by severity, then in the order of Table.
+// sortWorst sorts the worst first: by severity, then in the order of Table.
 func sortWorst(list []bus.Alarm) {
 	table := Table()
 	place := func(a bus.Alarm) int {

@@ -7,7 +7,7 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// Teller is told what becomes of alarms: raised, cleared, acknowledged. It must not block.
+// Teller is notified of each change of an alarm: raised, cleared, acknowledged. It must not block.
 type Teller interface {
 	Tell(a bus.Alarm, state string)
 }
@@ -17,13 +17,13 @@ type Noter interface {
 	Note(e bus.Event) bus.Event
 }
 
-// announcer tells of alarms by events and in the log.
+// announcer writes changes of alarms to the events and to the log.
 type announcer struct {
 	events Noter
 	log    *slog.Logger
 }
 
-// Announce gives a teller that makes an event and a line of the log.
+// Announce returns a teller that makes an event and a line of the log for each change.
 func Announce(events Noter, log *slog.Logger) Teller { return announcer{events, log} }
 
 // Tell implements Teller.

@@ -10,12 +10,12 @@ import (
 // watchPace is how often main looks for causes of alarms.
 const watchPace = 500 * time.Millisecond
 
-// Source gathers the facts of now. It is asked twice a second, by one goroutine.
+// Source gathers the present facts. It is called twice a second, by one goroutine.
 type Source interface {
 	Facts() Facts
 }
 
-// Watch raises and clears the alarms whose causes main sees for itself, with the times that Table gives them. It is
+// Watch raises and clears the alarms whose causes main can see itself, with the delays of Table. It is
 // for one goroutine.
 type Watch struct {
 	alarms *Set
@@ -49,7 +49,7 @@ func (w *Watch) Run(ctx context.Context) error {
 	}
 }
 
-// look compares what is wrong now, a sentence for each id, with what is raised.
+// look compares what is wrong now, a sentence for each id, with what is raised, and raises and clears.
 func (w *Watch) look(now time.Duration, causes map[string]string) {
 	for id, text := range causes {
 		delete(w.gone, id)

@@ -9,8 +9,8 @@ import (
 	"github.com/hotpair/hotpair/services/wires"
 )
 
-// wireCauses tells of plain text between machines, and of certificates that need somebody before they end. None of them refuses anything by
-// itself: that is why somebody has to be told.
+// wireCauses reports plain text between machines, and certificates that must be renewed. Nothing is refused because of
+// them yet, so nobody would notice without an alarm.
 func wireCauses(f Facts, add func(id, format string, a ...any)) {
 	w := f.Wires
 	if w.Insecure {
@@ -20,13 +20,13 @@ func wireCauses(f Facts, add func(id, format string, a ...any)) {
 		return
 	}
 	if w.Optional {
-		add(WiresPlain, "host %s meets who has no certificate in plain text (HOTPAIR_TLS_OPTIONAL), %s just now", f.Host, plural(w.Clear, "connection", "connections"))
+		add(WiresPlain, "host %s accepts plain text from machines without a certificate (HOTPAIR_TLS_OPTIONAL), %s just now", f.Host, plural(w.Clear, "connection", "connections"))
 	}
 	c := w.Certificate
 	if c.Fault != "" {
-		serves := "the one before serves"
+		serves := "the previous one stays in use"
 		if c.Copied {
-			serves = "the copy of the last good one serves"
+			serves = "the copy of the last good one is in use"
 		}
 		add(CertificateUnusable, "host %s can't use its certificate files, %s: %s", f.Host, serves, c.Fault)
 	}
@@ -48,7 +48,7 @@ func wireCauses(f Facts, add func(id, format string, a ...any)) {
 	}
 }
 
-// peersEnding names hosts and witness whose certificates need somebody, and counts terminals; "" when none does.
+// peersEnding names hosts and witness whose certificates must be renewed, and counts terminals; "" when there are none.
 func peersEnding(w wires.Seen) string {
 	var parts []string
 	var first wires.OtherEnd
@@ -76,7 +76,7 @@ func life(a identity.Age, from, until time.Time) string {
 	case identity.Over:
 		return "ended on " + at(until)
 	case identity.Due:
-		return "ends on " + at(until) + ", two thirds of its life are over, and no new one has come"
+		return "ends on " + at(until) + ", two thirds of its lifetime are over, and it was not renewed"
 	}
 	return "ends on " + at(until)
 }

@@ -31,8 +31,8 @@ func TestWireCauses(t *testing.T) {
 		"over":                                 {own(identity.Over, "", false), CertificateEnding, "ended on 2026-05-06"},
 		"not begun":                            {own(identity.Early, "", false), CertificateEnding, "begins on 2026-05-06"},
 		"over by a clock in doubt":             {with(own(identity.Over, "", false), func(s *wires.Seen) { s.Doubt = "it jumped" }), CertificateEnding, "in doubt: it jumped"},
-		"damaged":                              {own(identity.Fresh, "HOTPAIR_TLS_KEY: damaged", false), CertificateUnusable, "the one before serves: HOTPAIR_TLS_KEY"},
-		"damaged at the start":                 {own(identity.Fresh, "HOTPAIR_TLS_KEY: damaged", true), CertificateUnusable, "the copy of the last good one serves"},
+		"damaged":                              {own(identity.Fresh, "HOTPAIR_TLS_KEY: damaged", false), CertificateUnusable, "the previous one stays in use: HOTPAIR_TLS_KEY"},
+		"damaged at the start":                 {own(identity.Fresh, "HOTPAIR_TLS_KEY: damaged", true), CertificateUnusable, "the copy of the last good one is in use"},
 		"the witness's is over": {with(fresh, func(s *wires.Seen) {
 			s.Peers = []wires.OtherEnd{{Name: "spiffe://p/host/b", Age: identity.Due}, {Name: "spiffe://p/witness", Age: identity.Over, NotAfter: end}}
 		}), PeerCertificate, "the certificate of spiffe://p/witness ended on 2026-05-06 12:00 UTC, as host a sees it"},

@@ -1,8 +1,8 @@
-// Package audit checks after each attach whether the updates that terminals were told are stored are there: terminals show
-// the receipts they hold, and each is looked up in the history that now serves.
+// Package audit checks after each attach that no acknowledged update is missing: terminals show their receipts, and
+// each is looked up in the history that now serves.
 //
-// It runs beside everything else, slowly, and ends with the term. What it does is done by whoever asks it to begin: it has
-// no goroutine of its own.
+// It runs slowly in the background, and ends with the term. It has no goroutine of its own: the caller of Begin runs
+// it.
 package audit
 
 import (
@@ -21,16 +21,17 @@ import (
 )
 
 const (
-	// after is when the audit of an attach begins: what waited at the terminals is served first. It can wait,
-	// because the agents keep the receipts of the time before the attach apart.
+	// after is when the audit of an attach begins: requests that waited at the terminals are served first. It can wait,
+	// because the agents keep the receipts from before the attach separately.
 	after = 500 * time.Millisecond
-	// terminals is how many terminals' receipts are looked up at once. The pause after it is so many times what it
-	// took, and at least leastPause, so that the audit has a small part of the machine however many terminals there are.
+	// terminals is how many terminals' receipts are looked up at once. The pause after it is a multiple of the time it
+	// took, and at least leastPause, so that the audit uses a small part of the machine however many terminals there
+	// are.
 	terminals  = 8
 	share      = 4
 	leastPause = 20 * time.Millisecond
-	// Within bounds one call. One that fails is made again after retry, tries times in a row: who answers may
-	// have been restarted.
+	// Within bounds one call. A failed call is repeated after retry, up to tries times: the answering process may have
+	// been restarted.
 	Within = 5 * time.Second
 	retry  = time.Second
 	tries  = 5
@@ -38,7 +39,7 @@ const (
 	mostExamples = 8
 )
 
-// Names of details of the event, as the fields of operator.Audit.
+// Keys of the event's details, as the fields of operator.Audit.
 const (
 	detailMissing = "missing"
 	detailChecked = "checked"
@@ -47,11 +48,11 @@ const (
 	detailFelt    = "felt"
 )
 
-// Pair has receipts collected and looked up, each call within Within.
+// Pair collects receipts and looks them up, each call within Within.
 type Pair interface {
-	// Collect gives the receipts that some terminals hold.
+	// Collect returns the receipts of some terminals.
 	Collect(ctx context.Context, q bus.CollectReceipts) (bus.CollectedReceipts, error)
-	// LookUp says whether what receipts are for is in the history that serves.
+	// LookUp says whether the updates of receipts are in the history that serves.
 	LookUp(ctx context.Context, q bus.AuditReceipts) (bus.AuditedReceipts, error)
 }
 
@@ -82,8 +83,8 @@ type Config struct {
 // New makes an auditor.
 func New(c Config) *Auditor { return &Auditor{config: c} }
 
-// Auditor checks after each attach whether what terminals were told is stored is there. It runs beside everything else
-// and ends with the term.
+// Auditor checks after each attach that no acknowledged update is missing. It runs in the background and ends with the
+// term.
 type Auditor struct {
 	config Config
 
@@ -92,10 +93,10 @@ type Auditor struct {
 	cancel context.CancelFunc
 	number uint64          // of that audit
 	last   *operator.Audit // outcome of the last one
-	lost   *operator.Audit // outcome that missed something and that no operator has acknowledged
+	lost   *operator.Audit // outcome with missing updates that no operator has acknowledged
 }
 
-// Shown is the outcome that a status carries.
+// Shown returns the outcome for the status.
 func (a *Auditor) Shown() *operator.Audit {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -124,7 +125,7 @@ func (a *Auditor) present() uint64 {
 	return a.number
 }
 
-// done gives the outcome of the audits of an epoch so far, when none runs.
+// done returns the outcome of the audits of an epoch so far, when none runs.
 func (a *Auditor) done(epoch uint64) (operator.Audit, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -143,8 +144,8 @@ func (a *Auditor) note(outcome *operator.Audit) {
 	}
 }
 
-// Begin begins the audit of an attach, in place of one that runs. What it gives does the work, beside everything else; it
-// returns early when the term ends.
+// Begin begins the audit of an attach, in place of a running one. The returned function does the work, in the
+// background; it returns early when the term ends.
 func (a *Auditor) Begin(term context.Context, epoch uint64) (work func()) {
 	ctx := a.begin(term)
 	return func() {
@@ -164,9 +165,8 @@ func (a *Auditor) Begin(term context.Context, epoch uint64) (work func()) {
 	}
 }
 
-// BeginLate looks at terminals that attached after the audit of their term had asked. It adds to that outcome, and says so
-// only when it misses something. There is nothing to do while an audit runs: it is followed by another while there is
-// somebody to ask.
+// BeginLate audits terminals that attached after the audit of their term. It adds to that outcome, and reports only
+// missing updates. It does nothing while an audit runs: another one follows while there are terminals to ask.
 func (a *Auditor) BeginLate(term context.Context, epoch uint64) (work func(), any bool) {
 	before, idle := a.done(epoch)
 	if !idle {
@@ -193,7 +193,7 @@ func (a *Auditor) BeginLate(term context.Context, epoch uint64) (work func(), an
 	}, true
 }
 
-// end says that an audit is through, unless another has replaced it.
+// end records the end of an audit, unless another has replaced it.
 func (a *Auditor) end(ctx context.Context) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -202,14 +202,14 @@ func (a *Auditor) end(ctx context.Context) {
 	}
 }
 
-// extend replaces the last outcome by one that covers more terminals and misses nothing more.
+// extend replaces the last outcome by one with more terminals and no more missing updates.
 func (a *Auditor) extend(outcome *operator.Audit) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.last = outcome
 }
 
-// audited publishes an outcome: with the takeover's events, in the status, in the log.
+// audited publishes an outcome: in the events of the takeover, in the status, in the log.
 func (a *Auditor) audited(outcome *operator.Audit) {
 	a.note(outcome)
 	a.config.Counts.Audited(outcome)
@@ -239,7 +239,7 @@ func event(outcome *operator.Audit) bus.Event {
 		}}
 }
 
-// look has receipts looked up, some terminals' at a time, and adds what comes of it to an outcome.
+// look looks up receipts, of some terminals at a time, and adds the results to an outcome.
 func (a *Auditor) look(ctx context.Context, outcome *operator.Audit, late bool) error {
 	epoch, number := outcome.Epoch, a.present()
 	defer func() { outcome.Time = time.Now() }()
@@ -257,7 +257,7 @@ func (a *Auditor) look(ctx context.Context, outcome *operator.Audit, late bool) 
 		if len(page.Receipts) > 0 {
 			found, err := again(ctx, a.config.Pair.LookUp, bus.AuditReceipts{Epoch: epoch, Receipts: page.Receipts})
 			if err != nil {
-				return fmt.Errorf("look receipts up: %w", err)
+				return fmt.Errorf("look up receipts: %w", err)
 			}
 			outcome.Checked += found.Present + found.Missing + found.Unprovable
 			outcome.Missing += found.Missing
@@ -274,7 +274,7 @@ func (a *Auditor) look(ctx context.Context, outcome *operator.Audit, late bool) 
 	}
 }
 
-// again asks, and once more when that fails.
+// again makes a call, and repeats it when it fails.
 func again[Q, A any](ctx context.Context, ask func(context.Context, Q) (A, error), q Q) (answer A, err error) {
 	for try := 1; ; try++ {
 		answer, err = ask(ctx, q)
@@ -287,7 +287,7 @@ func again[Q, A any](ctx context.Context, ask func(context.Context, Q) (A, error
 	}
 }
 
-// examples names receipts, at most so many.
+// examples names the first receipts, at most mostExamples.
 func examples(receipts []bus.AuditReceipt, most int) (names []string) {
 	for _, r := range receipts[:min(len(receipts), max(most, 0))] {
 		id := r.App
@@ -299,18 +299,18 @@ func examples(receipts []bus.AuditReceipt, most int) (names []string) {
 	return names
 }
 
-// alarm is the sentence about missing updates; "" when there are none. It comes before all others.
+// alarm returns the sentence about missing updates; "" when there are none. It comes before all others.
 func (a *Auditor) alarm() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.lost == nil {
 		return ""
 	}
-	return fmt.Sprintf("LOST: %d of %d updates that terminals were told are stored are missing since epoch %d: %s",
+	return fmt.Sprintf("LOST: %d of %d acknowledged updates are missing since epoch %d: %s",
 		a.lost.Missing, a.lost.Checked, a.lost.Epoch, strings.Join(a.lost.Examples[:min(3, len(a.lost.Examples))], ", "))
 }
 
-// Heard implements events.Listener. An alarm about missing updates that was acknowledged is one that an operator knows of.
+// Heard implements events.Listener. It forgets missing updates whose alarm an operator has acknowledged.
 func (a *Auditor) Heard(events []bus.Event) {
 	for _, e := range events {
 		if e.Alarm != nil && e.Alarm.Acknowledge && e.State == bus.AlarmAcknowledged {
@@ -319,21 +319,21 @@ func (a *Auditor) Heard(events []bus.Event) {
 	}
 }
 
-// accept forgets an outcome that missed something: an operator knows.
+// accept forgets an outcome with missing updates, which an operator has acknowledged.
 func (a *Auditor) accept() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.lost = nil
 }
 
-// Unfinished is the sentence about an audit that could not be finished; "" when the last one was.
+// Unfinished returns the sentence about an audit that could not be finished; "" when the last one was.
 func (a *Auditor) Unfinished() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.last == nil || a.last.Error == "" {
 		return ""
 	}
-	return fmt.Sprintf("whether all acknowledged updates are there since epoch %d could not be audited: %s", a.last.Epoch, a.last.Error)
+	return fmt.Sprintf("the audit of acknowledged updates since epoch %d could not be finished: %s", a.last.Epoch, a.last.Error)
 }
 
 func inMilliseconds(d time.Duration) float64 {

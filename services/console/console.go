@@ -1,14 +1,13 @@
-// Package console is the page at / of a host: the pair as it is, live, and what an operator may do about it.
+// Package console is the page at / of a host: the live state of the pair, and the actions that an operator may take.
 //
-// Why plain JavaScript and SVG: the page must open on whatever browser is at hand at three in the morning, from the
-// binary alone, and be read by whoever fixes it. There is no build step, no library, and nothing is fetched from
-// anywhere but the host.
+// It is plain JavaScript and SVG: the page must open in whatever browser is at hand at three in the morning, from the
+// binary alone, and be readable to the person who fixes it. There is no build step, no library, and nothing is fetched
+// from anywhere but the host.
 //
-// What it guarantees: everything it shows comes from the operator interface (server-sent events of
-// /api/v1/stream); values are set as text, never as markup, and the Content-Security-Policy allows no inline script or
-// style; it shows nothing of the pair before somebody has logged in with the token of an operator, which it sends once and keeps
-// nowhere; when live updates stop it says how old what it shows is, and where the console of the other host is, which asks for a
-// login of its own.
+// Guarantees: everything it shows comes from the operator interface (server-sent events of /api/v1/stream). Values are
+// set as text, never as markup, and the Content-Security-Policy allows no inline script or style. It shows nothing of
+// the pair before a login with the token of an operator, which it sends once and does not store. When live updates
+// stop it shows their age, and a link to the console of the other host, which has a login of its own.
 package console
 
 import (
@@ -22,8 +21,8 @@ import (
 //go:embed page
 var files embed.FS
 
-// Pages gives what is served, by path: the page at / and what belongs to it. Whoever reaches the host may have these: they tell nothing
-// of the pair.
+// Pages returns the files to serve, by path: the page at / and its parts. They are public: they contain nothing about
+// the pair.
 func Pages() map[string]http.Handler {
 	pages := map[string]http.Handler{}
 	// The tree is embedded: it can be read.
@@ -45,7 +44,7 @@ func Pages() map[string]http.Handler {
 	return pages
 }
 
-// asset is one file.
+// asset is one embedded file.
 type asset struct {
 	body []byte
 	kind string
@@ -57,7 +56,7 @@ func (a asset) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'"+
 		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	w.Header().Set("Referrer-Policy", "no-referrer")
-	_, _ = w.Write(a.body) // who does not read the answer does not get it
+	_, _ = w.Write(a.body) // a client that does not read gets no answer
 }
 
 func kindOf(name string) string {

@@ -1,15 +1,15 @@
 package events
 
-// Names of details of events.
+// Keys of the details of events.
 const (
 	DetailProcess = "process" // the process that it is about
 	DetailCall    = "call"    // id of an operator's call
-	DetailWhat    = "what"    // what an operator wanted
+	DetailWhat    = "what"    // the operation that an operator called
 	DetailFrom    = "from"    // address that the operator called from
-	DetailVia     = "via"     // host that took the operator's call
+	DetailVia     = "via"     // host that received the operator's call
 )
 
-// Details of who wanted something. Name and role are proved, the claim is what the name says of itself.
+// Details of the caller. Name and role are proved, the claim is not.
 const (
 	DetailName   = "name"
 	DetailRole   = "role"
@@ -17,12 +17,12 @@ const (
 	DetailReason = "reason"
 )
 
-// Act is what somebody wanted of the pair.
+// Act is a call of an operator.
 type Act struct {
 	What, Call, Name, Role, From, Via, Claim, Reason string
 }
 
-// Details gives what an event has of it, without what is not known.
+// Details returns the details of an event about the act, without unknown ones.
 func (a Act) Details() map[string]string {
 	all := map[string]string{}
 	for name, value := range map[string]string{DetailWhat: a.What, DetailCall: a.Call, DetailName: a.Name, DetailRole: a.Role,

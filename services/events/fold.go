@@ -9,29 +9,29 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// What is told again and again would push everything else out of the pair's log. So an event that is told with the same words more
-// than foldAfter times is held back, and told once for all of them: after foldFirst, then after twice as long each time, up to
-// foldMost. One that was not told for foldQuiet begins anew.
+// Repeated events would push everything else out of the pair's log. So after foldAfter occurrences with the same text
+// an event is withheld, and one event stands for all of them: after foldFirst, then after twice as long each time, up
+// to foldMost. After foldQuiet without an occurrence the count starts again.
 //
-// Whatever its words, each kind has an allowance: so many events at once, and one more each so often. What is beyond it is told once
-// for all of the kind.
+// Each kind also has an allowance, a token bucket: so many events at once, and one more per interval. Events beyond it
+// are withheld, and one event stands for all of the kind.
 const (
 	foldAfter = 5
 	foldFirst = time.Minute
 	foldMost  = time.Hour
 	foldQuiet = 10 * time.Minute
-	// foldKeys bounds how many different events are remembered; what is beyond it has only the allowance of its kind.
+	// foldKeys bounds how many different events are remembered; for others only the allowance of their kind applies.
 	foldKeys = 1000
 )
 
-// allowance of a kind of events.
+// allowance is the token bucket of a kind of events.
 type allowance struct {
 	burst int
 	each  time.Duration
 }
 
-// allowances: a takeover tells some ten events of its kinds, an operator's call two, a process that is restarted three. The log
-// keeps 10,000 events, so what is told without end by all kinds together overwrites it in three hours at the soonest.
+// allowances: a takeover makes some ten events of its kinds, an operator's call two, a restart of a process three. The
+// log keeps 10,000 events, so an endless stream of all kinds together overwrites it in three hours at the soonest.
 func allowanceOf(kind string) allowance {
 	switch kind {
 	case bus.EventRole, bus.EventPair:
@@ -42,7 +42,7 @@ func allowanceOf(kind string) allowance {
 	return allowance{500, 10 * time.Second}
 }
 
-// Folds holds back what is told again and again. Its zero value has told nothing. It is for one goroutine at a time.
+// Folds withholds repeated events. The zero value is ready for use. It is for one goroutine at a time.
 type Folds struct {
 	told  map[string]*folded
 	kinds map[string]*tokens
@@ -55,21 +55,21 @@ type tokens struct {
 	at   time.Time
 }
 
-// folded is an event that was told, with what was held back since.
+// folded is an event that was passed on, with the repetitions withheld since.
 type folded struct {
-	event  bus.Event // the last one that is held back
+	event  bus.Event // the last withheld one
 	folded int
-	since  time.Time // of the first that is held back
-	times  int       // that it was told, held back or not
+	since  time.Time // of the first withheld one
+	times  int       // occurrences, withheld or not
 	last   time.Time
-	pause  time.Duration // until what is held back is told
+	pause  time.Duration // until the withheld ones are reported
 	opened time.Time     // when that pause began
 }
 
-// Take reports whether an event is told now. What is not is held back.
+// Take reports whether an event is passed on now. Otherwise it is withheld.
 func (f *Folds) Take(e bus.Event) bool {
 	if e.Kind == bus.EventAudit || e.Alarm != nil && (e.Alarm.Acknowledge || e.State == bus.AlarmAcknowledged) {
-		return true // the log keeps by these what the pair has to know
+		return true // the log keeps state of the pair in these
 	}
 	key := e.Kind + "\x00" + e.Step + "\x00" + fmt.Sprint(e.Epoch) + "\x00" + e.Text
 	if e.Alarm != nil {
@@ -104,7 +104,7 @@ func (f *Folds) Take(e bus.Event) bool {
 	return true
 }
 
-// hold holds an event back.
+// hold withholds an event.
 func (d *folded) hold(e bus.Event) {
 	if d.folded == 0 {
 		d.since = e.Time
@@ -114,7 +114,7 @@ func (d *folded) hold(e bus.Event) {
 	d.event, d.last = e, e.Time
 }
 
-// allowed takes one of the kind's allowance.
+// allowed takes one from the kind's allowance.
 func (f *Folds) allowed(e bus.Event) bool {
 	a := allowanceOf(e.Kind)
 	t := f.kinds[e.Kind]
@@ -133,7 +133,7 @@ func (f *Folds) allowed(e bus.Event) bool {
 	return true
 }
 
-// forget forgets what was not told for long. A wall clock that was set back by more counts as that, too.
+// forget forgets events without a recent occurrence. A wall clock that was set back by more has the same effect.
 func (f *Folds) forget(now time.Time) {
 	if now.Sub(f.swept).Abs() < time.Second {
 		return
@@ -146,8 +146,8 @@ func (f *Folds) forget(now time.Time) {
 	}
 }
 
-// Due gives what is told now for all that was held back, in the order in which it began; all: whatever the time. wait is when the next
-// will be; 0 is never.
+// Due returns the events that stand for withheld ones whose time has come, in the order in which they began; all:
+// whatever the time. wait is the time until the next one; 0 is never.
 func (f *Folds) Due(now time.Time, all bool) (list []bus.Event, wait time.Duration) {
 	for key, d := range f.told {
 		if d.folded == 0 {
@@ -167,13 +167,13 @@ func (f *Folds) Due(now time.Time, all bool) (list []bus.Event, wait time.Durati
 	return list, wait
 }
 
-// sum is one event for all that were held back; kind: they are alike in nothing else.
+// sum is one event for all withheld ones; kind: they have only the kind in common.
 func (d *folded) sum(kind bool) bus.Event {
 	e := d.event
 	e.Took = 0
 	what := fmt.Sprintf(" (%d times since %s UTC)", d.folded, d.since.UTC().Format(time.TimeOnly))
 	if kind {
-		what = fmt.Sprintf(" (and %d more events of kind %s since %s UTC, which the log of host %s has)", d.folded-1, e.Kind, d.since.UTC().Format(time.TimeOnly), e.Host)
+		what = fmt.Sprintf(" (and %d more events of kind %s since %s UTC, see the log of host %s)", d.folded-1, e.Kind, d.since.UTC().Format(time.TimeOnly), e.Host)
 	}
 	if d.folded > 1 {
 		e.Text += what

@@ -11,26 +11,26 @@ import (
 )
 
 const (
-	// keptEvents bounds how much of the end of the pair's log main remembers, for the status and for who follows.
+	// keptEvents bounds how much of the end of the pair's log main remembers, for the status and for followers.
 	keptEvents = 500
-	// pendingEvents bounds the events that are not in the pair's log yet. Beyond it the oldest go, and are counted.
+	// pendingEvents bounds the events that are not in the pair's log yet. Beyond it the oldest are dropped and counted.
 	pendingEvents = 5000
 )
 
 // pendingEvent is an event that is not known to be in the pair's log.
 type pendingEvent struct {
 	bus.Event
-	serial uint64 // counts what this main has to hand on, those of earlier mains included
+	serial uint64 // number among the events to hand on, those of earlier mains included
 }
 
-// Trail is given each event of this main as it is told, and what operators do also where the log is told once for many; in order and under
-// the lock of the memory: it must neither block nor come back.
+// Trail is called with each event of this main, and with each call of an operator even if the log folds it; in order
+// and under the lock of the memory: it must neither block nor call the memory.
 type Trail interface {
 	Write(e bus.Event)
 }
 
-// Memory holds the events of this main, and what it knows of the pair's log. Adding one never blocks: what has to be done
-// with it is the recorder's.
+// Memory holds the events of this main, and the known end of the pair's log. Adding an event never blocks: the recorder
+// does the rest.
 type Memory struct {
 	host        string
 	incarnation uint64
@@ -53,19 +53,19 @@ type Memory struct {
 	changed   chan struct{} // closed and replaced at each change
 }
 
-// handedEvent is an event that the pair's log has at or before the number last.
+// handedEvent is an event that is in the pair's log at or before the number last.
 type handedEvent struct {
 	bus.Event
 	last uint64
 }
 
-// NewMemory makes the memory of a main, which tells trails what it takes.
+// NewMemory makes the memory of a main, which calls the trails with its events.
 func NewMemory(host string, incarnation uint64, trails ...Trail) *Memory {
 	return &Memory{host: host, incarnation: incarnation, now: time.Now, trails: trails, listeners: map[int]chan bus.Event{}, changed: make(chan struct{}), holding: make(chan struct{}, 1)}
 }
 
-// Add notes a step of a takeover or an event beside it. One that opens a procedure is where the times of the later steps begin.
-// told: it was not held back, as one that is told again and again is.
+// Add adds a step of a takeover or an event beside it. An event that opens a procedure is the origin of the later
+// steps' times. told: the event was not withheld as a repetition.
 func (s *Memory) Add(e bus.Event, opens bool) (_ bus.Event, told bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,7 +91,7 @@ func (s *Memory) Note(e bus.Event) bus.Event {
 	return e
 }
 
-// fold keeps an event, or holds it back. Who listens hears it all the same. The lock is held.
+// fold keeps an event, or withholds it. Listeners get it in either case. The lock is held.
 func (s *Memory) fold(e bus.Event) (_ bus.Event, told bool) {
 	e.Host, e.Incarnation = s.host, s.incarnation
 	e.Cut()
@@ -101,7 +101,7 @@ func (s *Memory) fold(e bus.Event) (_ bus.Event, told bool) {
 		return e, true
 	}
 	s.hear(e)
-	if e.Kind == bus.EventOperator { // whoever does much must not hide by it what else it does
+	if e.Kind == bus.EventOperator { // an operator must not hide a call behind many others
 		s.trail(e)
 	}
 	select {
@@ -111,7 +111,7 @@ func (s *Memory) fold(e bus.Event) (_ bus.Event, told bool) {
 	return e, false
 }
 
-// release keeps one event for all that were held back, when its time has come; all: now. wait is until the next one; 0 is never.
+// release keeps one event for the withheld ones whose time has come; all: now. wait is until the next one; 0 is never.
 func (s *Memory) release(all bool) (told []bus.Event, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,7 +122,7 @@ func (s *Memory) release(all bool) (told []bus.Event, wait time.Duration) {
 	return told, wait
 }
 
-// hear tells who listens. The lock is held.
+// hear passes an event to the listeners. The lock is held.
 func (s *Memory) hear(e bus.Event) {
 	for _, l := range s.listeners {
 		select {
@@ -143,14 +143,14 @@ func (s *Memory) keep(e bus.Event) bus.Event {
 	return e
 }
 
-// trail gives an event to the trails. The lock is held.
+// trail passes an event to the trails. The lock is held.
 func (s *Memory) trail(e bus.Event) {
 	for _, t := range s.trails {
 		t.Write(e)
 	}
 }
 
-// await puts an event behind those that are not in the log yet. The lock is held.
+// await appends an event to those that are not in the log yet. The lock is held.
 func (s *Memory) await(e bus.Event) {
 	s.serial++
 	s.pending = append(s.pending, pendingEvent{e, s.serial})
@@ -165,14 +165,14 @@ func (s *Memory) tell() {
 	s.changed = make(chan struct{})
 }
 
-// changes gives a channel that is closed at the next change.
+// changes returns a channel that is closed at the next change.
 func (s *Memory) changes() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.changed
 }
 
-// inherit takes over what earlier mains of this host could not hand on. It comes before everything of this one.
+// inherit takes over the events that earlier mains of this host could not hand on. They come before those of this one.
 func (s *Memory) inherit(earlier []bus.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,14 +187,14 @@ func (s *Memory) inherit(earlier []bus.Event) {
 	s.tell()
 }
 
-// waiting gives the first events that are not in the log, at most so many, and how many were dropped before them.
+// waiting returns the first events that are not in the log, up to a number, and how many were dropped before them.
 func (s *Memory) waiting(most int) (batch []pendingEvent, dropped uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.pending[:min(most, len(s.pending))]), s.dropped
 }
 
-// after gives the events that are not in the log and whose serial is higher, and whether none at all is left.
+// after returns the events that are not in the log and have a higher serial, and whether none at all is left.
 func (s *Memory) after(serial uint64) (batch []pendingEvent, none bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -210,7 +210,7 @@ func (s *Memory) after(serial uint64) (batch []pendingEvent, none bool) {
 	return slices.Clone(s.pending[i:]), len(s.pending) == 0
 }
 
-// handedOn notes that the log has everything up to a serial, at or before the number last.
+// handedOn records that the log has everything up to a serial, at or before the number last.
 func (s *Memory) handedOn(serial, last uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -246,7 +246,7 @@ func (s *Memory) Await(ctx context.Context, e bus.Event) error {
 	}
 }
 
-// settle forgets what the log as it was read has.
+// settle forgets events that were read from the log.
 func (s *Memory) settle() {
 	read := s.lastRead()
 	s.handed = slices.DeleteFunc(s.handed, func(h handedEvent) bool { return h.last <= read })
@@ -260,7 +260,7 @@ func (s *Memory) lastRead() uint64 {
 	return s.log[len(s.log)-1].ID
 }
 
-// newest gives the newest event that was read from the log.
+// newest returns the newest event that was read from the log.
 func (s *Memory) newest() (e bus.Event, any bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -270,7 +270,7 @@ func (s *Memory) newest() (e bus.Event, any bool) {
 	return s.log[len(s.log)-1], true
 }
 
-// read takes what was read from the log: fresh if it is not what follows the rest, but all that is known now.
+// read takes events read from the log; fresh: they replace all that were known instead of following them.
 func (s *Memory) read(list []bus.Event, pins []bus.Alarm, fresh bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -284,14 +284,14 @@ func (s *Memory) read(list []bus.Event, pins []bus.Alarm, fresh bool) {
 	s.tell()
 }
 
-// Pinned gives the pair's alarms that wait to be acknowledged, as last read.
+// Pinned returns the pair's alarms that wait for an acknowledgement, as last read.
 func (s *Memory) Pinned() []bus.Alarm {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.pins)
 }
 
-// known gives what main remembers: the end of the pair's log, then what this host could not yet add to it.
+// known returns what main remembers: the end of the pair's log, then events that this host could not yet add to it.
 func (s *Memory) known() []bus.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -316,7 +316,7 @@ func (s *Memory) known() []bus.Event {
 	return all
 }
 
-// Starts gives when mains of this host started, of those that the events known tell of: for each the last event about it.
+// Starts returns the starts of mains of this host in the known events: for each main the last event about it.
 func (s *Memory) Starts() []time.Time {
 	last := map[uint64]time.Time{}
 	for _, e := range s.known() {
@@ -327,14 +327,14 @@ func (s *Memory) Starts() []time.Time {
 	return slices.Collect(maps.Values(last))
 }
 
-// Last gives the last of what main remembers.
+// Last returns the last events that main remembers.
 func (s *Memory) Last(n int) []bus.Event {
 	all := s.known()
 	return all[max(0, len(all)-n):]
 }
 
-// from gives the events of the log from a number on, as far as main remembers them; ok is false when it does not reach
-// back so far.
+// from returns the events of the log from a number on, as far as main remembers them; ok is false when it does not
+// reach back that far.
 func (s *Memory) from(id uint64) (list []bus.Event, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -353,7 +353,7 @@ func (s *Memory) from(id uint64) (list []bus.Event, ok bool) {
 	return slices.Clone(s.log[i:]), true
 }
 
-// Listen gives this main's own events from now on until stop is called.
+// Listen returns this main's own events from now on until stop is called.
 func (s *Memory) Listen() (events <-chan bus.Event, stop func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,23 +11,23 @@ import (
 )
 
 const (
-	// readEvents is how many of the last events main reads when it has none yet.
+	// readEvents is how many of the last events main reads when it knows none yet.
 	readEvents = 200
-	// readAgain is when a log that could not be read is tried again, unless there is news of it before.
+	// readAgain is the pause before an unreadable log is read again, unless it changes before.
 	readAgain = time.Second
 )
 
-// Log is the pair's log, as the updater of this host has it.
+// Log is the pair's log in this host's updater.
 type Log interface {
 	Events(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error)
 }
 
-// Listener hears of events that are new in the log as this main reads it, the first time it reads too.
+// Listener takes events that are new in the log as this main reads it, including those of the first reading.
 type Listener interface {
 	Heard(events []bus.Event)
 }
 
-// Reader keeps up with the pair's log, which the updater of either host has.
+// Reader follows the pair's log, which each host's updater has.
 type Reader struct {
 	events    *Memory
 	log       Log
@@ -65,8 +65,8 @@ func (l *Reader) Run(ctx context.Context) error {
 	}
 }
 
-// read reads what has come since. The last event known is read again with it: if it is another, this host has got another
-// history, and everything is read anew.
+// read reads the new events. The last known event is read again with them: if it differs, this host has another history
+// now, and everything is read again.
 func (l *Reader) read(ctx context.Context) error {
 	known, any := l.events.newest()
 	q := bus.EventsRequest{Limit: readEvents}
@@ -102,7 +102,7 @@ func sameEvent(a, b bus.Event) bool {
 	return a.ID == b.ID && a.Host == b.Host && a.Incarnation == b.Incarnation && a.Number == b.Number
 }
 
-// Events gives a page of the log. While the updater is down it is what main remembers, and Note says so.
+// Events returns a page of the log. While the updater is down it is what main remembers, and Note says so.
 func (l *Reader) Events(ctx context.Context, q bus.EventsRequest) (bus.EventsPage, error) {
 	page, err := l.log.Events(ctx, q)
 	if err == nil {
@@ -112,11 +112,11 @@ func (l *Reader) Events(ctx context.Context, q bus.EventsRequest) (bus.EventsPag
 		return page, fmt.Errorf("events: %w", ctx.Err())
 	}
 	page = remembered(l.events.known(), q)
-	page.Note = fmt.Sprintf("the updater of %s does not answer (%v): this is what its main remembers", l.events.host, err)
+	page.Note = fmt.Sprintf("the updater of %s does not answer (%v): these are the events that its main remembers", l.events.host, err)
 	return page, nil
 }
 
-// remembered answers a request from memory. Next is where the log is gone on with.
+// remembered answers a request from memory. Next is the number to continue with.
 func remembered(all []bus.Event, q bus.EventsRequest) bus.EventsPage {
 	page := bus.EventsPage{Events: []bus.Event{}}
 	for _, e := range all {
@@ -135,8 +135,8 @@ func remembered(all []bus.Event, q bus.EventsRequest) bus.EventsPage {
 	return page
 }
 
-// Follow gives the events of the log from a number on as they come in, until ctx ends; 0: those that come from now on. Who
-// takes them slowly gets them later; none is left out unless the log no longer has it. It can be ranged over once.
+// Follow returns the events of the log from a number on as they arrive, until ctx ends; 0: only new ones. A slow
+// reader gets them later; none is left out unless the log no longer has it. It can be ranged over once.
 func (l *Reader) Follow(ctx context.Context, from uint64) iter.Seq[bus.Event] {
 	if newest, any := l.events.newest(); from == 0 && any {
 		from = newest.ID + 1
@@ -168,7 +168,7 @@ func (l *Reader) Follow(ctx context.Context, from uint64) iter.Seq[bus.Event] {
 	}
 }
 
-// following gives the events of the log from a number on, nothing when there are none yet.
+// following returns the events of the log from a number on, nothing when there are none yet.
 func (l *Reader) following(ctx context.Context, from uint64) ([]bus.Event, error) {
 	if list, ok := l.events.from(from); ok {
 		return list, nil

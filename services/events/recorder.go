@@ -13,39 +13,39 @@ import (
 )
 
 const (
-	// gatherEvents is how long the recorder lets events come together: a takeover makes several, and the first moments of a
-	// term belong to the terminals.
+	// gatherEvents is how long the recorder gathers events: a takeover makes several, and the first moments of a term
+	// are for the terminals.
 	gatherEvents = 100 * time.Millisecond
 	// batchEvents and batchBytes bound what is handed on at once; it must fit into one message of the link.
 	batchEvents = 64
 	batchBytes  = 256 << 10
-	// HandWithin bounds handing on. What fails is tried again after handPause, then after longer, up to handPauseMost;
-	// at once when another host serves.
+	// HandWithin bounds handing on. A failure is retried after handPause, then after growing pauses up to
+	// handPauseMost; at once when another host serves.
 	HandWithin    = 10 * time.Second
 	handPause     = 100 * time.Millisecond
 	handPauseMost = 5 * time.Second
 	// lateAfter is when an event counts as late in the log.
 	lateAfter = 10 * time.Second
-	// spoolSync is how long events are only in the kernel's hands: most are in the pair's log before, and then there is no
+	// spoolSync is how long events are only in the kernel's cache: most reach the pair's log before, which saves an
 	// fsync on the disk that updates wait for.
 	spoolSync = 2 * time.Second
-	// spoolStop bounds the last write of the spool: a disk that hangs must not hold up the end.
+	// spoolStop bounds the last write of the spool: a hanging disk must not delay the end of main.
 	spoolStop = time.Second
 )
 
-// ErrNobodyRecords says that no host serves that could take events into the log.
+// ErrNobodyRecords says that no host serves, so that none can add events to the log.
 var ErrNobodyRecords = errors.New("nobody serves")
 
-// Sender hands events to whoever keeps the pair's log now.
+// Sender hands events to the host that keeps the pair's log.
 type Sender interface {
 	// Record returns when the log has the events, with the number of its newest one. Errors: ErrNobodyRecords, and those of
-	// the way there.
+	// the transport.
 	Record(ctx context.Context, batch []bus.Event) (last uint64, err error)
 }
 
-// Recorder hands the events of this host on into the pair's log, and keeps those that are not there yet in the spool. It
-// has a goroutine for either, so that a hanging disk doesn't keep events from the log, and a log that can't be reached
-// doesn't keep them from the disk. The role machine and the driver never wait for it.
+// Recorder hands the events of this host on to the pair's log, and keeps those that are not there yet in the spool. It
+// has a goroutine for each, so that a hanging disk doesn't keep events from the log, and an unreachable log doesn't
+// keep them from the disk. The role machine and the driver never wait for it.
 type Recorder struct {
 	events *Memory
 	dir    string
@@ -54,8 +54,8 @@ type Recorder struct {
 
 	unsaved atomic.Pointer[error] // why events are not in the spool
 
-	woken  chan struct{} // somebody else serves, or this host does
-	opened chan struct{} // closed when the spool was read: what was left comes before what is new
+	woken  chan struct{} // another host serves now
+	opened chan struct{} // closed when the spool was read: its events come before new ones
 }
 
 // NewRecorder makes the recorder of a main; the spool will be in dir.
@@ -63,7 +63,7 @@ func NewRecorder(e *Memory, dir string, sender Sender, log *slog.Logger) *Record
 	return &Recorder{events: e, dir: dir, sender: sender, log: log, woken: make(chan struct{}, 1), opened: make(chan struct{})}
 }
 
-// Wake says that handing on may work now. Never blocks.
+// Wake makes the recorder retry handing on. It never blocks.
 func (r *Recorder) Wake() {
 	select {
 	case r.woken <- struct{}{}:
@@ -71,7 +71,7 @@ func (r *Recorder) Wake() {
 	}
 }
 
-// Unsaved says why events are not kept on disk any more; nil: they are.
+// Unsaved returns why events are no longer kept on disk; nil: they are.
 func (r *Recorder) Unsaved() error {
 	if err := r.unsaved.Load(); err != nil {
 		return *err
@@ -79,7 +79,7 @@ func (r *Recorder) Unsaved() error {
 	return nil
 }
 
-// Run records until ctx ends. It returns when what is left is in the spool, or spoolStop has passed.
+// Run records until ctx ends. It returns when the remaining events are in the spool, or spoolStop has passed.
 func (r *Recorder) Run(ctx context.Context) error {
 	var handing sync.WaitGroup
 	handing.Go(func() { r.hand(ctx) })
@@ -94,13 +94,13 @@ func (r *Recorder) Run(ctx context.Context) error {
 	select {
 	case <-saved:
 	case <-time.After(spoolStop):
-		r.log.Warn("the event spool could not be written in time; its last events are in this log only")
+		r.log.Warn("the event spool could not be written in time; the last events are only in this log")
 	}
 	return ctx.Err()
 }
 
-// save keeps the spool until ctx ends. After a failed write it leaves the file alone: what the kernel took and could not
-// write is lost, and trying again would hide that.
+// save keeps the spool until ctx ends. After a failed write it leaves the file alone: data that the kernel accepted and
+// could not write is lost, and a retry would hide that.
 func (r *Recorder) save(ctx context.Context) {
 	spool, left, damaged, err := openSpool(r.dir, r.events.host)
 	if err == nil && len(left) > 0 {
@@ -115,12 +115,12 @@ func (r *Recorder) save(ctx context.Context) {
 		err = errors.Join(err, spool.close())
 	}
 	if err != nil {
-		r.log.Error("events are not kept on disk any more; they are in memory and in this log", "error", err)
+		r.log.Error("events are no longer kept on disk; they are only in memory and in this log", "error", err)
 		r.unsaved.Store(&err)
 	}
 }
 
-// keep writes what comes. saved is the serial up to which the file has everything.
+// keep writes new events. saved is the serial up to which the file has everything.
 func (r *Recorder) keep(ctx context.Context, s *spool, saved uint64) error {
 	var sync <-chan time.Time
 	for {
@@ -164,7 +164,7 @@ func (r *Recorder) keep(ctx context.Context, s *spool, saved uint64) error {
 	}
 }
 
-// unfold tells what was held back when its time has come, until ctx ends.
+// unfold releases withheld events when their time has come, until ctx ends.
 func (r *Recorder) unfold(ctx context.Context) {
 	for {
 		wait := r.tell(r.events.release(false))
@@ -174,7 +174,7 @@ func (r *Recorder) unfold(ctx context.Context) {
 		}
 		select {
 		case <-r.events.holding:
-			// More of what is held back already changes nothing of when it is told.
+			// Further repetitions of withheld events don't change the time of their release.
 			if wait > 0 && pace.Rest(ctx, min(wait, foldFirst/10)) != nil {
 				return
 			}
@@ -185,7 +185,7 @@ func (r *Recorder) unfold(ctx context.Context) {
 	}
 }
 
-// tell writes a line of the log for what stands for many events.
+// tell writes a line of the log for an event that stands for many.
 func (r *Recorder) tell(list []bus.Event, wait time.Duration) time.Duration {
 	for _, e := range list {
 		r.log.Info(e.Text, "epoch", e.Epoch, "kind", e.Kind)
@@ -213,7 +213,7 @@ func (r *Recorder) hand(ctx context.Context) {
 		changed := r.events.changes()
 		batch, dropped := r.events.waiting(batchEvents)
 		if dropped > told {
-			r.log.Warn("events that could not reach the pair's log for too long are dropped, the oldest first", "dropped", dropped-told)
+			r.log.Warn("events were dropped, the oldest first: they could not reach the pair's log for too long", "dropped", dropped-told)
 			told = dropped
 		}
 		if len(batch) == 0 {

@@ -20,18 +20,18 @@ import (
 const (
 	// spoolFile is the name of the spool in the data directory.
 	spoolFile = "events.spool"
-	// spoolBytes is when the file is written anew with only what is still wanted.
+	// spoolBytes is the size from which the file is rewritten with only the events still needed.
 	spoolBytes = 4 << 20
-	// spoolRead bounds what is read of a file, and spoolLine one line of it: it may be anything.
+	// spoolRead bounds how much of a file is read, and spoolLine one line: the file may be damaged.
 	spoolRead = 16 << 20
 	spoolLine = 64 << 10
 )
 
-// spool is the file with the events that are not in the pair's log yet, so that they outlive this main: one line for each,
-// with a checksum. It may hold events that the log has already; the log passes over those. It is for one goroutine.
+// spool is the file with the events that are not in the pair's log yet, so that they survive this main: one line for
+// each, with a checksum. It may hold events that the log has already; the log ignores those. It is for one goroutine.
 //
-// Lines are written at once and brought to the disk by sync: a killed process loses none, a machine without power perhaps
-// those of the last moments.
+// Lines are written at once and flushed to the disk by sync: a killed process loses none, a power loss perhaps those
+// of the last moments.
 type spool struct {
 	path  string
 	file  *os.File
@@ -39,8 +39,8 @@ type spool struct {
 	dirty bool
 }
 
-// openSpool opens the spool of a data directory and reads it. damaged counts lines that say nothing; the last one is cut
-// off when its writer was killed.
+// openSpool opens the spool of a data directory and reads it. damaged counts unreadable lines; the last one is
+// incomplete when its writer was killed.
 func openSpool(dir, host string) (s *spool, left []bus.Event, damaged int, err error) {
 	if err := durable.MakeDir(dir); err != nil {
 		return nil, nil, 0, fmt.Errorf("event spool: %w", err)
@@ -58,7 +58,7 @@ func openSpool(dir, host string) (s *spool, left []bus.Event, damaged int, err e
 		}
 	}
 	s = &spool{path: path}
-	// A line cut off would spoil the one written behind it.
+	// An incomplete line would spoil the one written after it.
 	return s, left, damaged, s.rewrite(left)
 }
 
@@ -106,7 +106,7 @@ func ignoreEOF(err error) error {
 	return err
 }
 
-// encodeSpoolLine gives a line: checksum, space, JSON, end of line.
+// encodeSpoolLine returns a line: checksum, space, JSON, end of line.
 func encodeSpoolLine(e bus.Event) []byte {
 	text := bus.EncodeJSON(e)
 	line := make([]byte, 0, len(text)+10)
@@ -137,7 +137,7 @@ func decodeSpoolLine(line []byte) (e bus.Event, ok bool) {
 	return e, true
 }
 
-// append writes events behind the others.
+// append writes events after the others.
 func (s *spool) append(list []bus.Event) error {
 	n, err := s.file.Write(spoolLines(list))
 	s.size += int64(n)
@@ -148,7 +148,7 @@ func (s *spool) append(list []bus.Event) error {
 	return nil
 }
 
-// full reports whether the file should be written anew.
+// full reports whether the file should be rewritten.
 func (s *spool) full() bool { return s.size > spoolBytes }
 
 // clear empties the file: the log has everything.
@@ -163,7 +163,7 @@ func (s *spool) clear() error {
 	return nil
 }
 
-// sync brings what was written to the disk.
+// sync flushes what was written to the disk.
 func (s *spool) sync() error {
 	if !s.dirty {
 		return nil
@@ -175,7 +175,7 @@ func (s *spool) sync() error {
 	return nil
 }
 
-// rewrite replaces the file by one with these events only.
+// rewrite replaces the file by one with only these events.
 func (s *spool) rewrite(list []bus.Event) (err error) {
 	defer func() {
 		if err != nil {

@@ -1,11 +1,11 @@
 // Package fault holds errors that mean the same in every process of a pair.
 //
-// A sentinel that other processes must be able to test for has a code. The code and a sentence cross the wire, and what
-// comes out on the other side is the same sentinel to [errors.Is]. There is no table of codes: an error that came from
-// outside is compared with a sentinel by its code, so a package declares its sentinel once and nobody else names it.
+// A sentinel that other processes must be able to test for has a code. The code and a sentence cross the wire, and the
+// error on the other side is the same sentinel to [errors.Is]. There is no table of codes: an error from outside is
+// compared with a sentinel by its code, so a package declares its sentinel once.
 //
-// A plain error (errors.New) has no code and can't be provoked from outside: what ends a process when it is seen, like a
-// disk that has failed, stays one.
+// A plain error (errors.New) has no code and can't be provoked from outside: errors that end a process, like that of a
+// failed disk, stay plain.
 //
 //	var ErrStale = fault.New("stale", "a higher epoch is known")
 //	…
@@ -32,16 +32,16 @@ const (
 	maxText = 2000
 )
 
-// Error is a sentinel with a code. It is made once, as a variable of the package that gives it.
+// Error is a sentinel with a code. It is made once, as a variable of the package that returns it.
 type Error struct{ code, text string }
 
 // New makes a sentinel. The code is unique in the module: lower-case letters, digits and dashes.
 func New(code, text string) *Error { return &Error{code: code, text: text} }
 
-// Error gives the sentinel's own words.
+// Error returns the sentinel's text.
 func (e *Error) Error() string { return e.text }
 
-// Code is what crosses the wire.
+// Code returns the code, which crosses the wire.
 func (e *Error) Code() string { return e.code }
 
 // remote is an error of another process.
@@ -61,8 +61,8 @@ func (r *remote) Is(target error) bool {
 	return ok && slices.Contains(r.codes, sentinel.code)
 }
 
-// From gives the error of another process that has these codes and this sentence. Codes that can't be any are passed
-// over, and both are cut to what is reasonable: they may come from anybody.
+// From returns the error of another process with these codes and this sentence. Invalid codes are ignored, and both are
+// cut to a bounded length: they may come from anybody.
 func From(codes []string, text string) error {
 	r := &remote{text: cut(text)}
 	for _, code := range codes {
@@ -76,8 +76,8 @@ func From(codes []string, text string) error {
 	return r
 }
 
-// Codes are those of all sentinels that an error wraps, the outermost first. An error without any has the code Other; nil
-// has none.
+// Codes returns the codes of all sentinels that an error wraps, the outermost first. An error without any has the code
+// Other; nil has none.
 func Codes(err error) []string {
 	if err == nil {
 		return nil
@@ -108,7 +108,7 @@ func Codes(err error) []string {
 	return codes
 }
 
-// Text is an error's sentence as it crosses the wire.
+// Text returns an error's sentence as it crosses the wire.
 func Text(err error) string { return cut(err.Error()) }
 
 // walk visits an error and what it wraps, as errors.Is does.
@@ -130,7 +130,7 @@ func valid(code string) bool {
 	return code != "" && len(code) <= longest && strings.Trim(code, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
-// cut makes a text one line of valid UTF-8 that is not too long.
+// cut makes a text one line of valid UTF-8 of at most maxText bytes.
 func cut(text string) string {
 	text = strings.ToValidUTF8(text, "?")
 	if len(text) > maxText {
@@ -144,8 +144,8 @@ func cut(text string) string {
 	}, text)
 }
 
-// Remote reports whether an error is, or wraps, what another process answered with: it was heard, and this is not what went
-// wrong on the way to it.
+// Remote reports whether an error is, or wraps, the answer of another process, and not a failure of the transport to
+// it.
 func Remote(err error) bool {
 	var r *remote
 	return errors.As(err, &r)

@@ -1,12 +1,12 @@
-// Package flightrecorder keeps the last seconds of a process's execution trace in memory, and writes them to a file after a
-// moment that somebody will ask about: a takeover. The file shows what ran, what waited and for what, to the microsecond.
+// Package flightrecorder keeps the last seconds of a process's execution trace in memory, and writes them to a file
+// after an important moment: a takeover. The file shows what ran, what waited and for what, to the microsecond.
 //
 //	recorder := flightrecorder.New(flightrecorder.Config{Dir: dir, Name: "a-main", Log: log})
 //	group.Go(func() error { return recorder.Run(ctx) })
 //	recorder.Note("epoch-7") // never waits
 //
-// Nobody waits for it: a file is written by Run's goroutine, some time after the moment, so that what followed is in it and what
-// terminals wait for is over. An error is logged and changes nothing.
+// Nothing waits for it: Run's goroutine writes a file some time after the moment, so that the trace has what followed,
+// and terminals are served again. An error is logged and changes nothing.
 package flightrecorder
 
 import (
@@ -28,13 +28,13 @@ import (
 const (
 	// after is how long after a moment the file is written. By then terminals have long been served.
 	after = time.Second
-	// window is how much of the past a file shows at least: a takeover on silence takes a lease.
+	// window is the least time before the moment in a file: a takeover on silence takes a lease.
 	window = 4 * time.Second
 	// windowBytes bounds the memory for that, about: a busy process makes some MB a second.
 	windowBytes = 16 << 20
-	// mostBytes bounds one file; a trace that is longer is not kept.
+	// mostBytes bounds one file; a larger trace is not kept.
 	mostBytes = 4 * windowBytes
-	// mostFiles bounds those of one name; the oldest go.
+	// mostFiles bounds the files of one name; the oldest are removed.
 	mostFiles = 8
 	// suffix of files.
 	suffix = ".trace"
@@ -45,12 +45,12 @@ var errLarge = errors.New("the trace is too large")
 
 // Config describes a Recorder.
 type Config struct {
-	Dir  string // that gets the files; empty: nothing is recorded
+	Dir  string // for the files; empty: nothing is recorded
 	Name string // of the process, in the files' names: letters, digits, hyphens and dots
 	Log  *slog.Logger
 }
 
-// Recorder keeps the trace of the process. There is one in a process.
+// Recorder keeps the trace of the process. A process has at most one.
 type Recorder struct {
 	config Config
 	notes  chan string
@@ -62,8 +62,8 @@ func New(c Config) *Recorder {
 	return &Recorder{config: c, notes: make(chan string, 1), after: after}
 }
 
-// Note has the trace around now written to a file, named by what happened. It never waits; a moment shortly after another one
-// is in the file of that one. A nil Recorder notes nothing.
+// Note writes the trace around now to a file with the given name in its name, later. It never waits; a moment shortly
+// after another one is in that one's file. A nil Recorder does nothing.
 func (r *Recorder) Note(what string) {
 	if r == nil {
 		return
@@ -74,7 +74,7 @@ func (r *Recorder) Note(what string) {
 	}
 }
 
-// Run records until ctx ends, and gives nothing but ctx's error: a process works the same without a trace.
+// Run records until ctx ends. Its only error is that of ctx: a process works the same without a trace.
 func (r *Recorder) Run(ctx context.Context) error {
 	if r.config.Dir == "" {
 		<-ctx.Done()
@@ -112,7 +112,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	}
 }
 
-// write makes the file under another name and removes those that are too many.
+// write makes the file under a temporary name, renames it and removes the oldest ones.
 func (r *Recorder) write(what string, from io.WriterTo) (path string, err error) {
 	stem := r.config.Name + "-"
 	path = filepath.Join(r.config.Dir, stem+time.Now().UTC().Format("20060102T150405.000Z")+"-"+what+suffix)
@@ -129,13 +129,13 @@ func (r *Recorder) write(what string, from io.WriterTo) (path string, err error)
 	return path, r.prune(stem)
 }
 
-// prune removes the oldest files of this process beyond mostFiles, and what an earlier run did not finish.
+// prune removes the oldest files of this process beyond mostFiles, and unfinished ones of an earlier run.
 func (r *Recorder) prune(stem string) error {
 	entries, err := os.ReadDir(r.config.Dir)
 	if err != nil {
 		return fmt.Errorf("trace: %w", err)
 	}
-	var whole []string // the name has the time in it, so they come in its order
+	var whole []string // in the order of time, which the names have
 	var gone []string
 	for _, e := range entries {
 		switch name := e.Name(); {
@@ -154,7 +154,7 @@ func (r *Recorder) prune(stem string) error {
 	return err
 }
 
-// bounded writes so much and no more.
+// bounded limits the bytes written.
 type bounded struct {
 	to   io.Writer
 	left int

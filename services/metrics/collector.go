@@ -24,24 +24,24 @@ import (
 type Measures struct {
 	Updater   bus.UpdaterMeasures
 	Terminals bus.TerminalMeasures
-	InFlight  int           // requests of terminals that were taken and are not answered
+	InFlight  int           // requests of terminals that were received and are not answered
 	Oldest    time.Duration // age of the frame in flight; 0 is none
 	Refused   refusals.Counts
 	Takeovers uint64 // terms that this main began as active
 	Lease     time.Duration
-	Gap       histogram.Sample // longest gap that a terminal felt, of each attach that any felt
-	Heard     histogram.Sample // how late each beat of the other main came
-	Replied   histogram.Sample // how late each reply to a beat came
+	Gap       histogram.Sample // longest gap without an answer at a terminal, for each attach with one
+	Heard     histogram.Sample // how late each heartbeat of the other main came
+	Replied   histogram.Sample // how late each reply to a heartbeat came
 	Lateness  lateness.Day     // of the last day
 }
 
-// Source is the host that is shown. Both calls must be quick: they are made at each scrape and wait for nobody.
+// Source is the host that is measured. Both calls are made at each scrape, and must not wait for anything.
 type Source interface {
 	Status(ctx context.Context) operator.Status
 	Measures() Measures
 }
 
-// Collector gives the metrics of a host to Prometheus.
+// Collector exports the metrics of a host to Prometheus.
 type Collector struct {
 	source Source
 	descs  descs
@@ -50,7 +50,7 @@ type Collector struct {
 // NewCollector makes the collector of a host.
 func NewCollector(s Source) *Collector { return &Collector{source: s, descs: newDescs()} }
 
-// Handler serves the page that Prometheus scrapes: the host's metrics, and those of main as a Go process.
+// Handler serves the page for Prometheus: the host's metrics, and those of main as a Go process.
 func Handler(s Source) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(NewCollector(s), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -170,7 +170,7 @@ func oneOf(gauge func(*prometheus.Desc, float64, ...string), desc *prometheus.De
 	}
 }
 
-// wiresOf shows the wires between machines.
+// wiresOf exports the state of the wires between machines.
 func wiresOf(gauge func(*prometheus.Desc, float64, ...string), count func(*prometheus.Desc, uint64, ...string), d descs, w wires.Seen) {
 	gauge(d.wiresTLS, truth(w.TLS))
 	if !w.TLS {
@@ -179,7 +179,7 @@ func wiresOf(gauge func(*prometheus.Desc, float64, ...string), count func(*prome
 	gauge(d.certificateEnd, float64(w.Certificate.NotAfter.Unix()))
 	gauge(d.certificateUsable, truth(w.Certificate.Fault == ""))
 	gauge(d.terminalsEnding, float64(w.Terminals.Ending))
-	// Two certificates of one peer are there while it renews: the one that ends first counts.
+	// A peer has two certificates while it renews: the one that ends first counts.
 	ends := map[string]time.Time{}
 	for _, p := range w.Peers {
 		if n, err := identity.Parse(p.Name); err != nil || n.Role == identity.RoleTerminal {
@@ -203,7 +203,7 @@ func wiresOf(gauge func(*prometheus.Desc, float64, ...string), count func(*prome
 	}
 }
 
-// backupsOf shows how it stands with the pair's backups, if it makes some by itself.
+// backupsOf exports the state of the pair's automatic backups, if there are any.
 func backupsOf(gauge func(*prometheus.Desc, float64, ...string), d descs, b *backups.Upkeep) {
 	if b == nil {
 		return
@@ -232,7 +232,7 @@ func truth(is bool) float64 {
 	return 0
 }
 
-// histogram gives a sample as Prometheus wants it: each bucket with all that is below it.
+// histogram converts a sample for Prometheus: cumulative buckets.
 func histogramOf(to chan<- prometheus.Metric, desc *prometheus.Desc, s histogram.Sample) {
 	buckets := map[float64]uint64{}
 	var below uint64

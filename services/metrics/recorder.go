@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// Every is the interval of a Recorder's points, and Kept how many it keeps: ten minutes, so that whoever opens the
-	// console because of an alarm still sees what led to it.
+	// Every is the interval of a Recorder's points, and Kept how many it keeps: ten minutes, so that an operator who
+	// opens the console because of an alarm still sees what led to it.
 	Every = time.Second
 	Kept  = 600
 )
 
-// Recorder remembers what a host did in its last minutes.
+// Recorder keeps the measurements of a host's last minutes.
 type Recorder struct {
 	source Source
 
@@ -45,8 +45,8 @@ func (r *Recorder) Run(ctx context.Context) error {
 	}
 }
 
-// Points gives what was recorded after a time, oldest first: what came after the point of exactly that time, also when the
-// wall clock was set back meanwhile.
+// Points returns the points after a time, oldest first: those after the point of exactly that time, also when the wall
+// clock was set back meanwhile.
 func (r *Recorder) Points(after time.Time) []operator.Point {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -91,7 +91,7 @@ func (r *Recorder) look(ctx context.Context, now time.Time) {
 	}
 }
 
-// gapIn is the mean of the gaps of an interval: of the one gap that is in it as a rule, exactly.
+// gapIn returns the mean of the gaps of an interval, which usually has only one.
 func gapIn(s histogram.Sample) time.Duration {
 	if n := s.Count(); n > 0 {
 		return s.Sum / time.Duration(n)

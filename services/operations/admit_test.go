@@ -28,7 +28,7 @@ func TestAdmit_AKeyThatWasReplaced(t *testing.T) {
 	if err != nil || done.Active != "a" || done.Epoch != 7 {
 		t.Errorf("%+v, %v", done, err)
 	}
-	if len(main.told) != 1 || main.told[0].Kind != bus.EventOperator || !strings.Contains(main.told[0].Text, "lets the key of b in") {
+	if len(main.told) != 1 || main.told[0].Kind != bus.EventOperator || !strings.Contains(main.told[0].Text, "readmits the replaced key of b") {
 		t.Errorf("%+v", main.told)
 	}
 }

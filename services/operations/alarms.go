@@ -18,17 +18,17 @@ func (o *Operations) answerAlarms(r *registry.Registry) {
 	registry.Answer(r, operator.CallAckAlarm, o.ackAlarm)
 }
 
-// listAlarms gives what is raised, the worst first, and how the hooks do. It answers whatever else is down.
+// listAlarms returns the raised alarms, the worst first, and the state of the hooks. It answers whatever else is down.
 func (o *Operations) listAlarms(context.Context, operator.Caller, operator.None) (operator.AlarmList, error) {
 	return operator.AlarmList{Host: o.Host.Host, Alarms: o.Main.AllAlarms(), Hooks: o.Hooks.States()}, nil
 }
 
-// ackAlarm ends an alarm that only an operator ends, on both hosts and for good. Only the host that serves can change what the
-// pair keeps.
+// ackAlarm clears an alarm that waits for an acknowledgement, on both hosts. Only the host that serves can change what
+// the pair keeps.
 func (o *Operations) ackAlarm(ctx context.Context, caller operator.Caller, q operator.AckRequest) (operator.Acknowledged, error) {
 	v := o.Machine.View()
 	if !v.Serving {
-		return operator.Acknowledged{}, fmt.Errorf("%w: nobody serves; only the host that serves can acknowledge", operator.ErrRefused)
+		return operator.Acknowledged{}, fmt.Errorf("%w: nobody serves, and only the host that serves can acknowledge an alarm", operator.ErrRefused)
 	}
 	alarm, err := o.toAcknowledge(ctx, q.ID)
 	if err != nil {
@@ -41,12 +41,12 @@ func (o *Operations) ackAlarm(ctx context.Context, caller operator.Caller, q ope
 	o.Log.Info(e.Text, "alarm", alarm.ID, "call", caller.ID)
 	o.Hooks.Tell(alarm, bus.AlarmAcknowledged)
 	if err := o.Events.Await(ctx, e); err != nil {
-		return operator.Acknowledged{}, fmt.Errorf("%w: the pair has not kept it yet, but may: %w", operator.ErrUnfinished, err)
+		return operator.Acknowledged{}, fmt.Errorf("%w: the acknowledgement is not stored yet, but may still be: %w", operator.ErrUnfinished, err)
 	}
 	return operator.Acknowledged{ID: caller.ID, Alarm: alarm}, nil
 }
 
-// eventsWithin bounds a question for the pair's alarms, which stand beside its events.
+// eventsWithin bounds a query for the pair's alarms, which are kept with its events.
 const eventsWithin = 3 * time.Second
 
 // toAcknowledge finds the alarm that waits for an operator.
@@ -60,7 +60,7 @@ func (o *Operations) toAcknowledge(ctx context.Context, id string) (bus.Alarm, e
 		return page.Alarms[i], nil
 	}
 	if i := slices.IndexFunc(o.Main.AllAlarms(), is); i >= 0 && !alarms.KindOf(id).Acknowledge {
-		return bus.Alarm{}, fmt.Errorf("%w: %s ends by itself when its cause is gone: %s", operator.ErrRefused, id, alarms.KindOf(id).Remedy)
+		return bus.Alarm{}, fmt.Errorf("%w: %s clears automatically when its cause is gone: %s", operator.ErrRefused, id, alarms.KindOf(id).Remedy)
 	}
 	return bus.Alarm{}, fmt.Errorf("%w: no alarm %q waits to be acknowledged", operator.ErrRefused, id)
 }

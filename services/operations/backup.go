@@ -11,11 +11,11 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// backupThrottle is the rest between pieces of a backup, as a multiple of the time that a piece took to make: the terminals come
-// first.
+// backupThrottle is the pause between pieces of a backup, as a multiple of the time that a piece took to make:
+// terminals have priority.
 const backupThrottle = 1
 
-// Backup gives a backup of this host's database, piece by piece.
+// Backup writes a backup of this host's database, piece by piece.
 func (o *Operations) Backup(ctx context.Context, caller operator.Caller, to operator.BackupOutput) (at position.Position, err error) {
 	began := time.Now()
 	page, err := o.backupPiece(ctx, bus.BackupOrder{})
@@ -31,7 +31,7 @@ func (o *Operations) Backup(ctx context.Context, caller operator.Caller, to oper
 	to.Begin(page.Size)
 	for piece := uint64(1); ; piece++ {
 		if _, err := to.Write(page.Bytes); err != nil {
-			return at, fmt.Errorf("%w: %s does not take it: %w", operator.ErrUnfinished, caller.By(), err)
+			return at, fmt.Errorf("%w: %s does not read it: %w", operator.ErrUnfinished, caller.By(), err)
 		}
 		if page.Last {
 			o.noteOutcome(caller, "backup", fmt.Sprintf("backup at %v given to %s in %s", page.Position, caller.By(), time.Since(began).Round(time.Millisecond)))
@@ -54,7 +54,8 @@ func (o *Operations) backupPiece(ctx context.Context, order bus.BackupOrder) (bu
 	return page, updaterSaid(err)
 }
 
-// abandonBackup lets the updater trim again what it kept. An updater that does not hear of it ends the backup by itself.
+// abandonBackup lets the updater trim again what it kept for the backup. An updater that misses the call ends the
+// backup itself.
 func (o *Operations) abandonBackup(session string) {
 	bus.CallBackup.Post(o.Calls, bus.BackupOrder{Session: session, Abandon: true}, callWithin, func(bus.BackupPage, error) {})
 }

@@ -19,34 +19,35 @@ import (
 const (
 	// backupsPace is how often main looks whether a backup is due.
 	backupsPace = time.Second
-	// makeWithin bounds a backup: the process that makes it ends it much earlier when nothing moves.
+	// makeWithin bounds a backup; the process that makes it gives up much earlier when there is no progress.
 	makeWithin = 7 * 24 * time.Hour
-	// claimWithin bounds the question whether the other host makes one; claimAgain is when it is asked again, at least.
+	// claimWithin bounds asking whether the other host makes a backup; claimAgain is the least pause before asking
+	// again.
 	claimWithin = 5 * time.Second
 	claimAgain  = 2 * time.Second
-	// noteAgain is how soon the pair is told again what it did not take: nobody served just then.
+	// noteAgain is the pause before a note is sent again that the pair did not accept, because nobody served.
 	noteAgain = 5 * time.Second
-	// failedFirst is when a backup that failed is tried again, and twice as late each time, up to failedLast and the interval of backups.
+	// failedFirst is the pause after the first failure; it doubles up to failedLast or the interval of backups.
 	failedFirst = 30 * time.Second
 	failedLast  = time.Hour
-	// listWithin bounds the question what is in the place of backups, which may hang.
+	// listWithin bounds listing the backup destination, which may hang.
 	listWithin = 20 * time.Second
-	// trialEvery is how often one is restored on trial.
+	// trialEvery is how often a backup is restored on trial.
 	trialEvery = 24 * time.Hour
 )
 
-// backing is what this main knows of the pair's backups, and what its host does about them.
+// backing is what this main knows about the pair's backups, and the state of its own.
 type backing struct {
 	mu      sync.Mutex
 	known   bool // the record was read
 	record  backups.Record
 	learned time.Time // when this main learned of the last good one
 	making  *backups.Making
-	ordered bool // an operator wants one now
+	ordered bool // an operator requested one
 	failed  *backups.Failure
 	unkept  *backups.Made // made, and the pair has not noted it yet
-	next    time.Duration // nothing is begun before, by the host's own clock
-	noting  time.Duration // likewise for what the pair is told
+	next    time.Duration // no backup begins before, by the host's own clock
+	noting  time.Duration // likewise for notes to the pair
 }
 
 // answerBackups answers about the pair's backups.
@@ -62,7 +63,7 @@ func (o *Operations) answerBackups(r *registry.Registry) {
 	})
 }
 
-// runBackups has backups made when they are due, until ctx ends. All of it is beside the role machine, which it only looks at.
+// runBackups starts backups when they are due, until ctx ends. It only reads the view of the role machine.
 func (o *Operations) runBackups(ctx context.Context) {
 	if !o.Host.Backups.Wanted() {
 		return
@@ -80,8 +81,8 @@ func (o *Operations) runBackups(ctx context.Context) {
 	}
 }
 
-// turn is the host that makes the next backup: the standby where it is in sync, for the terminals wait for the other one; else the one that
-// serves. "" is nobody.
+// turn returns the host that makes the next backup: the standby if it is in sync, because terminals wait for the
+// active; otherwise the active. "" is none.
 func turn(host string, v role.View) string {
 	switch {
 	case v.Role == role.Active && v.Serving && v.Mode == role.Paired && v.HasPeer && v.Lives:
@@ -94,13 +95,13 @@ func turn(host string, v role.View) string {
 	return ""
 }
 
-// watchBackups begins what is due. Nothing of it waits here.
+// watchBackups starts what is due. It does not wait for it.
 func (o *Operations) watchBackups(v role.View, now time.Time) {
 	b, clock := &o.backing, o.Clock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.known {
-		return // SystemChanged has it read
+		return // SystemChanged reads it
 	}
 	if clock >= b.noting {
 		switch {
@@ -115,7 +116,7 @@ func (o *Operations) watchBackups(v role.View, now time.Time) {
 	}
 	mine := turn(o.Host.Host, v) == o.Host.Host
 	if !mine {
-		b.failed = nil // it is the other one's now, and so is what stands in the way
+		b.failed = nil // the other host makes the backups now, and reports its own failures
 	}
 	due := o.Host.BackupEvery > 0 && mine && !now.Before(b.due(o.Host.BackupEvery)) && clock >= b.next
 	if b.making != nil || b.unkept != nil || !due && !b.ordered || !o.Processes.IsUp(bus.ProcessBackup) {
@@ -130,7 +131,8 @@ func (o *Operations) watchBackups(v role.View, now time.Time) {
 	o.Group.Go(func() { o.makeBackup(v, order) })
 }
 
-// good is when the last good one was made. One that was made by a clock that was ahead is as old as it has been known here.
+// good returns when the last good backup was made. If it was made by a clock that was ahead, this main's first sight
+// of it counts.
 func (b *backing) good() time.Time {
 	good := b.record.Good()
 	if b.record.Last != nil && !b.learned.IsZero() && good.After(b.learned) {
@@ -139,7 +141,7 @@ func (b *backing) good() time.Time {
 	return good
 }
 
-// due is when the next one is to be made.
+// due returns when the next backup is to be made.
 func (b *backing) due(every time.Duration) time.Time {
 	if b.record.Last == nil {
 		return time.Time{}
@@ -147,7 +149,7 @@ func (b *backing) due(every time.Duration) time.Time {
 	return b.good().Add(every)
 }
 
-// makeBackup makes one, unless the other host does.
+// makeBackup makes a backup, unless the other host makes one.
 func (o *Operations) makeBackup(v role.View, order backups.Make) {
 	b := &o.backing
 	if !o.claim(v) {
@@ -190,7 +192,7 @@ func (o *Operations) makeBackup(v role.View, order backups.Make) {
 	o.noteBackup(backups.Note{Made: &made, Now: time.Now()})
 }
 
-// failedPause is how long is waited after so many failures in a row.
+// failedPause returns the pause after that many failures in a row.
 func failedPause(tries int, every time.Duration) time.Duration {
 	longest := failedLast
 	if every > 0 {
@@ -199,7 +201,8 @@ func failedPause(tries int, every time.Duration) time.Duration {
 	return pace.Doubled(failedFirst, longest, tries-1)
 }
 
-// claim asks the other host whether it makes one. A host that is not heard makes none that counts.
+// claim asks the other host whether it makes a backup, and reports whether this one may. A host that is not heard does
+// not count.
 func (o *Operations) claim(v role.View) bool {
 	if !v.HasPeer || !v.Lives {
 		return true
@@ -209,19 +212,20 @@ func (o *Operations) claim(v role.View) bool {
 	claim, err := registry.Other(ctx, o.registry, operator.PartClaimBackup, operator.Caller{}, operator.None{})
 	if err != nil {
 		o.Log.Debug("the other host does not say whether it makes a backup", "error", err)
-		return errors.Is(err, operator.ErrRefused) // it runs a version that makes none by itself
+		return errors.Is(err, operator.ErrRefused) // it runs a version without automatic backups
 	}
 	return !claim.InProgress
 }
 
-// claimed answers the other host that wants to make one.
+// claimed answers the other host's claim.
 func (o *Operations) claimed(context.Context, operator.Caller, operator.None) (backups.Claim, error) {
 	o.backing.mu.Lock()
 	defer o.backing.mu.Unlock()
 	return backups.Claim{InProgress: o.backing.making != nil}, nil
 }
 
-// noteBackup has the pair note what is new: by this host's updater if it serves, else by the other one's.
+// noteBackup stores a note about backups in the pair: by this host's updater if it serves, otherwise by the other
+// one's.
 func (o *Operations) noteBackup(n backups.Note) {
 	ctx, cancel := context.WithTimeout(o.ctx, tableDeadline)
 	defer cancel()
@@ -233,7 +237,7 @@ func (o *Operations) noteBackup(n backups.Note) {
 		record, err = registry.Other(ctx, o.registry, operator.PartNoteBackup, operator.Caller{}, n)
 	}
 	if err != nil {
-		o.Log.Debug("the pair has not noted what is known of its backups; it is told again", "error", err)
+		o.Log.Debug("the note about backups was not stored in the pair; it is sent again", "error", err)
 		return
 	}
 	b := &o.backing
@@ -245,7 +249,7 @@ func (o *Operations) noteBackup(n backups.Note) {
 	b.learn(record)
 }
 
-// learn takes the record as it is now. It is called under the lock.
+// learn takes the present record. The lock is held.
 func (b *backing) learn(r backups.Record) {
 	if r.Last != nil && (b.record.Last == nil || b.record.Last.Name != r.Last.Name) {
 		b.learned = time.Now()
@@ -253,14 +257,14 @@ func (b *backing) learn(r backups.Record) {
 	b.known, b.record = true, r
 }
 
-// readBackups reads what the pair knows of its backups.
+// readBackups reads the pair's record of its backups.
 func (o *Operations) readBackups() {
 	if !o.Host.Backups.Wanted() {
 		return
 	}
 	record, err := backups.CallRecord.PostWait(o.ctx, o.Calls, backups.RecordQuestion{}, callWithin)
 	if err != nil {
-		o.Log.Debug("what the pair knows of its backups can't be read", "error", err)
+		o.Log.Debug("the pair's record of its backups can't be read", "error", err)
 		return
 	}
 	o.backing.mu.Lock()
@@ -268,7 +272,7 @@ func (o *Operations) readBackups() {
 	o.backing.learn(record)
 }
 
-// Backups is how it stands with the pair's backups; nil where none are to be made.
+// Backups returns the state of the pair's automatic backups; nil if there are none.
 func (o *Operations) Backups() *backups.Upkeep {
 	if !o.Host.Backups.Wanted() {
 		return nil
@@ -287,7 +291,7 @@ func (o *Operations) Backups() *backups.Upkeep {
 	return s
 }
 
-// listBackups gives what is known of the pair's backups, and what is in the place of this host.
+// listBackups returns the state of the pair's backups, and the content of this host's backup destination.
 func (o *Operations) listBackups(ctx context.Context, _ operator.Caller, _ operator.None) (backups.Overview, error) {
 	upkeep := o.Backups()
 	if upkeep == nil {
@@ -300,10 +304,10 @@ func (o *Operations) listBackups(ctx context.Context, _ operator.Caller, _ opera
 	return backups.Overview{Upkeep: *upkeep, Shelf: shelf}, nil
 }
 
-// errNoPlace says that a host has nowhere to put backups.
-var errNoPlace = fmt.Errorf("%w: no place for backups is set here: set HOTPAIR_BACKUP_TO, or write one file with hotpair backup FILE", operator.ErrRefused)
+// errNoPlace says that a host has no backup destination.
+var errNoPlace = fmt.Errorf("%w: this host has no backup destination: set HOTPAIR_BACKUP_TO, or write one file with hotpair backup FILE", operator.ErrRefused)
 
-// orderBackup has one made now, by the host whose turn it is.
+// orderBackup orders a backup now, on the host whose turn it is.
 func (o *Operations) orderBackup(ctx context.Context, caller operator.Caller, q operator.None) (backups.Ordered, error) {
 	v := o.Machine.View()
 	if who := turn(o.Host.Host, v); who != o.Host.Host && v.HasPeer && v.Lives {
@@ -312,7 +316,7 @@ func (o *Operations) orderBackup(ctx context.Context, caller operator.Caller, q 
 	return o.wantBackup()
 }
 
-// wantBackup has this host make one now.
+// wantBackup orders a backup on this host.
 func (o *Operations) wantBackup() (backups.Ordered, error) {
 	if !o.Host.Backups.Wanted() {
 		return backups.Ordered{}, errNoPlace

@@ -1,7 +1,8 @@
-// Package operations is what operators can ask a main for: who serves and who shall, why, and what next; the table of terminals;
-// the comparison of both databases; backups. It orders the role machine and asks the host's processes, and keeps what belongs
-// to operators alone: a switchover that is scheduled, since when each condition stands, the table of terminals as it was read.
+// Package operations answers the calls of operators in main: which host serves, which one should, why, and what
+// happens next; the table of terminals; the comparison of both databases; backups. It gives inputs to the role machine
+// and asks the host's processes. It keeps only state that operators need: a scheduled switchover, since when each
+// condition holds, the table of terminals as last read.
 //
-// Each topic is a file: its operations are answered by its own answer… method, which [New] calls. Who passes a call on to the
-// active, and how, is the registry's business, not a topic's.
+// Each topic is a file: its answer… method, called by [New], registers its operations. Passing a call on to the active
+// is left to the registry.
 package operations

@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	// filesBeside is how many files a process needs beside one for each terminal: its database, bus, logs.
+	// filesBeside is how many open files a process needs besides one per terminal: its database, bus, logs.
 	filesBeside = 256
-	// syncWarns and syncBad are times of a durable write: several times what a disk fit for this takes, and one with which
+	// syncWarns and syncBad are latencies of a durable write: several times that of a suitable disk, and one that makes
 	// terminals wait for every update.
 	syncWarns = 20 * time.Millisecond
 	syncBad   = 500 * time.Millisecond
@@ -28,7 +28,7 @@ const (
 	readWarns = 100 * time.Millisecond
 )
 
-// findings collects what is found of this host.
+// findings collects the findings about this host.
 type findings struct {
 	host string
 	list []operator.Finding
@@ -47,7 +47,7 @@ func (o *Operations) answerDoctor(r *registry.Registry) {
 	registry.AnswerPart(r, operator.PartExamine, o.examineOwn)
 }
 
-// doctor examines both hosts, now: it writes to both disks, reads the witness and asks both role machines.
+// doctor examines both hosts now: it writes to both disks, reads the witness and asks both role machines.
 func (o *Operations) doctor(ctx context.Context, caller operator.Caller, _ operator.None) (operator.Diagnosis, error) {
 	pair := o.Main.Status(ctx)
 	own, err := o.examineOwn(ctx, caller, operator.None{})
@@ -59,7 +59,7 @@ func (o *Operations) doctor(ctx context.Context, caller operator.Caller, _ opera
 		if text := driftSentence(settings); text != "" {
 			f.add(operator.Warning, "settings", text, alarms.KindOf(alarms.SettingsDiffer).Remedy)
 		} else if len(settings.Hosts) == 2 && settings.Hosts[0].Problem+settings.Hosts[1].Problem == "" {
-			f.add(operator.Good, "settings", "what should be the same is", "")
+			f.add(operator.Good, "settings", "all settings that must be equal are equal", "")
 		}
 		own.Findings = append(own.Findings, f.list...)
 	}
@@ -67,11 +67,11 @@ func (o *Operations) doctor(ctx context.Context, caller operator.Caller, _ opera
 	if err != nil {
 		return verdict.Diagnose(pair, own, nil, err.Error(), 0), nil
 	}
-	// Its clock was read when it answered: the way back is short beside any difference that matters.
+	// Its clock was read when it answered: the transit time is small compared to any difference that matters.
 	return verdict.Diagnose(pair, own, &other, "", time.Until(other.Time)), nil
 }
 
-// examineOwn looks at this host.
+// examineOwn examines this host.
 func (o *Operations) examineOwn(ctx context.Context, _ operator.Caller, _ operator.None) (operator.Examination, error) {
 	m, err := o.clone(ctx)
 	if err != nil {
@@ -87,7 +87,7 @@ func (o *Operations) examineOwn(ctx context.Context, _ operator.Caller, _ operat
 	seen := o.Main.Status(ctx)
 	examineKeys(f, seen.Witness)
 	if v.HasPeer && o.Clock()-v.HeardAt < 2*o.Host.Lease {
-		seen.Wires = seen.Wires.WithoutHost() // which examines itself
+		seen.Wires = seen.Wires.WithoutHost() // the other host examines its own
 	}
 	o.examineWires(f, seen.Wires, time.Now())
 	if t := seen.Trail; t != nil {
@@ -104,7 +104,7 @@ func (o *Operations) examineOwn(ctx context.Context, _ operator.Caller, _ operat
 	}
 	for _, c := range m.Conditions() {
 		if c.Unmet != "" && v.Role != role.Active && c.Name != "automatic takeover" && c.Name != "processes" && c.Name != "witness" {
-			f.add(operator.Bad, c.Name, c.Unmet, "hotpair explain says since when; needed is: "+c.Needed)
+			f.add(operator.Bad, c.Name, c.Unmet, "hotpair explain says since when; needed: "+c.Needed)
 		}
 	}
 	for _, loss := range []predict.Loss{predict.OtherDies, predict.OtherVanishes} {
@@ -118,29 +118,29 @@ func (o *Operations) examineProcesses(f *findings, v role.View) {
 	if v.Fit.Fit {
 		f.add(operator.Good, "processes", "all ready", "")
 	} else {
-		f.add(operator.Bad, "processes", v.Fit.Why, "the host's log says why it does not start")
+		f.add(operator.Bad, "processes", v.Fit.Why, "the host's log says why the process does not start")
 	}
 	if down := o.Processes.Down(); len(down) > 0 {
-		f.add(operator.Warning, "services", strings.Join(down, ", ")+": not ready; nobody on this host answers their requests", "hotpair status has the last words of each; one that a takeover must not do without is named in HOTPAIR_TAKEOVER_NEEDS")
+		f.add(operator.Warning, "services", strings.Join(down, ", ")+": not ready, so this host can't answer their requests", "hotpair status shows the last output of each; name a service that a takeover requires in HOTPAIR_TAKEOVER_NEEDS")
 	}
 }
 
-// examinePrograms finds services that run another program than the settings name, as an operator wanted.
+// examinePrograms finds services that run another program than the settings name, because an operator changed it.
 func (o *Operations) examinePrograms(f *findings) {
 	for _, d := range o.Processes.Differing() {
-		f.add(operator.Warning, "programs", d.Service+" runs "+d.Path, "name that in HOTPAIR_BUSINESS of this host, where "+d.Set+" stands: from then on the settings say it again")
+		f.add(operator.Warning, "programs", d.Service+" runs "+d.Path, "replace "+d.Set+" by it in HOTPAIR_BUSINESS of this host: otherwise the next start of the host runs the old program")
 	}
 }
 
-// examineDisk has the updater write, and looks at room and permissions.
+// examineDisk makes the updater write, and checks space and permissions.
 func (o *Operations) examineDisk(ctx context.Context, f *findings) {
 	x, err := bus.CallExamine.PostWait(ctx, o.Calls, bus.Examine{}, callWithin)
 	switch {
 	case err != nil:
-		f.add(operator.Bad, "disk", "the updater does not answer: "+err.Error(), "the host's log says why; it is restarted by itself")
+		f.add(operator.Bad, "disk", "the updater does not answer: "+err.Error(), "the host's log says why; the updater is restarted automatically")
 		return
 	case x.Unfit != "":
-		f.add(operator.Bad, "disk", x.Unfit, "make room, or have the disk take writes again")
+		f.add(operator.Bad, "disk", x.Unfit, "make room, or make the disk writable again")
 	default:
 		level := operator.Good
 		if x.Sync > syncWarns {
@@ -149,7 +149,7 @@ func (o *Operations) examineDisk(ctx context.Context, f *findings) {
 		if x.Sync > syncBad {
 			level = operator.Bad
 		}
-		f.add(level, "durable write", x.Sync.Round(10*time.Microsecond).String(), "each update waits for one on both hosts: use a disk with a write cache that keeps its content")
+		f.add(level, "durable write", x.Sync.Round(10*time.Microsecond).String(), "each update waits for one on both hosts: use a disk whose write cache survives a power loss")
 	}
 	if x.PairTime != 0 { // there is an update
 		level, value, remedy := verdict.PairTime(operator.TimeOf(x.PairTime), operator.TimeOf(x.Forgotten), time.Now())
@@ -164,19 +164,19 @@ func (o *Operations) examineDisk(ctx context.Context, f *findings) {
 	case x.Free < 16*x.Needed:
 		level = operator.Warning
 	}
-	f.add(level, "disk space", fmt.Sprintf("%d MiB free, %d MiB are the least", x.Free>>20, x.Needed>>20), "make room on the disk of "+o.Host.Data+" (HOTPAIR_DATA)")
+	f.add(level, "disk space", fmt.Sprintf("%d MiB free, at least %d MiB needed", x.Free>>20, x.Needed>>20), "make room on the disk of "+o.Host.Data+" (HOTPAIR_DATA)")
 	if len(x.Problems) == 0 {
-		f.add(operator.Good, "permissions", "only this user writes "+o.Host.Data, "")
+		f.add(operator.Good, "permissions", "only this user can write to "+o.Host.Data, "")
 	}
 	for _, p := range x.Problems {
 		f.add(operator.Warning, "permissions", p, "chown to the user of hotpair, and chmod -R go-w")
 	}
 }
 
-// examineWitness reads the record now, as a takeover would.
+// examineWitness reads the pair record now, as a takeover would.
 func (o *Operations) examineWitness(ctx context.Context, f *findings, v role.View) {
 	if o.Host.Witnessless() {
-		f.add(operator.Warning, "witness", "none: the terminals are asked", "a witness on a third machine makes takeovers safe on a cut link (HOTPAIR_WITNESS)")
+		f.add(operator.Warning, "witness", "none: the terminals are asked which host serves", "a witness on a third machine makes takeovers safe when the link is cut (HOTPAIR_WITNESS)")
 		return
 	}
 	const remedy = "start the witness, or fix the network to it (HOTPAIR_WITNESS); after a replacement: hotpair admit witness"
@@ -201,24 +201,24 @@ func (o *Operations) examineWitness(ctx context.Context, f *findings, v role.Vie
 	}
 }
 
-// examineKeys looks at the list of keys that the witness lets in.
+// examineKeys checks the list of keys that the witness admits.
 func examineKeys(f *findings, w operator.Witness) {
 	switch {
 	case w.KeysProblem != "":
-		f.add(operator.Bad, "witness keys", w.KeysProblem, "it can't take over until the witness lets it in: a new key and certificate, or an admin's word that the old one is right")
+		f.add(operator.Bad, "witness keys", w.KeysProblem, "the host can't take over until the witness admits it: give it a new key and certificate, or let an admin confirm the old key")
 	case w.Keys != nil:
-		f.add(operator.Good, "witness keys", fmt.Sprintf("version %d lets in %s; %d keys that were replaced are refused", w.Keys.Version, w.Keys.Sentence(), len(w.Keys.Retired)), "")
+		f.add(operator.Good, "witness keys", fmt.Sprintf("version %d admits %s; %d replaced keys are refused", w.Keys.Version, w.Keys.Sentence(), len(w.Keys.Retired)), "")
 	}
 }
 
-// examineTerminals counts those that this host could serve at once, and looks whether it may open so many files.
+// examineTerminals counts the terminals that this host could serve at once, and checks that it may open so many files.
 func (o *Operations) examineTerminals(ctx context.Context, f *findings, v role.View) (connected int) {
 	var names []string
 	total, open := 0, 0
 	for after := ""; ; {
 		page, err := o.listOwn(ctx, operator.Caller{}, bus.ListTerminals{After: after})
 		if err != nil {
-			f.add(operator.Bad, "terminals", err.Error(), "terminal-if is restarted by itself; the host's log says why")
+			f.add(operator.Bad, "terminals", err.Error(), "terminal-if is restarted automatically; the host's log says why it ended")
 			return 0
 		}
 		for _, t := range page.Terminals {
@@ -260,7 +260,7 @@ func (o *Operations) examineTerminals(ctx context.Context, f *findings, v role.V
 	return open
 }
 
-// OpenSeal opens the seal of the issuing key now. The error says why it does not open.
+// OpenSeal opens the seal of the issuing key now. The error says why it can't.
 func (o *Operations) OpenSeal() error { return o.members.issuing.Check() }
 
 // examineAuthority opens the seal, as an enrolment would.
@@ -276,7 +276,7 @@ func (o *Operations) examineAuthority(f *findings) {
 	f.add(operator.Good, "issuing key", fmt.Sprintf("the seal opens; it issues for pair %s until %s", issuer.Pair(), issuer.NotAfter().UTC().Format(time.DateOnly)), "")
 }
 
-// examineBackups says how old the last good one is.
+// examineBackups reports how old the last good backup is.
 func (o *Operations) examineBackups(f *findings) {
 	s := o.Backups()
 	if s == nil {

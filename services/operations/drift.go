@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// driftAgain is how soon the other host is asked again that did not tell its settings.
+	// driftAgain is the pause before another host that did not answer is asked again for its settings.
 	driftAgain = 5 * time.Second
 	// driftNamed is how many settings an alarm names.
 	driftNamed = 3
@@ -23,19 +23,19 @@ const (
 	driftShown = 60
 )
 
-// drift is what differs between the hosts' settings. "In sync" says something of data: a standby that runs other services, reaches
-// other terminals or keeps less would show it at the takeover only. Settings change with a restart, so each run of the other main
-// is asked once.
+// drift is the difference between the hosts' settings. "In sync" is about data only: a standby with other services,
+// other terminals or a shorter retention would show it only at the takeover. Settings change with a restart, so each
+// run of the other main is asked once.
 type drift struct {
 	mu     sync.Mutex
-	run    uint64 // of the other main that has told
+	run    uint64 // of the other main whose settings are known
 	asking bool
 	next   time.Duration
 	text   string // what differs; "" when nothing does
 }
 
-// watchDrift compares both hosts' settings once for each run of the other main, and raises the alarm while they differ: by the host
-// that serves, while none does by each.
+// watchDrift compares both hosts' settings once for each run of the other main, and raises the alarm while they
+// differ: on the host that serves, or on both while none does.
 func (o *Operations) watchDrift() {
 	v, now, d := o.Machine.View(), o.Clock(), &o.drift
 	d.mu.Lock()
@@ -68,7 +68,7 @@ func (o *Operations) askDrift(v role.View) {
 	d.text = driftSentence(config.Join(o.Host.Host, []config.HostSettings{own, told}))
 }
 
-// driftSentence says which settings differ that should be alike; "" when none does.
+// driftSentence names the settings that differ although they should be equal; "" when there are none.
 func driftSentence(p config.PairSettings) string {
 	n := p.Differing()
 	if n == 0 {

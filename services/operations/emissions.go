@@ -11,7 +11,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/registry"
 )
 
-// answerEmissions answers about what services emit, and about where that goes. Only the active can change it.
+// answerEmissions answers about emissions and their targets. Only the active can change them.
 func (o *Operations) answerEmissions(r *registry.Registry) {
 	registry.Answer(r, operator.CallEmissions, func(ctx context.Context, _ operator.Caller, q waybill.ListEmissions) (waybill.ListedEmissions, error) {
 		list, err := waybill.CallList.PostWait(ctx, o.Calls, q, callWithin)
@@ -34,7 +34,7 @@ func (o *Operations) answerEmissions(r *registry.Registry) {
 	registry.Answer(r, operator.CallRemoveTarget, o.removeTarget)
 }
 
-// emissionsSaid is updaterSaid; what is named and does not exist is for the operator too.
+// emissionsSaid is updaterSaid, and passes on that a named emission or target does not exist.
 func emissionsSaid(err error) error {
 	if errors.Is(err, bus.ErrAbsent) {
 		return fmt.Errorf("%w: %w", operator.ErrRefused, err)
@@ -42,7 +42,7 @@ func emissionsSaid(err error) error {
 	return updaterSaid(err)
 }
 
-// changeEmission releases or drops some.
+// changeEmission releases or drops emissions.
 func (o *Operations) changeEmission(ctx context.Context, caller operator.Caller, q waybill.ChangeEmissions) (waybill.EmissionsChanged, error) {
 	done, err := waybill.CallChange.PostWait(ctx, o.Calls, q, operator.CallDropEmission.Within)
 	done.ID = caller.ID
@@ -53,22 +53,22 @@ func (o *Operations) changeEmission(ctx context.Context, caller operator.Caller,
 	if q.Drop {
 		did = "dropped"
 	}
-	o.noteOutcome(caller, "emissions", fmt.Sprintf("%d emissions of the lane %s of %s %s by %s", done.Count, q.Lane, q.Target, did, caller.By()))
+	o.noteOutcome(caller, "emissions", fmt.Sprintf("%d emissions of lane %s of target %s %s by %s", done.Count, q.Lane, q.Target, did, caller.By()))
 	return done, nil
 }
 
-// releaseDeferred lets leave what is held since a history was taken back.
+// releaseDeferred releases the emissions that are deferred since updates were undone.
 func (o *Operations) releaseDeferred(ctx context.Context, caller operator.Caller, _ operator.None) (waybill.EmissionsChanged, error) {
 	done := waybill.EmissionsChanged{ID: caller.ID}
 	_, err := waybill.CallRelease.PostWait(ctx, o.Calls, bus.Done{}, tableDeadline)
 	if err := emissionsSaid(err); err != nil {
 		return done, err
 	}
-	o.noteOutcome(caller, "emissions", "emissions that were held leave again, released by "+caller.By())
+	o.noteOutcome(caller, "emissions", "deferred emissions are sent again, released by "+caller.By())
 	return done, nil
 }
 
-// setTarget makes a target or changes one. Its secret stands in no event.
+// setTarget makes or changes a target. Its secret appears in no event.
 func (o *Operations) setTarget(ctx context.Context, caller operator.Caller, q waybill.SetTarget) (waybill.TargetChanged, error) {
 	done, err := waybill.CallSet.PostWait(ctx, o.Calls, q, tableDeadline)
 	done.ID = caller.ID
@@ -83,13 +83,13 @@ func (o *Operations) setTarget(ctx context.Context, caller operator.Caller, q wa
 	return done, nil
 }
 
-// removeTarget takes one away.
+// removeTarget removes a target.
 func (o *Operations) removeTarget(ctx context.Context, caller operator.Caller, q waybill.RemoveTarget) (waybill.TargetChanged, error) {
 	done, err := waybill.CallRemove.PostWait(ctx, o.Calls, q, operator.CallRemoveTarget.Within)
 	done.ID = caller.ID
 	if err := emissionsSaid(err); err != nil {
 		return done, err
 	}
-	o.noteOutcome(caller, "targets", fmt.Sprintf("target %s removed by %s, %d emissions for it dropped", q.Name, caller.By(), done.Dropped))
+	o.noteOutcome(caller, "targets", fmt.Sprintf("target %s removed by %s, %d of its emissions dropped", q.Name, caller.By(), done.Dropped))
 	return done, nil
 }

@@ -8,22 +8,22 @@ import (
 	"github.com/hotpair/hotpair/bus/outbox"
 )
 
-// Emitted is what the courier of this host said last.
+// Emitted holds the last report of this host's courier.
 type Emitted struct {
 	state atomic.Pointer[outbox.EmissionState]
 }
 
-// Take takes what it says.
+// Take takes a report.
 func (e *Emitted) Take(raw json.RawMessage) {
-	if s := (outbox.EmissionState{}); bus.DecodeJSON(raw, &s) == nil { // the next one says it again
+	if s := (outbox.EmissionState{}); bus.DecodeJSON(raw, &s) == nil { // otherwise the next report counts
 		e.state.Store(&s)
 	}
 }
 
-// Lose forgets it: the courier is down.
+// Lose forgets the report: the courier is down.
 func (e *Emitted) Lose() { e.state.Store(nil) }
 
-// State gives it; zero when there is none.
+// State returns the last report; zero when there is none.
 func (e *Emitted) State() outbox.EmissionState {
 	if s := e.state.Load(); s != nil {
 		return *s

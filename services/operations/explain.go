@@ -15,13 +15,13 @@ import (
 	"github.com/hotpair/hotpair/services/supervisor"
 )
 
-// conditionsEvery is how often the conditions are looked at, to know since when they are so.
+// conditionsEvery is how often the conditions are read, to know since when each holds.
 const conditionsEvery = 500 * time.Millisecond
 
-// causes is how many of the last events are told as reasons.
+// causes is how many of the last events are shown as reasons.
 const causes = 3
 
-// standing remembers since when each condition is as it is.
+// standing remembers since when each condition has its value.
 type standing struct {
 	mu    sync.Mutex
 	since map[string]sinceWhen
@@ -32,7 +32,7 @@ type sinceWhen struct {
 	at  time.Time
 }
 
-// look takes the conditions as they are now.
+// look takes the present conditions.
 func (s *standing) look(list []role.Condition, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,7 +52,7 @@ func (s *standing) at(name string) time.Time {
 	return s.since[name].at
 }
 
-// Run looks at the conditions until ctx ends.
+// Run watches the conditions until ctx ends.
 func (o *Operations) Run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	beside.Go(func() { _ = o.members.issuing.Run(ctx, true) }) // ends with ctx only
@@ -73,7 +73,7 @@ func (o *Operations) Run(ctx context.Context) error {
 	}
 }
 
-// clone gives a copy of the role machine between two steps.
+// clone returns a copy of the role machine between two steps.
 func (o *Operations) clone(ctx context.Context) (*role.Machine, error) {
 	got := make(chan *role.Machine, 1)
 	o.Machine.During(ctx, func(m *role.Machine) { got <- m.Clone() })
@@ -81,17 +81,17 @@ func (o *Operations) clone(ctx context.Context) (*role.Machine, error) {
 	case m := <-got:
 		return m, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: the role machine of %s does not turn: %w", operator.ErrUnavailable, o.Host.Host, ctx.Err())
+		return nil, fmt.Errorf("%w: the role machine of %s makes no steps: %w", operator.ErrUnavailable, o.Host.Host, ctx.Err())
 	}
 }
 
-// answerExplain answers why, and what next.
+// answerExplain answers why the pair is in its state, and what the next failure would do.
 func (o *Operations) answerExplain(r *registry.Registry) {
 	registry.Answer(r, operator.CallExplain, o.explain)
 	registry.AnswerPart(r, operator.PartExplain, o.explainOwn)
 }
 
-// explainOwn asks a copy of the own role machine.
+// explainOwn predicts with a copy of the own role machine.
 func (o *Operations) explainOwn(ctx context.Context, _ operator.Caller, _ operator.None) (operator.OwnView, error) {
 	m, err := o.clone(ctx)
 	if err != nil {
@@ -123,8 +123,8 @@ func shownPrediction(o predict.Prediction) operator.Prediction {
 	return shown
 }
 
-// explain says why the pair is as it is and what would happen next. It does without the other host when that does not
-// answer.
+// explain says why the pair is in its state and what would happen next. It answers without the other host when that
+// one does not answer.
 func (o *Operations) explain(ctx context.Context, caller operator.Caller, _ operator.None) (operator.Explanation, error) {
 	status := o.Main.Status(ctx)
 	e := operator.Explanation{Host: o.Host.Host, Time: time.Now(), Level: status.Level, Summary: status.Sentence, Why: o.reasons(status)}
@@ -138,7 +138,7 @@ func (o *Operations) explain(ctx context.Context, caller operator.Caller, _ oper
 	if err == nil {
 		other, e.Hosts = &said, append(e.Hosts, said)
 	} else {
-		e.NotAsked = "the other host was not asked: " + err.Error()
+		e.NotAsked = "the view of the other host is missing: " + err.Error()
 	}
 	e.Next = verdict.Foresee(own, other)
 	e.Times = implied(o.Times, o.Host.Witnessless())
@@ -154,7 +154,7 @@ func (o *Operations) reasons(s operator.Status) []string {
 	if s.Pause != nil {
 		why = append(why, fmt.Sprintf("automatic takeover is paused by %s until %s", s.Pause.By, s.Pause.Until.UTC().Format(time.DateTime)))
 		if s.Pause.Deferred != "" {
-			why = append(why, "without the pause this host would have acted: "+s.Pause.Deferred)
+			why = append(why, "the pause has deferred: "+s.Pause.Deferred)
 		}
 	}
 	if s.Peer.Reason != "" {
@@ -170,24 +170,24 @@ func (o *Operations) reasons(s operator.Status) []string {
 	return why
 }
 
-// implied are the worst cases that follow from the settings: each is the longest wait before somebody acts.
+// implied returns the worst cases that follow from the settings: each is the longest wait before a host acts.
 func implied(t role.Times, witnessless bool) []operator.Implied {
 	one := func(name string, d time.Duration, rule string) operator.Implied {
 		return operator.Implied{Name: name, MS: d.Milliseconds(), Rule: rule}
 	}
 	list := []operator.Implied{
-		one("active's processes die", t.Veto, "both ports refuse; terminals may object so long"),
+		one("active's processes die", t.Veto, "both ports refuse; terminals may object for this long"),
 		one("active's machine or cable is gone", t.Promise+t.Heartbeat, "lease × 1.1 + 10 ms of silence, + a heartbeat"),
 		one("active's main is frozen", min(supervisor.Patience(t.Lease), t.Promise)+t.Heartbeat, "silence, or killed by its supervisor"),
 		one("standby's machine or cable is gone", t.Unanswered+t.Heartbeat, "lease / 2 without a reply, + a heartbeat"),
-		one("standby lives and takes no updates", t.Patience, "HOTPAIR_STANDBY_PATIENCE"),
-		one("active's disk hangs", t.Patience, "HOTPAIR_STANDBY_PATIENCE, then hands over"),
+		one("standby is alive but accepts no updates", t.Patience, "HOTPAIR_STANDBY_PATIENCE"),
+		one("active's disk hangs", t.Patience, "HOTPAIR_STANDBY_PATIENCE, then it hands over"),
 		one("active reaches no terminal", t.Unreachable, "then it hands over, once"),
 		one("each half of a hand-over", t.HandOver, "then it takes the next epoch itself"),
-		one("lost right of a cut-off active", t.Lease, "lease, since its last beat answered"),
+		one("lost right of a cut-off active", t.Lease, "lease, since its last answered heartbeat"),
 	}
 	if !witnessless {
-		list = append(list, one("another's epoch seen by a cut-off active", t.Read, "it is read each second"))
+		list = append(list, one("another's epoch seen by a cut-off active", t.Read, "the pair record is read each second"))
 	}
 	return list
 }

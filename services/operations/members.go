@@ -16,13 +16,14 @@ import (
 	"github.com/hotpair/hotpair/services/operator/registry"
 )
 
-// members are what main knows of the certificates of terminals.
+// members is what main knows about the certificates of terminals.
 type members struct {
 	issuing  *issuing.Holder
 	register enrolment.Register
 }
 
-// readMembers reads the register of terminals, if it is another one. Like the table of terminals it is read again after each change.
+// readMembers reads the register of terminals if it has changed. Like the table of terminals it is read again after
+// each change.
 func (o *Operations) readMembers() {
 	err := o.members.register.ReadBy(func(q enrolment.MembersQuestion) (enrolment.MembersPage, error) {
 		return enrolment.CallMembers.PostWait(o.ctx, o.Calls, q, tableDeadline)
@@ -32,7 +33,7 @@ func (o *Operations) readMembers() {
 	}
 }
 
-// of gives what is shown of the certificate of a terminal; nil for one that was given it in files, or has none.
+// of returns what is shown of a terminal's certificate; nil if it was installed as files, or there is none.
 func (m *members) of(id string) *certificates.TerminalCertificate {
 	one, known := m.register.All()[id]
 	if !known {
@@ -41,7 +42,8 @@ func (m *members) of(id string) *certificates.TerminalCertificate {
 	return certificates.Of(one, time.Now())
 }
 
-// Authority is what an alarm may come of: why this host can't issue certificates, and terminals whose token came from two machines.
+// Authority returns the causes of alarms: why this host can't issue certificates, and the terminals whose token came
+// from two machines.
 func (o *Operations) Authority() (trouble string, misused []string) {
 	unopened, unrenewed := o.members.issuing.Trouble()
 	trouble = strings.Join(slices.DeleteFunc([]string{unopened, unrenewed}, func(s string) bool { return s == "" }), "; ")
@@ -60,20 +62,20 @@ func (o *Operations) answerMembers(r *registry.Registry) {
 	registry.Answer(r, operator.CallRevokeTerminals, o.revokeTerminals)
 }
 
-// makeTokens gives tokens, once: what is kept of one can only recognise it.
+// makeTokens makes tokens and returns them, once: only digests are kept.
 func (o *Operations) makeTokens(ctx context.Context, caller operator.Caller, q certificates.TokensRequest) (certificates.TerminalTokens, error) {
 	answer := certificates.TerminalTokens{ID: caller.ID, Tokens: []certificates.TerminalToken{}}
 	issuer, err := o.members.issuing.Issuer()
 	switch {
 	case errors.Is(err, issuing.ErrNone):
-		return answer, fmt.Errorf("%w: HOTPAIR_AUTHORITY_KEY is not set; terminals are given their certificates by whoever issues them", certificates.ErrNoAuthority)
+		return answer, fmt.Errorf("%w: HOTPAIR_AUTHORITY_KEY is not set, so terminals get their certificates from an external authority", certificates.ErrNoAuthority)
 	case err != nil:
-		return answer, fmt.Errorf("%w: no token would be of use, because this host can't issue certificates: %w", operator.ErrRefused, err)
+		return answer, fmt.Errorf("%w: a token would be useless, because this host can't issue certificates: %w", operator.ErrRefused, err)
 	}
 	life := enrolment.DefaultLife
 	if q.For != "" {
 		if life, err = time.ParseDuration(q.For); err != nil || life < time.Minute || life > enrolment.MostLife {
-			return answer, fmt.Errorf("%w: a token holds for 1m to %v, not %.40q", operator.ErrUsage, enrolment.MostLife, q.For)
+			return answer, fmt.Errorf("%w: a token is valid for 1m to %v, not %.40q", operator.ErrUsage, enrolment.MostLife, q.For)
 		}
 	}
 	addresses := map[string]string{}
@@ -86,7 +88,7 @@ func (o *Operations) makeTokens(ctx context.Context, caller operator.Caller, q c
 	for _, id := range q.IDs {
 		address, known := addresses[id]
 		if !known {
-			return answer, fmt.Errorf("%w: there is no terminal %q; hotpair terminals list names those there are", operator.ErrUsage, id)
+			return answer, fmt.Errorf("%w: there is no terminal %q; hotpair terminals list shows all", operator.ErrUsage, id)
 		}
 		token := enrolment.NewToken(issuer.Pair(), id, until)
 		key := token.Key()
@@ -96,18 +98,18 @@ func (o *Operations) makeTokens(ctx context.Context, caller operator.Caller, q c
 	if _, err := enrolment.CallTokens.PostWait(ctx, o.Calls, order, tableDeadline); err != nil {
 		return certificates.TerminalTokens{ID: caller.ID, Tokens: []certificates.TerminalToken{}}, updaterSaid(err)
 	}
-	o.noteOutcome(caller, "terminals", fmt.Sprintf("tokens for %d terminals made by %s, good until %s UTC", len(q.IDs), caller.By(), until.UTC().Format(time.DateTime)))
+	o.noteOutcome(caller, "terminals", fmt.Sprintf("tokens for %d terminals made by %s, valid until %s UTC", len(q.IDs), caller.By(), until.UTC().Format(time.DateTime)))
 	return answer, nil
 }
 
-// revokeTerminals withdraws certificates and tokens. Both hosts act on it as soon as they have it.
+// revokeTerminals withdraws certificates and tokens. Each host acts on it as soon as its database has it.
 func (o *Operations) revokeTerminals(ctx context.Context, caller operator.Caller, q certificates.RevokeTerminals) (certificates.TerminalsRevoked, error) {
 	answer := certificates.TerminalsRevoked{ID: caller.ID, IDs: q.IDs}
 	_, rows := o.rows()
 	for _, id := range q.IDs {
 		listed := slices.ContainsFunc(rows, func(r bus.TableRow) bool { return r.ID == id })
 		if !listed && o.members.of(id) == nil {
-			return answer, fmt.Errorf("%w: there is no terminal %q, and was none; hotpair terminals list names those there are", operator.ErrUsage, id)
+			return answer, fmt.Errorf("%w: there is no terminal %q and never was; hotpair terminals list shows all", operator.ErrUsage, id)
 		}
 	}
 	if _, err := enrolment.CallWithdraw.PostWait(ctx, o.Calls, enrolment.Withdraw{IDs: q.IDs, Reason: caller.Reason}, tableDeadline); err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/hotpair/hotpair/services/terminalif/delivery"
 )
 
-// answerNotices answers about what services have told terminals.
+// answerNotices answers about notices of services to terminals.
 func (o *Operations) answerNotices(r *registry.Registry) {
 	registry.Answer(r, operator.CallNotices, func(ctx context.Context, _ operator.Caller, q delivery.WaitingQuestion) (delivery.WaitingNotices, error) {
 		list, err := delivery.CallList.PostWait(ctx, o.Calls, q, callWithin)

@@ -27,55 +27,55 @@ const callWithin = 5 * time.Second
 
 // Machine is this host's role machine, which turns on a goroutine of its own.
 type Machine interface {
-	// View is its state after its last step.
+	// View returns the state after the last step.
 	View() role.View
-	// Ask gives it an input and waits for what the step made of it.
+	// Ask feeds the machine an input and waits for the outcome of the step.
 	Ask(ctx context.Context, in role.Input) ([]role.Action, role.View, error)
-	// During has do look at it between two steps, unless ctx has ended by then. It does not wait for that.
+	// During calls do with the machine between two steps, unless ctx has ended by then. It does not wait for the call.
 	During(ctx context.Context, do func(*role.Machine))
 }
 
-// Main is the main around it.
+// Main is the main process around the operations.
 type Main interface {
-	// Status gives the present state. It answers whatever else is down.
+	// Status returns the present state. It answers whatever else is down.
 	Status(ctx context.Context) operator.Status
-	// AllAlarms are those of the pair, of this host, and of the other one as far as it is heard.
+	// AllAlarms returns the alarms of the pair, of this host, and of the other one as far as it is heard.
 	AllAlarms() []bus.Alarm
 	// Tell makes an event and a line of the log.
 	Tell(e bus.Event)
-	// Announce has the next heartbeat to the other main sent at once: it says what is new.
+	// Announce sends the next heartbeat to the other main at once, so that it learns what is new.
 	Announce()
 }
 
-// Processes are those of this host.
+// Processes are the processes of this host.
 type Processes interface {
-	// IsUp reports whether a process can do its work.
+	// IsUp reports whether a process is ready.
 	IsUp(name string) bool
-	// Down are the services that are not ready.
+	// Down returns the services that are not ready.
 	Down() []string
 	running.Services
 }
 
-// Keys are those that the witness lets in.
+// Keys is the list of keys that the witness admits.
 type Keys interface {
-	// Admit has a host's key let in that was replaced once. False: no host has such a key.
+	// Admit readmits the key of a host that was replaced. False: no host has such a key.
 	Admit(host string) bool
 }
 
 // Record is the pair record.
 type Record interface {
-	// Read asks who keeps it, as a takeover would.
+	// Read reads the record from the witness, as a takeover would.
 	Read(ctx context.Context) (arbiter.Value, error)
-	// Written is how long ago this main changed it; false is never.
+	// Written returns how long ago this main changed the record; false if never.
 	Written() (ago time.Duration, ever bool)
 }
 
-// Points are what this host measured of itself.
+// Points are the measurements of this host.
 type Points interface {
 	Points(after time.Time) []operator.Point
 }
 
-// Lateness is how late the other host was in the last day.
+// Lateness tells how late the other host was in the last day.
 type Lateness interface {
 	Day() lateness.Day
 }
@@ -86,13 +86,13 @@ type Config struct {
 	Times  role.Times // of the role machine, which follow from the settings
 	Clock  lease.Clock
 	Log    *slog.Logger
-	Group  bus.Group // of what goes on after a call
+	Group  bus.Group // runs work that outlasts a call
 	Calls  *bus.Poster
 	Events *events.Memory
 	Read   registry.Log // of the pair
 	Alarms *alarms.Set
 	Hooks  *alarms.Hooks
-	Gate   *access.Gate // says who asks
+	Gate   *access.Gate // identifies callers
 	Book   *access.Book // of operators
 
 	Machine   Machine
@@ -103,14 +103,14 @@ type Config struct {
 	Points    Points
 	Lateness  Lateness
 	Schedule  *Schedule
-	// Doubt says why the wall clock is in doubt; nil is never.
+	// Doubt returns why the wall clock is in doubt; nil if it never is.
 	Doubt func() string
 }
 
-// Operations are what operators can ask a main for, with the state that belongs to that alone.
+// Operations answers the calls of operators in main, with the state that only these calls need.
 type Operations struct {
 	Config
-	ctx      context.Context // of what goes on after a call
+	ctx      context.Context // of work that outlasts a call
 	Emitted  Emitted
 	registry *registry.Registry
 
@@ -122,7 +122,7 @@ type Operations struct {
 	backing  backing
 }
 
-// New makes what a registry answers with. ctx is for what goes on after a call.
+// New makes the operations and registers their answers. ctx bounds work that outlasts a call.
 func New(ctx context.Context, c Config, r *registry.Registry) *Operations {
 	o := &Operations{Config: c, ctx: ctx, registry: r}
 	o.members.issuing = issuing.New(issuing.Config{Files: c.Host.Authority, TLS: c.Host.TLS, Doubt: c.Doubt, Log: c.Log})
@@ -145,13 +145,13 @@ func New(ctx context.Context, c Config, r *registry.Registry) *Operations {
 	return o
 }
 
-// Stepped is told of each step of the role machine, on its goroutine.
+// Stepped takes the view after each step of the role machine, on its goroutine.
 func (o *Operations) Stepped(v role.View) {
 	o.waiters.wake(v)
 	o.watchSchedule(v)
 }
 
-// say makes an event of what happens to the pair by an operator's order.
+// say makes an event about what an operator's order does to the pair.
 func (o *Operations) say(format string, v ...any) {
 	e := bus.Event{Kind: bus.EventRole, Epoch: o.Machine.View().Epoch, Text: fmt.Sprintf(format, v...)}
 	if o.Machine.View().Role == role.Active {
@@ -160,14 +160,15 @@ func (o *Operations) say(format string, v ...any) {
 	o.Main.Tell(e)
 }
 
-// HeardTerminals makes events of what terminal-if has come to know since it spoke last, on the host that serves; before may be nil.
+// HeardTerminals makes events of the changes between two reports of terminal-if, on the host that serves; before may
+// be nil.
 func (o *Operations) HeardTerminals(before, now *bus.TerminalState) {
 	if d := now.Directories; before != nil && d.Renewed > before.Directories.Renewed && o.Machine.View().Serving {
-		o.say("the agent of terminal %s has another directory than before: it was set up anew, or another machine took its place", d.Last)
+		o.say("the agent of terminal %s has a new data directory: it was reinstalled, or another machine replaced it", d.Last)
 	}
 }
 
-// noteOutcome makes an event of what came of an operator's call.
+// noteOutcome makes an event of the outcome of an operator's call.
 func (o *Operations) noteOutcome(caller operator.Caller, what, text string) {
 	o.Main.Tell(bus.Event{
 		Kind: bus.EventOperator, Epoch: o.Machine.View().Known, Text: text,
@@ -175,9 +176,9 @@ func (o *Operations) noteOutcome(caller operator.Caller, what, text string) {
 	})
 }
 
-// Called is the event of a call of which a host tells: that it came, or, with the reason, that it did not come about.
+// Called returns the event about an operator's call: that it was requested, or, with a failure, that it did not happen.
 func Called(c operator.Caller, what, host string, failure error) bus.Event {
-	e := bus.Event{Kind: bus.EventOperator, Text: what + " wanted by " + c.By(), Details: actOf(c, what, host)}
+	e := bus.Event{Kind: bus.EventOperator, Text: what + " requested by " + c.By(), Details: actOf(c, what, host)}
 	switch {
 	case failure != nil:
 		e.Text = fmt.Sprintf("%s did not happen: %v", what, failure)
@@ -187,7 +188,7 @@ func Called(c operator.Caller, what, host string, failure error) bus.Event {
 	return e
 }
 
-// actOf gives the details of an event of a call.
+// actOf returns the details of an event about a call.
 func actOf(c operator.Caller, what, host string) map[string]string {
 	return events.Act{What: what, Call: c.ID, Name: c.Name, Role: string(c.Role), From: c.From, Via: cmp.Or(c.Via, host), Claim: c.Claim, Reason: c.Reason}.Details()
 }

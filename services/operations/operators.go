@@ -12,7 +12,8 @@ import (
 	"github.com/hotpair/hotpair/services/operator/registry"
 )
 
-// operatorsAgain is when the list of operators is read again that could not be read: until then nobody's token is taken here.
+// operatorsAgain is the pause before an unreadable list of operators is read again: until then this host accepts no
+// token.
 const operatorsAgain = 500 * time.Millisecond
 
 // answerOperators answers who may operate the pair.
@@ -24,8 +25,8 @@ func (o *Operations) answerOperators(r *registry.Registry) {
 	registry.Answer(r, operator.CallRemoveOperator, o.removeOperator)
 }
 
-// readOperators reads who may operate the pair, as this host's database has it. While that fails nobody is known: somebody may have
-// been withdrawn meanwhile.
+// readOperators reads the list of operators from this host's database. While that fails no operator is known: one may
+// have been withdrawn meanwhile.
 func (o *Operations) readOperators() {
 	list, err := accounts.CallList.PostWait(o.ctx, o.Calls, accounts.Question{}, callWithin)
 	if err == nil {
@@ -36,7 +37,7 @@ func (o *Operations) readOperators() {
 	if o.ctx.Err() != nil {
 		return
 	}
-	o.Log.Warn("the list of operators can't be read: no token is taken until it is", "error", err)
+	o.Log.Warn("the list of operators can't be read: this host accepts no token until it can", "error", err)
 	time.AfterFunc(operatorsAgain, func() {
 		if o.ctx.Err() == nil && o.Processes.IsUp(bus.ProcessUpdater) {
 			o.SystemChanged()
@@ -44,7 +45,7 @@ func (o *Operations) readOperators() {
 	})
 }
 
-// listOperators gives who may operate the pair.
+// listOperators returns the operators of the pair.
 func (o *Operations) listOperators(ctx context.Context, _ operator.Caller, _ operator.None) (operator.OperatorList, error) {
 	list, err := accounts.CallList.PostWait(ctx, o.Calls, accounts.Question{}, callWithin)
 	if err != nil {
@@ -62,14 +63,14 @@ func operatorsOf(list accounts.List, now time.Time) operator.OperatorList {
 	return all
 }
 
-// addOperator makes an operator and gives the token, once: only its digest is kept. Only the active can.
+// addOperator makes an operator and returns the token, once: only its digest is kept. Only the active can.
 func (o *Operations) addOperator(ctx context.Context, caller operator.Caller, q operator.AddOperator) (operator.OperatorToken, error) {
 	token, now := accounts.NewToken(), time.Now().UTC().Truncate(time.Second)
 	a := accounts.Account{Name: q.Name, Role: string(q.Role), Digest: accounts.Digest(token), Created: now, By: by(caller), Expires: q.Until(now)}
 	return o.issue(ctx, caller, token, a, accounts.Change{Add: &a}, fmt.Sprintf("operator %s added as %s", q.Name, q.Role))
 }
 
-// rotateOperator gives an operator another token; the one before is worth nothing from then on. Only the active can.
+// rotateOperator gives an operator another token; the previous one is invalid from then on. Only the active can.
 func (o *Operations) rotateOperator(ctx context.Context, caller operator.Caller, q operator.RotateOperator) (operator.OperatorToken, error) {
 	token, now := accounts.NewToken(), time.Now().UTC().Truncate(time.Second)
 	a := accounts.Account{Name: q.Name, Digest: accounts.Digest(token), Rotated: now, Expires: q.Until(now)}
@@ -85,8 +86,7 @@ func (o *Operations) issue(ctx context.Context, caller operator.Caller, token st
 	return operator.OperatorToken{ID: caller.ID, Name: now.Name, Role: operator.Role(now.Role), Expires: now.Expires, Token: token}, nil
 }
 
-// removeOperator withdraws an operator: the token is worth nothing from now on, and the sessions that began with it have ended. Only
-// the active can.
+// removeOperator withdraws an operator: the token is invalid from now on, and its sessions end. Only the active can.
 func (o *Operations) removeOperator(ctx context.Context, caller operator.Caller, q operator.RemoveOperator) (operator.OperatorRemoved, error) {
 	list, err := o.changeOperators(ctx, caller, accounts.Change{Remove: q.Name}, "operator "+q.Name+" withdrawn")
 	return operator.OperatorRemoved{ID: caller.ID, Name: q.Name, Left: len(list.Accounts)}, err
@@ -97,12 +97,12 @@ func (o *Operations) changeOperators(ctx context.Context, caller operator.Caller
 	if err != nil {
 		return list, updaterSaid(err)
 	}
-	o.Book.Set(list) // this host knows at once; the other one when its updater has it
+	o.Book.Set(list) // this host knows at once, the other one when its updater has applied it
 	o.noteOutcome(caller, "operators", what+" by "+caller.By())
 	return list, nil
 }
 
-// by is who made an account, within its bound.
+// by names the maker of an account, cut to the bound of the field.
 func by(c operator.Caller) string {
 	text := c.By()
 	if len(text) > 150 {

@@ -11,16 +11,16 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// peerHears is how long a call waits until the other host says that it knows what was written.
+// peerHears bounds the wait for the other host's confirmation that it knows what was written.
 const peerHears = 500 * time.Millisecond
 
-// answerPause answers what holds automatic takeover back.
+// answerPause answers the calls that pause and resume automatic takeover.
 func (o *Operations) answerPause(r *registry.Registry) {
 	registry.Answer(r, operator.CallPause, o.pause)
 	registry.Answer(r, operator.CallResume, o.resume)
 }
 
-// pause holds back automatic takeover and hand-over on both hosts.
+// pause suspends automatic takeover and hand-over on both hosts.
 func (o *Operations) pause(ctx context.Context, caller operator.Caller, request operator.PauseRequest) (operator.PauseResult, error) {
 	d, err := request.Duration()
 	if err != nil {
@@ -34,7 +34,7 @@ func (o *Operations) resume(ctx context.Context, caller operator.Caller, _ opera
 	return o.setPause(ctx, caller, role.Pause{})
 }
 
-// setPause has a pause written to the pair record and waits until it stands there.
+// setPause writes a pause to the pair record and waits until it is stored.
 func (o *Operations) setPause(ctx context.Context, caller operator.Caller, p role.Pause) (operator.PauseResult, error) {
 	result := operator.PauseResult{ID: caller.ID, Host: o.Host.Host}
 	settled := func(v role.View) bool { return !v.Pausing }
@@ -56,7 +56,7 @@ func (o *Operations) setPause(ctx context.Context, caller operator.Caller, p rol
 	return result, nil
 }
 
-// wanted gives an order to the machine. The error is ErrRefused with the reason.
+// wanted gives an order to the role machine. The error is ErrRefused with the reason.
 func (o *Operations) wanted(ctx context.Context, in role.Input) error {
 	actions, _, err := o.Machine.Ask(ctx, in)
 	if err != nil {
@@ -70,15 +70,15 @@ func (o *Operations) wanted(ctx context.Context, in role.Input) error {
 	return nil
 }
 
-// reach waits until the machine's view is as wanted; it may be so already.
+// reach waits until the machine's view satisfies wanted; it may already.
 func (o *Operations) reach(ctx context.Context, wanted func(role.View) bool) error {
 	if wanted(o.Machine.View()) {
 		return nil
 	}
-	return o.waiters.until(ctx, wanted) // each step looks again, and there is one at each heartbeat
+	return o.waiters.until(ctx, wanted) // checked after each step, and there is one at each heartbeat
 }
 
-// PauseOf is the pause that holds a host back, nil when there is none.
+// PauseOf returns the pause in force on a host, nil when there is none.
 func PauseOf(v role.View, now time.Duration) *operator.Pause {
 	if v.PausedUntil <= now {
 		return nil
@@ -87,11 +87,11 @@ func PauseOf(v role.View, now time.Duration) *operator.Pause {
 	return &operator.Pause{Until: p.Until, LeftMS: (v.PausedUntil - now).Milliseconds() + 1, By: p.By, Deferred: v.Deferred}
 }
 
-// endingSoon is how long before its end a pause is warned of: time to finish, or to pause again.
+// endingSoon is how long before its end a pause raises an alarm: time to finish, or to pause again.
 const endingSoon = 5 * time.Minute
 
-// watchPause raises and clears the alarms about a pause. Both hosts know of it, so the one that serves says so; while nobody
-// serves, each does.
+// watchPause raises and clears the alarms about a pause: on the host that serves, because both know of it, or on both
+// while nobody serves.
 func (o *Operations) watchPause() {
 	v, now := o.Machine.View(), o.Clock()
 	p := PauseOf(v, now)
@@ -102,12 +102,12 @@ func (o *Operations) watchPause() {
 	}
 	text := fmt.Sprintf("automatic takeover is paused by %s until %s UTC", p.By, p.Until.UTC().Format(time.TimeOnly))
 	if p.Deferred != "" {
-		text += "; held back: " + p.Deferred
+		text += "; deferred: " + p.Deferred
 	}
 	o.Alarms.Raise(alarms.Paused, text)
 	left := time.Duration(p.LeftMS) * time.Millisecond
 	if left <= min(endingSoon, v.Record.Pause.For/4) {
-		o.Alarms.Raise(alarms.PauseEnding, fmt.Sprintf("the pause by %s ends at %s UTC: from then on a failure is taken over again", p.By, p.Until.UTC().Format(time.TimeOnly)))
+		o.Alarms.Raise(alarms.PauseEnding, fmt.Sprintf("the pause by %s ends at %s UTC: automatic takeover is on again from then", p.By, p.Until.UTC().Format(time.TimeOnly)))
 	} else {
 		o.Alarms.Clear(alarms.PauseEnding)
 	}

@@ -12,17 +12,17 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// askedFresh is how long terminals may take to say whom they see: an operator waits for it, so it is not tight.
+// askedFresh bounds asking terminals which host they see: an operator waits for it, so it is generous.
 const askedFresh = 500 * time.Millisecond
 
-// answerPromote answers who serves that may not by itself, and who joins that was replaced.
+// answerPromote answers the calls that promote a host by force and that admit a replaced host or witness.
 func (o *Operations) answerPromote(r *registry.Registry) {
 	registry.Answer(r, operator.CallPromotePlan, o.promotePlan)
 	registry.Answer(r, operator.CallPromote, o.promote)
 	registry.Answer(r, operator.CallAdmit, o.admit)
 }
 
-// promotePlan says what a forced promotion of this very host would mean. Nothing is done.
+// promotePlan says what a forced promotion of this host would mean. It changes nothing.
 func (o *Operations) promotePlan(ctx context.Context, _ operator.Caller, _ operator.None) (operator.PromotePlan, error) {
 	m, err := o.clone(ctx)
 	if err != nil {
@@ -43,7 +43,7 @@ func (o *Operations) promotePlan(ctx context.Context, _ operator.Caller, _ opera
 		plan.Heard = time.Now().Add(force.HeardAt - now)
 	}
 	if !force.Needless {
-		plan.Note = "what " + orName(force.Active.Host) + " acknowledged since it was last heard is not known here and comes on top"
+		plan.Note = "updates that " + orName(force.Active.Host) + " acknowledged after it was last heard are not known here and are lost as well"
 	}
 	asked, err := bus.CallAskTerminals.PostWait(ctx, o.Calls, bus.AskTerminals{Within: askedFresh, Look: askedFresh / 2}, askedFresh+callWithin/5)
 	if err != nil {
@@ -60,7 +60,7 @@ func orName(name string) string {
 	return name
 }
 
-// promote makes this very host serve, accepting the loss.
+// promote makes this host serve, accepting the loss.
 func (o *Operations) promote(ctx context.Context, caller operator.Caller, request operator.PromoteRequest) (operator.Promoted, error) {
 	accepted, unknown, err := request.Loss()
 	if err != nil {
@@ -77,7 +77,7 @@ func (o *Operations) promote(ctx context.Context, caller operator.Caller, reques
 	return done, err
 }
 
-// takeOver gives an order that makes this host serve, and waits until it does.
+// takeOver gives the machine an order that makes this host serve, and waits until it does.
 func (o *Operations) takeOver(ctx context.Context, in role.Input) (role.View, error) {
 	if err := o.wanted(ctx, in); err != nil {
 		return role.View{}, err
@@ -93,14 +93,14 @@ func (o *Operations) takeOver(ctx context.Context, in role.Input) (role.View, er
 	return v, nil
 }
 
-// admit lets a replaced host or witness in.
+// admit admits a replaced host or witness.
 func (o *Operations) admit(ctx context.Context, caller operator.Caller, request operator.AdmitRequest) (operator.Admitted, error) {
 	done := operator.Admitted{ID: caller.ID}
 	if o.Keys != nil && o.Keys.Admit(request.Who) {
-		// Its key is let in by the witness from now on. Its data are another matter, and the machine's.
+		// The witness admits its key from now on. Whether its data count is for the role machine to decide.
 		v := o.Machine.View()
 		done.Active, done.Epoch, done.RecordVersion = v.Record.Active.Host, v.Record.Epoch, v.Record.Version
-		o.Main.Tell(bus.Event{Kind: bus.EventOperator, Epoch: v.Known, Text: fmt.Sprintf("%s lets the key of %s in at the witness, although it was replaced once", caller.By(), request.Who)})
+		o.Main.Tell(bus.Event{Kind: bus.EventOperator, Epoch: v.Known, Text: fmt.Sprintf("%s readmits the replaced key of %s at the witness", caller.By(), request.Who)})
 		return done, nil
 	}
 	if request.Who != operator.AdmitWitness {
@@ -115,7 +115,7 @@ func (o *Operations) admit(ctx context.Context, caller operator.Caller, request 
 	v := o.Machine.View()
 	done.Active, done.Epoch, done.RecordVersion, done.WitnessID = v.Record.Active.Host, v.Record.Epoch, v.Record.Version, v.Record.WitnessID
 	if err != nil || v.WitnessReplaced {
-		return done, fmt.Errorf("%w: the pair record has not moved yet; the events say why", operator.ErrUnfinished)
+		return done, fmt.Errorf("%w: the pair record has not changed yet; the events say why", operator.ErrUnfinished)
 	}
 	return done, nil
 }

@@ -14,24 +14,24 @@ import (
 )
 
 const (
-	// furthest is how far ahead a switchover may be scheduled.
+	// furthest bounds how far ahead a switchover may be scheduled.
 	furthest = 7 * 24 * time.Hour
-	// scheduleLook is how often the wall clock is looked at: it may be set meanwhile.
+	// scheduleLook is how often the wall clock is read: it may be set meanwhile.
 	scheduleLook = 250 * time.Millisecond
 )
 
-// Schedule is the switchover that this host shall make at a time, and what the other one has said of its own. The zero value
+// Schedule holds this host's scheduled switchover, and the other host's as reported by its heartbeats. The zero value
 // is ready for use.
 type Schedule struct {
 	mu    sync.Mutex
 	own   *operator.Scheduled
 	drop  context.CancelFunc
-	other *operator.Scheduled // of the other host, as its beats say
-	run   uint64              // incarnation that said so
+	other *operator.Scheduled // of the other host, from its heartbeats
+	run   uint64              // incarnation of the other main that reported it
 	role  role.Role           // after the last step; the driver's
 }
 
-// shown is what status shows: the own, or what the other host has.
+// shown returns what status shows: the own schedule, or the other host's.
 func (s *Schedule) shown() *operator.Scheduled {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,7 +41,7 @@ func (s *Schedule) shown() *operator.Scheduled {
 	return s.other
 }
 
-// At is when this host shall hand over, for its beats, and by whose order; zero is never.
+// At returns when this host is to hand over and by whose order, for its heartbeats; zero if not scheduled.
 func (s *Schedule) At() (at time.Time, by string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,7 +51,7 @@ func (s *Schedule) At() (at time.Time, by string) {
 	return s.own.At, s.own.By
 }
 
-// take ends what is scheduled and gives it.
+// take removes the scheduled switchover and returns it.
 func (s *Schedule) take() *operator.Scheduled {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,7 +63,8 @@ func (s *Schedule) take() *operator.Scheduled {
 	return was
 }
 
-// Heard takes what a beat of the other host says, and gives what was lost with an earlier run of its main; nil is nothing.
+// Heard takes the schedule from a heartbeat of the other host, and returns one that was lost with an earlier run of
+// its main; nil if none was.
 func (s *Schedule) Heard(host string, run uint64, at time.Time, by string) (lost *operator.Scheduled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,24 +78,24 @@ func (s *Schedule) Heard(host string, run uint64, at time.Time, by string) (lost
 	return lost
 }
 
-// bereft gives what the other host had scheduled, when this one serves in its place.
+// bereft returns what the other host had scheduled, when this one serves in its place.
 func (s *Schedule) bereft(now time.Time) (lost *operator.Scheduled) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	lost, s.other = s.other, nil
 	if lost != nil && !lost.At.After(now) {
-		return nil // it was this very switchover
+		return nil // the scheduled switchover has happened
 	}
 	return lost
 }
 
-// answerSchedule answers what shall happen later.
+// answerSchedule answers the calls that schedule and cancel a switchover.
 func (o *Operations) answerSchedule(r *registry.Registry) {
 	registry.Answer(r, operator.CallSchedule, o.planSwitchover)
 	registry.Answer(r, operator.CallCancelSchedule, o.cancelSwitchover)
 }
 
-// planSwitchover has this host switch over at a time. It takes the place of what was scheduled before.
+// planSwitchover schedules a switchover of this host. It replaces an earlier one.
 func (o *Operations) planSwitchover(_ context.Context, caller operator.Caller, request operator.ScheduleRequest) (operator.Scheduled, error) {
 	wait := time.Until(request.At)
 	v := o.Machine.View()
@@ -102,9 +103,9 @@ func (o *Operations) planSwitchover(_ context.Context, caller operator.Caller, r
 	case !v.Serving:
 		return operator.Scheduled{}, fmt.Errorf("%w: only the active can hand over, and %s is %s", operator.ErrRefused, o.Host.Host, v.Role)
 	case wait <= 0:
-		return operator.Scheduled{}, fmt.Errorf("%w: %s is past", operator.ErrRefused, request.At.UTC().Format(time.RFC3339))
+		return operator.Scheduled{}, fmt.Errorf("%w: %s is in the past", operator.ErrRefused, request.At.UTC().Format(time.RFC3339))
 	case wait > furthest:
-		return operator.Scheduled{}, fmt.Errorf("%w: at most %s ahead", operator.ErrRefused, furthest)
+		return operator.Scheduled{}, fmt.Errorf("%w: a switchover can be scheduled at most %s ahead", operator.ErrRefused, furthest)
 	}
 	o.Schedule.take()
 	planned := operator.Scheduled{At: request.At, By: caller.By(), Host: o.Host.Host}
@@ -118,7 +119,7 @@ func (o *Operations) planSwitchover(_ context.Context, caller operator.Caller, r
 	return planned, nil
 }
 
-// cancelSwitchover drops what is scheduled.
+// cancelSwitchover cancels the scheduled switchover.
 func (o *Operations) cancelSwitchover(_ context.Context, caller operator.Caller, _ operator.None) (operator.Scheduled, error) {
 	was := o.Schedule.take()
 	if was == nil {
@@ -144,7 +145,8 @@ func (o *Operations) keepSchedule(ctx context.Context, planned operator.Schedule
 	}
 }
 
-// watchSchedule drops what can't be done any more, loudly. It runs on the driver's goroutine, after each step.
+// watchSchedule drops a switchover that is no longer possible, with an event. It runs on the driver's goroutine, after
+// each step.
 func (o *Operations) watchSchedule(v role.View) {
 	if v.Role == o.Schedule.role {
 		return
@@ -152,15 +154,15 @@ func (o *Operations) watchSchedule(v role.View) {
 	o.Schedule.role = v.Role
 	if v.Role != role.Active && v.Role != role.Handover {
 		if lost := o.Schedule.take(); lost != nil {
-			o.say("the switchover scheduled for %s by %s is dropped: %s does not serve any more", lost.At.UTC().Format(time.RFC3339), lost.By, lost.Host)
+			o.say("the switchover scheduled for %s by %s is dropped: %s no longer serves", lost.At.UTC().Format(time.RFC3339), lost.By, lost.Host)
 		}
 	}
 	if v.Role == role.Active {
 		if lost := o.Schedule.bereft(time.Now()); lost != nil {
-			o.say("the switchover scheduled for %s by %s was lost with %s", lost.At.UTC().Format(time.RFC3339), lost.By, lost.Host)
+			o.say("the switchover scheduled for %s by %s was lost with the restart or failure of %s", lost.At.UTC().Format(time.RFC3339), lost.By, lost.Host)
 		}
 	}
 }
 
-// Scheduled is the switchover that this host, or the other one, shall make at a time; nil is none.
+// Scheduled returns the scheduled switchover of this host or the other one; nil if there is none.
 func (o *Operations) Scheduled() *operator.Scheduled { return o.Schedule.shown() }

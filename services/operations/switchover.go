@@ -12,19 +12,19 @@ import (
 )
 
 const (
-	// switchoverDeadline bounds a planned switchover as an operator waits for it.
+	// switchoverDeadline bounds a planned switchover that an operator waits for.
 	switchoverDeadline = 15 * time.Second
-	// servesWithin bounds how long it waits before that for a host that is about to serve.
+	// servesWithin bounds the wait before it for a host that is about to serve.
 	servesWithin = 10 * time.Second
 )
 
-// waiters wait for something that the role machine comes to.
+// waiters wait for a state of the role machine.
 type waiters struct {
 	mu   sync.Mutex
 	wait map[chan struct{}]func(role.View) bool
 }
 
-// wake tells who waits for something that the machine has just come to.
+// wake wakes the waiters whose state the machine has reached.
 func (w *waiters) wake(v role.View) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -36,7 +36,7 @@ func (w *waiters) wake(v role.View) {
 	}
 }
 
-// until waits until the machine's view is as wanted.
+// until waits until the machine's view satisfies wanted.
 func (w *waiters) until(ctx context.Context, wanted func(role.View) bool) error {
 	c := make(chan struct{})
 	w.mu.Lock()
@@ -58,19 +58,20 @@ func (w *waiters) until(ctx context.Context, wanted func(role.View) bool) error 
 	}
 }
 
-// answerSwitchover answers who hands over to whom.
+// answerSwitchover answers the call for a switchover.
 func (o *Operations) answerSwitchover(r *registry.Registry) {
 	registry.Answer(r, operator.CallSwitchover, o.switchover)
 }
 
-// successor is who serves in a later epoch.
+// successor is the host that serves in a later epoch.
 type successor struct {
 	host  string
 	epoch uint64
 }
 
-// successorOf finds who serves in a later epoch than one; zero while nobody does. The other host says so in its beat, which may be
-// before this one has read the pair record of that epoch: a record in a beat is only a hint to read it.
+// successorOf returns the host that serves in a later epoch; zero while none does. The other host says so in its
+// heartbeat, which may come before this one has read the pair record of that epoch: the record in a heartbeat is only
+// a hint to read it.
 func successorOf(v role.View, than uint64) successor {
 	switch {
 	case v.Peer.Role == role.Active && v.Peer.Epoch > than && v.Peer.Serving:
@@ -81,15 +82,15 @@ func successorOf(v role.View, than uint64) successor {
 	return successor{}
 }
 
-// comesUp reports whether a host is about to serve: it takes over, or its updater was started anew.
+// comesUp reports whether a host is about to serve: it is taking over, or its updater was restarted.
 func comesUp(v role.View) bool { return v.Role == role.Takeover || v.Role == role.Active && !v.Serving }
 
-// awaitServing waits for this host when it is about to serve: asked a moment later the switchover would not be refused for that.
+// awaitServing waits for this host if it is about to serve: a moment later the switchover would not be refused.
 func (o *Operations) awaitServing(ctx context.Context, caller operator.Caller) {
 	if !comesUp(o.Machine.View()) {
 		return
 	}
-	o.say("the switchover that %s wants waits until this host serves, at most %s", caller.By(), servesWithin)
+	o.say("the switchover requested by %s waits until this host serves, at most %s", caller.By(), servesWithin)
 	ctx, cancel := context.WithTimeout(ctx, servesWithin)
 	defer cancel()
 	_ = o.waiters.until(ctx, func(v role.View) bool { return !comesUp(v) }) // else it is refused, with the reason
@@ -138,7 +139,7 @@ func (o *Operations) switchover(ctx context.Context, caller operator.Caller, _ o
 	}
 	switch {
 	case err != nil:
-		return result, fmt.Errorf("%w: nobody was seen to serve in a higher epoch within %s", operator.ErrUnfinished, switchoverDeadline)
+		return result, fmt.Errorf("%w: no host was seen to serve in a higher epoch within %s", operator.ErrUnfinished, switchoverDeadline)
 	case next.host == o.Host.Host:
 		return result, fmt.Errorf("%w: %s did not take over; %s serves again", operator.ErrUnfinished, before.Peer.Host, o.Host.Host)
 	}

@@ -16,25 +16,25 @@ import (
 )
 
 const (
-	// tablePage is how many terminals of the table are asked for at once.
+	// tablePage is how many terminals of the table are requested at once.
 	tablePage = 5000
-	// probeDeadline bounds the probing of a page, in which every terminal may be silent.
+	// probeDeadline bounds probing a page in which every terminal may be silent.
 	probeDeadline = 20 * time.Second
 )
 
-// tables follows the table of terminals: the updater tells that the pair's own key space has changed, main reads the table, and
-// tells terminal-if when it is another one. It is the same on both hosts, each at its own pace.
+// tables follows the table of terminals: the updater reports that the pair's own key space has changed, main reads the
+// table, and passes a changed one to terminal-if. Both hosts have the same table, each at its own pace.
 type tables struct {
 	readings sync.Mutex // one at a time
 	mu       sync.Mutex
 	reading  bool
-	again    bool // it changed while it was read
+	again    bool // the table changed while it was read
 	known    bool
 	revision uint64
 	rows     []bus.TableRow // in the order of ids
 }
 
-// rows gives the list of terminals as it is known; revision 0 is that of the environment.
+// rows returns the list of terminals as last known; revision 0 is that of the environment.
 func (o *Operations) rows() (revision uint64, rows []bus.TableRow) {
 	t := &o.tables
 	t.mu.Lock()
@@ -55,7 +55,7 @@ func (o *Operations) environment() []bus.TableRow {
 	return rows
 }
 
-// SystemChanged has what main needs of the system's key space read, once at a time.
+// SystemChanged reads what main needs of the system's key space, one reading at a time.
 func (o *Operations) SystemChanged() {
 	t := &o.tables
 	t.mu.Lock()
@@ -86,7 +86,7 @@ func (o *Operations) SystemChanged() {
 	})
 }
 
-// tellSystemChanged has terminal-if look at what it needs of the pair's own key space. It looks by itself when it starts.
+// tellSystemChanged makes terminal-if read what it needs of the pair's own key space. It also reads it when it starts.
 func (o *Operations) tellSystemChanged() {
 	if !o.Processes.IsUp(bus.ProcessTerminalInterface) {
 		return
@@ -95,15 +95,15 @@ func (o *Operations) tellSystemChanged() {
 		if err == nil {
 			return
 		}
-		o.Log.Warn("terminal-if was not told that the pair's own data have changed", "error", err)
+		o.Log.Warn("terminal-if could not be told that the pair's own data have changed", "error", err)
 		if o.ctx.Err() == nil && !fault.Remote(err) {
 			o.Group.Go(o.tellSystemChanged)
 		}
 	})
 }
 
-// readTable reads the whole table. When that fails the updater is down, in the middle of a copy, or tells of one change after
-// the other; each of them tells when it is over, and the table is read again then.
+// readTable reads the whole table. When that fails the updater is down, receiving a snapshot, or reporting change after
+// change; the end of each is reported, and the table is read again then.
 func (o *Operations) readTable() {
 	o.tables.readings.Lock() // or an older one could come last
 	defer o.tables.readings.Unlock()
@@ -128,14 +128,14 @@ func (o *Operations) readTable() {
 	}
 }
 
-// tableReadings bounds how often a table that changes between two pages is begun anew.
+// tableReadings bounds how often the reading of a table that changes between two pages is restarted.
 const tableReadings = 16
 
 // errTableMoves says that the table changed during each of tableReadings readings.
-var errTableMoves = errors.New("it changes faster than it is read")
+var errTableMoves = errors.New("the table changes faster than it can be read")
 
-// wholeTable reads all pages of one revision, beginning anew when the table changes between two of them. Errors: those of
-// page, errTableMoves.
+// wholeTable reads all pages of one revision, and restarts when the table changes between two of them. Errors: those
+// of page, errTableMoves.
 func wholeTable(page func(after string) (bus.TablePage, error)) (revision uint64, rows []bus.TableRow, err error) {
 	for range tableReadings {
 		rows = nil
@@ -158,7 +158,7 @@ func wholeTable(page func(after string) (bus.TablePage, error)) (revision uint64
 	return 0, nil, errTableMoves
 }
 
-// TellTerminals is told that terminal-if is up: it is ordered to have the terminals of the table.
+// TellTerminals orders terminal-if, which is up, to have the terminals of the table.
 func (o *Operations) TellTerminals() { o.tables.tell(o) }
 
 // tell orders terminal-if to have the terminals of the table. Until the table was read it has those of the environment.
@@ -166,14 +166,14 @@ func (t *tables) tell(o *Operations) {
 	t.mu.Lock() // so that orders keep the order of what they say
 	defer t.mu.Unlock()
 	if !t.known || !o.Processes.IsUp(bus.ProcessTerminalInterface) {
-		return // told when it is up
+		return // it is ordered when it is up
 	}
 	order := bus.SetTerminals{Revision: t.revision, Terminals: t.rows}
 	bus.CallTerminals.Post(o.Calls, order, tableDeadline, func(_ bus.Done, err error) {
 		if err == nil {
 			return
 		}
-		o.Log.Warn("terminal-if did not take the table of terminals", "error", err)
+		o.Log.Warn("terminal-if did not accept the table of terminals", "error", err)
 		if o.ctx.Err() == nil && !fault.Remote(err) && o.Processes.IsUp(bus.ProcessTerminalInterface) {
 			t.tell(o)
 		}
@@ -203,7 +203,7 @@ func (o *Operations) addTerminals(ctx context.Context, caller operator.Caller, q
 	return o.changeTable(ctx, caller, change, fmt.Sprintf("%d terminals added", len(q.Terminals)))
 }
 
-// removeTerminals takes terminals out of the table. Only the active can.
+// removeTerminals removes terminals from the table. Only the active can.
 func (o *Operations) removeTerminals(ctx context.Context, caller operator.Caller, q operator.RemoveTerminals) (operator.TerminalsChanged, error) {
 	return o.changeTable(ctx, caller, bus.TableChange{Remove: q.IDs}, fmt.Sprintf("%d terminals removed", len(q.IDs)))
 }
@@ -215,12 +215,12 @@ func (o *Operations) changeTable(ctx context.Context, caller operator.Caller, ch
 	if err := updaterSaid(err); err != nil {
 		return result, err
 	}
-	o.readTable() // whoever has the answer asks for tokens of what was added
+	o.readTable() // the caller may ask for tokens of the added terminals next
 	o.noteOutcome(caller, "terminals", fmt.Sprintf("%s by %s; the table has %d now", what, caller.By(), done.Total))
 	return result, nil
 }
 
-// terminals gives a page of the list with what both hosts have with each.
+// terminals returns a page of the list with the state of each terminal on both hosts.
 func (o *Operations) terminals(ctx context.Context, caller operator.Caller, q operator.TerminalsRequest) (operator.TerminalsPage, error) {
 	revision, rows := o.rows()
 	page := operator.TerminalsPage{Source: operator.SourceTable, Revision: revision, Terminals: []operator.TerminalRow{}}
@@ -262,7 +262,7 @@ func (o *Operations) probeTerminals(ctx context.Context, caller operator.Caller,
 		for _, id := range q.IDs {
 			r, ok := addresses[id]
 			if !ok {
-				return page, fmt.Errorf("%w: there is no terminal %q; hotpair terminals list names those there are", operator.ErrUsage, id)
+				return page, fmt.Errorf("%w: there is no terminal %q; hotpair terminals list shows all", operator.ErrUsage, id)
 			}
 			rows = append(rows, r)
 		}
@@ -270,7 +270,7 @@ func (o *Operations) probeTerminals(ctx context.Context, caller operator.Caller,
 	} else {
 		rows, page.Total, page.More = pageOfRows(rows, q.After, q.Limit)
 	}
-	// By row, not by id: a host that lags behind with the table can dial them all the same.
+	// By row, not by id: a host whose table lags behind can dial them nonetheless.
 	order := bus.ProbeTerminals{Rows: rows, Epoch: o.Machine.View().Known, Limit: len(rows)}
 	for _, r := range rows {
 		page.Terminals = append(page.Terminals, operator.ProbedTerminal{ID: r.ID, Address: r.Address, Hosts: map[string]operator.ProbeOutcome{}})
@@ -307,8 +307,8 @@ func (o *Operations) probeOwn(ctx context.Context, _ operator.Caller, q bus.Prob
 	return probed, nil
 }
 
-// both asks this host and the other one at the same time and gives what each says, this one's first; problem is why one
-// says nothing.
+// both asks this host and the other one concurrently and returns both answers, this one's first; problem is why one is
+// missing.
 func both[Q, A any](ctx context.Context, o *Operations, caller operator.Caller, part operator.Part[Q, A], q Q, own func(context.Context, operator.Caller, Q) (A, error), take func(host string, answer A, problem string)) {
 	mine, other := registry.Shares(ctx, o.registry, part, caller, q, own)
 	give := func(host string, s registry.Share[A]) {
@@ -327,7 +327,7 @@ func both[Q, A any](ctx context.Context, o *Operations, caller operator.Caller, 
 	give(name, other)
 }
 
-// pageOfRows gives rows behind an id.
+// pageOfRows returns the rows after an id.
 func pageOfRows(rows []bus.TableRow, after string, limit int) (page []bus.TableRow, total int, more bool) {
 	from, found := slices.BinarySearchFunc(rows, after, func(r bus.TableRow, id string) int { return cmp.Compare(r.ID, id) })
 	if found {

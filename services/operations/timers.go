@@ -9,7 +9,7 @@ import (
 	"github.com/hotpair/hotpair/services/terminalif/agenda"
 )
 
-// answerTimers answers about what services have put off. Only the active can change it.
+// answerTimers answers about the timers of services. Only the active can change them.
 func (o *Operations) answerTimers(r *registry.Registry) {
 	registry.Answer(r, operator.CallTimers, func(ctx context.Context, _ operator.Caller, q agenda.List) (agenda.Listed, error) {
 		list, err := agenda.CallList.PostWait(ctx, o.Calls, q, callWithin)
@@ -22,7 +22,7 @@ func (o *Operations) answerTimers(r *registry.Registry) {
 	registry.Answer(r, operator.CallDropTimer, o.changeTimer)
 }
 
-// changeTimer releases or drops one.
+// changeTimer releases or drops a timer.
 func (o *Operations) changeTimer(ctx context.Context, caller operator.Caller, q agenda.Change) (agenda.Changed, error) {
 	done, err := agenda.CallChange.PostWait(ctx, o.Calls, q, tableDeadline)
 	done.ID = caller.ID

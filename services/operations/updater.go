@@ -11,19 +11,20 @@ import (
 )
 
 const (
-	// tableDeadline bounds an order about what the pair keeps of itself: a change may wait for the other host's patience.
+	// tableDeadline bounds an order about the pair's own data: a change may wait for the other host for
+	// HOTPAIR_STANDBY_PATIENCE.
 	tableDeadline = 10 * time.Second
-	// shownNames is how many terminals are named.
+	// shownNames bounds how many terminals a text names.
 	shownNames = 5
 )
 
-// updaterSaid gives what came of asking the updater as an operator is told it: that it does not answer, refuses, or failed.
+// updaterSaid converts an error of a call to the updater for an operator: it does not answer, refuses, or failed.
 func updaterSaid(err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, bus.ErrRefused):
-		return err // it is the operator's too
+		return err // it is for the operator as it is
 	case fault.Remote(err):
 		return fmt.Errorf("%w: updater: %w", operator.ErrUnavailable, err)
 	}

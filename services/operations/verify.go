@@ -12,10 +12,10 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// verifyPace is how often main looks whether a comparison that it began has ended.
+// verifyPace is how often main checks whether a comparison that it began has ended.
 const verifyPace = 500 * time.Millisecond
 
-// answerVerify answers whether both databases are alike.
+// answerVerify answers the calls that compare both databases.
 func (o *Operations) answerVerify(r *registry.Registry) {
 	registry.Answer(r, operator.CallVerify, o.beginVerify)
 	registry.Answer(r, operator.CallVerifyState, o.verifyState)
@@ -36,12 +36,12 @@ func (o *Operations) beginVerify(ctx context.Context, caller operator.Caller, q 
 	return s, nil
 }
 
-// verifyState tells how far a comparison is, or what came of the last one, which both hosts know.
+// verifyState returns the progress of the running comparison, or the result of the last one, which both hosts know.
 func (o *Operations) verifyState(ctx context.Context, _ operator.Caller, _ operator.None) (bus.VerifyState, error) {
 	return verifyOrder(ctx, o, bus.CallVerifyState, bus.VerifyQuestion{})
 }
 
-// stopVerify ends the comparison that runs.
+// stopVerify ends the running comparison.
 func (o *Operations) stopVerify(ctx context.Context, _ operator.Caller, _ operator.None) (bus.VerifyState, error) {
 	return verifyOrder(ctx, o, bus.CallVerifyStop, bus.VerifyQuestion{})
 }
@@ -51,7 +51,7 @@ func verifyOrder[Q any](ctx context.Context, o *Operations, e bus.Endpoint[Q, bu
 	return s, updaterSaid(err)
 }
 
-// followVerify waits until the comparison has ended and says what came of it: as event, and as alarm or its end.
+// followVerify waits until the comparison has ended, makes an event of its result, and raises or clears the alarm.
 func (o *Operations) followVerify(caller operator.Caller) {
 	for {
 		if err := pace.Rest(o.ctx, verifyPace); err != nil {
@@ -60,7 +60,7 @@ func (o *Operations) followVerify(caller operator.Caller) {
 		s, err := verifyOrder(o.ctx, o, bus.CallVerifyState, bus.VerifyQuestion{})
 		switch {
 		case err != nil && !o.Processes.IsUp(bus.ProcessUpdater):
-			o.noteOutcome(caller, operator.CallVerify.Name, "the comparison of both databases ended with the updater")
+			o.noteOutcome(caller, operator.CallVerify.Name, "the comparison of both databases was aborted: the updater ended")
 			return
 		case err != nil || s.Running:
 			continue
@@ -71,7 +71,7 @@ func (o *Operations) followVerify(caller operator.Caller) {
 	}
 }
 
-// judgeVerify raises or clears the alarm of a comparison that has ended.
+// judgeVerify raises or clears the alarm for the result of a comparison.
 func (o *Operations) judgeVerify(s bus.VerifyState) {
 	switch {
 	case s.Clean():
@@ -81,8 +81,8 @@ func (o *Operations) judgeVerify(s bus.VerifyState) {
 	}
 }
 
-// recallVerify looks at what came of the last comparison: the alarm belongs to the pair, and its active raises it, also one
-// that has just become active. A change of roles is an event, and so a change of the system's key space.
+// recallVerify reads the result of the last comparison: the alarm belongs to the pair, and the active raises it, also
+// one that has just become active. It is called at changes of role and of the system's key space.
 func (o *Operations) recallVerify() {
 	if o.Machine.View().Role != role.Active {
 		o.Alarms.Clear(alarms.VerifyMismatch)

@@ -12,7 +12,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/registry"
 )
 
-// answerViews answers how this host and the pair are, and what happened.
+// answerViews answers about the state of this host and the pair, and about past events.
 func (o *Operations) answerViews(r *registry.Registry) {
 	registry.Answer(r, operator.CallStatus, func(ctx context.Context, caller operator.Caller, _ operator.None) (operator.Status, error) {
 		return o.Main.Status(ctx).For(caller.Person), nil
@@ -29,7 +29,7 @@ func (o *Operations) answerViews(r *registry.Registry) {
 	registry.AnswerPart(r, operator.PartLook, o.ownLook)
 }
 
-// Series gives what the host did in its last minutes.
+// Series returns the measurements of the host's last minutes.
 func (o *Operations) Series(after time.Time) operator.Series {
 	return operator.Series{Host: o.Host.Host, Every: metrics.Every, Points: o.Points.Points(after)}
 }
@@ -40,7 +40,7 @@ func (o *Operations) history(ctx context.Context, _ operator.Caller, request bus
 	return page, updaterSaid(err)
 }
 
-// diverged gives what this host has kept as divergent: its files, or the updates of one.
+// diverged returns the divergent updates of this host: the files, or the updates of one file.
 func (o *Operations) diverged(ctx context.Context, _ operator.Caller, q bus.DivergentRequest) (bus.DivergentPage, error) {
 	page, err := bus.CallDivergent.PostWait(ctx, o.Calls, q, callWithin)
 	if errors.Is(err, bus.ErrAbsent) {
@@ -49,7 +49,7 @@ func (o *Operations) diverged(ctx context.Context, _ operator.Caller, q bus.Dive
 	return page, updaterSaid(err)
 }
 
-// forgetDiverged has what this host has kept as divergent no longer counted and shown.
+// forgetDiverged makes this host no longer count and show divergent updates.
 func (o *Operations) forgetDiverged(ctx context.Context, _ operator.Caller, q bus.ForgetDivergent) (bus.DivergentForgotten, error) {
 	done, err := bus.CallForgetDivergent.PostWait(ctx, o.Calls, q, callWithin)
 	if errors.Is(err, bus.ErrAbsent) {
@@ -58,15 +58,16 @@ func (o *Operations) forgetDiverged(ctx context.Context, _ operator.Caller, q bu
 	return done, updaterSaid(err)
 }
 
-// ownLook is how this host sees itself.
+// ownLook returns this host's view of itself.
 func (o *Operations) ownLook(ctx context.Context, _ operator.Caller, q operator.LookRequest) (operator.Look, error) {
 	return operator.Look{Status: o.Main.Status(ctx), Points: o.Points.Points(q.After)}, nil
 }
 
-// PeerLook gives the other host's own view. Errors: ErrForward, and ErrUnavailable while there is no other host.
+// PeerLook returns the other host's view of itself. Errors: ErrForward, and ErrUnavailable while there is no other
+// host.
 func (o *Operations) PeerLook(ctx context.Context, after time.Time) (operator.Look, error) {
 	if !o.Machine.View().HasPeer {
-		return operator.Look{}, fmt.Errorf("%w: the other host has not been heard", operator.ErrUnavailable)
+		return operator.Look{}, fmt.Errorf("%w: the other host was not heard yet", operator.ErrUnavailable)
 	}
 	return registry.Other(ctx, o.registry, operator.PartLook, operator.Caller{Via: o.Host.Host}, operator.LookRequest{After: after})
 }

@@ -15,13 +15,14 @@ import (
 )
 
 const (
-	// rootWarns is how long before its end a root is told of: every member has to get its successor first.
+	// rootWarns is how long before its expiry a root is reported: every member must get its successor first.
 	rootWarns = 180 * 24 * time.Hour
-	// refusedLately is how long after it a refusal at a door is a warning.
+	// refusedLately is how long a refusal at a door is reported as a warning.
 	refusedLately = time.Hour
 )
 
-// examineWires looks at the certificate files as they are now, at who is at the other ends, and at what the doors refused.
+// examineWires checks the certificate files as they are now, the certificates at the other ends, and the refusals at
+// the doors.
 func (o *Operations) examineWires(f *findings, w wires.Seen, now time.Time) {
 	if !w.TLS {
 		if w.Insecure {
@@ -32,16 +33,16 @@ func (o *Operations) examineWires(f *findings, w wires.Seen, now time.Time) {
 		return
 	}
 	if w.Optional {
-		f.add(operator.Warning, "wires", fmt.Sprintf("TLS 1.3 as %s, and plain text for who has no certificate (HOTPAIR_TLS_OPTIONAL), %d connections just now", w.Certificate.Name, w.Clear),
+		f.add(operator.Warning, "wires", fmt.Sprintf("TLS 1.3 as %s, and plain text for machines without a certificate (HOTPAIR_TLS_OPTIONAL), %d connections just now", w.Certificate.Name, w.Clear),
 			alarms.KindOf(alarms.WiresPlain).Remedy)
 	} else {
-		f.add(operator.Good, "wires", "TLS 1.3, proved on both sides, as "+w.Certificate.Name, "")
+		f.add(operator.Good, "wires", "mutual TLS 1.3 as "+w.Certificate.Name, "")
 	}
 	o.examineCertificate(f, w.Certificate)
 	for _, r := range w.Certificate.Roots {
 		if left := r.NotAfter.Sub(now); left < rootWarns {
 			f.add(operator.Warning, "root", fmt.Sprintf("%s ends on %s", r.Name, r.NotAfter.UTC().Format(time.DateOnly)),
-				"add its successor to the file of HOTPAIR_TLS_CA on every member first, then renew the certificates, then take it out")
+				"add its successor to the file of HOTPAIR_TLS_CA on every member first, then renew the certificates, then remove the old root")
 		}
 	}
 	var ending []string
@@ -53,34 +54,34 @@ func (o *Operations) examineWires(f *findings, w wires.Seen, now time.Time) {
 	if len(ending) > 0 {
 		value := strings.Join(ending[:min(len(ending), shownNames)], ", ")
 		if more := w.Terminals.Ending - shownNames; more > 0 {
-			value += fmt.Sprintf(" and %d terminals more", more)
+			value += fmt.Sprintf(" and %d more terminals", more)
 		}
 		f.add(operator.Warning, "peers", "certificates end: "+value, alarms.KindOf(alarms.PeerCertificate).Remedy)
 	} else {
-		f.add(operator.Good, "peers", fmt.Sprintf("%d terminals have proved themselves, no certificate is about to end", w.Terminals.Proved), "")
+		f.add(operator.Good, "peers", fmt.Sprintf("%d terminals with a valid certificate, none expires soon", w.Terminals.Proved), "")
 	}
 	if w.Doubt != "" {
-		f.add(operator.Warning, "clock", "in doubt: "+w.Doubt, "set it and keep it synchronised (chrony, systemd-timesyncd); no certificate is refused for its time until then")
+		f.add(operator.Warning, "clock", "in doubt: "+w.Doubt, "set it and keep it synchronised (chrony, systemd-timesyncd); until then no certificate is refused for its dates")
 	}
 	for _, d := range w.Doors {
 		examineDoor(f, d, now)
 	}
 }
 
-// examineCertificate reads the files now: what is used may have been read before they were damaged.
+// examineCertificate reads the files now: those in use may have been read before they were damaged.
 func (o *Operations) examineCertificate(f *findings, c identity.State) {
 	files := identity.NewFiles(identity.Paths{Certificate: o.Host.TLSCert, Key: o.Host.TLSKey, Roots: o.Host.TLSCa}, nil, nil)
 	if err := files.Load(); err != nil {
 		value := err.Error()
 		if c.Copied {
-			value += "; the copy of the last good ones serves"
+			value += "; the copy of the last good ones is in use"
 		}
 		f.add(operator.Warning, "certificate files", value, alarms.KindOf(alarms.CertificateUnusable).Remedy)
 	} else {
-		f.add(operator.Good, "certificate files", fmt.Sprintf("chain, key and %d roots fit; nobody else reads the key", len(files.State().Roots)), "")
+		f.add(operator.Good, "certificate files", fmt.Sprintf("chain, key and %d roots match; only this user can read the key", len(files.State().Roots)), "")
 	}
 	if c.Unkept != "" {
-		f.add(operator.Warning, "certificate copy", c.Unkept, "have HOTPAIR_DATA take it: without the copy a start with damaged certificate files fails")
+		f.add(operator.Warning, "certificate copy", c.Unkept, "make HOTPAIR_DATA writable: without the copy a start with damaged certificate files fails")
 	}
 	value := fmt.Sprintf("until %s (%d days), key %.16s…", c.NotAfter.UTC().Format(time.DateOnly), c.DaysLeft, c.Fingerprint)
 	switch {
@@ -93,9 +94,9 @@ func (o *Operations) examineCertificate(f *findings, c identity.State) {
 	}
 }
 
-// examineDoor counts what was refused by reason, and shows the last one.
+// examineDoor reports refusals by reason, and the last one.
 func examineDoor(f *findings, d door.Stats, now time.Time) {
-	value := fmt.Sprintf("%d came, %d let in, %d open", d.Came, d.Proved, d.Open)
+	value := fmt.Sprintf("%d connections, %d accepted, %d open", d.Came, d.Proved, d.Open)
 	level := operator.Good
 	var reasons []string
 	for _, reason := range slices.Sorted(maps.Keys(d.Refused)) {
@@ -111,5 +112,5 @@ func examineDoor(f *findings, d door.Stats, now time.Time) {
 			level = operator.Warning
 		}
 	}
-	f.add(level, d.Door, value, "the sentence says who was expected there and what came; who has no business at this address should not reach it")
+	f.add(level, d.Door, value, "the text says which member was expected and what connected instead; block other machines from this address")
 }

@@ -9,17 +9,17 @@ import (
 // Alarm is something that is wrong now.
 type Alarm = bus.Alarm
 
-// AlarmList is what is wrong, as one host sees it.
+// AlarmList is the list of raised alarms, as one host sees it.
 type AlarmList struct {
 	Host   string      `json:"host"`
 	Alarms []Alarm     `json:"alarms"`
-	Hooks  []HookState `json:"hooks"` // that are set
+	Hooks  []HookState `json:"hooks"` // the configured hooks
 }
 
-// HookState is how a hook on alarms of one host does, since its main started.
+// HookState is the state of an alarm hook of one host, since its main started.
 type HookState = bus.HookState
 
-// AckRequest says which alarm is acknowledged.
+// AckRequest names the alarm to acknowledge.
 type AckRequest struct {
 	ID string `json:"id"`
 }
@@ -28,10 +28,10 @@ func (q *AckRequest) check() error {
 	if bus.ValidName(q.ID) {
 		return nil
 	}
-	return fmt.Errorf("%w: id %q is no alarm's; %s lists them", ErrUsage, q.ID, CallAlarms.Path)
+	return fmt.Errorf("%w: %q is not the id of an alarm; %s lists them", ErrUsage, q.ID, CallAlarms.Path)
 }
 
-// Acknowledged is what an acknowledgement did.
+// Acknowledged is the result of an acknowledgement.
 type Acknowledged struct {
 	ID    string `json:"id"` // of the call
 	Alarm Alarm  `json:"alarm"`

@@ -12,22 +12,22 @@ import (
 )
 
 const (
-	// HeaderBackupSize is how large a backup will be, about, in bytes. TrailerBackupProblem comes behind a backup that broke off,
-	// TrailerBackupPosition behind one that is whole.
+	// HeaderBackupSize is the approximate size of the backup, in bytes. TrailerBackupProblem follows a backup that
+	// broke off, TrailerBackupPosition a complete one.
 	HeaderBackupSize      = "Hotpair-Size"
 	TrailerBackupProblem  = "Hotpair-Problem"
 	TrailerBackupPosition = "Hotpair-Position"
 )
 
-// BackupOutput takes the bytes of a backup in their order.
+// BackupOutput is written the bytes of a backup in their order.
 type BackupOutput interface {
-	// Begin is told how large it will be, about, before the first byte.
+	// Begin is called with the approximate size before the first byte.
 	Begin(size int64)
 	io.Writer
 }
 
-// Backup writes a backup of the host's database. told is told how many bytes of how many, about, have come. Errors: those
-// of Backups, ErrUnreachable; what was written then is no backup.
+// Backup writes a backup of the host's database to a writer. told is called with the bytes received so far and the
+// approximate size. Errors: those of Backups, ErrUnreachable; then what was written is not a backup.
 func (c *Client) Backup(ctx context.Context, to io.Writer, told func(got, size int64)) error {
 	request, err := c.request(ctx, http.MethodPost, CallBackup.Path, nil)
 	if err != nil {
@@ -41,13 +41,13 @@ func (c *Client) Backup(ctx context.Context, to io.Writer, told func(got, size i
 	if response.StatusCode != http.StatusOK {
 		body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 		if err != nil {
-			return fmt.Errorf("%w at %s: its answer broke off: %w", ErrUnreachable, c.shown, reason(err))
+			return fmt.Errorf("%w at %s: the answer broke off: %w", ErrUnreachable, c.shown, reason(err))
 		}
 		return decodeAnswer(response.StatusCode, response.Header.Get("Content-Type"), body, nil)
 	}
 	size, err := strconv.ParseInt(response.Header.Get(HeaderBackupSize), 10, 64)
 	if err != nil || size < 0 {
-		return fmt.Errorf("%w: what answers at %s is no hotpair host", ErrUnreachable, c.shown)
+		return fmt.Errorf("%w: the server at %s is not a hotpair host", ErrUnreachable, c.shown)
 	}
 	got := int64(0)
 	piece := make([]byte, 256<<10)

@@ -24,13 +24,13 @@ import (
 // maxAnswer bounds what a client reads, in bytes: a full page of history with long keys.
 const maxAnswer = 32 << 20
 
-// ErrNoAnswer is why a host that takes connections and says nothing is unreachable.
+// ErrNoAnswer is the cause when a host accepts connections and does not answer.
 var ErrNoAnswer = errors.New("no answer in time")
 
 // Client calls the operator interface of one host.
 type Client struct {
 	url       string // of calls
-	shown     string // as people know it
+	shown     string // in messages
 	token     string
 	reason    string
 	claim     string
@@ -51,7 +51,7 @@ func NewClient(url string) *Client {
 
 func newClient(url string) *Client {
 	transport := &http.Transport{
-		// No proxy: the address is meant as it stands, and status must not leave the machine by accident.
+		// No proxy: the address is used as given, and status must not leave the machine by accident.
 		DialContext:           (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
 		ResponseHeaderTimeout: Longest() + 5*time.Second,
 		DisableKeepAlives:     true,
@@ -63,37 +63,37 @@ func newClient(url string) *Client {
 	}}
 }
 
-// WithToken gives the client an operator's token, which its calls carry. It gives the same client.
+// WithToken sets the operator's token that calls carry. It returns the same client.
 func (c *Client) WithToken(token string) *Client {
 	c.token = token
 	return c
 }
 
-// WithRoots gives the client the certificates that it believes over https, instead of the system's. It gives the same client.
+// WithRoots sets the certificates to trust over https, instead of the system's. It returns the same client.
 func (c *Client) WithRoots(roots *x509.CertPool) *Client {
 	c.transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots}
 	return c
 }
 
-// WithReason gives the client the reason that its calls carry which change something. It gives the same client.
+// WithReason sets the reason that calls which change something carry. It returns the same client.
 func (c *Client) WithReason(reason string) *Client {
 	c.reason = reason
 	return c
 }
 
-// WithDial lets the client connect by dial, as from another network namespace. It must be told before the first call. It
-// gives the same client.
+// WithDial makes the client connect by dial, for example from another network namespace. It must be called before the
+// first call. It returns the same client.
 func (c *Client) WithDial(dial func(ctx context.Context, network, address string) (net.Conn, error)) *Client {
 	c.transport.DialContext = dial
 	return c
 }
 
-// Status asks for the host's status, as everybody does first. Errors: those of Ask.
+// Status asks for the host's status. Errors: those of Ask.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	return CallStatus.Ask(ctx, c, None{})
 }
 
-// call asks once.
+// call makes one call, without a retry.
 func (c *Client) call(ctx context.Context, o Info, path string, body []byte, into any) error {
 	request, err := c.request(ctx, o.Method, path, body)
 	if err != nil {
@@ -107,14 +107,14 @@ func (c *Client) call(ctx context.Context, o Info, path string, body []byte, int
 	body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w at %s: its answer broke off: %w", ErrUnreachable, c.shown, reason(err))
+		return fmt.Errorf("%w at %s: the answer broke off: %w", ErrUnreachable, c.shown, reason(err))
 	case len(body) > maxAnswer:
-		return fmt.Errorf("%w at %s: its answer is longer than %d bytes", ErrUnreachable, c.shown, maxAnswer)
+		return fmt.Errorf("%w at %s: the answer is longer than %d bytes", ErrUnreachable, c.shown, maxAnswer)
 	}
 	return decodeAnswer(response.StatusCode, response.Header.Get("Content-Type"), body, into)
 }
 
-// request makes a request that says who asks, and why.
+// request makes a request that carries the caller's proof and reason.
 func (c *Client) request(ctx context.Context, method, path string, body []byte) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))
 	if err != nil {
@@ -135,11 +135,11 @@ func (c *Client) request(ctx context.Context, method, path string, body []byte) 
 	return request, nil
 }
 
-// decodeAnswer reads an answer into what was expected, or gives the problem that it is.
+// decodeAnswer decodes an answer into the expected type, or returns its problem.
 func decodeAnswer(status int, contentType string, body []byte, into any) error {
 	if status == http.StatusOK {
 		if err := strictjson.DecodeMessage(body, into); err != nil {
-			return fmt.Errorf("%w: what answers is no hotpair host: %w", ErrUnreachable, err)
+			return fmt.Errorf("%w: the server is not a hotpair host: %w", ErrUnreachable, err)
 		}
 		return nil
 	}
@@ -148,7 +148,7 @@ func decodeAnswer(status int, contentType string, body []byte, into any) error {
 		return &p
 	}
 	if bytes.Contains(body, []byte("HTTP request to an HTTPS server")) { // net/http's words
-		return fmt.Errorf("%w: it speaks HTTPS: write https:// before its address", ErrUnreachable)
+		return fmt.Errorf("%w: the server speaks HTTPS: write https:// before its address", ErrUnreachable)
 	}
-	return fmt.Errorf("%w: what answers is no hotpair host: %s", ErrUnreachable, wording.Or(http.StatusText(status), strconv.Itoa(status)))
+	return fmt.Errorf("%w: the server is not a hotpair host: %s", ErrUnreachable, wording.Or(http.StatusText(status), strconv.Itoa(status)))
 }

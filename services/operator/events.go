@@ -11,22 +11,22 @@ import (
 )
 
 const (
-	// DefaultEvents is how many events a page has when nobody says; at most it has bus.MaxEvents.
+	// DefaultEvents is how many events a page has by default; the most is bus.MaxEvents.
 	DefaultEvents = 50
 	// WaitMost bounds how long a call waits for events to come.
 	WaitMost = 20 * time.Second
 )
 
-// Event is something that an operator can act on, as a host saw it.
+// Event is an occurrence that matters to operators, as a host saw it.
 type Event = bus.Event
 
-// EventsQuery asks for a page of the event log; with Wait, for one that has something, if it comes within that time.
+// EventsQuery asks for a page of the event log; with Wait it waits up to that time for an event.
 type EventsQuery struct {
-	From  uint64 `json:"from,omitempty"`  // number to begin with
+	From  uint64 `json:"from,omitempty"`  // first number
 	Limit int    `json:"limit,omitempty"` // how many
-	Since string `json:"since,omitempty"` // a time or a duration ago
-	Kind  string `json:"kind,omitempty"`  // only these
-	Wait  string `json:"wait,omitempty"`  // how long to wait for one, a duration
+	Since string `json:"since,omitempty"` // a time, or a duration before now
+	Kind  string `json:"kind,omitempty"`  // only events of this kind
+	Wait  string `json:"wait,omitempty"`  // how long to wait for an event, a duration
 }
 
 func (q *EventsQuery) check() error {
@@ -35,19 +35,19 @@ func (q *EventsQuery) check() error {
 	return cmp.Or(bounded("limit", q.Limit, bus.MaxEvents), since, CheckKind(q.Kind), wait)
 }
 
-// Waits gives how long to wait. The error is ErrUsage.
+// Waits returns how long to wait. The error is ErrUsage.
 func (q *EventsQuery) Waits() (time.Duration, error) {
 	if q.Wait == "" {
 		return 0, nil
 	}
 	wait, err := time.ParseDuration(q.Wait)
 	if err != nil || wait < 0 || wait > WaitMost {
-		return 0, fmt.Errorf("%w: wait=%q is no duration up to %s", ErrUsage, q.Wait, WaitMost)
+		return 0, fmt.Errorf("%w: wait=%q is not a duration up to %s", ErrUsage, q.Wait, WaitMost)
 	}
 	return wait, nil
 }
 
-// ParseSince reads a time of RFC 3339, or how long ago it was; "" is the zero time. The error is ErrUsage.
+// ParseSince parses a time of RFC 3339 or a duration before now; "" is the zero time. The error is ErrUsage.
 func ParseSince(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -62,7 +62,7 @@ func ParseSince(text string, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
-// CheckKind refuses a kind of events that there is not. The error is ErrUsage.
+// CheckKind refuses an unknown kind of events. The error is ErrUsage.
 func CheckKind(kind string) error {
 	if kind == "" || slices.Contains(bus.EventKinds(), kind) {
 		return nil

@@ -13,35 +13,35 @@ import (
 // Where says which host answers an operation.
 type Where string
 
-// Who answers.
+// The hosts that answer an operation.
 const (
-	Own    Where = "own"    // the host that is asked, for itself
+	Own    Where = "own"    // the asked host, for itself
 	Active Where = "active" // the active: a standby passes it on over the link
-	Known  Where = "known"  // the active; while it can't be reached, the host that is asked, as far as it knows
-	Either Where = "either" // the active; while it can't be reached, the host that is asked, which can do it as well
-	Both   Where = "both"   // both hosts: the one that is asked joins its own part with the other one's
+	Known  Where = "known"  // the active; while it can't be reached, the asked host, as far as it knows
+	Either Where = "either" // the active; while it can't be reached, the asked host, which can do it as well
+	Both   Where = "both"   // both hosts: the asked one joins its own part with the other one's
 )
 
-// None is the request of an operation that takes nothing.
+// None is the request of an operation without parameters.
 type None struct{}
 
-// File is the answer of an operation that answers with a file, of which [Client] and package web know how it comes.
+// File is the answer of an operation that answers with a file; [Client] and package web transfer it.
 type File struct{}
 
-// Operation is what an operator can ask a host for, declared once: the HTTP route with its decoding, the client, the
-// passing on from a standby to the active, and the OpenAPI document follow from it. The request comes as query
-// parameters of a GET, by the JSON names of its fields, and as the body of a POST; what is not known is refused.
+// Operation is a call of the operator interface, declared once: the HTTP route with its decoding, the client, the
+// forwarding from a standby to the active, and the OpenAPI document follow from it. The request comes as query
+// parameters of a GET, by the JSON names of its fields, or as the body of a POST; unknown fields are refused.
 type Operation[Q, A any] struct {
-	Name   string        // as log, events and audit have it; unique
+	Name   string        // in log, events and audit; unique
 	Method string        // of HTTP
-	Path   string        // likewise
-	Where  Where         // who answers
-	Role   Role          // who may call; of whatever more than a viewer may, there are events
+	Path   string        // of HTTP
+	Where  Where         // the host that answers
+	Role   Role          // the role that a caller needs; calls beyond View make events
 	Within time.Duration // deadline of a call
-	Says   string        // what it does, for the documents
-	Costly bool          // it reads much, or writes: one is done at a time
-	Unless Q             // what counts where a caller says nothing
-	// Check refuses a request that can't be carried out by anybody; the error is ErrUsage. nil refuses none.
+	Says   string        // one sentence for the documents
+	Costly bool          // it reads much, or writes: one call at a time
+	Unless Q             // defaults of the request
+	// Check refuses an invalid request; the error is ErrUsage. nil refuses none.
 	Check func(*Q) error
 	// Detail follows the name in log and events. nil is nothing.
 	Detail func(Q) string
@@ -62,7 +62,7 @@ type Info struct {
 	Answer  reflect.Type `json:"-"`
 }
 
-// Info gives what is declared.
+// Info returns the declaration without the types.
 func (o Operation[Q, A]) Info() Info {
 	return Info{Name: o.Name, Method: o.Method, Path: o.Path, Where: o.Where, Role: o.Role, Within: o.Within, Says: o.Says, Costly: o.Costly,
 		Request: reflect.TypeFor[Q](), Answer: reflect.TypeFor[A]()}
@@ -71,8 +71,8 @@ func (o Operation[Q, A]) Info() Info {
 // Changes reports whether a call may change something.
 func (i Info) Changes() bool { return i.Method != http.MethodGet }
 
-// Ask asks a host. A call is sent once. Errors: ErrUnreachable, and the sentinels of this package with which it ended
-// there; a *Problem among them has what was done all the same.
+// Ask calls a host, once. Errors: ErrUnreachable, and the sentinels of this package with which the call ended there; a
+// *Problem among them has the partial result.
 func (o Operation[Q, A]) Ask(ctx context.Context, c *Client, q Q) (A, error) {
 	var answer A
 	if o.Method == http.MethodGet {
@@ -85,6 +85,5 @@ func (o Operation[Q, A]) Ask(ctx context.Context, c *Client, q Q) (A, error) {
 	return answer, c.call(ctx, o.Info(), o.Path, bus.EncodeJSON(q), &answer)
 }
 
-// Part is what each host answers for itself when the other one asks, whatever its role: its share of an operation of
-// both hosts.
+// Part is a host's own share of an operation of both hosts, which the other host asks for, whatever its role.
 type Part[Q, A any] struct{ Name string }

@@ -8,18 +8,18 @@ import (
 	"github.com/hotpair/hotpair/services/accounts"
 )
 
-// OperatorRow is an operator of the pair, without the token, of which nobody has more than a digest.
+// OperatorRow is an operator of the pair, without the token, of which only a digest is kept.
 type OperatorRow struct {
 	Name    string    `json:"name"`
 	Role    Role      `json:"role"` // view, operate, admin
 	Created time.Time `json:"created,omitzero"`
-	By      string    `json:"by,omitempty"`      // who made it
-	Rotated time.Time `json:"rotated,omitzero"`  // when it got another token
-	Expires time.Time `json:"expires,omitzero"`  // none: never
-	Expired bool      `json:"expired,omitempty"` // it has
+	By      string    `json:"by,omitempty"`      // who added the operator
+	Rotated time.Time `json:"rotated,omitzero"`  // when the token was last replaced
+	Expires time.Time `json:"expires,omitzero"`  // when the token expires; none: never
+	Expired bool      `json:"expired,omitempty"` // the token has expired
 }
 
-// OperatorList are all operators, in the order of their names.
+// OperatorList is all operators, in the order of their names.
 type OperatorList struct {
 	Operators []OperatorRow `json:"operators"`
 }
@@ -28,13 +28,13 @@ type OperatorList struct {
 type AddOperator struct {
 	Name string `json:"name"`          // 1 to 64 letters, digits, dots, hyphens, underscores and @
 	Role Role   `json:"role"`          // view, operate, admin
-	For  string `json:"for,omitempty"` // how long the token is worth something, as a duration; none: until it is withdrawn
+	For  string `json:"for,omitempty"` // how long the token is valid, a duration; none: until it is withdrawn
 }
 
 // RotateOperator gives an operator another token.
 type RotateOperator struct {
 	Name string `json:"name"`
-	For  string `json:"for,omitempty"` // how long the token is worth something; none: as long as the one before
+	For  string `json:"for,omitempty"` // how long the token is valid, a duration; none: as long as the previous one
 }
 
 // RemoveOperator withdraws an operator.
@@ -42,23 +42,23 @@ type RemoveOperator struct {
 	Name string `json:"name"`
 }
 
-// OperatorToken is a token, shown this once.
+// OperatorToken is a new token, shown only here.
 type OperatorToken struct {
 	ID      string    `json:"id"` // of the call
 	Name    string    `json:"name"`
 	Role    Role      `json:"role"`
 	Expires time.Time `json:"expires,omitzero"` // none: never
-	Token   string    `json:"token"`            // what calls of the operator show
+	Token   string    `json:"token"`            // for calls of the operator
 }
 
-// OperatorRemoved says who was withdrawn.
+// OperatorRemoved is the result of a withdrawal.
 type OperatorRemoved struct {
 	ID   string `json:"id"` // of the call
 	Name string `json:"name"`
-	Left int    `json:"left"` // operators that there still are
+	Left int    `json:"left"` // remaining operators
 }
 
-// Bounds of how long a token may be worth something.
+// Bounds of how long a token may be valid.
 const (
 	leastLife = time.Minute
 	mostLife  = 10 * 365 * 24 * time.Hour
@@ -70,12 +70,12 @@ func checkLife(life string) error {
 	}
 	d, err := time.ParseDuration(life)
 	if err != nil || d < leastLife || d > mostLife {
-		return fmt.Errorf("%w: for=%q is no duration from 1m to 87600h, which are ten years", ErrUsage, life)
+		return fmt.Errorf("%w: for=%q is not a duration from 1m to 87600h (ten years)", ErrUsage, life)
 	}
 	return nil
 }
 
-// until gives the end of a life that was checked.
+// until returns the end of a lifetime that was checked.
 func until(life string, now time.Time) time.Time {
 	d, err := time.ParseDuration(life)
 	if life == "" || err != nil {
@@ -84,10 +84,10 @@ func until(life string, now time.Time) time.Time {
 	return now.Add(d)
 }
 
-// Until is when the token expires that is made now; zero is never.
+// Until returns when a token made now expires; zero is never.
 func (q AddOperator) Until(now time.Time) time.Time { return until(q.For, now) }
 
-// Until is when the token expires that is made now; zero is when the one before would have.
+// Until returns when a token made now expires; zero keeps the previous expiry.
 func (q RotateOperator) Until(now time.Time) time.Time { return until(q.For, now) }
 
 func (q *AddOperator) check() error {
@@ -95,7 +95,7 @@ func (q *AddOperator) check() error {
 		return fmt.Errorf("%w: %w", ErrUsage, err)
 	}
 	if !slices.Contains(Roles(), q.Role) {
-		return fmt.Errorf("%w: there is no role %q; there are view (looks), operate (switchover, pause, verify, backup) and admin (everything)", ErrUsage, q.Role)
+		return fmt.Errorf("%w: there is no role %q; there are view (reads), operate (switchover, pause, verify, backup) and admin (everything)", ErrUsage, q.Role)
 	}
 	return checkLife(q.For)
 }
@@ -114,16 +114,16 @@ func (q *RemoveOperator) check() error {
 	return nil
 }
 
-// Who operates the pair.
+// Operators of the pair.
 var (
 	CallWho = Operation[None, Person]{Name: "whoami", Method: "GET", Path: "/api/v1/whoami", Where: Own, Role: View, Within: answerWithin,
-		Says: "Who asks: name, role, and how that is proved."}
+		Says: "The caller: name, role, and the proof of both."}
 	CallOperators = Operation[None, OperatorList]{Name: "operators", Method: "GET", Path: "/api/v1/operators", Where: Own, Role: Administer, Within: answerWithin,
-		Says: "Who may operate the pair, in which role and until when."}
+		Says: "The operators of the pair, with their roles and when their tokens expire."}
 	CallAddOperator = Operation[AddOperator, OperatorToken]{Name: "addition of an operator", Method: "POST", Path: "/api/v1/operators/add", Where: Active, Role: Administer, Within: 15 * time.Second,
-		Says: "Makes an operator, and answers with the token, once.", Check: (*AddOperator).check, Detail: func(q AddOperator) string { return q.Name + " as " + string(q.Role) }}
+		Says: "Adds an operator, and answers with the token, once.", Check: (*AddOperator).check, Detail: func(q AddOperator) string { return q.Name + " as " + string(q.Role) }}
 	CallRotateOperator = Operation[RotateOperator, OperatorToken]{Name: "rotation of a token", Method: "POST", Path: "/api/v1/operators/rotate", Where: Active, Role: Administer, Within: 15 * time.Second,
-		Says: "Gives an operator another token, and answers with it, once. The one before is worth nothing from then on.", Check: (*RotateOperator).check, Detail: func(q RotateOperator) string { return "of " + q.Name }}
+		Says: "Gives an operator another token, and answers with it, once. The previous one is invalid from then on.", Check: (*RotateOperator).check, Detail: func(q RotateOperator) string { return "of " + q.Name }}
 	CallRemoveOperator = Operation[RemoveOperator, OperatorRemoved]{Name: "withdrawal of an operator", Method: "POST", Path: "/api/v1/operators/remove", Where: Active, Role: Administer, Within: 15 * time.Second,
-		Says: "Withdraws an operator: neither host takes the token any more, and sessions that began with it end.", Check: (*RemoveOperator).check, Detail: func(q RemoveOperator) string { return q.Name }}
+		Says: "Withdraws an operator: neither host accepts the token any more, and sessions that began with it end.", Check: (*RemoveOperator).check, Detail: func(q RemoveOperator) string { return q.Name }}
 )

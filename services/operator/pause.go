@@ -7,22 +7,22 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// DefaultPause is how long a pause lasts when nobody says.
+// DefaultPause is how long a pause lasts by default.
 const DefaultPause = 30 * time.Minute
 
-// PauseRequest says how long.
+// PauseRequest pauses automatic takeover for a time.
 type PauseRequest struct {
 	For string `json:"for"` // a Go duration like 30m; "" is DefaultPause
 }
 
-// Duration gives how long the pause shall last. The error is ErrUsage.
+// Duration returns how long the pause is to last. The error is ErrUsage.
 func (r PauseRequest) Duration() (time.Duration, error) {
 	if r.For == "" {
 		return DefaultPause, nil
 	}
 	d, err := time.ParseDuration(r.For)
 	if err != nil || d <= 0 {
-		return 0, fmt.Errorf("%w: %q is no duration like 30m or 1h30m", ErrUsage, r.For)
+		return 0, fmt.Errorf("%w: %q is not a duration like 30m or 1h30m", ErrUsage, r.For)
 	}
 	return d, nil
 }
@@ -32,35 +32,35 @@ func (r *PauseRequest) check() error {
 	return err
 }
 
-// PauseResult is what became of a call.
+// PauseResult is the result of pausing or resuming.
 type PauseResult struct {
 	ID            string `json:"id"`
 	Host          string `json:"host"` // the active, which changed the pair record
 	Pause         *Pause `json:"pause,omitempty"`
 	RecordVersion uint64 `json:"record_version"`
-	// PeerKnows: the other host has said that it knows. Until then its next read of the record tells it, and before that
-	// no takeover of its own can succeed.
+	// PeerKnows: the other host has confirmed. If not, it learns of the change with its next read of the record, and
+	// before that no takeover of its own can succeed.
 	PeerKnows bool `json:"peer_knows"`
 }
 
-// Pause is a pause that lasts.
+// Pause is a pause in force.
 type Pause struct {
-	Until    time.Time `json:"until"`   // on the wall clock of who set it
-	LeftMS   int64     `json:"left_ms"` // as this host counts
+	Until    time.Time `json:"until"`   // on the wall clock of the host that wrote it
+	LeftMS   int64     `json:"left_ms"` // by this host's clock
 	By       string    `json:"by"`
-	Deferred string    `json:"held_back,omitempty"` // what would have been done without it
+	Deferred string    `json:"held_back,omitempty"` // what this host would have done without the pause
 }
 
-// Sentence says it for people.
+// Sentence describes the pause in one line.
 func (p *Pause) Sentence() string {
 	text := fmt.Sprintf("PAUSED: no automatic takeover for another %s (until %s UTC, by %s)", wording.Ago(time.Duration(p.LeftMS)*time.Millisecond), wording.Time(p.Until), p.By)
 	if p.Deferred != "" {
-		text += "; held back: " + p.Deferred
+		text += "; deferred: " + p.Deferred
 	}
 	return text
 }
 
-// ScheduleRequest says when.
+// ScheduleRequest schedules a switchover.
 type ScheduleRequest struct {
 	At time.Time `json:"at"`
 }
@@ -72,14 +72,15 @@ func (q *ScheduleRequest) check() error {
 	return nil
 }
 
-// Scheduled is a switchover that shall happen. It lives in the main of the active, and is lost with it: the other host says so.
+// Scheduled is a scheduled switchover. It is kept in the main of the active and lost with it; the other host reports
+// the loss.
 type Scheduled struct {
 	At   time.Time `json:"at"`
 	By   string    `json:"by"`
-	Host string    `json:"host"` // that shall hand over
+	Host string    `json:"host"` // the host that hands over
 }
 
-// Sentence says it for people.
+// Sentence describes the schedule in one line.
 func (s *Scheduled) Sentence(now time.Time) string {
 	return fmt.Sprintf("scheduled: %s hands over in %s (%s UTC, by %s)", s.Host, wording.Ago(s.At.Sub(now)), wording.Time(s.At), s.By)
 }

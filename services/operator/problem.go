@@ -11,21 +11,21 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// ProblemType begins the type of every Problem of ours.
+// ProblemType begins the type of every Problem of a hotpair host.
 const ProblemType = "urn:hotpair:problem:"
 
-// kinds are the sentinels that cross HTTP, each with its status. Its name there is its code, as on the link.
+// kinds are the sentinels that cross HTTP, each with its status and title. The type ends with the sentinel's code.
 func kinds() []kind {
 	return []kind{
 		{ErrUsage, http.StatusBadRequest, "The request was not understood"},
 		{ErrToken, http.StatusUnauthorized, "The token is missing or wrong"},
 		{ErrRole, http.StatusForbidden, "The role does not allow it"},
-		{certificates.ErrNoAuthority, http.StatusConflict, "The pair is not its own authority"},
+		{certificates.ErrNoAuthority, http.StatusConflict, "The pair does not issue its own certificates"},
 		{ErrRefused, http.StatusConflict, "Refused"},
 		{ErrForward, http.StatusBadGateway, "The other host can't be reached over the link"},
-		{ErrUnfinished, http.StatusInternalServerError, "Begun, but not finished as asked"},
+		{ErrUnfinished, http.StatusInternalServerError, "Begun, but not finished as requested"},
 		{ErrUnavailable, http.StatusServiceUnavailable, "A part of the host is down"},
-		{context.DeadlineExceeded, http.StatusGatewayTimeout, "No answer in time; it may still come to pass"},
+		{context.DeadlineExceeded, http.StatusGatewayTimeout, "No answer in time; the call may still take effect"},
 	}
 }
 
@@ -46,7 +46,7 @@ type Problem struct {
 	Result   *Switchover `json:"result,omitempty"`   // what was done before it failed
 }
 
-// NewProblem gives the Problem for an error of a Host.
+// NewProblem returns the Problem for an error of a Host.
 func NewProblem(err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
@@ -54,20 +54,20 @@ func NewProblem(err error) *Problem {
 	}
 	for _, k := range kinds() {
 		if errors.Is(err, k.err) {
-			// The sentinel's own words stand in the title already.
+			// The title already says the sentinel's own words.
 			return &Problem{Type: ProblemType + fault.Codes(k.err)[0], Title: k.title, Status: k.status, Detail: strings.TrimPrefix(err.Error(), k.err.Error()+": ")}
 		}
 	}
 	return &Problem{Type: ProblemType + "fault", Title: "Fault", Status: http.StatusInternalServerError, Detail: err.Error()}
 }
 
-// Error gives the sentence for people.
+// Error returns detail or title, safe for a terminal.
 func (p *Problem) Error() string {
-	// It may come from a host over the network and go to somebody's terminal.
+	// The text may come from a host over the network and be printed on a terminal.
 	return wording.Printable(wording.Or(p.Detail, p.Title))
 }
 
-// Is makes a Problem the sentinel that it was made from, here as everywhere known by its code.
+// Is reports whether the Problem was made from the sentinel, compared by its code.
 func (p *Problem) Is(target error) bool {
 	codes := fault.Codes(target)
 	return len(codes) == 1 && p.Type == ProblemType+codes[0]

@@ -7,37 +7,37 @@ import (
 )
 
 const (
-	// pathPromotePlan says what a promotion would mean.
+	// pathPromotePlan is the path of CallPromotePlan.
 	pathPromotePlan = "/api/v1/promote/plan"
-	// UnknownLoss is what is accepted when nobody can say how many updates are lost.
+	// UnknownLoss is the value to accept when the number of lost updates is not known.
 	UnknownLoss = "unknown"
-	// AdmitWitness is admitted instead of a host.
+	// AdmitWitness names the witness in an AdmitRequest.
 	AdmitWitness = "witness"
 )
 
 // PromotePlan is what a forced promotion would mean now.
 type PromotePlan struct {
 	Host    string `json:"host"`
-	Refused string `json:"refused,omitempty"` // why it is not done, whatever is accepted
+	Refused string `json:"refused,omitempty"` // why the promotion is refused, whatever is accepted
 	// Needless: the host holds every acknowledged update; nothing would be lost.
 	Needless bool `json:"needless,omitempty"`
-	// AcceptLoss is what must be accepted: the number of acknowledged updates that are known to be missing, or "unknown".
+	// AcceptLoss is the value to accept: the number of acknowledged updates known to be missing, or "unknown".
 	AcceptLoss string    `json:"accept_loss"`
 	Own        string    `json:"own"`   // end of this host's journal
-	Other      string    `json:"other"` // last position heard to be acknowledged by the other host; "" is none
+	Other      string    `json:"other"` // last position known to be acknowledged by the other host; "" is none
 	Heard      time.Time `json:"heard,omitzero"`
 	Active     string    `json:"active"`         // by the pair record
 	Fresh      []string  `json:"fresh"`          // terminals that still see the other host serve
 	Asked      int       `json:"asked"`          // terminals that answered
-	Note       string    `json:"note,omitempty"` // what can't be known
+	Note       string    `json:"note,omitempty"` // what is not known
 }
 
-// PromoteRequest accepts a loss.
+// PromoteRequest accepts a loss of updates.
 type PromoteRequest struct {
 	AcceptLoss string `json:"accept_loss"` // a number, or "unknown"
 }
 
-// Loss reads AcceptLoss. The error is ErrUsage.
+// Loss parses AcceptLoss. The error is ErrUsage.
 func (r PromoteRequest) Loss() (accepted uint64, unknown bool, err error) {
 	if r.AcceptLoss == UnknownLoss {
 		return 0, true, nil
@@ -54,7 +54,7 @@ func (r *PromoteRequest) check() error {
 	return err
 }
 
-// Promoted is what a promotion did.
+// Promoted is the result of a promotion.
 type Promoted struct {
 	ID     string        `json:"id"`
 	Active string        `json:"active"`
@@ -63,7 +63,7 @@ type Promoted struct {
 	Plan   PromotePlan   `json:"plan"` // as it was accepted
 }
 
-// AdmitRequest names who was replaced.
+// AdmitRequest names the replaced host or witness.
 type AdmitRequest struct {
 	Who string `json:"who"` // name of a host, or "witness"
 }
@@ -75,7 +75,7 @@ func (q *AdmitRequest) check() error {
 	return nil
 }
 
-// Admitted is what came of it.
+// Admitted is the result of an AdmitRequest.
 type Admitted struct {
 	ID            string `json:"id"`
 	Active        string `json:"active"`

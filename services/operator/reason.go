@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// reason cuts an error of the HTTP client down to what an operator needs: "connection refused" instead of method, URL
-// and both addresses; and says what to do about certificates.
+// reason reduces an error of the HTTP client to what an operator needs: "connection refused" instead of method, URL
+// and both addresses; and adds what to do about certificates.
 func reason(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return ErrNoAnswer
@@ -25,11 +25,11 @@ func reason(err error) error {
 	var invalid x509.CertificateInvalidError
 	switch {
 	case errors.Is(err, http.ErrSchemeMismatch):
-		return errors.New("it speaks plain HTTP, as hosts do to their own machine only: ask there with http://, or have HOTPAIR_HTTP_TLS_CERT set")
+		return errors.New("the server speaks plain HTTP, which hosts do only on their own machine: use http:// there, or set HOTPAIR_HTTP_TLS_CERT on the host")
 	case errors.As(err, &unknown):
-		return errors.New("nobody who is believed here vouches for its certificate: give the file with its authority, or with the certificate itself, as --ca")
+		return errors.New("its certificate is not signed by a trusted authority: give the file of its authority, or of the certificate itself, as --ca")
 	case errors.As(err, &name):
-		return fmt.Errorf("its certificate is for another name or address (%w): ask by one that it has, or give it this one too", name)
+		return fmt.Errorf("its certificate is for another name or address (%w): use a name in the certificate, or add this one to it", name)
 	case errors.As(err, &invalid):
 		return fmt.Errorf("its certificate can't be used: %w", invalid)
 	}

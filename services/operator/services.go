@@ -10,13 +10,13 @@ import (
 // The services that hosts run.
 var (
 	CallServices = Operation[None, programs.ServiceList]{Name: "services", Method: http.MethodGet, Path: "/api/v1/services", Where: Both, Role: View, Within: answerWithin,
-		Says: "The services of both hosts: what runs, since when, and which program it is."}
-	// A restart waits for what the service has, for its end and for its begin, at most twice on each host.
+		Says: "The services of both hosts: state, since when, and the program."}
+	// A restart waits for open requests, for the end and for the start of the service, at most twice on each host.
 	CallRestartService = Operation[programs.RestartService, programs.ServiceRestarted]{Name: "service restart", Method: http.MethodPost, Path: "/api/v1/services/restart", Where: Both, Role: Administer, Within: 90 * time.Second,
-		Says:  "Restarts a service on both hosts, the standby first, by another program if one is named. One that does not get ready is replaced by the one before.",
+		Says:  "Restarts a service on both hosts, the standby first, with another program if one is named. If that does not become ready, the previous one runs again.",
 		Check: func(q *programs.RestartService) error { return usage(q.Check()) }, Detail: programs.RestartService.Detail}
 	CallServiceLog = Operation[programs.ServiceLogRequest, programs.ServiceLog]{Name: "service log", Method: http.MethodGet, Path: "/api/v1/services/log", Where: Both, Role: View, Within: answerWithin,
-		Says: "What a service has written last, on both hosts or on one.", Unless: programs.ServiceLogRequest{Limit: 100}, Check: func(q *programs.ServiceLogRequest) error { return usage(q.Check()) }}
+		Says: "The last output of a service, on both hosts or on one.", Unless: programs.ServiceLogRequest{Limit: 100}, Check: func(q *programs.ServiceLogRequest) error { return usage(q.Check()) }}
 )
 
 // Parts of them that each host answers for itself.

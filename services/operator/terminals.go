@@ -9,7 +9,7 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Where the list of terminals comes from.
+// Sources of the list of terminals.
 const (
 	SourceEnvironment = "environment" // HOTPAIR_TERMINALS of each host, while the table was never used
 	SourceTable       = "table"       // the replicated table
@@ -31,26 +31,26 @@ type RemoveTerminals struct {
 	IDs []string `json:"ids"`
 }
 
-// TerminalsRequest asks for a page behind an id, in the order of ids.
+// TerminalsRequest asks for a page of terminals after an id, in the order of ids.
 type TerminalsRequest struct {
-	After string `json:"after,omitempty"` // id to begin after
+	After string `json:"after,omitempty"` // the page begins after this id
 	Limit int    `json:"limit,omitempty"` // how many
 }
 
-// TerminalsPage answers it.
+// TerminalsPage is a page of terminals.
 type TerminalsPage struct {
 	Source    string          `json:"source"`             // environment or table
 	Revision  uint64          `json:"revision,omitempty"` // of the table: rises with each change
 	Total     int             `json:"total"`
 	More      bool            `json:"more"`
-	Hosts     []TerminalsHost `json:"hosts"` // who was asked
+	Hosts     []TerminalsHost `json:"hosts"` // the asked hosts
 	Terminals []TerminalRow   `json:"terminals"`
 }
 
 // TerminalsHost is a host that was asked about terminals.
 type TerminalsHost struct {
 	Host    string `json:"host"`
-	Problem string `json:"problem,omitempty"` // why it says nothing
+	Problem string `json:"problem,omitempty"` // why its answer is missing
 }
 
 // TerminalRow is one terminal.
@@ -60,7 +60,7 @@ type TerminalRow struct {
 	Added       time.Time                         `json:"added,omitzero"`
 	By          string                            `json:"by,omitempty"`
 	Certificate *certificates.TerminalCertificate `json:"certificate,omitempty"` // of a terminal that the pair has enrolled
-	Hosts       map[string]TerminalSeen           `json:"hosts"`                 // by host; one that does not have it yet is missing
+	Hosts       map[string]TerminalSeen           `json:"hosts"`                 // by host; a host that does not have the terminal yet is missing
 }
 
 // TerminalSeen is a terminal as one host sees it.
@@ -68,15 +68,15 @@ type TerminalSeen struct {
 	State       string    `json:"state"` // attached, warm, unreachable, refused
 	Reason      string    `json:"reason,omitempty"`
 	Since       time.Time `json:"since,omitzero"`
-	Active      string    `json:"active,omitempty"` // whom the agent says it is attached to
-	Fresh       bool      `json:"fresh"`            // and that this connection is open
+	Active      string    `json:"active,omitempty"` // the host that the agent is attached to, as it reports
+	Fresh       bool      `json:"fresh"`            // the agent reports that connection as open
 	Epoch       uint64    `json:"epoch,omitempty"`  // highest that the agent has accepted
 	RTTMS       float64   `json:"rtt_ms,omitempty"` // of the last greeting
 	LastError   string    `json:"last_error,omitempty"`
 	LastErrorAt time.Time `json:"last_error_at,omitzero"`
 }
 
-// SeenOf makes it from what terminal-if says.
+// SeenOf converts a report of terminal-if.
 func SeenOf(d bus.TerminalDetail) TerminalSeen {
 	return TerminalSeen{
 		State: d.State, Reason: d.Reason, Since: d.Since, Active: d.Active, Fresh: d.Fresh, Epoch: d.Epoch,
@@ -84,16 +84,16 @@ func SeenOf(d bus.TerminalDetail) TerminalSeen {
 	}
 }
 
-// TerminalsChanged is what a change of the table did.
+// TerminalsChanged is the result of a change of the table.
 type TerminalsChanged struct {
 	ID       string            `json:"id"` // of the call
 	Revision uint64            `json:"revision"`
 	Position position.Position `json:"position"`
-	Began    bool              `json:"began"` // it was the first change: the environment no longer counts
+	Began    bool              `json:"began"` // it was the first change: the environment is no longer used
 	Total    int               `json:"total"`
 }
 
-// ProbeRequest names terminals, or asks for a page of all behind an id.
+// ProbeRequest names terminals to probe, or asks for a page of all after an id.
 type ProbeRequest struct {
 	IDs   []string `json:"ids,omitempty"`
 	After string   `json:"after,omitempty"`
@@ -110,7 +110,7 @@ func (q *ProbeRequest) check() error {
 	return nil
 }
 
-// ProbePage answers it.
+// ProbePage is a page of probed terminals.
 type ProbePage struct {
 	Total     int              `json:"total"`
 	More      bool             `json:"more"`
@@ -118,14 +118,14 @@ type ProbePage struct {
 	Terminals []ProbedTerminal `json:"terminals"`
 }
 
-// ProbedTerminal is one terminal as it was found from each host.
+// ProbedTerminal is the outcome of one terminal from each host.
 type ProbedTerminal struct {
 	ID      string                  `json:"id"`
 	Address string                  `json:"address"`
 	Hosts   map[string]ProbeOutcome `json:"hosts"`
 }
 
-// ProbeOutcome is what one host found. Outcome is one of bus.Probe….
+// ProbeOutcome is the outcome from one host. Outcome is one of bus.Probe….
 type ProbeOutcome struct {
 	Outcome string  `json:"outcome"`
 	Detail  string  `json:"detail,omitempty"`
@@ -136,7 +136,7 @@ type ProbeOutcome struct {
 	Fresh   bool    `json:"fresh"`
 }
 
-// OutcomeOf makes it from what terminal-if found, with what to do about it.
+// OutcomeOf converts a probe of terminal-if, and adds the remedy.
 func OutcomeOf(p bus.TerminalProbe) ProbeOutcome {
 	return ProbeOutcome{
 		Outcome: p.Outcome, Detail: p.Detail, Remedy: remedyOf(p), RTTMS: float64(p.RTT.Microseconds()) / 1000,
@@ -162,11 +162,11 @@ func remedyOf(p bus.TerminalProbe) string {
 	case bus.ProbeOtherAgent:
 		return "swap the addresses, or set HOTPAIR_TERMINAL_ID=" + p.ID + " there, with the key of that id"
 	case bus.ProbeOtherPair:
-		return "if it shall move here, its operator sets HOTPAIR_PAIR_ID to this pair's id (hotpair status --json | jq -r .pair_id)"
+		return "to move it to this pair, set HOTPAIR_PAIR_ID at the terminal to this pair's id (hotpair status --json | jq -r .pair_id)"
 	case bus.ProbeVersion:
 		return "run the same version of hotpair on the terminal and on the hosts"
 	case bus.ProbeHigherEpoch:
-		return "it was served by a pair that is ahead of this one: old data, or two pairs; do not promote, see hotpair status of both hosts"
+		return "it was served in a higher epoch than this pair knows: old data, or two pairs; do not promote, see hotpair status of both hosts"
 	}
 	return ""
 }

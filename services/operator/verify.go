@@ -8,16 +8,16 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// VerifyRequest says what to do beside comparing.
+// VerifyRequest says whether to repair differences.
 type VerifyRequest struct {
-	Repair bool `json:"repair"` // make the standby's keys what they are on the active
+	Repair bool `json:"repair"` // make the standby's keys equal to those of the active
 }
 
-// VerifySentence says in one line what came of a comparison.
+// VerifySentence returns the state or result of a comparison in one line.
 func VerifySentence(s bus.VerifyState) string {
 	switch {
 	case s.ID == "":
-		return "both databases were never compared"
+		return "the databases were never compared"
 	case s.Running:
 		return fmt.Sprintf("%s and %s are being compared, %d %% done", s.Host, s.Peer, int(s.Done*100))
 	}
@@ -31,13 +31,13 @@ func VerifySentence(s bus.VerifyState) string {
 	return text
 }
 
-// Differing says how many keys differ, and what was done about it.
+// Differing says how many keys differ, and how many were repaired.
 func Differing(s bus.VerifyState) string {
 	switch {
 	case s.Different == 0 && s.Unfinished == "":
-		return "all alike"
+		return "all equal"
 	case s.Different == 0:
-		return "none differs so far"
+		return "no difference so far"
 	case s.Repaired == s.Different:
 		return fmt.Sprintf("%d differed and were repaired on %s", s.Different, s.Peer)
 	case s.Repaired > 0:
@@ -48,5 +48,5 @@ func Differing(s bus.VerifyState) string {
 	return fmt.Sprintf("%d differ", s.Different)
 }
 
-// ErrDiffers says that both databases were compared and are not alike.
+// ErrDiffers says that the databases were compared and differ.
 var ErrDiffers = errors.New("the databases differ")

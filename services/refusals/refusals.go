@@ -1,35 +1,35 @@
-// Package refusals counts what is refused at the doors of a host, by door and reason. Who is refused decides how often that happens,
-// and nothing else: the kinds are a fixed list, so that neither memory nor metrics grow with what strangers say.
+// Package refusals counts refusals at the listeners of a host, by listener and reason. The kinds are a fixed list, so
+// that strangers can't make memory or metrics grow.
 package refusals
 
 import "sync/atomic"
 
-// Kind is one reason at one door.
+// Kind is one reason at one listener.
 type Kind int
 
 // All kinds. A login is refused for its name or password.
 const (
-	HTTPToken      Kind = iota // a call that needs proof of who makes it came without, or with what proves nothing
-	HTTPRole                   // whoever makes it may not
-	HTTPOrigin                 // from a web page of somebody else, or under a name that is not this host's
-	HTTPOverloaded             // no room for it now
+	HTTPToken      Kind = iota // a call without a valid proof of its caller
+	HTTPRole                   // the role of the caller does not allow it
+	HTTPOrigin                 // from a foreign web page, or under a name that is not this host's
+	HTTPOverloaded             // too many calls under way
 	HTTPUnknown                // no such path, or another method
-	HTTPMalformed              // what it says can't be understood
-	HTTPConnection             // a connection too many, closed
+	HTTPMalformed              // the request can't be decoded
+	HTTPConnection             // too many connections: this one was closed
 	BusLogin                   // at the bus of the host's own processes
 	LinkLogin                  // at the port of the other main
-	LinkHello                  // it logged in, and is of another version, pair or witness
-	LinkUnproved               // a call as from an operator at the other host that nobody vouches for
+	LinkHello                  // logged in, but of another version, pair or witness
+	LinkUnproved               // a call in the name of an operator without a valid proof
 	ReplicationLogin
 	ReplicationHello
 	RequestMalformed  // of a terminal, answered without being executed
 	RequestConflict   // another one with its id is under way
-	RequestOverloaded // as many are under way as may be
+	RequestOverloaded // too many are under way
 	RequestNobody     // the host does not serve now
 	kinds             = iota
 )
 
-// labels are door and reason of each kind.
+// labels are the listener and reason of each kind.
 var labels = [kinds][2]string{
 	HTTPToken: {"http", "token"}, HTTPRole: {"http", "role"}, HTTPOrigin: {"http", "origin"}, HTTPOverloaded: {"http", "busy"}, HTTPUnknown: {"http", "unknown"},
 	HTTPMalformed: {"http", "malformed"}, HTTPConnection: {"http", "connection"},
@@ -38,13 +38,13 @@ var labels = [kinds][2]string{
 	RequestMalformed: {"terminal", "malformed"}, RequestConflict: {"terminal", "conflict"}, RequestOverloaded: {"terminal", "busy"}, RequestNobody: {"terminal", "nobody"},
 }
 
-// Door and Reason name a kind.
+// Door returns the listener of a kind.
 func (k Kind) Door() string { return labels[k][0] }
 
-// Reason is why it was refused there.
+// Reason returns the reason of a kind.
 func (k Kind) Reason() string { return labels[k][1] }
 
-// Kinds is the list.
+// Kinds returns all kinds.
 func Kinds() []Kind {
 	list := make([]Kind, kinds)
 	for k := range list {
@@ -63,7 +63,7 @@ func (c *Counts) Add(other Counts) {
 	}
 }
 
-// Counter counts. Its zero value is ready; nil counts nothing. Its methods may be called by any number of goroutines.
+// Counter counts refusals. The zero value is ready; nil counts nothing. Its methods may be called concurrently.
 type Counter struct{ counts [kinds]atomic.Uint64 }
 
 // Count counts one refusal.
@@ -73,7 +73,7 @@ func (c *Counter) Count(k Kind) {
 	}
 }
 
-// Counts gives what was counted.
+// Counts returns the counts.
 func (c *Counter) Counts() (now Counts) {
 	if c != nil {
 		for k := range now {

@@ -16,17 +16,17 @@ import (
 // syslogSocket is where the syslog of a machine listens.
 const syslogSocket = "/dev/log"
 
-// errTooLong says that an entry is longer than its receiver takes.
+// errTooLong says that an entry is longer than its receiver accepts.
 var errTooLong = errors.New("the entry is too long")
 
-// writeWithin bounds one write where the kernel lets it be bounded: a pipe, a socket. A disk may hang as long as it likes: only the
-// goroutine that writes waits for it.
+// writeWithin bounds one write where the kernel supports it: a pipe, a socket. A hanging disk blocks only the
+// goroutine that writes.
 const writeWithin = time.Second
 
-// sink is where entries go. It is for one goroutine.
+// sink is the destination of entries. It is for one goroutine.
 type sink interface {
-	// write writes one line, whole. After an error the same line is written again, and no other one before it, unless the error is
-	// errTooLong.
+	// write writes one complete line. After an error the same line must be written again, before any other, unless the
+	// error is errTooLong.
 	write(line []byte) error
 	close()
 }
@@ -43,8 +43,8 @@ func sinkOf(to string) sink {
 	return &fileSink{path: to}
 }
 
-// Check opens what a trail is written to, and says in a sentence why that can never be. What may be well a moment later is no error: a
-// full disk, a pipe that nobody reads yet, a syslog that starts.
+// Check opens the destination of a trail, and returns why it can never be written. A fault that may pass is no error:
+// a full disk, a pipe without a reader, a syslog that starts.
 func Check(to string) error {
 	f, is := sinkOf(to).(*fileSink)
 	if !is {
@@ -74,7 +74,7 @@ type fileSink struct {
 	path string
 	file *os.File
 	is   os.FileInfo // of what is open
-	done int         // bytes of the present line that are written already
+	done int         // bytes of the present line already written
 }
 
 func (f *fileSink) write(line []byte) error {
@@ -94,18 +94,18 @@ func (f *fileSink) write(line []byte) error {
 		return nil
 	}
 	if !f.is.Mode().IsRegular() && !errors.Is(err, os.ErrDeadlineExceeded) {
-		f.close() // who read the pipe is gone
+		f.close() // the reader of the pipe is gone
 	}
 	return err
 }
 
-// stands reports whether the path leads to what is open still.
+// stands reports whether the path still leads to the open file.
 func (f *fileSink) stands() bool {
 	now, err := os.Stat(f.path)
 	return err == nil && os.SameFile(f.is, now)
 }
 
-// open opens the file, or makes it. A line that an earlier main could not finish is ended.
+// open opens or creates the file. An unfinished line of an earlier main is terminated.
 func (f *fileSink) open() error {
 	file, err := os.OpenFile(f.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY|syscall.O_NONBLOCK, 0o640)
 	if err != nil {
@@ -140,12 +140,12 @@ func (f *fileSink) unfinished(size int64) bool {
 
 func (f *fileSink) close() {
 	if f.file != nil {
-		_ = f.file.Close() // what the kernel took is written; nothing else was promised
+		_ = f.file.Close() // the kernel has all writes; durability is not promised
 	}
 	f.file, f.is, f.done = nil, nil, 0
 }
 
-// syslogSink writes to the datagram socket of a syslog, in the form that the C library's syslog has there.
+// syslogSink writes to the datagram socket of a syslog, in the format of the C library's syslog.
 type syslogSink struct {
 	path string
 	conn *net.UnixConn
@@ -178,7 +178,7 @@ func (s *syslogSink) write(line []byte) error {
 	return err
 }
 
-// framed is a line as a datagram.
+// framed returns a line as a datagram.
 func (s *syslogSink) framed(line []byte, now time.Time) []byte {
 	severity := notice
 	for _, word := range []string{`"kind":"refused"`, `"kind":"trail"`, `"state":"raised"`} {
@@ -196,7 +196,7 @@ func (s *syslogSink) close() {
 	s.conn = nil
 }
 
-// machine is an address without its port.
+// machine returns an address without its port.
 func machine(from string) string {
 	if host, _, err := net.SplitHostPort(from); err == nil {
 		return host

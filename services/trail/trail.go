@@ -17,22 +17,23 @@ import (
 )
 
 const (
-	// mostEntries and mostBytes bound what waits to be written. Beyond them the newest goes: what came first tells why.
+	// mostEntries and mostBytes bound the waiting entries. Beyond them the newest is lost: the first ones show the
+	// cause.
 	mostEntries = 4096
 	mostBytes   = 4 << 20
-	// again is when what could not be written is tried again.
+	// again is the pause before a failed write is retried.
 	again = time.Second
-	// closeWithin is how long the end of main waits for its last entries.
+	// closeWithin is how long the end of main waits for the last entries.
 	closeWithin = time.Second
 )
 
-// Kinds of entries that are no events of the pair: what strangers cause is replicated nowhere.
+// Kinds of entries that are not events of the pair: entries caused by strangers are not replicated.
 const (
-	KindRefused = "refused" // somebody wanted something and was refused before anything was done
-	KindTrail   = "trail"   // about the trail itself: what is missing here
+	KindRefused = "refused" // a caller was refused before anything was done
+	KindTrail   = "trail"   // about the trail itself: entries are missing here
 )
 
-// Config is what a Trail needs to know.
+// Config configures a Trail.
 type Config struct {
 	To          string // as HOTPAIR_AUDIT_TRAIL says; "" is nowhere
 	Host        string // this one
@@ -40,18 +41,18 @@ type Config struct {
 	Log         *slog.Logger
 }
 
-// Standing is how an audit trail does, since its main started. The JSON names are stable.
+// Standing is the state of an audit trail, since its main started. The JSON names are stable.
 type Standing struct {
 	To      string    `json:"to"`
 	Written uint64    `json:"written"` // entries
 	Waiting int       `json:"waiting"` // to be written
 	Lost    uint64    `json:"lost"`    // entries for which there was no room
 	LostAt  time.Time `json:"lost_at,omitzero"`
-	Problem string    `json:"problem,omitempty"` // why the next one can't be written
+	Problem string    `json:"problem,omitempty"` // why the next entry can't be written
 	Since   time.Time `json:"since,omitzero"`    // of the problem
 }
 
-// Sentence says it for people.
+// Sentence describes the state in one line.
 func (s Standing) Sentence() string {
 	text := fmt.Sprintf("%s: %s written", s.To, wording.Count(s.Written, "line"))
 	if s.Problem != "" {
@@ -63,14 +64,14 @@ func (s Standing) Sentence() string {
 	return text
 }
 
-// item waits to be written.
+// item is an entry that waits to be written.
 type item struct {
 	event bus.Event
 	size  int
-	lost  uint64 // not 0: it stands for so many that were lost here
+	lost  uint64 // not 0: it stands for that many entries that were lost here
 }
 
-// Trail is the audit trail of one main. Its methods may be called from anywhere. A nil Trail is none.
+// Trail is the audit trail of one main. Its methods may be called concurrently. A nil Trail writes nothing.
 type Trail struct {
 	config Config
 	sink   sink // nil: nowhere
@@ -81,7 +82,7 @@ type Trail struct {
 	mu      sync.Mutex
 	waiting []item
 	bytes   int
-	folds   [2]events.Folds // of who was refused: strangers, and who is known
+	folds   [2]events.Folds // of refusals: of strangers, and of known callers
 	state   Standing
 	closed  bool
 	started bool
@@ -92,7 +93,7 @@ func New(c Config) *Trail {
 	return &Trail{config: c, sink: sinkOf(c.To), some: make(chan struct{}, 1), ending: make(chan struct{}), done: make(chan struct{}), state: Standing{To: c.To}}
 }
 
-// Start has it written.
+// Start starts the writing goroutine.
 func (t *Trail) Start() {
 	if !t.is() {
 		return
@@ -103,10 +104,10 @@ func (t *Trail) Start() {
 	go t.run()
 }
 
-// is reports whether there is one.
+// is reports whether a destination is configured.
 func (t *Trail) is() bool { return t != nil && t.sink != nil }
 
-// State is how it does; nil when there is none.
+// State returns the state of the trail; nil when there is none.
 func (t *Trail) State() *Standing {
 	if !t.is() {
 		return nil
@@ -118,7 +119,7 @@ func (t *Trail) State() *Standing {
 	return &s
 }
 
-// Write takes an event. It implements events.Trail, and never waits.
+// Write queues an event. It implements events.Trail, and never waits.
 func (t *Trail) Write(e bus.Event) {
 	if !t.is() {
 		return
@@ -129,16 +130,16 @@ func (t *Trail) Write(e bus.Event) {
 	t.wake()
 }
 
-// Refusal is what somebody wanted of the host and was refused before anything was done.
+// Refusal is a call that was refused before anything was done.
 type Refusal struct {
 	What string // an operation, a page
-	Name string // who, if that was proved
+	Name string // of the caller, if proved
 	Role string
 	From string // address, with or without port
 	Why  string
 }
 
-// Refused takes a refusal. The same one is told a few times in full, then once for many. It never waits.
+// Refused queues a refusal. Repetitions are written a few times in full, then one for many. It never waits.
 func (t *Trail) Refused(r Refusal) {
 	if !t.is() {
 		return
@@ -149,17 +150,17 @@ func (t *Trail) Refused(r Refusal) {
 	e.Cut()
 	of := 0
 	if r.Name != "" {
-		of = 1 // no flood of strangers hides what an operator tried
+		of = 1 // a flood of strangers must not hide the attempts of an operator
 	}
 	t.mu.Lock()
 	if t.folds[of].Take(e) {
 		t.add(e)
 	}
 	t.mu.Unlock()
-	t.wake() // also to have what is held back told in its time
+	t.wake() // also to release withheld refusals in time
 }
 
-// add puts an event behind the others, or counts it as lost. The lock is held.
+// add queues an event, or counts it as lost. The lock is held.
 func (t *Trail) add(e bus.Event) {
 	size := sizeOf(e)
 	if t.closed || len(t.waiting) >= mostEntries || t.bytes+size > mostBytes {
@@ -170,7 +171,7 @@ func (t *Trail) add(e bus.Event) {
 	t.bytes += size
 }
 
-// lose counts an entry that is lost behind those that wait. The lock is held.
+// lose counts an entry that is lost after those that wait. The lock is held.
 func (t *Trail) lose(at time.Time) {
 	t.state.Lost++
 	t.state.LostAt = at
@@ -181,7 +182,7 @@ func (t *Trail) lose(at time.Time) {
 	t.waiting = append(t.waiting, item{event: bus.Event{Time: at, Host: t.config.Host, Incarnation: t.config.Incarnation, Kind: KindTrail}, lost: 1})
 }
 
-// sizeOf is about what an event costs while it waits.
+// sizeOf estimates the memory of a waiting event.
 func sizeOf(e bus.Event) int {
 	size := 300 + len(e.Text)
 	for name, value := range e.Details {
@@ -200,7 +201,7 @@ func (t *Trail) wake() {
 	}
 }
 
-// Close takes no more entries, and waits a moment for those there are.
+// Close accepts no more entries, and waits up to closeWithin for the waiting ones.
 func (t *Trail) Close() {
 	if !t.is() {
 		return
@@ -227,8 +228,8 @@ func (t *Trail) Close() {
 	}
 }
 
-// unfold adds what stands for refusals that were held back, when its time has come; all: now. wait is until the next; 0 is never. The
-// lock is held.
+// unfold adds the entries that stand for withheld refusals whose time has come; all: now. wait is until the next; 0 is
+// never. The lock is held.
 func (t *Trail) unfold(all bool) (wait time.Duration) {
 	for i := range t.folds {
 		list, next := t.folds[i].Due(time.Now(), all)
@@ -242,7 +243,8 @@ func (t *Trail) unfold(all bool) (wait time.Duration) {
 	return wait
 }
 
-// next gives what is written next; nil when there is nothing, and then how long until there may be: 0 is until somebody wakes it.
+// next returns the next entry to write; nil when there is none, with the time until there may be one: 0 is until a
+// wake-up.
 func (t *Trail) next() (next *item, wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -254,7 +256,7 @@ func (t *Trail) next() (next *item, wait time.Duration) {
 	return &first, 0
 }
 
-// wrote takes the first of those that wait away. What was lost meanwhile in its place is told still.
+// wrote removes the first waiting entry. Entries lost meanwhile in its place are still reported.
 func (t *Trail) wrote(i *item, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -286,7 +288,7 @@ func (t *Trail) failed(err error) {
 	t.state.Problem = err.Error()
 	t.mu.Unlock()
 	if fresh {
-		t.config.Log.Warn("the audit trail can't be written; what happens waits, and is lost once too much does", "to", t.config.To, "error", err)
+		t.config.Log.Warn("the audit trail can't be written; entries wait, and are lost when the queue is full", "to", t.config.To, "error", err)
 	}
 }
 
@@ -317,7 +319,7 @@ func (t *Trail) run() {
 	}
 }
 
-// put writes one entry, however often that takes; false: it can't, and main ends.
+// put writes one entry, with retries; false: main ends before it is written.
 func (t *Trail) put(i *item) bool {
 	e := i.event
 	if i.lost > 0 {
@@ -340,9 +342,9 @@ func (t *Trail) put(i *item) bool {
 	}
 }
 
-// encode gives an entry as its line. Nothing in it moves a cursor or turns text around: people look at it with cat.
+// encode returns an entry as a line. It is safe for a terminal: people look at it with cat.
 func encode(e bus.Event) []byte {
-	e.ID, e.Late = 0, false // of the pair's log
+	e.ID, e.Late = 0, false // fields of the pair's log
 	e.Time = e.Time.UTC()
 	e.Text = wording.Printable(e.Text)
 	e.Details = maps.Clone(e.Details)
@@ -357,6 +359,6 @@ func encode(e bus.Event) []byte {
 	var line bytes.Buffer
 	to := json.NewEncoder(&line)
 	to.SetEscapeHTML(false)
-	_ = to.Encode(e) // of a struct that always encodes
+	_ = to.Encode(e) // can't fail for this struct
 	return line.Bytes()
 }

@@ -69,7 +69,7 @@ func TestTrail_HasWhatTheMemoryTells(t *testing.T) {
 	trail.Start()
 	m := events.NewMemory("a", 7, trail)
 	act := events.Act{What: "switchover", Name: "bob", Role: "operate", From: "10.0.0.9:4711", Via: "a", Reason: "maintenance <1>"}
-	m.Note(bus.Event{Kind: bus.EventOperator, Text: "switchover wanted by bob: maintenance <1>", Details: act.Details()})
+	m.Note(bus.Event{Kind: bus.EventOperator, Text: "switchover requested by bob: maintenance <1>", Details: act.Details()})
 	for range 20 {
 		m.Note(bus.Event{Kind: bus.EventRole, Text: "again"})
 	}
@@ -101,12 +101,12 @@ func TestTrail_HasEveryActOfOperators(t *testing.T) {
 	trail := begin(t, path)
 	m := events.NewMemory("a", 7, trail)
 	for n := range 1000 {
-		m.Note(bus.Event{Kind: bus.EventOperator, Text: fmt.Sprint("pause wanted by bob, number ", n)})
+		m.Note(bus.Event{Kind: bus.EventOperator, Text: fmt.Sprint("pause requested by bob, number ", n)})
 	}
-	m.Note(bus.Event{Kind: bus.EventOperator, Text: "backup wanted by bob"})
+	m.Note(bus.Event{Kind: bus.EventOperator, Text: "backup requested by bob"})
 	trail.Close()
 	all := lines(t, path)
-	if len(all) != 1001 || all[1000].Text != "backup wanted by bob" {
+	if len(all) != 1001 || all[1000].Text != "backup requested by bob" {
 		t.Errorf("%d entries", len(all))
 	}
 }

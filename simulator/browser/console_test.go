@@ -225,7 +225,7 @@ func TestConsole_ShowsAndMovesThePair(t *testing.T) {
 	page.run("close", chromedp.Click("#dialog-cancel"))
 	page.await("the pair whole again", paired)
 	page.await("the takeover's gap in the list", `document.querySelector('#takeover-list li b')`)
-	page.await("who did it, and why", `/switchover wanted by alice .*: a test of the console/.test(document.querySelector('#events').textContent)`)
+	page.await("who did it, and why", `/switchover requested by alice .*: a test of the console/.test(document.querySelector('#events').textContent)`)
 
 	// Its own host is killed: the page says how old it is, and leads to the other host's, which asks for a login.
 	second := open(t, browser, b.HTTP)

@@ -245,7 +245,7 @@ func TestServices_RestartedDuringTraffic(t *testing.T) {
 	}
 
 	c.order("stop", standby)
-	if out, err := restart(); err == nil || !strings.Contains(strings.Join(strings.Fields(out), " "), "--on "+active+" restarts the service there alone") {
+	if out, err := restart(); err == nil || !strings.Contains(strings.Join(strings.Fields(out), " "), "--on "+active+" restarts the service there only") {
 		t.Errorf("the other host is away: %v\n%s", err, out)
 	}
 	if out, err := restart("--on", active); err != nil {

@@ -75,7 +75,7 @@ func TestUpgrade_OneHostAfterTheOther(t *testing.T) {
 	active, _ := c.mustActive()
 	standby := pair.Other(active)
 
-	if out, err := walk(newer, later, active); err == nil || !strings.Contains(out, "switchover: "+active+" still runs") || !strings.Contains(out, "on "+active+": the command that installs") {
+	if out, err := walk(newer, later, active); err == nil || !strings.Contains(out, "switchover: "+active+" still runs") || !strings.Contains(out, "on "+active+": the install command") {
 		t.Fatalf("broken off at %s: %v\n%s", active, err, out)
 	}
 	c.awaitPaired()

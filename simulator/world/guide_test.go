@@ -24,7 +24,7 @@ var reasons = map[string]map[string]string{
 }
 
 // frames say what other sentences are put into them.
-var frames = []string{"", "nobody serves: …", "nobody is known to serve: …, and … is not heard", "… is …", "… may not serve: …", "… can't take over: …", "…; …", "……"}
+var frames = []string{"", "nobody serves: …", "nobody is known to serve: …, and … can't be heard", "… is …", "… may not serve: …", "… can't take over: …", "…; …", "……"}
 
 // played are the rows into whose state no whole hosts are brought here, or that pass within moments, with who plays them: what stands
 // there, and what is done then.

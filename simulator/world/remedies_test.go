@@ -52,7 +52,7 @@ func remedies() map[string]remedy {
 	)
 	return map[string]remedy{
 		"paused when the active died": {stuck: func(w *clocked) { w.pause(); w.down(a) }, at: b,
-			says: "… does not take over, because that is paused", do: []string{"`hotpair resume`"}, serves: b},
+			says: "… does not take over: automatic takeover is paused", do: []string{"`hotpair resume`"}, serves: b},
 		"the witness, then the active": {stuck: func(w *clocked) { w.KillWitness(); w.down(a) }, at: b,
 			says: "… can't take over: no witness answers", do: []string{witness}, serves: b},
 		"a new witness, then the active": {stuck: func(w *clocked) { w.KillWitness(); w.down(a) }, at: b,

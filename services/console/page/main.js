@@ -116,7 +116,7 @@ function showPause(s) {
   const p = s.pause;
   $('paused').hidden = !p;
   if (!p) return;
-  put($('paused'), `Automatic takeover is paused for another ${span(p.left_ms)}${p.by ? `, by ${p.by}` : ''}${p.held_back ? `. Held back: ${p.held_back}` : ''}`);
+  put($('paused'), `Automatic takeover is paused for another ${span(p.left_ms)}${p.by ? `, by ${p.by}` : ''}${p.held_back ? `. Deferred: ${p.held_back}` : ''}`);
 }
 
 function renderAge() {

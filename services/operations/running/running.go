@@ -15,17 +15,18 @@ import (
 	"github.com/hotpair/hotpair/services/role"
 )
 
-// Services are those of this host.
+// Services are the services of this host.
 type Services interface {
-	// Services are all of them, with what each says of itself.
+	// Services returns all services with their state.
 	Services(ctx context.Context) []programs.Service
-	// Differing are those that run another program than the settings name.
+	// Differing returns the services that run another program than the settings name.
 	Differing() []programs.Service
-	// CheckRestart refuses what can't be restarted, or by no such program.
+	// CheckRestart refuses a service that can't be restarted, or a program that can't be run.
 	CheckRestart(service, path string) error
-	// Restart restarts one; the error is programs.ErrNotReady, or bus.ErrRefused.
+	// Restart restarts a service; the error is programs.ErrNotReady, or bus.ErrRefused.
 	Restart(service, path string) error
-	// Said are the last lines of one behind a number, and the number to go on behind. apart: it writes elsewhere.
+	// Said returns the last lines of a service after a number, and the number to continue after. apart: its output is
+	// elsewhere.
 	Said(service string, after uint64, limit int) (lines []said.Line, next uint64, apart bool, err error)
 }
 
@@ -34,14 +35,14 @@ type Config struct {
 	Host     string
 	Services Services
 	View     func() role.View
-	Note     func(caller operator.Caller, what, text string) // makes an event of what came of a call
+	Note     func(caller operator.Caller, what, text string) // makes an event of the outcome of a call
 	Registry *registry.Registry
 }
 
 // answers is a Config at work.
 type answers struct{ Config }
 
-// Answer has a registry answer about services.
+// Answer registers the answers about services.
 func Answer(c Config) {
 	a := answers{c}
 	registry.Answer(c.Registry, operator.CallServices, a.list)
@@ -52,7 +53,7 @@ func Answer(c Config) {
 	registry.AnswerPart(c.Registry, operator.PartServiceLog, a.logOwn)
 }
 
-// other is the other host's name, as far as it is known.
+// other returns the other host's name, as far as it is known.
 func (a answers) other() string {
 	if v := a.View(); v.HasPeer && v.Peer.Host != "" {
 		return v.Peer.Host
@@ -80,8 +81,8 @@ func (a answers) listOwn(ctx context.Context, _ operator.Caller, _ operator.None
 	return programs.ServiceList{Hosts: []programs.ServicesHost{{Host: a.Host}}, Services: a.Services.Services(ctx)}, nil
 }
 
-// restart restarts a service on both hosts, the standby first: what does not work there has cost nobody anything. Both are asked
-// before whether they would, so that a program that one of them lacks changes nothing.
+// restart restarts a service on both hosts, the standby first: a failure there costs nothing. Both are asked beforehand
+// whether they can, so that a program that one of them lacks changes nothing.
 func (a answers) restart(ctx context.Context, caller operator.Caller, q programs.RestartService) (programs.ServiceRestarted, error) {
 	done := programs.ServiceRestarted{ID: caller.ID, Services: []programs.Service{}}
 	type host struct {
@@ -98,7 +99,7 @@ func (a answers) restart(ctx context.Context, caller operator.Caller, q programs
 	case v.Role == role.Active:
 		hosts = []host{there, here}
 	case v.Role != role.Standby && q.Host == "":
-		return done, fmt.Errorf("%w: %s neither serves nor is standby; --on restarts the service of one host alone", operator.ErrRefused, a.Host)
+		return done, fmt.Errorf("%w: %s is neither active nor standby; --on restarts the service on one host only", operator.ErrRefused, a.Host)
 	}
 	if q.Host != "" {
 		if hosts = slices.DeleteFunc(hosts, func(h host) bool { return h.name != q.Host }); len(hosts) == 0 {
@@ -108,7 +109,7 @@ func (a answers) restart(ctx context.Context, caller operator.Caller, q programs
 	for _, h := range hosts {
 		_, err := h.ask(programs.RestartOwn{RestartService: q, Try: true})
 		if errors.Is(err, operator.ErrForward) && q.Host == "" {
-			return done, fmt.Errorf("%w: %s does not answer, so both would not run the same (%w); --on %s restarts the service there alone", operator.ErrRefused, h.name, err, a.Host)
+			return done, fmt.Errorf("%w: %s does not answer, so the hosts would run different programs (%w); --on %s restarts the service there only", operator.ErrRefused, h.name, err, a.Host)
 		}
 		if err != nil {
 			return done, err
@@ -122,9 +123,9 @@ func (a answers) restart(ctx context.Context, caller operator.Caller, q programs
 		}
 		if len(done.Services) > 0 {
 			before := done.Services[0]
-			err = fmt.Errorf("%w: %s was restarted on %s, and not on %s: %w", operator.ErrUnfinished, q.Service, before.Host, h.name, err)
+			err = fmt.Errorf("%w: %s was restarted on %s, but not on %s: %w", operator.ErrUnfinished, q.Service, before.Host, h.name, err)
 			if q.Path != "" {
-				err = fmt.Errorf("%w. The hosts run different programs now: --on %s with another --path puts that one back", err, before.Host)
+				err = fmt.Errorf("%w. The hosts run different programs now: use --on %s with the old --path to go back", err, before.Host)
 			}
 		}
 		return done, err
@@ -189,7 +190,7 @@ func (a answers) logOwn(_ context.Context, _ operator.Caller, q programs.Service
 	}
 	log := programs.ServiceLog{Hosts: []programs.ServicesHost{{Host: a.Host, Next: next}}, Lines: []programs.ServiceLine{}}
 	if apart {
-		log.Hosts[0].Note = q.Service + " is part of hotpair itself: its own lines stand in the log of the host"
+		log.Hosts[0].Note = q.Service + " is part of hotpair itself: its output is in the log of the host"
 	}
 	for _, line := range lines {
 		log.Lines = append(log.Lines, programs.ServiceLine{Host: a.Host, Line: line})

@@ -1,7 +1,7 @@
-// Package access says who asks a host over HTTP: a user of its machine by the kernel's word, an operator by a token, somebody at the
-// console by a session. What each may do stands in the table of operations.
+// Package access identifies the callers of a host over HTTP: a user of its machine by the kernel, an operator by a
+// token, a user of the console by a session. What each may do is in the table of operations.
 //
-// What it guarantees: a token is looked up in memory, so nothing that commits waits for it; while the list of operators can't be
-// trusted to be new, because the updater is down, nobody's token is taken, and the unix socket still lets root in; what proves nothing
-// costs time, is counted and told; sessions are few, short and gone with their operator.
+// Guarantees: a token is checked in memory, so no commit waits for it. While the list of operators may be out of date,
+// because the updater is down, no token is accepted, and the unix socket still admits root. A refused login takes
+// time, and is counted and reported. Sessions are few, short and end with their operator.
 package access

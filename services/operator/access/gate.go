@@ -21,7 +21,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// Gate says who makes a request. It holds no connection and opens none.
+// Gate identifies the caller of a request. It holds no connection and opens none.
 type Gate struct {
 	host     string
 	setting  string // a token that is admin; "" is none
@@ -31,17 +31,17 @@ type Gate struct {
 	refused  refusals
 }
 
-// NewGate makes the gate of a host. setting is the token of HOTPAIR_HTTP_TOKEN, "" for none. now is the host's clock for people: by
-// it accounts expire.
+// NewGate makes the gate of a host. setting is the token of HOTPAIR_HTTP_TOKEN, "" for none. now is the host's wall
+// clock, by which accounts expire.
 func NewGate(host, setting string, book *Book, now func() time.Time) *Gate {
 	return &Gate{host: host, setting: setting, book: book, now: now}
 }
 
-// SettingName is who shows the token of HOTPAIR_HTTP_TOKEN: nobody knows which person that is.
+// SettingName names a caller with the token of HOTPAIR_HTTP_TOKEN, which belongs to no person.
 const SettingName = "HOTPAIR_HTTP_TOKEN"
 
-// Who gives who makes a request: somebody without a way when nothing is shown. The error is operator.ErrToken for what proves nothing,
-// which comes late, and operator.ErrUnavailable when it can't be looked up now.
+// Who returns the caller of a request; without a credential if it shows none. The error is operator.ErrToken for an
+// invalid proof, after a delay, and operator.ErrUnavailable when the proof can't be checked now.
 func (g *Gate) Who(r *http.Request) (operator.Person, error) {
 	local, onSocket := peercred.From(r.Context())
 	if onSocket && (local.UID == 0 || local.UID == os.Getuid()) {
@@ -58,7 +58,7 @@ func (g *Gate) Who(r *http.Request) (operator.Person, error) {
 	if given := r.Header.Get("Authorization"); given != "" {
 		token, is := strings.CutPrefix(given, "Bearer ")
 		if !is {
-			return p, g.refuse(r, fmt.Errorf("%w: write Authorization: Bearer and the token", operator.ErrToken))
+			return p, g.refuse(r, fmt.Errorf("%w: write Authorization: Bearer TOKEN", operator.ErrToken))
 		}
 		return g.byDigest(r, p, accounts.Digest(token), operator.ByToken, g.isSetting(token))
 	}
@@ -70,7 +70,7 @@ func (g *Gate) Who(r *http.Request) (operator.Person, error) {
 	return p, nil
 }
 
-// byDigest gives who shows a token of this digest. stranger is who it is without.
+// byDigest returns the owner of the token with this digest. stranger is the caller without it.
 func (g *Gate) byDigest(r *http.Request, stranger operator.Person, digest string, by operator.Credential, setting bool) (operator.Person, error) {
 	if setting {
 		if by == operator.ByToken {
@@ -83,20 +83,20 @@ func (g *Gate) byDigest(r *http.Request, stranger operator.Person, digest string
 	case err == nil:
 		return operator.Person{Name: a.Name, Role: operator.Role(a.Role), Credential: by}, nil
 	case by == operator.BySession && errors.Is(err, operator.ErrToken):
-		return stranger, nil // the session ended with its token: nobody tried anything
+		return stranger, nil // the session ended with its token: no failed login
 	case errors.Is(err, operator.ErrToken):
 		return stranger, g.refuse(r, err)
 	}
 	return stranger, err
 }
 
-// isSetting compares digests, so that the comparison tells nothing, not even a length.
+// isSetting compares digests, so that the timing reveals nothing, not even a length.
 func (g *Gate) isSetting(token string) bool {
 	want, got := sha256.Sum256([]byte(g.setting)), sha256.Sum256([]byte(token))
 	return subtle.ConstantTimeCompare(want[:], got[:]) == 1 && g.setting != ""
 }
 
-// refuse counts a login that failed and has it cost its time.
+// refuse counts a failed login and delays its answer.
 func (g *Gate) refuse(r *http.Request, err error) error {
 	if !g.refused.note(r.Context(), From(r), g.now()) {
 		return &operator.Problem{Type: operator.ProblemType + "busy", Title: "Too many logins are being refused", Status: http.StatusTooManyRequests, Detail: "ask again in a moment"}
@@ -104,19 +104,19 @@ func (g *Gate) refuse(r *http.Request, err error) error {
 	return err
 }
 
-// ManyRefused says, in a sentence, that many logins were refused lately; "" when that is not so.
+// ManyRefused returns a sentence when many logins were refused recently; "" otherwise.
 func (g *Gate) ManyRefused() string { return g.refused.many(g.host, g.now()) }
 
-// Login begins a session of the console with a token, by a cookie that no page can read and no other site has sent. The errors are
-// those of Who.
+// Login begins a session of the console with a token. Its cookie can't be read by pages or sent by other sites. The
+// errors are those of Who.
 func (g *Gate) Login(w http.ResponseWriter, r *http.Request, token string) (operator.Person, error) {
 	stranger := operator.Person{}
 	p, err := g.byDigest(r, stranger, accounts.Digest(token), operator.BySession, g.isSetting(token))
 	if err != nil {
 		return p, err
 	}
-	if !p.Known() { // byDigest takes it for a session that has ended
-		return p, g.refuse(r, fmt.Errorf("%w: it is no operator's, or was withdrawn, or has expired", operator.ErrToken))
+	if !p.Known() { // to byDigest this is a session that has ended
+		return p, g.refuse(r, fmt.Errorf("%w: no operator has this token, or it was withdrawn or has expired", operator.ErrToken))
 	}
 	http.SetCookie(w, g.cookie(r, g.sessions.begin(accounts.Digest(token), g.now()), int(sessionLasts.Seconds())))
 	return p, nil
@@ -130,14 +130,15 @@ func (g *Gate) Logout(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, g.cookie(r, "", -1))
 }
 
-// cookieName names the host: a browser sends the cookies of one machine to all its ports, and both hosts of a pair may be there.
+// cookieName has the host's name in it: a browser sends the cookies of a machine to all its ports, where both hosts
+// may be.
 func (g *Gate) cookieName() string { return "hotpair-" + g.host }
 
 func (g *Gate) cookie(r *http.Request, value string, age int) *http.Cookie {
 	return &http.Cookie{Name: g.cookieName(), Value: value, Path: "/", MaxAge: age, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil}
 }
 
-// From is where a request comes from, for people.
+// From names the source of a request in messages.
 func From(r *http.Request) string {
 	if _, on := peercred.From(r.Context()); on {
 		return "socket"
@@ -154,7 +155,7 @@ func IsLoopback(address string) bool {
 	return err == nil && strings.EqualFold(host, "localhost")
 }
 
-// userName names a user of this machine.
+// userName returns the name of a user of this machine.
 func userName(uid int) string {
 	number := strconv.Itoa(uid)
 	if u, err := user.LookupId(number); err == nil {
@@ -163,10 +164,10 @@ func userName(uid int) string {
 	return "uid " + number
 }
 
-// maxClaim bounds what somebody says of itself, in bytes.
+// maxClaim bounds a claimed name, in bytes.
 const maxClaim = 64
 
-// claim reads who root was before sudo, as it says.
+// claim reads the claimed name of the user who became root by sudo.
 func claim(r *http.Request) string {
 	text, err := url.QueryUnescape(r.Header.Get(operator.HeaderClaim))
 	if err != nil || len(text) > maxClaim {

@@ -10,17 +10,17 @@ import (
 )
 
 const (
-	// refusedWithin and refusedMany say when refused logins are worth an alarm: so many within that time. It ends when there were
-	// fewer than that for as long.
+	// refusedWithin and refusedMany define the alarm about refused logins: that many within that time. It clears when
+	// there were fewer for as long.
 	refusedWithin = 10 * time.Minute
 	refusedMany   = 5
-	// delay is what a refused login costs whoever made it. At most delayedMost wait for that at a time, so that refusing costs the
-	// host nothing: more of them are told at once to come again later.
+	// delay is how long the answer to a refused login takes. At most delayedMost wait at a time, so that refusing
+	// costs the host little; further ones are told at once to retry later.
 	delay       = 500 * time.Millisecond
 	delayedMost = 16
 )
 
-// refusals remembers the logins that were refused lately.
+// refusals remembers the logins that were refused recently.
 type refusals struct {
 	mu      sync.Mutex
 	times   []time.Time // the last refusedMany
@@ -29,7 +29,7 @@ type refusals struct {
 	delayed int
 }
 
-// note notes one, and takes its time. It reports whether there was room to wait.
+// note records a refused login and waits for delay. It reports whether there was room to wait.
 func (r *refusals) note(ctx context.Context, from string, now time.Time) bool {
 	r.mu.Lock()
 	r.all++
@@ -46,14 +46,14 @@ func (r *refusals) note(ctx context.Context, from string, now time.Time) bool {
 	if !room {
 		return false
 	}
-	_ = pace.Rest(ctx, delay) // who has left is not answered
+	_ = pace.Rest(ctx, delay) // a caller that has left gets no answer
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.delayed--
 	return true
 }
 
-// many says, in a sentence, that many were refused lately; "" when that is not so.
+// many returns a sentence when many logins were refused recently; "" otherwise.
 func (r *refusals) many(host string, now time.Time) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

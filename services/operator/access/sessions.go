@@ -9,28 +9,28 @@ import (
 )
 
 const (
-	// sessionLasts is how long a session lasts at most, sessionIdle how long nobody may use it.
+	// sessionLasts bounds a session, sessionIdle the time without use.
 	sessionLasts = 12 * time.Hour
 	sessionIdle  = time.Hour
-	// mostSessions bounds them; of one token there are mostOfOne. One too many ends the one that was used longest ago.
+	// mostSessions bounds all sessions, mostOfOne those of one token. One too many ends the least recently used one.
 	mostSessions = 200
 	mostOfOne    = 10
 )
 
-// session is one login of the console. It is its token, shown once: it ends when that does.
+// session is one login of the console. It ends with its token.
 type session struct {
 	digest string // of the token
 	began  time.Time
 	used   time.Time
 }
 
-// sessions are in memory only: another run of this main, and the other host, know none of them.
+// sessions are in memory only: a restart of main ends them, and the other host knows none of them.
 type sessions struct {
 	mu   sync.Mutex
-	open map[string]*session // by the digest of what the cookie holds
+	open map[string]*session // by the digest of the cookie's value
 }
 
-// begin makes a session and gives what its cookie holds.
+// begin makes a session and returns the value of its cookie.
 func (s *sessions) begin(digest string, now time.Time) (cookie string) {
 	cookie = rand.Text()
 	s.mu.Lock()
@@ -61,7 +61,7 @@ func (o *session) over(now time.Time) bool {
 	return now.Sub(o.began) >= sessionLasts || now.Sub(o.used) >= sessionIdle
 }
 
-// drop ends that of some sessions which was used longest ago.
+// drop ends the least recently used of the chosen sessions.
 func (s *sessions) drop(some func(*session) bool) {
 	oldest := ""
 	for id, o := range s.open {
@@ -72,7 +72,7 @@ func (s *sessions) drop(some func(*session) bool) {
 	delete(s.open, oldest)
 }
 
-// use gives the digest of the token with which a session began; false when there is none.
+// use returns the digest of the token with which a session began; false when there is none.
 func (s *sessions) use(cookie string, now time.Time) (digest string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,14 +16,14 @@ import (
 func alarmsCommand() *cobra.Command {
 	f := &flags{}
 	c := command("alarms", "Show what is wrong now, and what to do about it",
-		`Lists the alarms that are raised, the worst first, each with its id, the host that sees it, since when, and the remedy.
-An alarm ends by itself when its cause is gone. One that says "acknowledge" stays, over takeovers and restarts, until
-an operator has said with alarms ack that it was seen.
+		`Lists the raised alarms, the worst first, each with its id, the host that sees it, since when, and the remedy.
+An alarm clears when its cause is gone. One marked "acknowledge" stays, over takeovers and restarts, until an operator
+acknowledges it with alarms ack.
 
-HOTPAIR_ALARM_COMMAND and HOTPAIR_ALARM_WEBHOOK of a host are told of each alarm that it raises or clears.`,
+HOTPAIR_ALARM_COMMAND and HOTPAIR_ALARM_WEBHOOK of a host are notified of each alarm that it raises or clears.`,
 		`  hotpair alarms
   hotpair alarms --json | jq -r '.alarms[].id'
-  hotpair alarms ack updates-lost                  # seen, and dealt with`,
+  hotpair alarms ack updates-lost                  # seen and dealt with`,
 		f, func(ctx context.Context, c *cobra.Command, _ []hosts.Target) error {
 			list, err := asked(ctx, c, f, operator.CallAlarms, operator.None{})
 			if err != nil {
@@ -37,9 +37,9 @@ HOTPAIR_ALARM_COMMAND and HOTPAIR_ALARM_WEBHOOK of a host are told of each alarm
 
 func ackAlarmCommand() *cobra.Command {
 	f := &flags{}
-	return argued("ack ID", "Acknowledge an alarm that only an operator ends",
-		`Says that an operator has seen an alarm and dealt with it. It ends on both hosts; who acknowledged it stands in the
-events. Alarms that end by themselves are refused. Any host of the pair can be asked; somebody must serve.`,
+	return argued("ack ID", "Acknowledge an alarm",
+		`Acknowledges that an operator has seen an alarm and dealt with it. The alarm clears on both hosts, and the events say who
+acknowledged it. Alarms that clear automatically are refused. Any host of the pair can be asked; one must serve.`,
 		`  hotpair alarms ack updates-lost`,
 		f, cobra.ExactArgs(1), func(ctx context.Context, c *cobra.Command, args []string) error {
 			return f.ackAlarm(ctx, c, args[0])
@@ -48,7 +48,7 @@ events. Alarms that end by themselves are refused. Any host of the pair can be a
 
 func (f *flags) ackAlarm(ctx context.Context, c *cobra.Command, id string) error {
 	if !bus.ValidName(id) {
-		return fmt.Errorf("%w: %q is no alarm's id; hotpair alarms lists them", operator.ErrUsage, id)
+		return fmt.Errorf("%w: %q is not the id of an alarm; hotpair alarms lists them", operator.ErrUsage, id)
 	}
 	ctx, cancel := context.WithTimeout(ctx, operator.CallAckAlarm.Within+hosts.Within)
 	defer cancel()
@@ -91,7 +91,7 @@ func alarmsScreen(s *screen.Screen, list operator.AlarmList) {
 			continue
 		}
 		s.Line("")
-		text := fmt.Sprintf("%s of %s: %d told, %d waiting, %d failed, %d dropped", k.Name, list.Host, k.Told, k.Waiting, k.Failed, k.Dropped)
+		text := fmt.Sprintf("%s of %s: %d notified, %d waiting, %d failed, %d dropped", k.Name, list.Host, k.Told, k.Waiting, k.Failed, k.Dropped)
 		if k.Problem != "" {
 			text += "; last: " + k.Problem
 		}

@@ -19,10 +19,10 @@ func terminalsToken() *cobra.Command {
 	f := &flags{}
 	var life, file, out string
 	c := argued("token ID...", "Make another one-time token for terminals (a secret)",
-		`Gives a token by which the agent of a terminal enrols: hotpair terminal enrol TOKEN. It is shown here and nowhere else, holds for a day, and is bound to the
-first key that comes with it. A token that is out for the same terminal is worth nothing from then on. A terminal that has
-enrolled stays as it is until its new token is used, by a new machine in its place; then the old key is worth nothing.
-A terminal that was withdrawn comes back in this way, with a new key.`,
+		`Makes a token with which the agent of a terminal enrols: hotpair terminal enrol TOKEN. The token is shown only here, is valid
+for a day, and is bound to the first key that uses it. It invalidates an earlier token of the same terminal. An enrolled
+terminal keeps its certificate until a new machine uses the new token; then the old key is invalid.
+A terminal whose certificate was withdrawn can enrol again in this way, with a new key.`,
 		`  hotpair terminals token till-7
   hotpair terminals token till-7 --for 72h
   hotpair terminals token --file ids.txt --tokens tokens.txt     # a thousand at once`,
@@ -49,8 +49,8 @@ A terminal that was withdrawn comes back in this way, with a new key.`,
 			}
 			return roster.ShowTokens(c, given, out)
 		})
-	c.Flags().StringVar(&life, "for", "", "how long they hold, 1m to 720h (default 24h)")
-	c.Flags().StringVar(&file, "file", "", "read ids from a file, one on each line (what stands behind = is passed over); - is standard input")
+	c.Flags().StringVar(&life, "for", "", "how long the tokens are valid, 1m to 720h (default 24h)")
+	c.Flags().StringVar(&file, "file", "", "read ids from a file, one on each line (text after = is ignored); - is standard input")
 	c.Flags().StringVar(&out, "tokens", "", "write the tokens to this new file, one ID and TOKEN on each line, instead of showing them")
 	return c
 }
@@ -58,12 +58,12 @@ A terminal that was withdrawn comes back in this way, with a new key.`,
 func terminalsRevoke() *cobra.Command {
 	f := &flags{}
 	return argued("revoke ID...", "Withdraw the certificates of terminals",
-		`For a terminal that was stolen, lost, or is not to come in any more. Its certificate and the token that is out for it are worth nothing from then on, on both
-hosts, after restarts and takeovers too; sessions that stand are ended. It stays in the table; hotpair terminals remove takes
-it out. With a new token (hotpair terminals token ID) another machine can enrol in its place.
+		`For a terminal that was stolen or lost, or must no longer connect. Its certificate and its unused token become invalid on both
+hosts, also after restarts and takeovers, and its sessions end. It stays in the table until hotpair terminals remove. With a
+new token (hotpair terminals token ID) another machine can enrol in its place.
 
-Data that are restored from a backup of before do not know of it: withdraw again what was withdrawn since. Tokens
-that were out then are void.`,
+A restored older backup does not contain it: withdraw again what was withdrawn since the backup. Tokens that were unused at
+the time of the backup are void.`,
 		`  hotpair terminals revoke till-7 --reason "stolen on 3 May"
   hotpair terminals list --json | jq '.terminals[] | select(.certificate.state == "withdrawn")'`,
 		f, cobra.MinimumNArgs(1), func(ctx context.Context, c *cobra.Command, args []string) error {
@@ -73,7 +73,7 @@ that were out then are void.`,
 			}
 			return f.show(c, done, func(s *screen.Screen) {
 				s.Headline(operator.Good, "withdrawn: "+wording.Printable(strings.Join(done.IDs, ", ")))
-				s.Line("Both hosts leave them now. A new machine comes in their place with hotpair terminals token.")
+				s.Line("Both hosts disconnect from them now. hotpair terminals token makes a token for a machine in their place.")
 			})
 		})
 }

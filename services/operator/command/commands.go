@@ -18,15 +18,15 @@ import (
 )
 
 const whereHelp = `
-Where the host is: --http, else --dir (the directory of a hotpair cluster), else HOTPAIR_HTTP, else the unix socket of
-the host whose HOTPAIR_DATA is set, else the cluster that runs on this machine, else the unix socket of the host whose
-unit reads /etc/hotpair/host.env, or in /var/lib/hotpair, else http://127.0.0.1:7704. Of a cluster all hosts are asked
-and the one that serves is preferred. Over the unix socket root and the host's own user need no token; from elsewhere
-show that of an operator: --token-file, or HOTPAIR_TOKEN.
+The host is found by --http, else --dir (the directory of a hotpair cluster), else HOTPAIR_HTTP, else the unix socket in
+HOTPAIR_DATA, else the cluster that runs on this machine, else the unix socket of the host of /etc/hotpair/host.env,
+or in /var/lib/hotpair, else http://127.0.0.1:7704. In a cluster all hosts are asked and the active is preferred. Over
+the unix socket root and the host's own user need no token; over HTTP give the token of an operator: --token-file, or
+HOTPAIR_TOKEN.
 
 Exit code: 0 done, 1 failed, 2 wrong usage.`
 
-// Commands gives status, history and switchover. Their errors are for printing as they are; ErrUsage means exit code 2.
+// Commands returns the commands that ask hosts. Their errors can be printed as they are; ErrUsage means exit code 2.
 func Commands() []*cobra.Command {
 	return []*cobra.Command{
 		statusCommand(), historyCommand(), switchoverCommand(), eventsCommand(), alarmsCommand(), operationsCommand(),
@@ -35,7 +35,7 @@ func Commands() []*cobra.Command {
 	}
 }
 
-// changing are the commands that change something: they take a reason.
+// changing are the commands that change something and therefore take --reason.
 var changing = []string{"switchover", "ack", "diverged", "pause", "resume", "promote", "admit", "add", "remove", "token", "revoke", "rotate", "rotate-receipts", "verify", "backup", "now", "finish", "run", "release", "drop", "set", "restart"}
 
 // flags that every command has.
@@ -69,14 +69,14 @@ func command(use, short, long, example string, f *flags, run func(ctx context.Co
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %w; see hotpair %s --help", operator.ErrUsage, err, use)
 	})
-	c.Flags().StringVar(&f.HTTP, "http", "", "where a host answers, like https://192.0.2.1:7704, with --ca")
+	c.Flags().StringVar(&f.HTTP, "http", "", "address of a host, like https://192.0.2.1:7704, with --ca")
 	c.Flags().StringVar(&f.Dir, "dir", "", "directory of a hotpair cluster")
-	c.Flags().StringVar(&f.Host, "host", "", "of a cluster, only this host (a or b)")
-	c.Flags().StringVar(&f.CA, "ca", "", "file with the certificates to believe over https, in PEM; else the system's")
-	c.Flags().StringVar(&f.TokenFile, "token-file", "", "file with the token of the operator who asks; else HOTPAIR_TOKEN")
+	c.Flags().StringVar(&f.Host, "host", "", "ask only this host of the cluster (a or b)")
+	c.Flags().StringVar(&f.CA, "ca", "", "file with the certificates to trust over https, in PEM; else the system's")
+	c.Flags().StringVar(&f.TokenFile, "token-file", "", "file with the operator's token; else HOTPAIR_TOKEN")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON, as the HTTP interface gives it")
 	if name, _, _ := strings.Cut(use, " "); slices.Contains(changing, name) {
-		c.Flags().StringVar(&f.Reason, "reason", "", "why, for the events; HOTPAIR_REASONS of the hosts may require it")
+		c.Flags().StringVar(&f.Reason, "reason", "", "reason, recorded in the events; HOTPAIR_REASONS of the hosts may require it")
 	}
 	return c
 }
@@ -102,7 +102,7 @@ func argued(use, short, long, example string, f *flags, args cobra.PositionalArg
 	return c
 }
 
-// client gives the client of the best host there is, and says of the others why they don't answer.
+// client returns the client of the best host, and prints why the others don't answer.
 func (f *flags) client(ctx context.Context, c *cobra.Command) (*operator.Client, error) {
 	targets, err := f.Find()
 	if err != nil {
@@ -115,7 +115,7 @@ func (f *flags) client(ctx context.Context, c *cobra.Command) (*operator.Client,
 	return looks[0].Client(), nil
 }
 
-// Asking is what a command of another package asks hosts with.
+// Asking lets a command of another package ask hosts.
 type Asking struct{ *flags }
 
 // Argued makes a command of another package, which takes arguments.
@@ -124,7 +124,7 @@ func Argued(use, short, long, example string, args cobra.PositionalArgs, run fun
 	return argued(use, short, long, example, a.flags, args, func(ctx context.Context, c *cobra.Command, given []string) error { return run(ctx, c, a, given) })
 }
 
-// Client gives the client of the best host there is, and says of the others why they don't answer.
+// Client returns the client of the best host, and prints why the others don't answer.
 func (a Asking) Client(ctx context.Context, c *cobra.Command) (*operator.Client, error) {
 	return a.client(ctx, c)
 }
@@ -145,7 +145,7 @@ func noArguments(c *cobra.Command, args []string) error {
 	return nil
 }
 
-// asked asks the best host there is, once.
+// asked asks the best host, once.
 func asked[Q, A any](ctx context.Context, c *cobra.Command, f *flags, op operator.Operation[Q, A], q Q) (A, error) {
 	var none A
 	client, err := f.client(ctx, c)

@@ -122,7 +122,7 @@ func TestStatus_FrozenHost_KeepsNobodyWaiting(t *testing.T) {
 func TestSwitchover_AnswerLost_SaysThatItIsNotKnown(t *testing.T) {
 	h := &mute{Host: operatortest.Host{Now: operatortest.Paired()}}
 	_, _, err := run(t, "switchover", "--http", serve(t, h).Address())
-	if !errors.Is(err, operator.ErrUnreachable) || !strings.Contains(err.Error(), "whether it happened is not known") {
+	if !errors.Is(err, operator.ErrUnreachable) || !strings.Contains(err.Error(), "it is not known whether it happened") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -1,3 +1,3 @@
-// Package command is the command line for operators: what each command says, the screens that it shows, and how it finds
-// the hosts that it asks. Everything it knows of a host it has from [operator.Client].
+// Package command is the command line for operators: the commands with their help, and the screens that they show. All
+// knowledge about a host comes through [operator.Client].
 package command

@@ -17,11 +17,11 @@ var errNoTakeover = errors.New("doctor: a takeover could not succeed now")
 func doctorCommand() *cobra.Command {
 	f := &flags{}
 	return argued("doctor", "Find out whether a takeover could succeed right now",
-		`Examines both hosts, from either: makes a durable write on both disks and measures it, looks at room, permissions and
+		`Examines both hosts, from either: makes a durable write on both disks and measures it, checks disk space, permissions and
 open-file limits, reads the witness, compares clocks and versions, counts the terminals that each host is connected to, and
-asks the standby's role machine what it would do. Every finding that is not good comes with a remedy.
+predicts with the standby's role machine what it would do. Every finding that is not good comes with a remedy.
 
-Exit code: 0 a takeover could succeed, 1 it could not (or nobody answered), 2 wrong usage.`,
+Exit code: 0 a takeover could succeed, 1 it could not (or no host answered), 2 wrong usage.`,
 		`  hotpair doctor
   hotpair doctor || mail -s "the pair needs help" ops@example.org
   hotpair doctor --json | jq '.findings[] | select(.level != "good")'`,

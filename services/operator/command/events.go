@@ -18,7 +18,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// eventsScreen shows events, oldest first, with a line above them if they are the first.
+// eventsScreen shows events, oldest first, with a heading above the first ones.
 func eventsScreen(s *screen.Screen, events []operator.Event, first bool) {
 	if first {
 		s.Line(screen.Pad("TIME (UTC)", 25) + screen.Pad("HOST", 7) + screen.Pad("EPOCH", 7) + screen.Pad("STEP", 6) + "EVENT")
@@ -46,10 +46,10 @@ func eventsScreen(s *screen.Screen, events []operator.Event, first bool) {
 	}
 }
 
-// followAgain is the pause before hosts are asked again when none has answered, or the one that does has no log.
+// followAgain is the pause before the hosts are asked again when none answered, or the one that did has no log.
 const followAgain = time.Second
 
-// eventsFlags are what hotpair events takes.
+// eventsFlags are the flags of hotpair events.
 type eventsFlags struct {
 	flags
 	follow bool
@@ -62,8 +62,8 @@ func eventsCommand() *cobra.Command {
 	f := &eventsFlags{}
 	c := command("events", "Show what happened, the same on both hosts",
 		`Shows the event log of the pair, oldest first: role changes with their steps (B1 to B9) and times, restarts, solo and
-paired, what operators wanted and from where, audits, alarms. It is kept in the replicated database, so it survives
-takeovers and restarts. What a host saw while it was cut off comes later and is marked late; its time is its own.
+paired, calls of operators and their origin, audits, alarms. It is kept in the replicated database, so it survives
+takeovers and restarts. Events of a host that was cut off arrive later and are marked late, with that host's time.
 
 Kinds: `+strings.Join(bus.EventKinds(), ", ")+`.`,
 		`  hotpair events                                   # the last 50
@@ -74,9 +74,9 @@ Kinds: `+strings.Join(bus.EventKinds(), ", ")+`.`,
 		&f.flags, func(ctx context.Context, c *cobra.Command, targets []hosts.Target) error {
 			return f.run(ctx, c, targets)
 		})
-	c.Flags().BoolVar(&f.follow, "follow", false, "go on with what happens, until Ctrl-C; with --json one event a line")
+	c.Flags().BoolVar(&f.follow, "follow", false, "keep showing new events, until Ctrl-C; with --json one event a line")
 	c.Flags().StringVar(&f.since, "since", "", "only what happened after a time (2026-03-01T02:00:00Z) or within a duration (90m)")
-	c.Flags().IntVar(&f.limit, "limit", 0, fmt.Sprintf("how many at most; %d, or all with --since", operator.DefaultEvents))
+	c.Flags().IntVar(&f.limit, "limit", 0, fmt.Sprintf("at most this many events; %d, or all with --since", operator.DefaultEvents))
 	c.Flags().StringVar(&f.kind, "kind", "", "only events of this kind")
 	return c
 }
@@ -115,7 +115,7 @@ func (f *eventsFlags) run(ctx context.Context, c *cobra.Command, targets []hosts
 	return walk.follow(ctx, page)
 }
 
-// eventsWalk goes through the log at whichever host answers: both have the same.
+// eventsWalk reads the log from whichever host answers: both have the same.
 type eventsWalk struct {
 	flags   *eventsFlags
 	command *cobra.Command
@@ -127,7 +127,7 @@ type eventsWalk struct {
 	noted   string
 }
 
-// eventName says which event it is before the log has given it a number.
+// eventName identifies an event before the log has given it a number.
 type eventName struct {
 	host                string
 	incarnation, number uint64
@@ -143,7 +143,7 @@ func (w *eventsWalk) look(ctx context.Context) error {
 	return nil
 }
 
-// page asks for one page.
+// page reads one page.
 func (w *eventsWalk) page(ctx context.Context, q operator.EventsQuery, wait time.Duration) (bus.EventsPage, error) {
 	ctx, cancel := context.WithTimeout(ctx, operator.CallHistory.Within+wait)
 	defer cancel()
@@ -160,7 +160,7 @@ func (w *eventsWalk) page(ctx context.Context, q operator.EventsQuery, wait time
 	return page, err
 }
 
-// first gathers what is there, at most limit, all pages of it.
+// first reads the existing events, at most limit, over all pages.
 func (w *eventsWalk) first(ctx context.Context, q operator.EventsQuery) (bus.EventsPage, error) {
 	if err := w.look(ctx); err != nil {
 		return bus.EventsPage{}, err
@@ -185,7 +185,7 @@ func (w *eventsWalk) first(ctx context.Context, q operator.EventsQuery) (bus.Eve
 	}
 }
 
-// follow shows what comes until ctx ends, which is no error.
+// follow shows new events until ctx ends, which is no error.
 func (w *eventsWalk) follow(ctx context.Context, page bus.EventsPage) error {
 	from := page.Next
 	for ctx.Err() == nil {
@@ -211,7 +211,7 @@ func (w *eventsWalk) follow(ctx context.Context, page bus.EventsPage) error {
 	return nil
 }
 
-// show prints events; one that no log had yet is not shown again when it has.
+// show prints events; one that was shown before the log had it is not shown again.
 func (w *eventsWalk) show(events []operator.Event) error {
 	s := &screen.Screen{Colour: screen.IsTerminal(w.command.OutOrStdout())}
 	for _, e := range events {

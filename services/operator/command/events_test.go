@@ -54,9 +54,9 @@ func TestEvents_Command(t *testing.T) {
 		}
 	}
 	h.Mu.Lock()
-	h.Note = "the updater of b does not answer: this is what its main remembers"
+	h.Note = "the updater of b does not answer: these are the events that its main remembers"
 	h.Mu.Unlock()
-	if _, errs, err := run(t, "events", "--http", url); err != nil || !strings.Contains(errs, "this is what its main remembers") {
+	if _, errs, err := run(t, "events", "--http", url); err != nil || !strings.Contains(errs, "these are the events that its main remembers") {
 		t.Errorf("with the updater down: %q, %v", errs, err)
 	}
 }

@@ -13,12 +13,12 @@ import (
 
 func explainCommand() *cobra.Command {
 	f := &flags{}
-	return argued("explain", "Explain why the pair is so, and what the next failure would do",
+	return argued("explain", "Explain why the pair is in its state, and what the next failure would do",
 		`Says why the pair is in its state, and what would happen if the active host, the standby, the link, the witness or the
-power of both were lost now. Nothing of this is a rule of thumb: each host's role machine is copied and lives through the
-loss, so it says what would be done, and when. What orders take on this machine (a few milliseconds, see the times in
-hotpair events) comes on top. Then, for each host, what must be so before it may serve next; and the worst cases that the
-settings imply.`,
+power of both were lost now. The predictions are exact: a copy of each host's role machine is run through the loss, and
+shows what the host would do, and when. Executing its orders takes a few milliseconds more (see the times in hotpair
+events). Then come, for each host, the conditions before it may serve next, and the worst cases that the settings
+imply.`,
 		`  hotpair explain
   hotpair explain --host b                         # as the other host sees it
   hotpair explain --json | jq -r '.next[] | select(.level == "bad") | .verdict'`,

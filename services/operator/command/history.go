@@ -26,14 +26,14 @@ func historyCommand() *cobra.Command {
 	var follow bool
 	c := command("history", "Show the updates, and whether both hosts hold them",
 		`Shows the update history, oldest first. Each update has a position (epoch/sequence) and a state: "notified" once it is
-durable on the other host too, "not notified" while only this one has it. With --key only the updates of one key, as far
-as the history reaches back.`,
+durable on the other host too, "not notified" while only this one has it. --key shows the updates of one key, as far
+back as the history reaches.`,
 		`  hotpair history                                  # the last 50 updates
   hotpair history --from 1000 --limit 20           # 20 updates from sequence 1000 on
   hotpair history --key account/17 --limit 5       # who changed this last?
   hotpair history --follow --service ledger        # what happens, until Ctrl-C
   hotpair history --json | jq '.updates[] | select(.notified | not)'
-  hotpair history diverged                         # updates that were kept as divergent`,
+  hotpair history diverged                         # divergent updates`,
 		f, func(ctx context.Context, c *cobra.Command, targets []hosts.Target) error {
 			if request.Limit < 1 || request.Limit > operator.MaxHistory {
 				return fmt.Errorf("%w: --limit is 1 to %d", operator.ErrUsage, operator.MaxHistory)
@@ -49,16 +49,16 @@ as the history reaches back.`,
 			}
 			return f.show(c, page, func(s *screen.Screen) { historyScreen(s, page) })
 		})
-	c.Flags().Uint64Var(&request.From, "from", 0, "sequence to begin with; 0 is the last --limit updates")
+	c.Flags().Uint64Var(&request.From, "from", 0, "first sequence to show; 0 shows the last --limit updates")
 	c.Flags().IntVar(&request.Limit, "limit", operator.DefaultHistory, fmt.Sprintf("how many, 1 to %d", operator.MaxHistory))
-	c.Flags().StringVar(&request.Key, "key", "", "only updates of this key, as it is shown")
+	c.Flags().StringVar(&request.Key, "key", "", "only updates of this key, written as shown")
 	c.Flags().StringVar(&request.Service, "service", "", "only updates of this service")
-	c.Flags().BoolVar(&follow, "follow", false, "go on with what comes, until Ctrl-C; with --json one object on each line")
+	c.Flags().BoolVar(&follow, "follow", false, "keep showing new updates, until Ctrl-C; with --json one object on each line")
 	c.AddCommand(divergedCommand())
 	return c
 }
 
-// readHistory reads the history of whichever host can give it, the one that serves first.
+// readHistory reads the history from whichever host answers, the active first.
 func (f *flags) readHistory(ctx context.Context, c *cobra.Command, q bus.HistoryRequest, bar *screen.Progress) (all bus.HistoryPage, err error) {
 	targets, err := f.Find()
 	if err != nil {
@@ -83,7 +83,7 @@ func (f *flags) readHistory(ctx context.Context, c *cobra.Command, q bus.History
 	return all, failures
 }
 
-// historyOf asks one host until as many updates as wanted are found, or all of its history was looked at.
+// historyOf asks one host until enough updates are found, or all of its history was searched.
 func historyOf(ctx context.Context, client *operator.Client, q bus.HistoryRequest, bar *screen.Progress) (all bus.HistoryPage, err error) {
 	wanted, first := q.Limit, true
 	for {
@@ -115,7 +115,7 @@ func historyOf(ctx context.Context, client *operator.Client, q bus.HistoryReques
 	}
 }
 
-// followHistory prints what was found and then what comes, from whichever host answers: a takeover does not end it.
+// followHistory prints the updates found and then new ones, from whichever host answers: a takeover does not end it.
 func (f *flags) followHistory(ctx context.Context, c *cobra.Command, q bus.HistoryRequest, page bus.HistoryPage) error {
 	out := c.OutOrStdout()
 	failing := false
@@ -166,11 +166,11 @@ func divergedCommand() *cobra.Command {
 	f := &flags{}
 	var limit int
 	var forget bool
-	c := argued("diverged [FILE]", "Show updates that only one host had, and that were kept as divergent",
-		`When a host comes back with updates that the other one never had, they are not thrown away: they are kept as divergent in files in its data
-directory, and the host goes on with the pair's history. Without FILE the files are listed, with FILE the updates in it. Each
-host shows its own: --host chooses. To be done with them, repeat what is still wanted, then --forget: the files (or FILE) are kept under
-another name, and no longer counted and shown.`,
+	c := argued("diverged [FILE]", "Show divergent updates, which only one host had",
+		`A host that comes back with updates that the other one never had keeps these divergent updates in files in its data
+directory, and continues with the pair's history. Without FILE the files are listed, with FILE the updates in it. Each host
+has its own: --host chooses. When you have repeated the updates that still matter, --forget: the files (or FILE) are kept
+under another name, and no longer counted and shown.`,
 		`  hotpair history diverged --host b
   hotpair history diverged --host b 000001.aside
   hotpair history diverged --host b --forget       # whoever knows the business has looked at them
@@ -203,7 +203,7 @@ func (f *flags) diverged(ctx context.Context, c *cobra.Command, targets []hosts.
 		return hosts.AllDown(looks)
 	}
 	if q.File != "" {
-		looks = looks[:1] // names of files are each host's own
+		looks = looks[:1] // file names differ between the hosts
 	}
 	pages := map[string]bus.DivergentPage{}
 	s := &screen.Screen{Colour: screen.IsTerminal(c.OutOrStdout())}
@@ -229,7 +229,7 @@ func (f *flags) diverged(ctx context.Context, c *cobra.Command, targets []hosts.
 	return nil
 }
 
-// forget has each host that was chosen no longer count what it has kept as divergent.
+// forget makes the chosen hosts no longer count their divergent updates.
 func (f *flags) forget(ctx context.Context, c *cobra.Command, targets []hosts.Target, args []string) error {
 	looks := hosts.LookAt(ctx, targets)
 	if looks[0].Err != nil {
@@ -238,7 +238,7 @@ func (f *flags) forget(ctx context.Context, c *cobra.Command, targets []hosts.Ta
 	var q bus.ForgetDivergent
 	if len(args) == 1 {
 		if len(targets) > 1 {
-			return fmt.Errorf("%w: names of files are each host's own: --host says whose", operator.ErrUsage)
+			return fmt.Errorf("%w: file names differ between the hosts: choose one with --host", operator.ErrUsage)
 		}
 		q.File = args[0]
 	}
@@ -263,7 +263,7 @@ func (f *flags) forget(ctx context.Context, c *cobra.Command, targets []hosts.Ta
 
 func divergedScreen(s *screen.Screen, host string, page bus.DivergentPage, one bool) {
 	if len(page.Files) == 0 {
-		s.Line("host " + host + ": nothing was kept as divergent")
+		s.Line("host " + host + ": no divergent updates")
 		return
 	}
 	for _, file := range page.Files {
@@ -280,7 +280,7 @@ func divergedScreen(s *screen.Screen, host string, page bus.DivergentPage, one b
 	s.Line("")
 	for _, u := range page.Updates {
 		if u.Unreadable > 0 {
-			s.Line(fmt.Sprintf("a record of %d bytes that is no update any more", u.Unreadable))
+			s.Line(fmt.Sprintf("a damaged record of %d bytes that can't be read as an update", u.Unreadable))
 			continue
 		}
 		s.Line(screen.Pad(u.Position.String(), 12) + screen.Pad(u.Time.UTC().Format("2006-01-02 15:04:05.000"), 25) + updateText(u.HistoryUpdate))
@@ -290,7 +290,7 @@ func divergedScreen(s *screen.Screen, host string, page bus.DivergentPage, one b
 	}
 }
 
-// updateLine is one update of the history.
+// updateLine shows one update of the history.
 func updateLine(s *screen.Screen, u bus.HistoryUpdate) {
 	state := "not notified"
 	if u.Notified {

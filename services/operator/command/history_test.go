@@ -144,7 +144,7 @@ func TestDivergedCommand(t *testing.T) {
 	for _, c := range []struct{ args, err, want string }{
 		{"history diverged " + at, "", "000001.aside      2 records, 3/18 to 3/19"},
 		{"history diverged 000001.aside " + at, "", "lost key"},
-		{"history diverged 000001.aside " + at, "", "77 bytes that is no update"},
+		{"history diverged 000001.aside " + at, "", "77 bytes that can't be read as an update"},
 		{"history diverged 000001.aside --json " + at, "", `"unreadable": 77`},
 		{"history diverged ../facts.json " + at, "wrong usage", ""},
 		{"history diverged --limit 0 " + at, "wrong usage", ""},

@@ -10,7 +10,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/screen"
 )
 
-// livePace is how often the hosts are asked for new steps while a switchover is made.
+// livePace is how often the hosts are asked for new steps during a switchover.
 const livePace = 15 * time.Millisecond
 
 // follow shows steps until stop is called, which looks a last time.

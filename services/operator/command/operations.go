@@ -14,13 +14,13 @@ func operationsCommand() *cobra.Command {
 	f := &flags{}
 	c := &cobra.Command{
 		Use: "operations", Short: "List what a host can be asked over HTTP",
-		Long: `Lists the operations of the HTTP interface: name, method and path, who answers, and what it does. "own" is the host that is
-asked; "active" is the one that serves: a standby passes the call on; "known" is the same, but a host that can't reach the active
-answers as far as it knows; "either" too, and that host does it as well; "both" joins what both hosts say. The role says who may
-call: "anyone" asks from the host's own machine, the others are those of operators, each of which may do what the ones before
-may. What is costly is done one at a time. No host is asked.
+		Long: `Lists the operations of the HTTP interface: name, method and path, which host answers, and what it does. "own" is the asked
+host; "active" is the one that serves: a standby passes the call on; "known" is the same, but a host that can't reach the
+active answers with what it knows; "either" too, and that host can also execute the call; "both" joins the answers of both
+hosts. The role says who may call: "anyone" on the host's own machine; the others are roles of operators, each of which
+includes the ones before. Costly calls are answered one at a time. The command asks no host.
 
-GET /api/v1/openapi.json at any host has the whole interface, with the fields of requests and answers.`,
+GET /api/v1/openapi.json at any host describes the whole interface, with the fields of requests and answers.`,
 		Example: `  hotpair operations
   hotpair operations --json | jq -r '.[] | select(.role == "admin") | .name'`,
 		SilenceUsage: true, SilenceErrors: true,

@@ -38,7 +38,7 @@ func TestOperators_AddListRotateRemove(t *testing.T) {
 	if out, _ := do("rotate", "alice"); out != "hpt_another\n" {
 		t.Errorf("%q", out)
 	}
-	if out, _ := do("revoke", "alice"); !strings.Contains(out, "alice is no operator any more; there are 0") {
+	if out, _ := do("revoke", "alice"); !strings.Contains(out, "alice is no longer an operator; 0 left") {
 		t.Errorf("%s", out)
 	}
 	if _, _, err := run(t, "operators", "remove", "alice", "--dir", dir); !errors.Is(err, operator.ErrRefused) {

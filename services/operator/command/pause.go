@@ -13,12 +13,12 @@ import (
 func pauseCommand() *cobra.Command {
 	f := &flags{}
 	var request operator.PauseRequest
-	c := argued("pause", "Hold back automatic takeover, for maintenance",
-		`Until the pause ends neither host takes over or hands over by itself, whatever happens to the other: for work on the
-network or the machines that would look like a failure. It is kept in the pair record, so both hosts know and a restart of
-either does not end it; it ends by itself. What it does not forbid: the active going on alone when the standby is gone, its
-own return after a restart, and hotpair switchover. It needs an active and the witness. While it lasts a failure of the
-active stops the service until it returns, or until hotpair resume.`,
+	c := argued("pause", "Suspend automatic takeover, for maintenance",
+		`Until the pause ends neither host takes over or hands over automatically, whatever happens to the other: for work on the
+network or the machines that would look like a failure. The pause is kept in the pair record, so both hosts know it and it
+survives restarts; it ends after its time. Still allowed are: the active serving alone when the standby is gone, its own return
+after a restart, and hotpair switchover. Needs an active and the witness. During the pause a failure of the active stops the
+service until it returns, or until hotpair resume.`,
 		`  hotpair pause                                    # for half an hour
   hotpair pause --for 2h
   hotpair resume                                   # as soon as you are done`,
@@ -36,7 +36,7 @@ active stops the service until it returns, or until hotpair resume.`,
 func resumeCommand() *cobra.Command {
 	f := &flags{}
 	return argued("resume", "End a pause of automatic takeover",
-		`Ends what hotpair pause began. If the active is gone by now the standby takes over at once.`,
+		`Ends the pause that hotpair pause began. If the active is gone by now the standby takes over at once.`,
 		`  hotpair resume && hotpair status`,
 		f, noArguments, func(ctx context.Context, c *cobra.Command, _ []string) error {
 			result, err := asked(ctx, c, f, operator.CallResume, operator.None{})
@@ -60,6 +60,6 @@ func pauseScreen(s *screen.Screen, result operator.PauseResult) {
 		s.Line("A failure of " + result.Host + " now stops the service until it is back. End it with hotpair resume.")
 	}
 	if !result.PeerKnows {
-		s.Line("The other host has not heard of it yet; it can't take over before it has.")
+		s.Line("The other host does not know of it yet; until it does it can't take over.")
 	}
 }

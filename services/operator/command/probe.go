@@ -17,9 +17,9 @@ import (
 func terminalsProbe() *cobra.Command {
 	f := &flags{}
 	return argued("probe [ID...]", "Dial terminals now, from both hosts, and say what is wrong",
-		`Dials the terminals named, or all, from both hosts, on connections of their own that disturb nothing, and says of each what is
-there: ok, refused, unreachable, timeout, wrong-key, no-agent, other-agent, other-pair, version or higher-epoch, with
-what to do about it. Exit code 1 if one of them is not ok.`,
+		`Dials the named terminals, or all, from both hosts, on separate connections that do not disturb the service, and shows the
+outcome of each: ok, refused, unreachable, timeout, wrong-key, no-agent, other-agent, other-pair, version or higher-epoch,
+with what to do about it. Exit code 1 if one of them is not ok.`,
 		`  hotpair terminals probe                          # all of them
   hotpair terminals probe till-7                   # one
   hotpair terminals probe --json | jq '.terminals[] | select(any(.hosts[]; .outcome != "ok"))'`,
@@ -43,8 +43,8 @@ what to do about it. Exit code 1 if one of them is not ok.`,
 		})
 }
 
-// errProbe makes a probe that found something end with exit code 1.
-var errProbe = errors.New("terminals are in trouble")
+// errProbe ends a probe that found problems with exit code 1.
+var errProbe = errors.New("some terminals have problems")
 
 func probeAll(ctx context.Context, client *operator.Client, ids []string, bar *screen.Progress) (all operator.ProbePage, err error) {
 	defer bar.End()
@@ -80,7 +80,7 @@ func probeAll(ctx context.Context, client *operator.Client, ids []string, bar *s
 	}
 }
 
-// bad counts terminals that are not ok from a host that answered.
+// bad counts terminals that are not ok from a host that was asked.
 func bad(p operator.ProbePage) (n int) {
 	for _, t := range p.Terminals {
 		for _, o := range t.Hosts {
@@ -97,7 +97,7 @@ func probeScreen(s *screen.Screen, p operator.ProbePage) {
 	var hosts []string
 	for _, h := range p.Hosts {
 		if h.Problem != "" {
-			s.Line("from " + h.Host + " nothing was dialled: " + h.Problem)
+			s.Line("no terminal was dialled from " + h.Host + ": " + h.Problem)
 			continue
 		}
 		hosts = append(hosts, h.Host)
@@ -111,7 +111,7 @@ func probeScreen(s *screen.Screen, p operator.ProbePage) {
 		if ok {
 			fine++
 			if len(p.Terminals) > 20 {
-				continue // what is fine would hide what is not
+				continue // show problems only
 			}
 		}
 		s.Line(screen.Pad(t.ID, 20) + t.Address)

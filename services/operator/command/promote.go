@@ -18,17 +18,17 @@ func promoteCommand() *cobra.Command {
 	f := &flags{}
 	var force bool
 	var accept string
-	c := argued("promote", "Make a host serve that may not by itself, accepting a loss",
-		`For the day on which the host that served last will not come back: makes the host that is asked serve although it may
-lack acknowledged updates. It says how many it is known to lack and which terminals still see the other host serve, and does
-nothing until that number is typed, or given with --accept-loss. The number is a lower bound: what the other host
-acknowledged after it was last heard, nobody here knows. If the other host comes back, it becomes standby; what only it has
-is kept as divergent in files, and an alarm says so. A host half-way through a copy can't be promoted at all.
+	c := argued("promote", "Make a host serve by force, accepting a loss of updates",
+		`For the day on which the host that served last will not come back: makes the asked host serve although it may lack
+acknowledged updates. The command shows how many are known to be missing and which terminals still see the other host
+serve, and does nothing until that number is typed, or given with --accept-loss. The number is a lower bound: updates that
+the other host acknowledged after it was last heard are not known here. If the other host comes back, it becomes standby;
+updates that only it has are kept as divergent in files, and an alarm says so. A host with an incomplete snapshot can't be promoted.
 
-The host that is asked is the one that will serve, so name it: --host, or --http.`,
+The asked host is the one that will serve, so name it: --host, or --http.`,
 		`  hotpair promote --force --host b                 # says what is lost, and asks
   hotpair promote --force --host b --accept-loss 41
-  hotpair explain --host b                         # first: why does it not serve by itself?`,
+  hotpair explain --host b                         # first: why does it not serve?`,
 		f, noArguments, func(ctx context.Context, c *cobra.Command, _ []string) error {
 			if !force {
 				return fmt.Errorf("%w: hotpair promote takes --force: it may lose acknowledged updates; without a loss there is hotpair switchover", operator.ErrUsage)
@@ -36,7 +36,7 @@ The host that is asked is the one that will serve, so name it: --host, or --http
 			return f.promote(ctx, c, accept)
 		})
 	c.Flags().BoolVar(&force, "force", false, "yes, updates may be lost")
-	c.Flags().StringVar(&accept, "accept-loss", "", "the number of updates that may be lost, or unknown; asked for when not given")
+	c.Flags().StringVar(&accept, "accept-loss", "", "the number of updates that may be lost, or unknown; the command asks if not given")
 	return c
 }
 
@@ -46,7 +46,7 @@ func (f *flags) promote(ctx context.Context, c *cobra.Command, accept string) er
 		return err
 	}
 	if len(targets) != 1 {
-		return fmt.Errorf("%w: say with --host which host shall serve", operator.ErrUsage)
+		return fmt.Errorf("%w: choose with --host the host that is to serve", operator.ErrUsage)
 	}
 	looks := hosts.LookAt(ctx, targets)
 	if looks[0].Err != nil {
@@ -81,7 +81,7 @@ func (f *flags) promote(ctx context.Context, c *cobra.Command, accept string) er
 		return fmt.Errorf("promote: %w", err)
 	}
 	return f.show(c, done, func(s *screen.Screen) {
-		s.Headline(operator.Warning, fmt.Sprintf("%s serves, epoch %d, after %s; see hotpair status for the audit of what terminals were told", done.Active, done.Epoch, wording.Milliseconds(done.Took)))
+		s.Headline(operator.Warning, fmt.Sprintf("%s serves, epoch %d, after %s; see hotpair status for the audit of acknowledged updates", done.Active, done.Epoch, wording.Milliseconds(done.Took)))
 	})
 }
 
@@ -92,7 +92,7 @@ func planScreen(s *screen.Screen, p operator.PromotePlan) {
 	case p.Needless:
 		s.Headline(operator.Good, p.Host+" holds every acknowledged update: nothing is lost")
 	case p.AcceptLoss == operator.UnknownLoss:
-		s.Headline(operator.Bad, "Nobody here knows how many acknowledged updates are lost if "+p.Host+" serves")
+		s.Headline(operator.Bad, "It is not known how many acknowledged updates are lost if "+p.Host+" serves")
 	default:
 		s.Headline(operator.Bad, fmt.Sprintf("At least %s acknowledged update(s) are lost if %s serves", p.AcceptLoss, p.Host))
 	}
@@ -101,7 +101,7 @@ func planScreen(s *screen.Screen, p operator.PromotePlan) {
 	switch {
 	case p.Needless:
 	case p.Other == "":
-		other += "this host has heard of none of its updates since its main started"
+		other += "this host has heard nothing about its updates since its main started"
 	default:
 		other += "it had acknowledged up to " + p.Other + " when it was last heard"
 	}
@@ -121,19 +121,18 @@ func planScreen(s *screen.Screen, p operator.PromotePlan) {
 
 func admitCommand() *cobra.Command {
 	f := &flags{}
-	return argued("admit HOST|witness", "Let a replaced host or witness in",
-		`A host that was replaced (new data directory, so a new identity) joins by itself while the other one serves. Only when
-nobody serves, because the pair record still counts on the old identity, the host that has the data must be told that the
-old one will never come back: hotpair admit NAME, asked of that host. It serves then, and the new one takes a copy.
+	return argued("admit HOST|witness", "Admit a replaced host or witness",
+		`A replaced host (new data directory, so a new identity) joins automatically while the other one serves. Only when nobody
+serves, because the pair record still requires the old identity, the host with the data must be told that the old one will
+never come back: hotpair admit NAME, asked of that host. It serves then, and the new host receives a snapshot.
 
-A witness that was replaced keeps an empty register. The pair goes on serving, but nothing can change in the record, so the
-next failure would stop the service: hotpair admit witness moves the record to the witness that answers now. Both hosts must
-see the same one.`,
+A replaced witness has an empty register. The pair keeps serving, but the record can't change, so the next failure would stop
+the service: hotpair admit witness moves the record to the witness that answers now. Both hosts must see the same one.`,
 		`  hotpair admit a                                  # a's machine burnt down while both were off
   hotpair admit witness                            # after its disk was replaced`,
 		f, func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return errors.New("it takes one name: of a host, or witness")
+				return errors.New("give one name: that of a host, or witness")
 			}
 			return nil
 		}, func(ctx context.Context, c *cobra.Command, args []string) error {
@@ -144,9 +143,9 @@ see the same one.`,
 			}
 			return f.show(c, done, func(s *screen.Screen) {
 				if args[0] == operator.AdmitWitness {
-					s.Headline(operator.Good, fmt.Sprintf("witness %s now keeps the pair record, version %d", done.WitnessID, done.RecordVersion))
+					s.Headline(operator.Good, fmt.Sprintf("witness %s has the pair record now, version %d", done.WitnessID, done.RecordVersion))
 				} else {
-					s.Headline(operator.Good, fmt.Sprintf("%s serves, epoch %d; %s joins as soon as it has a copy", done.Active, done.Epoch, args[0]))
+					s.Headline(operator.Good, fmt.Sprintf("%s serves, epoch %d; %s joins as soon as it has a snapshot", done.Active, done.Epoch, args[0]))
 				}
 			})
 		})

@@ -75,7 +75,7 @@ func TestPromoteCommand_AsksForTheNumber(t *testing.T) {
 func TestAdmitCommand(t *testing.T) {
 	b := &operatortest.Host{Now: operatortest.Standby()}
 	dir := pair(t, nil, b)
-	for who, want := range map[string]string{"witness": "witness W2 now keeps the pair record", "a": "b serves, epoch 8; a joins"} {
+	for who, want := range map[string]string{"witness": "witness W2 has the pair record now", "a": "b serves, epoch 8; a joins"} {
 		out, _, err := run(t, "admit", who, "--dir", dir)
 		if err != nil || !strings.Contains(out, want) {
 			t.Errorf("admit %s: %v\n%s", who, err, out)

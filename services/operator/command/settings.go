@@ -12,10 +12,10 @@ import (
 func settingsCommand() *cobra.Command {
 	f := &flags{}
 	var all bool
-	c := argued("settings", "Show what both hosts are set to, and what differs",
+	c := argued("settings", "Show the settings of both hosts, and what differs",
 		`Shows the settings that the main of each host runs with, which are those of its last start. First those that differ and should
-be alike, then the others that should be alike, then those of one host: its name, addresses, directories, files, alarms and log.
-What is left at its default is shown with --all. Of a secret it is told only whether it is set, so two that are set may still differ.`,
+be equal, then the others that should be equal, then those of one host: its name, addresses, directories, files, alarms and
+log. --all also shows settings left at their defaults. Of a secret it shows only whether it is set, so two secrets may differ.`,
 		`  hotpair settings
   hotpair settings --all
   hotpair settings --json | jq -r '.settings[] | select(.differs) | .name'`,
@@ -26,6 +26,6 @@ What is left at its default is shown with --all. Of a secret it is told only whe
 			}
 			return f.show(c, p, func(s *screen.Screen) { screen.Settings(s, p, all) })
 		})
-	c.Flags().BoolVar(&all, "all", false, "show those too that are left at their defaults (--json always does)")
+	c.Flags().BoolVar(&all, "all", false, "also show settings left at their defaults (--json always does)")
 	return c
 }

@@ -26,13 +26,13 @@ func statusCommand() *cobra.Command {
 	f := &flags{}
 	var watch bool
 	every := time.Second
-	c := command("status", "Show how the pair is",
-		`Shows on one screen who serves, whether the other host could take over now, what is missing if it could not,
-and what happened last. The first line says it all: green is "either host may fail", yellow is "serves, without
-redundancy", red is "nobody serves, or this host can't do its part". With --watch it is drawn anew until Ctrl-C, and
-says how old what it shows is when no host answers any more.
+	c := command("status", "Show the state of the pair",
+		`Shows on one screen which host serves, whether the other one could take over now, what is missing if it could not,
+and the last events. The first line is the verdict: green is "either host may fail", yellow is "serves, without
+redundancy", red is "nobody serves, or this host can't do its part". With --watch the screen is refreshed until Ctrl-C,
+and shows its age when no host answers any more.
 
-The first line in red is exit code 1 too.`,
+With the first line in red the exit code is 1.`,
 		`  hotpair status                                   # the pair, as the host that serves sees it
   hotpair status --host b                          # the same from the other side
   hotpair status --watch --interval 200ms          # during a switchover or game day
@@ -44,12 +44,12 @@ The first line in red is exit code 1 too.`,
 			}
 			return f.status(ctx, c, targets)
 		})
-	c.Flags().BoolVarP(&watch, "watch", "w", false, "draw it anew until Ctrl-C; with --json one line each time")
-	c.Flags().DurationVar(&every, "interval", every, "how often with --watch, at least 50ms")
+	c.Flags().BoolVarP(&watch, "watch", "w", false, "refresh until Ctrl-C; with --json one line each time")
+	c.Flags().DurationVar(&every, "interval", every, "how often to refresh with --watch, at least 50ms")
 	return c
 }
 
-// errRed ends hotpair status when its first line is red: a script need not read it.
+// errRed ends hotpair status with exit code 1 when its first line is red, for scripts.
 var errRed = errors.New("status: nobody serves, or this host can't do its part")
 
 func (f *flags) status(ctx context.Context, c *cobra.Command, targets []hosts.Target) error {
@@ -135,7 +135,7 @@ func statusScreen(s *screen.Screen, st operator.Status) {
 	}
 }
 
-// progressRow shows how far the host is that is being brought up; "" when none is.
+// progressRow shows the progress of the host that catches up; "" when none does.
 func progressRow(st operator.Status) string {
 	for _, c := range []*operator.CatchUp{st.CatchUp, st.Peer.CatchUp} {
 		if c != nil {
@@ -145,7 +145,7 @@ func progressRow(st operator.Status) string {
 	return ""
 }
 
-// timeRow shows clocks that disagree; "" when none do.
+// timeRow shows clocks that disagree; "" when they agree.
 func timeRow(st operator.Status) string {
 	var parts []string
 	if c := st.Peer.Clock; c != nil && (time.Duration(c.AheadMS)*time.Millisecond).Abs() > clocks.Apart {
@@ -155,7 +155,7 @@ func timeRow(st operator.Status) string {
 		parts = append(parts, fmt.Sprintf("pair time is %s: %s", st.PairTime.Format(time.RFC3339), wording.Off(off)))
 	}
 	if !st.Time.IsZero() && st.Forgotten.Sub(st.Time) > clocks.Off {
-		parts = append(parts, "ids of applications are refused until "+st.Forgotten.Format(time.RFC3339))
+		parts = append(parts, "request ids made by applications are refused until "+st.Forgotten.Format(time.RFC3339))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -201,12 +201,12 @@ func updatesRow(st operator.Status) string {
 		}
 	}
 	if st.Divergent > 0 {
-		text += ", " + wording.Count(uint64(st.Divergent), "update") + " kept as divergent"
+		text += ", " + wording.Count(uint64(st.Divergent), "update") + " divergent"
 	}
 	return text
 }
 
-// heard says how long ago something was, from milliseconds; -1 is never.
+// heard formats how long ago something was, in milliseconds; -1 is never.
 func heard(ms int64) string {
 	if ms < 0 {
 		return "never"
@@ -240,7 +240,7 @@ func peerRow(st operator.Status) string {
 
 func witnessRow(w operator.Witness) string {
 	if w.None {
-		return strings.TrimSuffix("none: the terminals are asked who serves; "+w.Problem, "; ")
+		return strings.TrimSuffix("none: the terminals are asked which host serves; "+w.Problem, "; ")
 	}
 	text := wording.Or(w.Address, "none")
 	if w.Reachable {
@@ -256,7 +256,7 @@ func witnessRow(w operator.Witness) string {
 	return text
 }
 
-// wiresRows show what proves who is at the other ends of the wires, and until when.
+// wiresRows show the certificates at both ends of the wires, and until when they are valid.
 func wiresRows(w wires.Seen) []string {
 	switch {
 	case w.Insecure:
@@ -278,7 +278,7 @@ func wiresRows(w wires.Seen) []string {
 	}
 	rows := []string{own}
 	if w.Optional {
-		rows = append(rows, fmt.Sprintf("PLAIN TEXT FOR WHO HAS NO CERTIFICATE (HOTPAIR_TLS_OPTIONAL): %d connections", w.Clear))
+		rows = append(rows, fmt.Sprintf("PLAIN TEXT FOR MACHINES WITHOUT A CERTIFICATE (HOTPAIR_TLS_OPTIONAL): %d connections", w.Clear))
 	}
 	if c.Fault != "" {
 		rows = append(rows, "CERTIFICATE FILES CAN'T BE USED: "+c.Fault)

@@ -21,11 +21,11 @@ func switchoverCommand() *cobra.Command {
 	var at string
 	var cancel bool
 	c := command("switchover", "Make the other host active, without losing a request",
-		`Drains the active, hands over to the standby and prints the steps (B3 to B9) as they are made, each with the time
-since the first. Requests of terminals wait meanwhile, none fails. It is refused, with the reason, unless the standby is
-in sync and fit; then nothing has happened. It waits up to 10 seconds for a host that is about to serve. Any host of
-the pair can be asked. With --at the active does it by itself at that time; if the standby is not in sync then, an event
-says that it did not happen.`,
+		`Drains the active, hands over to the standby and prints the steps (B3 to B9) as they happen, each with the time since
+the first. Requests of terminals wait meanwhile, none fails. Unless the standby is in sync and fit the switchover is
+refused with the reason, and nothing was done. The command waits up to 10 seconds for a host that is about to serve.
+Any host of the pair can be asked. With --at the active switches over at that time; if the standby is not in sync then,
+an event says that it did not happen.`,
 		`  hotpair switchover                               # before maintenance of the host that serves
   hotpair switchover && hotpair status
   hotpair switchover --at 03:00                    # the next 3 o'clock here; also +10m, or RFC 3339
@@ -40,8 +40,8 @@ says that it did not happen.`,
 			}
 			return f.switchover(ctx, c, targets)
 		})
-	c.Flags().StringVar(&at, "at", "", "do it at this time: 03:00, +10m or 2026-03-04T03:00:00Z")
-	c.Flags().BoolVar(&cancel, "cancel", false, "drop what is scheduled")
+	c.Flags().StringVar(&at, "at", "", "switch over at this time: 03:00, +10m or 2026-03-04T03:00:00Z")
+	c.Flags().BoolVar(&cancel, "cancel", false, "cancel the scheduled switchover")
 	return c
 }
 
@@ -50,7 +50,7 @@ func (f *flags) switchover(ctx context.Context, c *cobra.Command, targets []host
 	if err != nil {
 		return err
 	}
-	// One host is asked, once: a second try at the other could switch back what the first one did.
+	// One host is asked, once: a second attempt at the other host could switch back.
 	ctx, cancel := context.WithTimeout(ctx, operator.CallSwitchover.Within+hosts.Within)
 	defer cancel()
 	shown := screen.NewSteps(c.OutOrStdout())
@@ -78,14 +78,14 @@ func (f *flags) switchover(ctx context.Context, c *cobra.Command, targets []host
 	case errors.Is(err, operator.ErrRefused):
 		return fmt.Errorf("switchover refused, nothing was done: %w", err)
 	case problem == nil && err != nil && !errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("switchover: whether it happened is not known, see hotpair status: %w", err)
+		return fmt.Errorf("switchover: it is not known whether it happened, see hotpair status: %w", err)
 	case err != nil:
 		return fmt.Errorf("switchover: %w", err)
 	}
 	return nil
 }
 
-// whenText reads a time as people give it: RFC 3339, a time of day (the next one, local), or from now.
+// whenText parses a time: RFC 3339, a local time of day (the next one), or a duration from now.
 func whenText(text string, now time.Time) (time.Time, error) {
 	if rest, relative := strings.CutPrefix(text, "+"); relative {
 		if d, err := time.ParseDuration(rest); err == nil && d > 0 {
@@ -104,7 +104,7 @@ func whenText(text string, now time.Time) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%w: --at %q is no time like 03:00, +10m or 2026-03-04T03:00:00Z", operator.ErrUsage, text)
+	return time.Time{}, fmt.Errorf("%w: --at %q is not a time like 03:00, +10m or 2026-03-04T03:00:00Z", operator.ErrUsage, text)
 }
 
 // plan schedules or cancels.
@@ -131,7 +131,7 @@ func (f *flags) plan(ctx context.Context, c *cobra.Command, at string, cancel bo
 			s.Headline(operator.Good, "cancelled: "+done.Host+" stays active at "+wording.Time(done.At)+" UTC")
 		} else {
 			s.Headline(operator.Good, done.Sentence(time.Now()))
-			s.Line("hotpair switchover --cancel drops it. If main of " + done.Host + " ends before, it is lost and an event says so.")
+			s.Line("hotpair switchover --cancel drops it. If main of " + done.Host + " ends before, the switchover is lost and an event says so.")
 		}
 	})
 }

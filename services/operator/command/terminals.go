@@ -15,12 +15,12 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// terminalsCommand is hotpair terminals with what can be done to them.
+// terminalsCommand returns hotpair terminals with its subcommands.
 func terminalsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "terminals", Short: "List, add, enrol, remove and probe the terminals of the pair",
-		Long: `The terminals that both hosts dial. They come from HOTPAIR_TERMINALS until the first change made here; from then on
-from a table in the replicated database, on both hosts alike, and a change takes effect at once, without a restart.`,
+		Long: `The terminals that both hosts dial. They come from HOTPAIR_TERMINALS until the first change by these commands; from then on
+from a table in the replicated database, the same on both hosts, where changes take effect at once, without a restart.`,
 		Example: `  hotpair terminals list
   hotpair terminals probe                          # what is wrong with those that are unreachable?
   hotpair terminals add till-7=nats://10.0.3.7:4223
@@ -45,11 +45,11 @@ func terminalsAdd() *cobra.Command {
 	f := &flags{}
 	var file, tokens, life string
 	c := argued("add ID=nats://HOST:PORT...", "Add terminals",
-		`Adds terminals to the table. Both hosts dial them at once; whoever serves attaches them. When the pair is its own authority, each gets
-a one-time token, shown here only: hotpair terminal enrol TOKEN at the terminal does the rest. Otherwise the agent at a new
-terminal needs its id and its key, which the command names. Nothing is added if one of the terminals can't be: a wrong address, an id or
-address that is there already. With --file many are added, 500 at a time; --tokens
-writes their tokens to a file, readable by you only.`,
+		`Adds terminals to the table. Both hosts dial them at once; the active attaches them. When the pair is its own authority, each
+gets a one-time token, shown only here: hotpair terminal enrol TOKEN at the terminal does the rest. Otherwise the agent at a new
+terminal needs its id and its key, as the command shows. If one of the terminals can't be added (wrong address, id or address
+already in use), none is. With --file many are added, 500 at a time; --tokens writes their tokens to a file that only you can
+read.`,
 		`  hotpair terminals add till-7=nats://10.0.3.7:4223
   hotpair terminals add --file new-tills.txt --tokens tokens.txt
   hotpair terminals add --file new-tills.txt       # one ID=nats://HOST:PORT on each line; - is standard input
@@ -79,7 +79,7 @@ writes their tokens to a file, readable by you only.`,
 			}
 			given, err := roster.Tokens(ctx, c, client, wish)
 			if err != nil {
-				err = fmt.Errorf("%s added, and %s made: %w; hotpair terminals token makes them", wording.Count(uint64(len(add)), "terminal"), wording.Count(uint64(len(given)), "token"), err)
+				err = fmt.Errorf("%s added, but only %s made: %w; hotpair terminals token makes the missing tokens", wording.Count(uint64(len(add)), "terminal"), wording.Count(uint64(len(given)), "token"), err)
 				return errors.Join(err, roster.ShowTokens(c, given, tokens))
 			}
 			if f.json {
@@ -91,7 +91,7 @@ writes their tokens to a file, readable by you only.`,
 			out := c.OutOrStdout()
 			fmt.Fprintf(out, "%s added; the table has %d now\n", wording.Count(uint64(len(add)), "terminal"), done.Total)
 			if done.Began {
-				fmt.Fprintln(out, "HOTPAIR_TERMINALS no longer counts: its list is in the table")
+				fmt.Fprintln(out, "HOTPAIR_TERMINALS is no longer used: its terminals are in the table")
 			}
 			if given == nil {
 				fmt.Fprintf(out, "each agent needs HOTPAIR_TERMINAL_ID and its own HOTPAIR_TERMINAL_KEY: hotpair terminals key %s\n", wording.Printable(add[0].ID))
@@ -100,7 +100,7 @@ writes their tokens to a file, readable by you only.`,
 			return roster.ShowTokens(c, given, tokens)
 		})
 	c.Flags().StringVar(&tokens, "tokens", "", "write the tokens to this new file, one ID and TOKEN on each line, instead of showing them")
-	c.Flags().StringVar(&life, "for", "", "how long the tokens hold, 1m to 720h (default 24h)")
+	c.Flags().StringVar(&life, "for", "", "how long the tokens are valid, 1m to 720h (default 24h)")
 	c.Flags().StringVar(&file, "file", "", "read terminals from a file, one ID=nats://HOST:PORT on each line")
 	return c
 }
@@ -108,8 +108,8 @@ writes their tokens to a file, readable by you only.`,
 func terminalsRemove() *cobra.Command {
 	f := &flags{}
 	return argued("remove ID...", "Remove terminals",
-		`Takes terminals out of the table. Both hosts leave them at once; requests that wait there wait on, until the terminal is
-added again or they run out of time.`,
+		`Removes terminals from the table. Both hosts disconnect from them at once; requests that wait there keep waiting, until the
+terminal is added again or they time out.`,
 		`  hotpair terminals remove till-6
   hotpair terminals list --json | jq -r '.terminals[].id | select(startswith("test-"))' | xargs hotpair terminals remove`,
 		f, cobra.MinimumNArgs(1), func(ctx context.Context, c *cobra.Command, args []string) error {
@@ -134,10 +134,10 @@ added again or they run out of time.`,
 func terminalsKey() *cobra.Command {
 	f := &flags{}
 	return argued("key ID", "Print the key of one terminal (a secret)",
-		`Prints the key that the agent of a terminal must be given as HOTPAIR_TERMINAL_KEY. It is a secret: whoever has it can pose as a
-host to that terminal, though to no other. It is derived from the pair secret, so the command is for a host: it reads
-HOTPAIR_PAIR_SECRET or HOTPAIR_PAIR_SECRET_FILE, with --dir the files of a cluster, else /etc/hotpair/host.env. Nothing is asked over a network, and the
-terminal need not exist yet.`,
+		`Prints the key that the agent of a terminal needs as HOTPAIR_TERMINAL_KEY. It is a secret: anyone who has it can pose as a
+host to that terminal, but to no other. It is derived from the pair secret, so run the command on a host: it reads
+HOTPAIR_PAIR_SECRET or HOTPAIR_PAIR_SECRET_FILE, with --dir the files of a cluster, else /etc/hotpair/host.env. The command
+uses no network, and the terminal need not exist yet.`,
 		`  hotpair terminals key till-7
   HOTPAIR_PAIR_SECRET_FILE=/etc/hotpair/secret hotpair terminals key till-7
   hotpair terminals key till-7 --json | jq -r .key | ssh till-7 'umask 77; cat >key'`,
@@ -154,7 +154,7 @@ terminal need not exist yet.`,
 				return screen.JSON(c.OutOrStdout(), map[string]string{"id": args[0], "key": key})
 			}
 			if screen.IsTerminal(c.OutOrStdout()) {
-				fmt.Fprintln(c.ErrOrStderr(), "SECRET: give it to the agent of "+args[0]+" and to nobody else")
+				fmt.Fprintln(c.ErrOrStderr(), "SECRET: give it only to the agent of "+args[0])
 			}
 			_, err = fmt.Fprintf(c.OutOrStdout(), "HOTPAIR_TERMINAL_ID=%s\nHOTPAIR_TERMINAL_KEY=%s\n", args[0], key)
 			return err

@@ -33,10 +33,10 @@ func TestTerminalsCommands(t *testing.T) {
 	}{
 		{"terminals list " + at, "", "3 terminals, from the table in the database, revision 9"},
 		{"terminals list " + at, "", "connection refused"},
-		{"terminals list " + at, "", "of b nothing is known: link down"},
+		{"terminals list " + at, "", "nothing is known of b: link down"},
 		{"terminals list --problems " + at, "", "1 terminal of 3"},
 		{"terminals list --json " + at, "", `"total": 3`},
-		{"terminals add t7=nats://10.0.0.7:4222 " + at, "", "HOTPAIR_TERMINALS no longer counts"},
+		{"terminals add t7=nats://10.0.0.7:4222 " + at, "", "HOTPAIR_TERMINALS is no longer used"},
 		{"terminals add t7=10.0.0.7:4222 " + at, "write ID=nats://HOST:PORT", ""},
 		{"terminals add t/7=nats://10.0.0.7:4222 " + at, "its id is not", ""},
 		{"terminals add " + at, "name terminals", ""},

@@ -17,7 +17,7 @@ import (
 func terminalsList() *cobra.Command {
 	f := &flags{}
 	var problems bool
-	c := argued("list", "List the terminals, and what each host has with them",
+	c := argued("list", "List the terminals, and their state at each host",
 		`Lists the terminals in the order of their ids. For each host: attached (served by it), warm (connected, would be served at
 once after a takeover), unreachable or refused, with the reason below.`,
 		`  hotpair terminals list
@@ -62,7 +62,7 @@ func allTerminals(ctx context.Context, client *operator.Client, bar *screen.Prog
 	}
 }
 
-// troubled reports whether a host that answered is not connected to the terminal.
+// troubled reports whether a host is known not to be connected to the terminal.
 func troubled(r operator.TerminalRow) bool {
 	for _, seen := range r.Hosts {
 		if seen.State != "attached" && seen.State != "warm" {
@@ -77,7 +77,7 @@ func terminalsScreen(s *screen.Screen, p operator.TerminalsPage) {
 	slices.SortFunc(p.Hosts, func(a, b operator.TerminalsHost) int { return strings.Compare(a.Host, b.Host) })
 	for _, h := range p.Hosts {
 		if h.Problem != "" {
-			s.Line("of " + h.Host + " nothing is known: " + h.Problem)
+			s.Line("nothing is known of " + h.Host + ": " + h.Problem)
 			continue
 		}
 		hosts = append(hosts, h.Host)
@@ -104,7 +104,7 @@ func terminalsScreen(s *screen.Screen, p operator.TerminalsPage) {
 			}
 		}
 	}
-	from := "from HOTPAIR_TERMINALS of each host; the first terminals add or remove makes a table of it"
+	from := "from HOTPAIR_TERMINALS of each host; the first terminals add or remove moves them to a table"
 	if p.Source == operator.SourceTable {
 		from = fmt.Sprintf("from the table in the database, revision %d", p.Revision)
 	}
@@ -124,7 +124,7 @@ func ofTotal(shown, total int) string {
 func seenWord(seen operator.TerminalSeen) string {
 	switch {
 	case seen.State == "":
-		return "not told yet"
+		return "not known there yet"
 	case seen.RTTMS > 0 && (seen.State == "attached" || seen.State == "warm"):
 		return fmt.Sprintf("%s, %.1f ms", seen.State, seen.RTTMS)
 	}

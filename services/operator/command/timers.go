@@ -16,9 +16,9 @@ import (
 func timersCommand() *cobra.Command {
 	f := &flags{}
 	q := agenda.List{}
-	c := argued("timers", "Show what services have put off, and release or drop it",
-		`A timer is an operation that a service has put off. One that fails is run again, later each time; after 20 failures, or
-three ends of its service, it is parked until it is released, which the alarm timers-parked tells of.`,
+	c := argued("timers", "Show timers of services, and release or drop them",
+		`A timer is an operation that a service runs later. A failed one is retried with growing pauses; after 20 failures, or after
+its service has ended three times, it is parked until it is released, and the alarm timers-parked is raised.`,
 		`  hotpair timers
   hotpair timers --parked
   hotpair timers --service tickets --json | jq -r '.timers[] | .key'
@@ -30,14 +30,14 @@ three ends of its service, it is parked until it is released, which the alarm ti
 			}
 			return f.show(c, list, func(s *screen.Screen) { timersScreen(s, list) })
 		})
-	c.Flags().StringVar(&q.Service, "service", "", "only those of this service")
-	c.Flags().BoolVar(&q.Parked, "parked", false, "only those that are parked")
+	c.Flags().StringVar(&q.Service, "service", "", "only timers of this service")
+	c.Flags().BoolVar(&q.Parked, "parked", false, "only parked timers")
 	c.AddCommand(
-		timerCommand("release", "Have a parked timer run again",
-			`A timer that was parked because it failed too often is due again at once. It needs the role operate.`,
+		timerCommand("release", "Run a parked timer again",
+			`Makes a parked timer, which failed too often, due again at once. Needs the role operate.`,
 			`  hotpair timers release tickets "seat 12A"`, operator.CallReleaseTimer, "is due again"),
-		timerCommand("drop", "Take a timer away: what it was set for is not done",
-			`Takes away a timer, parked or not. What it was set for is not done; the service hears nothing of it. It needs the role admin.`,
+		timerCommand("drop", "Drop a timer: its operation is not done",
+			`Drops a timer, parked or not. Its operation is not done, and the service is not told. Needs the role admin.`,
 			`  hotpair timers drop tickets "seat 12A" --reason "sold at the counter"`, operator.CallDropTimer, "is dropped"))
 	return c
 }

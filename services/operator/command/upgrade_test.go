@@ -24,13 +24,13 @@ func TestUpgradeCommand(t *testing.T) {
 		{&operatortest.Host{Levels: done}, "upgrade", "the pair is at level 1, the newest that both hosts know"},
 		{&operatortest.Host{Levels: half}, "upgrade", "b knows 1 to 2, a knows 1: upgrade a first"},
 		{&operatortest.Host{Levels: both}, "upgrade", "can rise to 2: hotpair upgrade finish"},
-		{&operatortest.Host{Levels: alone}, "upgrade", "b has not said what it knows"},
+		{&operatortest.Host{Levels: alone}, "upgrade", "b has not reported its levels"},
 		{&operatortest.Host{Levels: both}, "upgrade finish", "the pair is at level 2 now"},
 		{&operatortest.Host{Levels: done}, "upgrade finish", "the pair is at level 1, the newest"},
 		{&operatortest.Host{Levels: both}, "upgrade --json", `"newest": 2`},
 		{&operatortest.Host{Err: fmt.Errorf("%w: upgrade a first", operator.ErrRefused)}, "upgrade finish", "refused, nothing was done: upgrade a first"},
-		{&operatortest.Host{}, "upgrade run --to=", `--to "" is no version`},
-		{&operatortest.Host{}, "upgrade run --to v1 --within 0", "--within 0s is no time"},
+		{&operatortest.Host{}, "upgrade run --to=", `--to "" is not a version`},
+		{&operatortest.Host{}, "upgrade run --to v1 --within 0", "--within 0s is too short"},
 		{&operatortest.Host{}, "upgrade now", `takes no argument "now"`},
 	} {
 		out, _, err := run(t, append(strings.Fields(c.args), "--http=http://"+serve(t, c.host).Address())...)

@@ -15,7 +15,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// followPace is how often a command asks how far something is that a host does for it.
+// followPace is how often a command asks for the progress of work on a host.
 const followPace = 200 * time.Millisecond
 
 func verifyCommand() *cobra.Command {
@@ -23,10 +23,10 @@ func verifyCommand() *cobra.Command {
 	var repair, last, stop bool
 	c := command("verify", "Compare both hosts' databases while they are in service",
 		`Compares everything that both hosts hold, section by section, each at one position of the history: data of all services,
-recorded answers, epochs and the history itself. Updates go on meanwhile. Keys that differ are named, with what is wrong
-with them: missing or extra on the standby, or different; and on which host the value is not what was once written.
+recorded answers, epochs and the history itself. The pair keeps accepting updates. Keys that differ are named, with the
+difference (missing or extra on the standby, or different) and the host on which the value is damaged.
 
-With --repair the standby's keys are made what they are on the active, never the other way. A key whose value is damaged
+With --repair the standby's keys are made equal to those of the active, never the reverse. A key whose value is damaged
 on the active itself is left alone: switch over to the other host first, then repair.
 
 Exit code 1 if something differs (and was not repaired) or could not be compared. Ctrl-C ends the comparison.`,
@@ -64,13 +64,13 @@ Exit code 1 if something differs (and was not repaired) or could not be compared
 			}
 			return fmt.Errorf("verify: %w in %s", operator.ErrDiffers, wording.Count(uint64(s.Different-s.Repaired), "key"))
 		})
-	c.Flags().BoolVar(&repair, "repair", false, "make the standby's keys what they are on the active")
-	c.Flags().BoolVar(&last, "last", false, "show the last comparison, or the one that runs")
-	c.Flags().BoolVar(&stop, "stop", false, "end the comparison that runs")
+	c.Flags().BoolVar(&repair, "repair", false, "make the standby's keys equal to those of the active")
+	c.Flags().BoolVar(&last, "last", false, "show the running comparison, or the last one")
+	c.Flags().BoolVar(&stop, "stop", false, "end the running comparison")
 	return c
 }
 
-// followVerify begins a comparison, shows how far it is, and ends it when the command is ended.
+// followVerify begins a comparison, shows its progress, and ends it when the command is interrupted.
 func followVerify(ctx context.Context, client *operator.Client, q operator.VerifyRequest, bar *screen.Progress) (bus.VerifyState, error) {
 	defer bar.End()
 	begun, err := operator.CallVerify.Ask(ctx, client, q)
@@ -92,11 +92,11 @@ func followVerify(ctx context.Context, client *operator.Client, q operator.Verif
 			continue
 		case err != nil:
 			if failures++; failures > 10 {
-				return s, fmt.Errorf("whether it goes on is not known, see hotpair verify --last: %w", err)
+				return s, fmt.Errorf("it is not known whether the comparison continues, see hotpair verify --last: %w", err)
 			}
 			continue
 		case s.ID != begun.ID:
-			return s, fmt.Errorf("%w: it ended with the term of the host that led it", operator.ErrUnfinished)
+			return s, fmt.Errorf("%w: the comparison ended with the term of the host that led it", operator.ErrUnfinished)
 		case !s.Running:
 			return s, nil
 		}

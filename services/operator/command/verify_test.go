@@ -14,7 +14,7 @@ func TestVerifyCommand(t *testing.T) {
 	bad := "--http=http://" + serve(t, &operatortest.Host{Now: operator.Status{Host: "differs"}}).Address()
 	for _, c := range []struct{ args, err, want string }{
 		{"verify --last " + good, "", "never compared"},
-		{"verify " + good, "", "12 345 keys compared on a and b, all alike"},
+		{"verify " + good, "", "12 345 keys compared on a and b, all equal"},
 		{"verify " + bad, "the databases differ in 120 keys", "needle?[2J"},
 		{"verify " + bad, "the databases differ", "and 119 more"},
 		{"verify --json " + bad, "the databases differ", `"kind": "different"`},

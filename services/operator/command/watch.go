@@ -53,7 +53,7 @@ func (f *flags) watch(ctx context.Context, c *cobra.Command, targets []hosts.Tar
 	}
 }
 
-// watcher draws one status after the other.
+// watcher draws statuses one after the other.
 type watcher struct {
 	out     io.Writer
 	json    bool
@@ -64,7 +64,7 @@ type watcher struct {
 	at    time.Time // when last came; zero: never
 }
 
-// show draws what came of a look. The error is that the output is gone.
+// show draws the outcome of a look. The error is that the output is gone.
 func (w *watcher) show(looks []hosts.Look, now time.Time) error {
 	best := looks[0]
 	if best.Err == nil {
@@ -72,7 +72,7 @@ func (w *watcher) show(looks []hosts.Look, now time.Time) error {
 	}
 	if w.json {
 		if best.Err != nil {
-			return nil // a line is a status; none came
+			return nil // each line is a status, and there is none
 		}
 		line, err := json.Marshal(best.Status)
 		if err != nil {
@@ -93,7 +93,7 @@ func (w *watcher) frame(looks []hosts.Look, now time.Time) string {
 	case w.at.IsZero():
 		s.Headline(operator.Bad, "no host answers yet")
 	default:
-		s.Headline(operator.Bad, fmt.Sprintf("NO HOST ANSWERS: what is shown is %s old", wording.Ago(now.Sub(w.at))))
+		s.Headline(operator.Bad, fmt.Sprintf("NO HOST ANSWERS: this status is %s old", wording.Ago(now.Sub(w.at))))
 	}
 	for _, l := range looks {
 		if l.Err != nil {
@@ -126,9 +126,9 @@ func (w *watcher) draw(frame string) error {
 	return err
 }
 
-// end gives the terminal back as it was.
+// end restores the terminal.
 func (w *watcher) end() {
 	if w.inPlace && w.drawn {
-		_, _ = io.WriteString(w.out, cursorOn) // who is gone needs no cursor
+		_, _ = io.WriteString(w.out, cursorOn) // an output that is gone needs no cursor
 	}
 }

@@ -23,7 +23,7 @@ func TestWatch_SaysHowOldItIsWhenNobodyAnswers(t *testing.T) {
 	}{
 		{down, operatortest.Noon(), "no host answers yet"},
 		{good, operatortest.Noon().Add(time.Second), "as a sees it"},
-		{down, operatortest.Noon().Add(96 * time.Second), "NO HOST ANSWERS: what is shown is 1m35s old"},
+		{down, operatortest.Noon().Add(96 * time.Second), "NO HOST ANSWERS: this status is 1m35s old"},
 	} {
 		out.Reset()
 		if err := w.show(step.looks, step.at); err != nil {

@@ -13,13 +13,13 @@ import (
 	"github.com/hotpair/hotpair/services/operator/access"
 )
 
-// one reads an address that was given as a URL or as host:port, which is HTTPS unless it is of this machine alone. No token is shown
-// over plain HTTP to another machine: it would be known to the network before anybody could refuse it. The error is ErrUsage.
+// one parses an address, a URL or host:port. host:port is HTTPS unless it is on this machine. Plain HTTP to another
+// machine is refused, because the token would cross the network in clear. The error is ErrUsage.
 func (p Place) one(address, source, token string) ([]Target, error) {
 	at := address
 	if path, is := strings.CutPrefix(at, operator.SocketURL); is {
 		if !filepath.IsAbs(path) {
-			return nil, fmt.Errorf("%w: %s %q is no socket: write unix: and its whole path", operator.ErrUsage, source, address)
+			return nil, fmt.Errorf("%w: %s %q is not a socket: write unix: and its absolute path", operator.ErrUsage, source, address)
 		}
 		return []Target{{URL: at}}, nil
 	}
@@ -33,15 +33,15 @@ func (p Place) one(address, source, token string) ([]Target, error) {
 	}
 	plain := strings.HasPrefix(at, "http://")
 	if !plain && !strings.HasPrefix(at, "https://") || strings.ContainsAny(at, " \t\n") {
-		return nil, fmt.Errorf("%w: %s %q is no address like http://127.0.0.1:7704 or https://192.0.2.1:7704", operator.ErrUsage, source, address)
+		return nil, fmt.Errorf("%w: %s %q is not an address like http://127.0.0.1:7704 or https://192.0.2.1:7704", operator.ErrUsage, source, address)
 	}
 	if plain && token != "" && !ofThisMachine(at) && !clear {
-		return nil, fmt.Errorf("%w: %s %q is plain HTTP to another machine, and your token would cross the network in clear: write https://, or go there by ssh", operator.ErrUsage, source, address)
+		return nil, fmt.Errorf("%w: %s %q is plain HTTP to another machine, and your token would cross the network in clear: use https://, or run hotpair there by ssh", operator.ErrUsage, source, address)
 	}
 	return []Target{{URL: at, Token: token}}, nil
 }
 
-// ofThisMachine reports whether a URL leads to this machine alone.
+// ofThisMachine reports whether a URL is on this machine.
 func ofThisMachine(at string) bool {
 	u, err := url.Parse(at)
 	return err == nil && access.IsLoopback(net.JoinHostPort(u.Hostname(), "0"))

@@ -1,4 +1,4 @@
-// Package hosts finds the hosts that a command may call, and looks which of them answers best.
+// Package hosts finds the hosts that a command may call, and the best of those that answer.
 package hosts
 
 import (
@@ -32,7 +32,7 @@ func (l Look) Sentence() string {
 	return l.Name + ": " + l.Err.Error()
 }
 
-// AllDown says of each host why it gave no answer.
+// AllDown joins the reasons why no host answered.
 func AllDown(looks []Look) error {
 	var all []error
 	for _, l := range looks {
@@ -46,18 +46,18 @@ func AllDown(looks []Look) error {
 }
 
 const (
-	// ClusterFile and clusterPort are how a cluster on this machine is found: its file, and the default base of its
-	// ports, by which the file that points to its directory is named.
+	// ClusterFile is the file of a cluster on this machine, clusterPort its default base port, which names the file
+	// that points to the cluster's directory.
 	ClusterFile = "cluster.json"
 	clusterPort = 7800
-	// maxFile bounds what is read to find them, in bytes: a cluster of thousands of terminals names each.
+	// maxFile bounds the files read, in bytes: a cluster names each of its terminals, perhaps thousands.
 	maxFile = 64 << 20
 
 	variableHTTP = config.Prefix + "_HTTP"
 
-	// Within is how long a host may take to say how it is.
+	// Within bounds the status call to a host.
 	Within = 2 * time.Second
-	// Moment is what the others get once the host that serves has answered.
+	// Moment is how long to wait for the others once the active has answered.
 	Moment = 250 * time.Millisecond
 )
 
@@ -65,13 +65,13 @@ const (
 type Target struct {
 	Name  string // "" when not known
 	URL   string
-	Token string // "" when it can't be had, or is not needed
-	// Reason is why something is to be done.
+	Token string // "" when there is none, or none is needed
+	// Reason is sent with calls that change something.
 	Reason string
-	Roots  *x509.CertPool // who is believed over https; nil: whom the system believes
+	Roots  *x509.CertPool // trusted over https; nil: the system's
 }
 
-// Client calls the host.
+// Client returns a client for the host.
 func (t Target) Client() *operator.Client {
 	c := operator.NewClient(t.URL).WithToken(t.Token).WithReason(t.Reason)
 	if t.Roots != nil {
@@ -80,7 +80,7 @@ func (t Target) Client() *operator.Client {
 	return c
 }
 
-// Place says where to look for hosts: the first of these that is set counts.
+// Place says where to look for hosts: the first field that is set counts.
 type Place struct {
 	HTTP string   // --http
 	Dir  string   // --dir
@@ -94,7 +94,7 @@ type Place struct {
 	CA        string // --ca
 }
 
-// Find gives the hosts that a command may call, at least one. The error is ErrUsage.
+// Find returns the hosts that a command may call, at least one. The error is ErrUsage.
 func (p Place) Find() ([]Target, error) {
 	targets, err := p.all()
 	if err != nil {
@@ -123,7 +123,7 @@ func (p Place) Find() ([]Target, error) {
 func (p Place) all() ([]Target, error) {
 	switch {
 	case p.HTTP != "" && p.Dir != "":
-		return nil, fmt.Errorf("%w: --http and --dir both say where the host is; give one", operator.ErrUsage)
+		return nil, fmt.Errorf("%w: give only one of --http and --dir", operator.ErrUsage)
 	case p.Dir != "":
 		return cluster(p.Dir)
 	}
@@ -157,7 +157,7 @@ func (p Place) all() ([]Target, error) {
 	return p.one(settings.HTTP, "the default", token)
 }
 
-// token is what is shown to hosts that are asked over HTTP.
+// token returns the token for hosts that are asked over HTTP.
 func (p Place) token(settings config.Operator) (string, error) {
 	if p.TokenFile != "" {
 		return ReadToken(p.TokenFile)
@@ -165,7 +165,7 @@ func (p Place) token(settings config.Operator) (string, error) {
 	return cmp.Or(settings.Token.Reveal(), settings.HTTPToken.Reveal()), nil
 }
 
-// roots reads whom to believe over https; nil is whom the system believes.
+// roots reads the certificates to trust over https; nil is the system's.
 func (p Place) roots() (*x509.CertPool, error) {
 	if p.CA == "" {
 		return nil, nil
@@ -188,7 +188,7 @@ func (p Place) isSet(variable string) bool {
 	})
 }
 
-// socketOf gives the unix socket of a host on this machine, "" when this user can't connect there: then another way has to do.
+// socketOf returns the unix socket of a host on this machine, "" when this user can't connect to it.
 func socketOf(o config.Operator) string {
 	if o.Data == "" && o.HTTPSocket == "" {
 		return ""
@@ -206,7 +206,7 @@ func socketOf(o config.Operator) string {
 // accessReadWrite asks whether a socket may be connected to.
 const accessReadWrite = 4 | 2
 
-// standard is the socket of a host whose unit is as we ship it: most users can't read the unit's environment file.
+// standard returns the socket of a host with the shipped unit: most users can't read the unit's environment file.
 func (p Place) standard() string {
 	if p.Unit == "" {
 		return ""
@@ -214,7 +214,7 @@ func (p Place) standard() string {
 	return socketOf(config.Operator{Data: standardData})
 }
 
-// standardData is the data directory in the units that we ship.
+// standardData is the data directory in the shipped units.
 const standardData = "/var/lib/hotpair"
 
 // UnitFile is the environment file that the unit of a host reads.
@@ -223,13 +223,14 @@ const UnitFile = "/etc/hotpair/host.env"
 // joinedFile is what hotpair join writes beside it, and the unit reads before it: from the directory of UnitFile.
 const joinedFile = "joined/host.env"
 
-// unit is what the environment file of this machine's host says of where it is; nothing when it can't be read, as by most users.
+// unit reads the address from the environment file of this machine's host; nothing when it can't be read, as by most
+// users.
 func (p Place) unit() (found config.Operator) {
 	environ := p.unitLines(func(line string) bool {
 		name, _, _ := strings.Cut(line, "=")
 		return slices.Contains([]string{"DATA", "HTTP", "HTTP_SOCKET", "HTTP_TOKEN", "HTTP_TOKEN_FILE"}, strings.TrimPrefix(name, config.Prefix+"_"))
 	})
-	found, _ = config.Load[config.Operator](environ) // a fault there is the host's own to tell
+	found, _ = config.Load[config.Operator](environ) // the host itself reports a fault in the file
 	return found
 }
 
@@ -249,7 +250,7 @@ func cluster(dir string) ([]Target, error) {
 	return targets, nil
 }
 
-var errNoHosts = errors.New("it names no host with an http address")
+var errNoHosts = errors.New("the file names no host with an http address")
 
 func decodeCluster(text []byte) ([]Target, error) {
 	var file struct {
@@ -278,8 +279,8 @@ func decodeCluster(text []byte) ([]Target, error) {
 	return targets, nil
 }
 
-// pointed gives the directory of the cluster that runs on the default ports, or of the only one that runs; "" if there
-// is none. Only pointers that belong to this user count: somebody else's could lead commands anywhere.
+// pointed returns the directory of the cluster that runs on the default ports, or of the only one that runs; "" if
+// there is none. Only pointers owned by this user count: another user's could lead commands anywhere.
 func (p Place) pointed() string {
 	folder := filepath.Join(p.Temp, "hotpair-"+strconv.Itoa(os.Getuid()))
 	info, err := os.Lstat(folder)
@@ -301,7 +302,7 @@ func (p Place) pointed() string {
 			continue
 		}
 		if _, err := os.Stat(filepath.Join(dir, ClusterFile)); err != nil {
-			continue // it ended without taking its pointer along
+			continue // it ended without removing its pointer
 		}
 		if filepath.Base(name) == "cluster-"+strconv.Itoa(clusterPort) {
 			return dir
@@ -314,16 +315,16 @@ func (p Place) pointed() string {
 	return ""
 }
 
-// Look is what came of asking one host how it is.
+// Look is the outcome of a status call to one host.
 type Look struct {
 	Target
 	Status operator.Status
 	Err    error
 }
 
-// LookAt asks all hosts at the same time and gives the answers, the best one first: who may answer terminals, then who
-// is active, then who answers at all. Once the host that serves has answered, the others get a moment only: a frozen one
-// must not make people wait.
+// LookAt asks all hosts concurrently and returns the answers, the best one first: a host that may answer terminals,
+// then an active one, then any that answers. Once the serving host has answered, the others get only Moment: a frozen
+// host must not make people wait.
 func LookAt(ctx context.Context, targets []Target) []Look {
 	ctx, cancel := context.WithTimeout(ctx, Within)
 	defer cancel()
@@ -364,8 +365,8 @@ func (l Look) rank() int {
 	return 2
 }
 
-// LookAround is LookAt for a command: one host must answer, and of the others it is said why they don't, beside the screen, so
-// that --json stays what it is.
+// LookAround is LookAt for a command: one host must answer, and why others don't is printed to standard error, so that
+// it does not mix with --json.
 func LookAround(ctx context.Context, c *cobra.Command, targets []Target) ([]Look, error) {
 	looks := LookAt(ctx, targets)
 	if looks[0].Err != nil {

@@ -12,8 +12,9 @@ import (
 	"github.com/hotpair/hotpair/services/strictjson"
 )
 
-// PairSecret finds the pair secret for a command that asks no host: of the cluster in Dir if that is given, else in the environment, of the
-// cluster that runs here, or in the environment file of the host on this machine. The error is ErrUsage and says where it may stand.
+// PairSecret finds the pair secret for a command that asks no host: of the cluster in Dir if given, else in the
+// environment, of the cluster that runs here, or in the environment file of the host on this machine. The error is
+// ErrUsage and says where the secret may be.
 func (p Place) PairSecret() (config.Secret, error) {
 	environ, dir := p.Env, p.Dir
 	if dir == "" && p.Temp != "" && !slices.ContainsFunc(environ, ofSecret) {
@@ -35,14 +36,14 @@ func (p Place) PairSecret() (config.Secret, error) {
 	return key.PairSecret, nil
 }
 
-// ofSecret reports whether a line of an environment says the pair secret.
+// ofSecret reports whether a line of an environment sets the pair secret.
 func ofSecret(line string) bool {
 	name, value, _ := strings.Cut(line, "=")
 	return (name == config.Prefix+"_PAIR_SECRET" || name == config.Prefix+"_PAIR_SECRET_FILE") && strings.TrimSpace(value) != ""
 }
 
-// unitLines gives those lines of the environment file of this machine's host that are wanted; nothing when it can't be read, as by
-// most users.
+// unitLines returns the wanted lines of the environment file of this machine's host; nothing when it can't be read, as
+// by most users.
 func (p Place) unitLines(wanted func(line string) bool) (lines []string) {
 	if p.Unit == "" {
 		return nil

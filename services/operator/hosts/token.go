@@ -8,10 +8,11 @@ import (
 	"github.com/hotpair/hotpair/services/regular"
 )
 
-// maxToken bounds what is read as a token, in bytes.
+// maxToken bounds a token, in bytes.
 const maxToken = 4096
 
-// ReadToken reads a token from a file. One that others may read or write is not taken: whoever read it is the operator too.
+// ReadToken reads a token from a file. A file that others may read or write is refused: a reader of it could act as
+// the operator.
 func ReadToken(path string) (string, error) {
 	file, err := regular.Open(path)
 	if err != nil {

@@ -28,18 +28,18 @@ const (
 	sealFile    = "seal.key"
 )
 
-// AuthorityCommand gives hotpair authority: what a person does with the keys of a pair that is its own authority.
+// AuthorityCommand returns hotpair authority: commands for the keys of a pair that is its own authority.
 func AuthorityCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "authority", Short: "Make and renew the keys of a pair that is its own authority",
-		Long: `A pair can be its own authority for the certificates of its hosts, its witness and its terminals. Then there are three kinds of keys:
+		Long: `A pair can be its own authority for the certificates of its hosts, its witness and its terminals. It has three kinds of keys:
 
-  root.key      signs issuing keys. Keep it away from the hosts, on a stick in a safe, with a passphrase. Everybody trusts it.
+  root.key      signs issuing keys. Keep it away from the hosts, on a stick in a safe, with a passphrase. All members trust it.
   issuing.key   on each host, sealed: with it a host enrols terminals, and renews their certificates and its own.
-  seal.key      on each host its own, outside of HOTPAIR_DATA and of backups: opens the issuing key.
+  seal.key      one for each host, outside of HOTPAIR_DATA and of backups: opens the issuing key.
 
-Lost seal or issuing key: hotpair authority rotate, nobody else needs anything. Stolen host: its seal opens the issuing key, so make
-a new authority and give everybody new files. A root that is lost: the same, before the issuing key ends after ten years.`,
+Lost seal or issuing key: hotpair authority rotate; other members need nothing. Stolen host: its seal opens the issuing key, so
+make a new authority and give all members new files. Lost root: the same, before the issuing key expires after ten years.`,
 		Example: `  hotpair authority init --pair shop --out ./authority --passphrase-file pass.txt
   hotpair authority show ./authority/root.key --passphrase-file pass.txt
   hotpair authority rotate --root ./authority/root.key --out ./rotated
@@ -66,7 +66,7 @@ type passphrase struct {
 func (p *passphrase) flags(c *cobra.Command, none bool) {
 	c.Flags().StringVar(&p.file, "passphrase-file", "", "file whose first line is the passphrase of the root; - is standard input")
 	if none {
-		c.Flags().BoolVar(&p.none, "no-passphrase", false, "keep the root without a passphrase: whoever has the file has the pair")
+		c.Flags().BoolVar(&p.none, "no-passphrase", false, "keep the root without a passphrase: anyone with the file controls the pair")
 	}
 }
 
@@ -74,7 +74,7 @@ func (p *passphrase) read(c *cobra.Command) (string, error) {
 	return usage.Passphrase(c.InOrStdin(), "--passphrase-file", p.file)
 }
 
-// written is what a command has put on the disk.
+// written is the result of a command that writes files.
 type written struct {
 	Pair    string   `json:"pair"`
 	Root    string   `json:"root,omitempty"` // fingerprint of the root's key, as hosts show it
@@ -110,7 +110,7 @@ Terminals can be given files like hosts, with --terminals; mostly they are enrol
 			case pair == "" || out == "":
 				return fmt.Errorf("%w: authority init needs --pair, a name for the pair, and --out, a new directory", operator.ErrUsage)
 			case words == "" && !p.none:
-				return fmt.Errorf("%w: say --passphrase-file, or --no-passphrase if whoever finds root.key may have the pair", operator.ErrUsage)
+				return fmt.Errorf("%w: give --passphrase-file, or --no-passphrase if anyone with root.key may control the pair", operator.ErrUsage)
 			case len(hosts) != 2 || hosts[0] == hosts[1]:
 				return fmt.Errorf("%w: --hosts names the two hosts, as a,b", operator.ErrUsage)
 			}
@@ -234,9 +234,9 @@ func authorityShow() *cobra.Command {
 	var p passphrase
 	var seal string
 	var asJSON bool
-	c := usage.Command("show FILE", "Say what a root or an issuing key is of, and whether it opens",
-		`Opens a root with its passphrase, or with --seal an issuing key with its seal, and says of which pair it is and until when. Of the keys
-nothing is shown.`,
+	c := usage.Command("show FILE", "Show the pair of a root or an issuing key, and check that it opens",
+		`Opens a root with its passphrase, or with --seal an issuing key with its seal, and shows its pair and its expiry. The keys
+themselves are never shown.`,
 		`  hotpair authority show root.key --passphrase-file pass.txt
   hotpair authority show /var/lib/hotpair/issuing.key --seal /etc/hotpair/seal.key`,
 		cobra.ExactArgs(1), func(_ context.Context, c *cobra.Command, args []string) error {
@@ -255,7 +255,7 @@ nothing is shown.`,
 				"It is the root of pair "+root.Pair(), "")
 		})
 	p.flags(c, false)
-	c.Flags().StringVar(&seal, "seal", "", "FILE is an issuing key, and this the key file that opens it")
+	c.Flags().StringVar(&seal, "seal", "", "file of the seal; FILE is the issuing key that it opens")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
@@ -285,12 +285,12 @@ func authorityRotate() *cobra.Command {
 	var root, out string
 	var hosts []string
 	var asJSON bool
-	c := usage.Command("rotate", "Have the root sign a new issuing key, with new seals for the hosts",
+	c := usage.Command("rotate", "Make a new issuing key, signed by the root, with new seals for the hosts",
 		`For a lost seal, a lost or damaged issuing key, or one that is ten years old. It writes for each host an issuing key and its seal; move them to
 where HOTPAIR_AUTHORITY_KEY and _SEAL name them, one host after the other. The hosts look again within a minute. Members
 trust the root, so they need nothing, and certificates that were issued before stay good.
 
-It is no help when a host was stolen: what was stolen stays good too. Then make a new authority (hotpair authority init).`,
+It does not help when a host was stolen: the stolen keys stay valid. Then make a new authority (hotpair authority init).`,
 		`  hotpair authority rotate --root root.key --passphrase-file pass.txt --out ./rotated`,
 		cobra.NoArgs, func(_ context.Context, c *cobra.Command, _ []string) error {
 			if root == "" || out == "" {
@@ -354,7 +354,7 @@ It is for a witness whose certificate ends, for a host that was replaced, and fo
 			} else {
 				var r *authority.Root
 				if r, err = p.open(c, root); err == nil {
-					issuer, err = r.Rotate(time.Now()) // a key for these alone, which is not kept
+					issuer, err = r.Rotate(time.Now()) // a key for these certificates only, which is not kept
 				}
 			}
 			if err != nil {

@@ -75,7 +75,7 @@ func TestAuthority_OfAPair(t *testing.T) {
 		says string
 	}{
 		"init --pair shop --out " + out + " --passphrase-file " + pass:               {authority.ErrExists, "root.key"},
-		"init --pair shop --out " + dir + "/x --passphrase-file " + dir + "/short":   {operator.ErrUsage, "8 are the least"},
+		"init --pair shop --out " + dir + "/x --passphrase-file " + dir + "/short":   {operator.ErrUsage, "at least 8 are needed"},
 		"init --pair shop --out " + dir + "/x --passphrase-file " + dir + "/nowhere": {operator.ErrUsage, "nowhere"},
 		"init --pair shop --out " + dir + "/x":                                       {operator.ErrUsage, "--no-passphrase"},
 		"init --pair Shop! --out " + dir + "/x --no-passphrase":                      {operator.ErrUsage, "Shop!"},

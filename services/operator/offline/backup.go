@@ -12,21 +12,22 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// Checked reads a whole backup file, with a bar.
+// Checked reads and checks a whole backup file, with a progress bar.
 func Checked(ctx context.Context, c *cobra.Command, files Files, path string, proof Proof) (Summary, error) {
 	bar := screen.NewProgress(c.ErrOrStderr(), "check")
 	defer bar.End()
 	return files.Check(ctx, path, proof, func(done float64) { bar.Show(done, "") })
 }
 
-// CheckCommand gives backup check.
+// CheckCommand returns hotpair backup check.
 func CheckCommand(files Files) *cobra.Command {
 	var asJSON bool
 	var by proving
-	c := usage.Command("check FILE", "Read a backup and say whether it is whole, and the pair's",
-		`Reads the whole file: its checksum, every value in it, the chain of its history, and the proof that the pair made it. No host is asked;
-the pair secret that it had then is read from HOTPAIR_PAIR_SECRET or HOTPAIR_PAIR_SECRET_FILE, with --dir from the files of a
-cluster, else from /etc/hotpair/host.env. Exit code 1 if it is not whole or not proved, with what is wrong and where.`,
+	c := usage.Command("check FILE", "Check that a backup is complete, and made by the pair",
+		`Reads the whole file and checks its checksum, every value, the chain of its history, and the proof that the pair made it. No host
+is asked; the pair secret of the time of the backup is read from HOTPAIR_PAIR_SECRET or HOTPAIR_PAIR_SECRET_FILE, with --dir from
+the files of a cluster, else from /etc/hotpair/host.env. Exit code 1 if the backup is not complete or not proved, with the fault
+and its place.`,
 		`  hotpair backup check nightly.backup
   hotpair backup check nightly.backup --json | jq -r '.position, .sha256'`,
 		cobra.ExactArgs(1), func(ctx context.Context, c *cobra.Command, args []string) error {
@@ -49,14 +50,14 @@ cluster, else from /etc/hotpair/host.env. Exit code 1 if it is not whole or not 
 	return c
 }
 
-// Show shows what a backup file holds; what says what was done with it.
+// Show shows the summary of a backup file; what says what was done with it.
 func Show(c *cobra.Command, what string, b Summary) {
 	s := &screen.Screen{Colour: screen.IsTerminal(c.OutOrStdout())}
 	s.Headline(operator.Good, fmt.Sprintf("%s: %s, %s at position %s", what, b.File, wording.Bytes(b.Bytes), b.Position))
 	s.Line("")
 	s.Row("made", wording.Time(b.Made)+" on host "+b.From+"; the last update in it is of "+wording.Time(b.Time))
 	s.Row("pair", wording.Or(b.PairID, "none"))
-	s.Row("holds", wording.Count(uint64(b.Items), "key")+" and "+wording.Count(uint64(b.Updates), "update")+" that came while it was made")
+	s.Row("holds", wording.Count(uint64(b.Items), "key")+" and "+wording.Count(uint64(b.Updates), "update")+" that arrived while it was made")
 	showProof(s, b)
 	s.Row("digest", b.Digest)
 	s.Row("sha256", b.SHA256)

@@ -1,5 +1,5 @@
-// Package offline is the part of the operators' command line that asks no host: it works on backup files and on the data
-// directory of a host that is stopped.
+// Package offline is the part of the operators' command line that asks no host: it works on backup files, keys, and
+// the data directory of a stopped host.
 package offline
 
 import (
@@ -11,13 +11,13 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 )
 
-// placed has a command work on a place, by two flags.
+// placed adds the two flags of a place to a command.
 func placed(c *cobra.Command, p *Place) {
 	c.Flags().StringVar(&p.Dir, "data", "", "data directory (default HOTPAIR_DATA)")
 	c.Flags().StringVar(&p.Host, "name", "", "name of the host (default HOTPAIR_HOST)")
 }
 
-// complete fills in from the environment what no flag said. The error is ErrUsage.
+// complete fills in from the environment what the flags leave out. The error is ErrUsage.
 func (p *Place) complete(c *cobra.Command, environ []string) error {
 	given := environ
 	if p.Dir != "" {

@@ -98,8 +98,8 @@ func TestCommands(t *testing.T) {
 		{args: "restore finish --replaces --accept-loss-after 3/99" + place, want: "/new is host b of pair P"},
 		{args: "restore finish --replaces --accept-loss-after 3/99" + place, copied: true, err: "is being made a copy"},
 		{args: "restore finish --as-copy --json" + place, want: `"pair_id": "Q"`},
-		{args: "restore finish --as-copy" + place, copied: true, want: "2 terminals taken out of its table"},
-		{args: "restore finish --as-copy" + place, want: "nothing here says what certificates"},
+		{args: "restore finish --as-copy" + place, copied: true, want: "2 terminals removed from its table"},
+		{args: "restore finish --as-copy" + place, want: "the backup does not say which certificates"},
 		{args: "restore finish --as-copy --data /finished --name b", err: "nothing in /finished waits for it"},
 	} {
 		files := aFiles{copied: c.copied}

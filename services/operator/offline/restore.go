@@ -14,26 +14,25 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// RestoreCommand gives restore and restore finish.
+// RestoreCommand returns hotpair restore with its subcommand finish.
 func RestoreCommand(files Files) *cobra.Command {
 	var q RestoreRequest
 	var asJSON bool
 	var by proving
 	c := usage.Command("restore FILE", "Make the data directory of a stopped host from a backup",
-		`Makes a data directory from a backup. It needs no running host, and refuses a directory that holds anything, unless --aside is given:
-then what is there is moved into a folder within it, never deleted. The file is checked as a whole before anything is built, and
-must prove that the pair made it: by the pair secret that it had then, which is read from HOTPAIR_PAIR_SECRET or
-HOTPAIR_PAIR_SECRET_FILE, with --dir from the files of a cluster, else from /etc/hotpair/host.env. The
-directory may be a mount point or a symbolic link. One that the pair has encrypted (HOTPAIR_BACKUP_RECIPIENT) is decrypted as it is read:
---identity names the key. A restore that is cut off leaves what was there or what was restored, and
-the next start says so.
+		`Makes a data directory from a backup. It needs no running host, and refuses a directory that is not empty, unless --aside is given:
+then the old content is moved into a folder within it, never deleted. The whole file is checked before anything is built, and it
+must be proved that the pair made it: with the pair secret of that time, which is read from HOTPAIR_PAIR_SECRET or
+HOTPAIR_PAIR_SECRET_FILE, with --dir from the files of a cluster, else from /etc/hotpair/host.env. The directory may be a mount
+point or a symbolic link. An encrypted backup (HOTPAIR_BACKUP_RECIPIENT) is decrypted while it is read: --identity names the key.
+An interrupted restore leaves either the old or the restored content, and the next start says so.
 
-What comes of it: the host gets a new identity and is no member of the pair, because a backup is old. It starts, and does nothing
-outward: it dials no terminal, no witness and no other host. hotpair restore finish says what it is to be:
-  --replaces  It takes the place of what was lost. If the other host lives and serves, it joins by itself. If both are lost, start
-              it with the witness and the terminals as they were, and hotpair promote --force there; then start the other host
-              with an empty directory. Every update after the backup's position is lost.
-  --as-copy   It is a pair of its own from now on, beside the one that the backup is of: for a test, or to look something up.`,
+The restored host has a new identity and is not a member of the pair, because a backup is old. It starts, but does nothing outward:
+it dials no terminal, no witness and no other host. hotpair restore finish completes it:
+  --replaces  It replaces what was lost. If the other host is alive and serves, it joins automatically. If both are lost, start it
+              with the same witness and terminals, and hotpair promote --force there; then start the other host with an empty
+              directory. Every update after the backup's position is lost.
+  --as-copy   It becomes a pair of its own, independent of the pair of the backup: for a test, or to look something up.`,
 		`  hotpair backup check nightly.backup
   HOTPAIR_HOST=a HOTPAIR_DATA=/var/lib/hotpair hotpair restore nightly.backup
   hotpair restore nightly.backup --data /var/lib/hotpair --name a --aside
@@ -52,7 +51,7 @@ outward: it dials no terminal, no witness and no other host. hotpair restore fin
 		})
 	placed(c, &q.Place)
 	by.flags(c)
-	c.Flags().BoolVar(&q.MoveAway, "aside", false, "move what the directory holds into a folder within it")
+	c.Flags().BoolVar(&q.MoveAway, "aside", false, "move the content of the directory into a folder within it")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.AddCommand(finishCommand(files))
 	return c
@@ -73,7 +72,7 @@ func restore(ctx context.Context, c *cobra.Command, files Files, q RestoreReques
 	})
 	switch {
 	case errors.Is(err, ErrOccupied):
-		return fmt.Errorf("restore: %w; --aside moves what is there aside", err)
+		return fmt.Errorf("restore: %w; --aside moves its content into a folder within it", err)
 	case err != nil:
 		return fmt.Errorf("restore: %w", err)
 	case asJSON:
@@ -83,7 +82,7 @@ func restore(ctx context.Context, c *cobra.Command, files Files, q RestoreReques
 	s := &screen.Screen{}
 	s.Row("into", done.Dir+", as host "+done.Host+" with the new identity "+done.Identity)
 	if done.Moved != "" {
-		s.Row("aside", "what was there is in "+done.Moved)
+		s.Row("aside", "the old content is in "+done.Moved)
 	}
 	s.Row("next", "hotpair restore finish --replaces, or --as-copy: until then the host does nothing outward; hotpair restore --help says what each means")
 	fmt.Fprint(c.OutOrStdout(), s.Out.String())
@@ -94,20 +93,19 @@ func finishCommand(files Files) *cobra.Command {
 	var p Place
 	var replaces, asCopy, asJSON bool
 	var accept string
-	c := usage.Command("finish --replaces|--as-copy", "Say what a restored directory is to be",
-		`A restored directory keeps the pair id, and so every terminal would follow it and then refuse the pair that the backup is of, which
-may be alive. So the host does nothing outward until somebody has said what it is to be; it must be stopped for that.
+	c := usage.Command("finish --replaces|--as-copy", "Complete a restore: as the same pair, or as a copy",
+		`A restored directory keeps the pair id, so every terminal would follow it and then refuse the pair of the backup, which may be
+alive. So the host does nothing outward until the restore is finished with this command; it must be stopped for that.
 
-  --replaces  The host takes the place of one that is gone, or of a pair of which both are. What is lost is named, every update after
-              the position of the backup, and nothing is done until that position is typed, or given with --accept-loss-after.
-              If the old pair is alive after all, it loses its terminals to this one; hotpair terminal readmit, at each terminal,
-              takes that back.
-              Tokens by which terminals enrol are void once it is promoted. What was withdrawn after the backup, certificates of
-              terminals and tokens of operators, is not withdrawn any more: withdraw it again.
-  --as-copy   The host gets a new pair id, and an empty table of terminals, which counts from now on whatever HOTPAIR_TERMINALS says.
-              Nothing of the old pair listens to it, and it knows none of the terminals that the old one has enrolled. Give it a witness
-              of its own, another HOTPAIR_PAIR_SECRET, and certificates of an authority of its own, with another name: hotpair authority
-              init. It does not start with what proves hosts of the old pair.`,
+  --replaces  The host replaces one that is gone, or a pair of which both hosts are. The command names the loss, every update after
+                the position of the backup, and does nothing until that position is typed, or given with --accept-loss-after. If
+                the old pair is alive after all, it loses its terminals to this one; hotpair terminal readmit, at each terminal,
+                undoes that. Enrolment tokens of terminals are void once it is promoted. Certificates of terminals and tokens of
+                operators that were withdrawn after the backup are valid again: withdraw them again.
+    --as-copy   The host gets a new pair id, and an empty table of terminals, which is used instead of HOTPAIR_TERMINALS from now on.
+                Nothing of the old pair listens to it, and it knows no terminal that the old pair enrolled. Give it a witness of its
+                own, another HOTPAIR_PAIR_SECRET, and certificates of an authority of its own, with another name: hotpair authority
+                init. It does not start with the secret or certificates of the old pair.`,
 		`  hotpair restore finish --replaces --data /var/lib/hotpair --name a
   hotpair restore finish --replaces --accept-loss-after 3/2232
   hotpair restore finish --as-copy --data /tmp/look --name a`,
@@ -121,9 +119,9 @@ may be alive. So the host does nothing outward until somebody has said what it i
 			return finish(ctx, c, files, p, asCopy, accept, asJSON)
 		})
 	placed(c, &p)
-	c.Flags().BoolVar(&replaces, "replaces", false, "it takes the place of a host or a pair that is gone")
-	c.Flags().BoolVar(&asCopy, "as-copy", false, "it is a pair of its own from now on")
-	c.Flags().StringVar(&accept, "accept-loss-after", "", "the position after which updates are lost; asked for when not given")
+	c.Flags().BoolVar(&replaces, "replaces", false, "the host replaces a host or a pair that is gone")
+	c.Flags().BoolVar(&asCopy, "as-copy", false, "the host becomes a pair of its own")
+	c.Flags().StringVar(&accept, "accept-loss-after", "", "the position after which updates are lost; the command asks if not given")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
@@ -134,16 +132,16 @@ func finish(ctx context.Context, c *cobra.Command, files Files, p Place, asCopy 
 		return fmt.Errorf("restore finish: %w", err)
 	}
 	if !asCopy && what.AsCopy {
-		return fmt.Errorf("restore finish: %w: %s is being made a copy, which can't be taken back: --as-copy finishes that; restore again to do otherwise", operator.ErrRefused, p.Dir)
+		return fmt.Errorf("restore finish: %w: %s is being made a copy, which can't be undone: --as-copy finishes that; restore again to do otherwise", operator.ErrRefused, p.Dir)
 	}
 	if !asCopy {
 		lost := &screen.Screen{Colour: screen.IsTerminal(c.ErrOrStderr())}
 		lost.Headline(operator.Bad, fmt.Sprintf("Every update of pair %s after %s, of %s UTC, is lost with this host", wording.Or(what.PairID, "none"), what.Position, wording.Time(what.Time)))
-		lost.Row("if", "the other host lives and holds them, nothing is: this one joins it and gets what it lacks")
+		lost.Row("unless", "the other host is alive and holds them: this one joins it and gets what it lacks")
 		if what.Unproved {
-			lost.Row("not proved", "nothing proved that the pair had made the backup: whoever made it decides what the pair holds")
+			lost.Row("not proved", "it is not proved that the pair made the backup: its maker decides what the pair holds")
 		}
-		lost.Row("withdrawn", "what was withdrawn after the backup, certificates of terminals and tokens of operators, is good again: withdraw it again")
+		lost.Row("withdrawn", "certificates of terminals and tokens of operators that were withdrawn after the backup are valid again: withdraw them again")
 		lost.Row("terminals", "those that attach to it refuse the old pair for good, should that be alive: stop it first")
 		fmt.Fprint(c.ErrOrStderr(), lost.Out.String())
 		if accept == "" {
@@ -166,11 +164,11 @@ func finish(ctx context.Context, c *cobra.Command, files Files, p Place, asCopy 
 	s := &screen.Screen{Colour: screen.IsTerminal(c.OutOrStdout())}
 	if asCopy {
 		s.Headline(operator.Good, fmt.Sprintf("%s is a pair of its own: %s, at position %s", done.Dir, done.PairID, done.Position))
-		s.Row("terminals", wording.Count(uint64(done.Terminals), "terminal")+" taken out of its table, which is empty; the pair "+done.Was+" keeps its own")
+		s.Row("terminals", wording.Count(uint64(done.Terminals), "terminal")+" removed from its table, which is empty; the pair "+done.Was+" keeps its own")
 		if done.Trust != "" {
 			s.Row("never with", "the pair secret of that pair, nor a certificate of "+wording.Printable(done.Trust)+": it does not start with either")
 		} else {
-			s.Row("never with", "the pair secret and certificates of that pair; nothing here says what certificates those are")
+			s.Row("never with", "the pair secret and certificates of that pair; the backup does not say which certificates those are")
 		}
 		s.Row("next", "give it a witness, a HOTPAIR_PAIR_SECRET and an authority (hotpair authority init) of its own, start it, hotpair promote --force --host "+done.Host)
 	} else {

@@ -72,7 +72,7 @@ func Explained() operator.Explanation {
 	a, b := OwnViews()
 	return operator.Explanation{Host: "a", Time: Noon(), Level: "good", Summary: "a serves and b holds every update: either host may fail",
 		Why: []string{"10:22:00.000 a: b is in sync"}, Next: verdict.Foresee(a, &b), Hosts: []operator.OwnView{a, b},
-		Times: []operator.Implied{{Name: "active's processes die", MS: 10, Rule: "both ports refuse; terminals may object so long"}}}
+		Times: []operator.Implied{{Name: "active's processes die", MS: 10, Rule: "both ports refuse; terminals may object for this long"}}}
 }
 
 // ExplainedSolo is an active alone, explained.
@@ -85,13 +85,13 @@ func ExplainedSolo() operator.Explanation {
 	a.Conditions = append(a.Conditions, operator.Condition{Name: "other host", Value: "b, heard 1m0s ago", Needed: "heard within 500ms", Since: Noon().Add(-time.Minute),
 		Verdict: "the other host does not answer"})
 	return operator.Explanation{Host: "a", Time: Noon(), Level: "warning", Summary: "a serves alone: if it fails, nobody serves", Next: verdict.Foresee(a, nil), Hosts: []operator.OwnView{a},
-		NotAsked: "the other host was not asked: connection refused"}
+		NotAsked: "the view of the other host is missing: connection refused"}
 }
 
 // Plans are what a forced promotion would mean, with the names of their golden screens.
 func Plans() map[string]operator.PromotePlan {
 	known := operator.PromotePlan{Host: "b", AcceptLoss: "41", Own: "7/12367", Other: "7/12408", Heard: Noon(), Active: "a", Asked: 5, Fresh: []string{"t1", "t4"},
-		Note: "what a acknowledged since it was last heard is not known here and comes on top"}
+		Note: "updates that a acknowledged after it was last heard are not known here and are lost as well"}
 	unknown := operator.PromotePlan{Host: "b", AcceptLoss: operator.UnknownLoss, Own: "7/12367", Active: "a", Asked: 5}
 	refused := known
 	refused.Refused = "a snapshot transfer to this host is unfinished: its database is inconsistent and can't be served"
@@ -191,7 +191,7 @@ func Samples() map[string]operator.Status {
 	})
 	add("active-lost", Paired(), func(s *operator.Status) {
 		s.Audit = &operator.Audit{Epoch: 7, Checked: 12408, Missing: 2, Terminals: 5, Examples: []string{"t1/4711 at 6/12399", "t3/9 at 6/12400"}}
-		s.Alarms = []operator.Alarm{{ID: "updates-lost", Severity: bus.Critical, Host: "a", Text: "LOST: 2 of 12408 updates that terminals were told are stored are missing since epoch 7: t1/4711 at 6/12399, t3/9 at 6/12400", Acknowledge: true}}
+		s.Alarms = []operator.Alarm{{ID: "updates-lost", Severity: bus.Critical, Host: "a", Text: "LOST: 2 of 12408 acknowledged updates are missing since epoch 7: t1/4711 at 6/12399, t3/9 at 6/12400", Acknowledge: true}}
 	})
 	add("active-without-right", Paired(), func(s *operator.Status) {
 		s.RightUntilMS = 0

@@ -1,7 +1,7 @@
-// Package peercred is a unix socket whose server knows by the kernel's word which user of the machine is at the other end.
+// Package peercred is a unix socket whose server knows, from the kernel, which user of the machine is at the other end.
 //
-// Why it is trusted: SO_PEERCRED holds what the kernel knew of the process that connected. No process says it of itself, and none
-// can have it changed. So nothing has to be looked up, stored or shown: it works while everything else of a host is down.
+// SO_PEERCRED is trusted because it holds what the kernel knew of the process that connected; no process can claim or
+// change it. So nothing has to be checked or stored, and it works while everything else of a host is down.
 //
 // A path may be longer than the 107 bytes that an address of a socket holds: it is then reached by way of its directory.
 package peercred
@@ -18,16 +18,16 @@ import (
 	"syscall"
 )
 
-// most is how long the path of a socket may be, in bytes, for the kernel to take it.
+// most is the longest path of a socket that the kernel accepts, in bytes.
 const most = 107
 
-// User is who is at the other end of a connection.
+// User is the user at the other end of a connection.
 type User struct {
 	UID int
 	PID int
 }
 
-// Of gives the user at the other end of a connection over a unix socket; false for any other connection.
+// Of returns the user at the other end of a connection over a unix socket; false for any other connection.
 func Of(conn net.Conn) (u User, ok bool) {
 	c, is := conn.(*net.UnixConn)
 	if !is {
@@ -46,8 +46,8 @@ func Of(conn net.Conn) (u User, ok bool) {
 	return User{UID: int(cred.Uid), PID: int(cred.Pid)}, true
 }
 
-// Listen listens at a path, for the owner and the group of the process. What a killed process left there is replaced; the directory
-// must be one in which nobody else may put a file.
+// Listen listens at a path, for the owner and the group of the process. A socket left by a killed process is replaced;
+// no other user may be able to write to the directory.
 func Listen(path string) (net.Listener, error) {
 	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != fs.ModeSocket {
 		return nil, fmt.Errorf("unix socket: %s is there and is no socket", path)
@@ -64,7 +64,7 @@ func Listen(path string) (net.Listener, error) {
 		return nil, fmt.Errorf("unix socket: %w", err)
 	}
 	l.SetUnlinkOnClose(false)
-	// Who connects before that is known by the kernel all the same.
+	// The kernel also knows a process that connects before that.
 	if err := os.Chmod(path, 0o660); err != nil {
 		_ = l.Close()
 		return nil, fmt.Errorf("unix socket: %w", err)
@@ -81,7 +81,7 @@ func Dial(ctx context.Context, path string) (conn net.Conn, err error) {
 	return conn, err
 }
 
-// reach gives a path that the kernel takes for an address.
+// reach returns a path short enough for the kernel.
 func reach(path string, with func(name string) error) error {
 	if len(path) <= most {
 		return with(path)
@@ -96,7 +96,7 @@ func reach(path string, with func(name string) error) error {
 
 type key struct{}
 
-// With leaves who is at the other end of a connection to the calls that come by it.
+// With stores the user at the other end of a connection in the context of its calls.
 func With(ctx context.Context, conn net.Conn) context.Context {
 	if u, ok := Of(conn); ok {
 		return context.WithValue(ctx, key{}, u)
@@ -104,7 +104,7 @@ func With(ctx context.Context, conn net.Conn) context.Context {
 	return ctx
 }
 
-// From gives the user who makes a call; false when it came by another way than a unix socket.
+// From returns the user who makes a call; false when it did not come over a unix socket.
 func From(ctx context.Context) (u User, ok bool) {
 	u, ok = ctx.Value(key{}).(User)
 	return u, ok

@@ -1,4 +1,4 @@
-// Package query writes requests of reading operations as parameters of a query, and reads them.
+// Package query encodes requests of reading operations as query parameters, and decodes them.
 package query
 
 import (
@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// ErrQuery says that a query is none that an operation takes.
+// ErrQuery says that a query does not match its operation.
 var ErrQuery = errors.New("the query")
 
-// parameter is a field of a request as a query parameter has it.
+// parameter is a field of a request as a query parameter.
 type parameter struct {
 	name  string
 	field reflect.Value
@@ -29,7 +29,7 @@ func parameters(request reflect.Value) (list []parameter) {
 	return list
 }
 
-// Encode gives the parameters of a request that say something.
+// Encode returns the parameters of a request, without empty fields.
 func Encode(request any) string {
 	values := url.Values{}
 	for _, p := range parameters(reflect.ValueOf(request)) {
@@ -40,8 +40,8 @@ func Encode(request any) string {
 	return values.Encode()
 }
 
-// Decode reads the parameters of a GET into a request, each given at most once and known. A request that takes nothing
-// takes whatever is given. The error is ErrQuery.
+// Decode reads the parameters of a GET into a request; each must be known and given at most once. A request without
+// fields ignores all parameters. The error is ErrQuery.
 func Decode(query string, into any) error {
 	known := parameters(reflect.ValueOf(into).Elem())
 	if len(known) == 0 {
@@ -70,7 +70,7 @@ func Decode(query string, into any) error {
 	return nil
 }
 
-// set reads a parameter. Numbers are none below zero.
+// set parses a parameter. Numbers are not negative.
 func (p parameter) set(text string) error {
 	if p.field.Kind() == reflect.String {
 		p.field.SetString(text)
@@ -85,7 +85,7 @@ func (p parameter) set(text string) error {
 	}
 	number, err := strconv.ParseUint(text, 10, 63)
 	if err != nil {
-		return fmt.Errorf("%w: %s=%q is no number", ErrQuery, p.name, text)
+		return fmt.Errorf("%w: %s=%q is not a number", ErrQuery, p.name, text)
 	}
 	if p.field.CanUint() {
 		p.field.SetUint(number)

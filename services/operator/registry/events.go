@@ -8,20 +8,20 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 )
 
-// within is the deadline of a page that nobody waits for.
+// within is the deadline of a page without Wait.
 const within = 10 * time.Second
 
 // Log is the pair's event log.
 type Log interface {
-	// Events gives a page of the log as this host holds it; while its updater is down, what main remembers, which the
+	// Events returns a page of the log as this host holds it; while its updater is down, what main remembers, as the
 	// page's Note says.
 	Events(ctx context.Context, request bus.EventsRequest) (bus.EventsPage, error)
-	// Follow gives the events of the log from a number on as they come in; 0: those that come from now on. The channel is
-	// closed when ctx or the main ends.
+	// Follow returns the events of the log from a number on as they arrive; 0: only new ones. It ends when ctx or the
+	// main ends.
 	Follow(ctx context.Context, from uint64) <-chan operator.Event
 }
 
-// Events makes what answers operator.CallEvents of a log.
+// Events returns the answer to operator.CallEvents from a log.
 func Events(log Log) func(context.Context, operator.Caller, operator.EventsQuery) (bus.EventsPage, error) {
 	return func(ctx context.Context, _ operator.Caller, q operator.EventsQuery) (bus.EventsPage, error) {
 		since, err := operator.ParseSince(q.Since, time.Now())
@@ -43,7 +43,7 @@ func Events(log Log) func(context.Context, operator.Caller, operator.EventsQuery
 	}
 }
 
-// awaitEvents waits until there is something behind an empty page.
+// awaitEvents waits for an event after an empty page.
 func awaitEvents(ctx context.Context, log Log, request bus.EventsRequest, page bus.EventsPage, wait time.Duration) (bus.EventsPage, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -13,18 +13,19 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 )
 
-// passed is a call on its way over the link. The login of the link proves nothing of who asks: whoever knows it could have the pair
-// switched over in an operator's name. So the main that took the call, and checked the operator's token, vouches for it with a key
-// that crosses no line; what it vouches for is this call alone, asked of this run of the other main, once.
+// passed is a call on the link. The login of the link does not prove the caller: anyone who knows it could order a
+// switchover in an operator's name. So the main that received the call, and checked the operator's token, signs it
+// with a key that never crosses the network; the proof is valid for this call only, for this run of the other main,
+// once.
 type passed struct {
 	bus.LinkSender
-	To    uint64          `json:"to,string"` // run of the main that is asked
+	To    uint64          `json:"to,string"` // run of the asked main
 	Nonce string          `json:"nonce"`
 	Body  json.RawMessage `json:"body"`
 	Proof string          `json:"proof"`
 }
 
-// asked is what was asked, and who did.
+// asked is a request with its caller.
 type asked[Q any] struct {
 	Caller  operator.Caller `json:"caller"`
 	Request Q               `json:"request"`
@@ -38,7 +39,7 @@ func pass[Q any](r *Registry, name string, caller operator.Caller, q Q) passed {
 	return m
 }
 
-// proof is what only who knows the key can give.
+// proof returns the signature of a call, which needs the key.
 func (m passed) proof(key, name string) string {
 	mac := hmac.New(sha256.New, []byte(key))
 	fmt.Fprintf(mac, "%q %v %q %d %q ", name, m.Levels, m.Host, m.To, m.Nonce) // never fails
@@ -46,15 +47,15 @@ func (m passed) proof(key, name string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// prove reads a call that proves who asked. The error is operator.ErrToken when it does not, operator.ErrRefused when it was meant
-// for another run of this main, or has come before.
+// prove verifies and decodes a call. The error is operator.ErrToken without a valid proof, operator.ErrRefused when
+// the call was meant for another run of this main, or is a repetition.
 func prove[Q any](r *Registry, name string, once bool, m passed) (a asked[Q], err error) {
 	if r.key == "" || !hmac.Equal([]byte(m.Proof), []byte(m.proof(r.key, name))) {
 		r.main.Unproved(name, m.Host)
-		return a, fmt.Errorf("%w: %s came over the link without the proof of who asked: HOTPAIR_PAIR_SECRET must be the same on both hosts", operator.ErrToken, name)
+		return a, fmt.Errorf("%w: %s came over the link without a valid proof of its caller: HOTPAIR_PAIR_SECRET must be the same on both hosts", operator.ErrToken, name)
 	}
 	if own, _ := r.main.Runs(); m.To != own {
-		return a, fmt.Errorf("%w: %s was asked of an earlier run of this host: ask again", operator.ErrRefused, name)
+		return a, fmt.Errorf("%w: %s was meant for an earlier run of this host: ask again", operator.ErrRefused, name)
 	}
 	if once && !r.done.first(m.Nonce) {
 		r.main.Unproved(name, m.Host)
@@ -67,17 +68,17 @@ func prove[Q any](r *Registry, name string, once bool, m passed) (a asked[Q], er
 	return a, nil
 }
 
-// remembered bounds the calls that are known to have come, of those that change something: more than operators make while a main runs.
+// remembered bounds the remembered calls that change something: more than operators make while a main runs.
 const remembered = 1 << 16
 
-// onceOnly knows which calls have come.
+// onceOnly remembers which calls were executed.
 type onceOnly struct {
 	mu    sync.Mutex
 	come  map[string]bool
 	order []string
 }
 
-// first reports whether a call has not come before.
+// first reports whether a call is not a repetition.
 func (o *onceOnly) first(nonce string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -1,5 +1,6 @@
-// Package registry answers the operations of a host: it reads what is asked, passes on to the active what only the active
-// can do, and asks the other host for its share of what concerns both. Who does an operation says so once, with [Answer].
+// Package registry answers the operations of a host: it decodes requests, passes on to the active what only the active
+// can do, and asks the other host for its part of operations of both. [Answer] registers the implementation of an
+// operation.
 package registry
 
 import (
@@ -17,18 +18,18 @@ import (
 
 // Main is the main whose operations a Registry has.
 type Main interface {
-	// Sender is who it is on the link.
+	// Sender returns its identity on the link.
 	Sender() bus.LinkSender
-	// Runs are numbers of this run of the main and of the other one's, as that says; 0 while it has said nothing.
+	// Runs returns the incarnations of this main and of the other one; 0 while that is not known.
 	Runs() (own, other uint64)
-	// Unproved is told of a call that came over the link, as from a host, and was not proved to be one of its operators.
+	// Unproved takes a call that came over the link without a valid proof of its caller.
 	Unproved(call, host string)
-	// Peer is the connection to the other main for what may be much, and its address for operators, as far as it is known.
+	// Peer returns the connection to the other main for bulk traffic, and its address for operators, as far as known.
 	// Without a connection the error is bus.ErrDisconnected.
 	Peer() (to bus.Asker, address string)
-	// Standby reports whether it is standby, and whether somebody else is active: the other main answers and says so.
+	// Standby reports whether this host is standby, and whether the other main reports that it is active.
 	Standby() (standby, activeElsewhere bool)
-	// Missing says, of a standby that hears no active, who served and what it waits for.
+	// Missing describes, for a standby that hears no active, which host served and what this one waits for.
 	Missing() string
 }
 
@@ -50,19 +51,19 @@ type Served struct {
 	Prepare func(read func(into any) error) (Prepared, error)
 }
 
-// Prepared is a call that has been understood.
+// Prepared is a decoded call.
 type Prepared struct {
 	What string // name of the operation with its detail, for log and events
 	Do   func(context.Context, operator.Caller) (any, error)
 }
 
-// New makes a registry. What the other main asks comes by calls and is answered in goroutines of the group, with ctx. key is what
-// both mains prove to each other that an operator stands behind a call.
+// New makes a registry. Calls of the other main arrive by calls and are answered in goroutines of the group, with ctx.
+// With key both mains prove to each other that an operator made a call.
 func New(ctx context.Context, main Main, key string, calls *bus.Router, group bus.Group) *Registry {
 	return &Registry{main: main, ctx: ctx, key: key, calls: calls, group: group}
 }
 
-// Served gives the operations in the order in which they were told.
+// Served returns the operations in the order of their registration.
 func (r *Registry) Served() []Served { return r.served }
 
 func (r *Registry) add(s Served) {
@@ -75,7 +76,8 @@ func (r *Registry) add(s Served) {
 	r.served = append(r.served, s)
 }
 
-// ask asks the other main. Errors: operator.ErrForward, operator.ErrRefused when it runs another version, and what it ends with there.
+// ask calls the other main. Errors: operator.ErrForward, operator.ErrRefused when it runs another version, and those
+// of the call.
 func ask[Q, A any](ctx context.Context, r *Registry, name string, caller operator.Caller, q Q) (A, error) {
 	to, address := r.main.Peer()
 	answer, err := endpoint[A](name).Ask(ctx, to, pass(r, name, caller, q))
@@ -90,10 +92,11 @@ func ask[Q, A any](ctx context.Context, r *Registry, name string, caller operato
 	return answer, fmt.Errorf("%w: %s: %w", operator.ErrForward, address, err)
 }
 
-// ofMain is the role of what a main asks for itself: it is no operator's.
+// ofMain is the role of calls that a main makes for itself, without an operator.
 const ofMain operator.Role = "main"
 
-// hear has do answer what the other main asks, if it proves who asked, and that one may. once: it is never done again for the same call.
+// hear answers calls of the other main with do, if the caller is proved and permitted. once: a repeated call is
+// refused.
 func hear[Q, A any](r *Registry, name string, need operator.Role, once bool, do func(context.Context, operator.Caller, Q) (A, error)) {
 	endpoint[A](name).HandleIn(r.ctx, r.calls, r.group, func(ctx context.Context, m passed) (A, error) {
 		var none A
@@ -113,8 +116,8 @@ func hear[Q, A any](r *Registry, name string, need operator.Role, once bool, do 
 	})
 }
 
-// passing answers where the active is, and passes on to it elsewhere; nothing is passed on to a host that is not heard. What was
-// passed on is never passed back: two standbys have no active.
+// passing answers on the active, and passes the call on to it elsewhere, but not to a host that is not heard. A call
+// that was passed on is never passed back: two standbys have no active.
 func passing[Q, A any](r *Registry, name string, where operator.Where, need operator.Role, do func(context.Context, operator.Caller, Q) (A, error)) func(context.Context, operator.Caller, Q) (A, error) {
 	hear(r, name, need, need.May(operator.Operate), func(ctx context.Context, caller operator.Caller, q Q) (A, error) {
 		if standby, _ := r.main.Standby(); standby {
@@ -143,7 +146,7 @@ func passing[Q, A any](r *Registry, name string, where operator.Where, need oper
 	}
 }
 
-// askInPart is ask that leaves half of the time, for one that was frozen after it was heard.
+// askInPart is ask with half of the time left, in case the other host froze after it was heard.
 func askInPart[Q, A any](ctx context.Context, r *Registry, name string, caller operator.Caller, q Q) (A, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		part, cancel := context.WithTimeout(ctx, time.Until(deadline)/2)
@@ -153,28 +156,28 @@ func askInPart[Q, A any](ctx context.Context, r *Registry, name string, caller o
 	return ask[Q, A](ctx, r, name, caller, q)
 }
 
-// AnswerPart has own answer a part when the other host asks, whatever this host's role.
+// AnswerPart answers a part with own when the other host asks, whatever this host's role.
 func AnswerPart[Q, A any](r *Registry, p operator.Part[Q, A], own func(context.Context, operator.Caller, Q) (A, error)) {
 	hear(r, p.Name, ofMain, false, own)
 }
 
-// AnswerOrder is AnswerPart for what changes something: who heard it on the line and says it again changes nothing.
+// AnswerOrder is AnswerPart for a part that changes something: a replayed call changes nothing.
 func AnswerOrder[Q, A any](r *Registry, p operator.Part[Q, A], own func(context.Context, operator.Caller, Q) (A, error)) {
 	hear(r, p.Name, ofMain, true, own)
 }
 
-// Other asks the other host for its part. Errors: operator.ErrForward, and what it ends with there.
+// Other asks the other host for its part. Errors: operator.ErrForward, and those of the part.
 func Other[Q, A any](ctx context.Context, r *Registry, p operator.Part[Q, A], caller operator.Caller, q Q) (A, error) {
 	return ask[Q, A](ctx, r, p.Name, caller, q)
 }
 
-// Share is what a host says to a part, or why it says nothing.
+// Share is a host's answer to a part, or why it is missing.
 type Share[A any] struct {
 	Answer A
 	Err    error
 }
 
-// Shares asks this host and the other one at the same time.
+// Shares asks this host and the other one concurrently.
 func Shares[Q, A any](ctx context.Context, r *Registry, p operator.Part[Q, A], caller operator.Caller, q Q, do func(context.Context, operator.Caller, Q) (A, error)) (own, other Share[A]) {
 	got := make(chan Share[A], 1)
 	go func() {
@@ -185,7 +188,8 @@ func Shares[Q, A any](ctx context.Context, r *Registry, p operator.Part[Q, A], c
 	return own, <-got
 }
 
-// Answer has do answer the operation. It is told before the host's link and its HTTP server start.
+// Answer registers do as the answer to the operation. It must be called before the host's link and its HTTP server
+// start.
 func Answer[Q, A any](r *Registry, o operator.Operation[Q, A], do func(context.Context, operator.Caller, Q) (A, error)) {
 	answer := do
 	if o.Where == operator.Active || o.Where == operator.Known || o.Where == operator.Either {
@@ -220,12 +224,12 @@ func Who(_ context.Context, caller operator.Caller, _ operator.None) (operator.P
 	return caller.Person, nil
 }
 
-// Plain makes what Answer takes of a method that needs neither caller nor request.
+// Plain adapts a method without caller and request for Answer.
 func Plain[A any](do func(context.Context) (A, error)) func(context.Context, operator.Caller, operator.None) (A, error) {
 	return func(ctx context.Context, _ operator.Caller, _ operator.None) (A, error) { return do(ctx) }
 }
 
-// endpoint is where the other main takes an operation or a part of one.
+// endpoint is the bus endpoint of an operation or a part at the other main.
 func endpoint[A any](name string) bus.Endpoint[passed, A] {
 	return bus.Call[passed, A]("link.bulk.operation." + strings.ReplaceAll(name, " ", "-"))
 }

@@ -254,14 +254,14 @@ func TestPart_AsksBothHosts(t *testing.T) {
 	}
 	registry.AnswerPart(a.registry, operator.PartExplain, view("a", nil))
 	registry.AnswerPart(a.registry, operator.PartExamine, func(context.Context, operator.Caller, operator.None) (operator.Examination, error) {
-		return operator.Examination{}, fmt.Errorf("%w: the role machine of a does not turn", operator.ErrUnavailable)
+		return operator.Examination{}, fmt.Errorf("%w: the role machine of a makes no steps", operator.ErrUnavailable)
 	})
 	a.listens(t, b.peer)
 	own, other := registry.Shares(t.Context(), b.registry, operator.PartExplain, operator.Caller{}, operator.None{}, view("b", nil))
 	if own.Answer.Host != "b" || other.Answer.Host != "a" || own.Err != nil || other.Err != nil {
 		t.Errorf("own %+v, other %+v", own, other)
 	}
-	if _, err := registry.Other(t.Context(), b.registry, operator.PartExamine, operator.Caller{}, operator.None{}); !errors.Is(err, operator.ErrUnavailable) || err.Error() != "the role machine of a does not turn" {
+	if _, err := registry.Other(t.Context(), b.registry, operator.PartExamine, operator.Caller{}, operator.None{}); !errors.Is(err, operator.ErrUnavailable) || err.Error() != "the role machine of a makes no steps" {
 		t.Errorf("its part: %v", err)
 	}
 }

@@ -7,27 +7,27 @@ import (
 	"github.com/hotpair/hotpair/bus"
 )
 
-// Host is what is known of one host.
+// Host is the state of one host.
 type Host struct {
 	Name    string
 	Version string // in one word
 	Serves  bool
 }
 
-// State is how a pair is. A host that does not answer is not among Hosts.
+// State is the state of a pair. A host that does not answer is missing from Hosts.
 type State struct {
 	Hosts []Host
-	// Doubt is why nothing should be touched now; "" when the loss of either host would be no loss.
+	// Doubt is why the pair should not be touched now; "" when it would survive the loss of either host.
 	Doubt string
-	// Attached is how many terminals are served; Unknown where the host that serves is not reached.
+	// Attached is how many terminals are served; Unknown when the serving host can't be reached.
 	Attached int
 	Levels   bus.Levels
 }
 
-// Unknown is no number of terminals.
+// Unknown is an unknown number of terminals.
 const Unknown = -1
 
-// version is what a host runs, "" when that is not known.
+// version returns the version that a host runs, "" when not known.
 func (s State) version(host string) string {
 	for _, h := range s.Hosts {
 		if h.Name == host {
@@ -37,7 +37,7 @@ func (s State) version(host string) string {
 	return ""
 }
 
-// Kind is what is to be done.
+// Kind is the kind of a step.
 type Kind string
 
 // The kinds.
@@ -46,20 +46,20 @@ const (
 	Wait Kind = "wait"
 	// Install the version on a host, and restart it.
 	Install Kind = "install"
-	// Switchover: the other host has to serve.
+	// Switchover: the other host must serve.
 	Switchover Kind = "switchover"
 	// Done: both hosts run it.
 	Done Kind = "done"
 )
 
-// Step is what comes next.
+// Step is the next step of a rollout.
 type Step struct {
 	Kind Kind   `json:"step"`
 	Host string `json:"host,omitempty"` // on which
 	Text string `json:"text"`           // a sentence for people
 }
 
-// Next decides. target is the version that both hosts are to run, in one word.
+// Next returns the next step. target is the version that both hosts are to run, in one word.
 func Next(s State, target string) Step {
 	if s.Doubt != "" {
 		return Step{Wait, "", s.Doubt}
@@ -76,7 +76,7 @@ func Next(s State, target string) Step {
 	}
 	switch {
 	case len(s.Hosts) < 2 || active == "":
-		return Step{Wait, "", "both hosts have to answer, and one of them to serve"}
+		return Step{Wait, "", "both hosts must answer, and one of them must serve"}
 	case len(old) == 0:
 		return Step{Done, "", done(s, target)}
 	case len(old) == 2 || !old[0].Serves:
@@ -89,12 +89,12 @@ func Next(s State, target string) Step {
 	return Step{Switchover, active, fmt.Sprintf("switchover: %s still runs %s and serves", active, old[0].Version)}
 }
 
-// done says what is left.
+// done says what is left to do.
 func done(s State, target string) string {
 	text := []string{"both hosts run " + target + ".",
-		"Left are the witness and the agents at the terminals, one at a time, whenever it suits: the pair serves without its witness, and agents keep their requests."}
+		"Upgrade the witness and the agents at the terminals next, one at a time, whenever it suits: the pair serves without its witness, and agents keep their requests."}
 	if s.Levels.Next > s.Levels.Level {
-		text = append(text, fmt.Sprintf("When nothing speaks for going back: hotpair upgrade finish, which has the pair rise to level %d and ends the way back.", s.Levels.Next))
+		text = append(text, fmt.Sprintf("Once a downgrade is no longer needed: hotpair upgrade finish, which raises the pair to level %d and rules out a downgrade.", s.Levels.Next))
 	}
 	return strings.Join(text, " ")
 }

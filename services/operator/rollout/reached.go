@@ -9,11 +9,11 @@ import (
 	"github.com/hotpair/hotpair/services/operator/hosts"
 )
 
-// Reached is the pair behind the hosts that a command reaches; one of them is enough.
+// Reached is the pair of the hosts that a command can reach; one of them is enough.
 type Reached struct{ Targets []hosts.Target }
 
-// Look implements Pair. The hosts examine each other: they try both disks, the witness and what the standby would do. So it is asked only now
-// and then.
+// Look implements Pair. The hosts examine each other: both disks, the witness and what the standby would do. This is
+// costly, so it is done only now and then.
 func (r Reached) Look(ctx context.Context) (s State, err error) {
 	looks := hosts.LookAt(ctx, r.Targets)
 	best := looks[0]

@@ -39,9 +39,9 @@ func TestNext(t *testing.T) {
 		{"each runs something else", "a=v3! b=v1", "", Install, "b", "install v2 on b"},
 		{"in doubt", "a=v1! b=v1", "b is not in sync", Wait, "", "b is not in sync"},
 		{"in doubt at the end", "a=v2! b=v2", "b is not in sync", Wait, "", "b is not in sync"},
-		{"one answers", "a=v1!", "", Wait, "", "both hosts have to answer"},
-		{"nobody serves", "a=v1 b=v1", "", Wait, "", "one of them to serve"},
-		{"nobody answers", "", "", Wait, "", "both hosts have to answer"},
+		{"one answers", "a=v1!", "", Wait, "", "both hosts must answer"},
+		{"nobody serves", "a=v1 b=v1", "", Wait, "", "one of them must serve"},
+		{"nobody answers", "", "", Wait, "", "both hosts must answer"},
 	} {
 		s := hostsOf(c.hosts)
 		s.Doubt = c.doubt
@@ -51,7 +51,7 @@ func TestNext(t *testing.T) {
 	}
 	s := hostsOf("a=v2 b=v2!")
 	s.Levels = bus.Levels{Level: 1, Next: 2}
-	if got := Next(s, "v2"); !strings.Contains(got.Text, "hotpair upgrade finish, which has the pair rise to level 2") {
+	if got := Next(s, "v2"); !strings.Contains(got.Text, "hotpair upgrade finish, which raises the pair to level 2") {
 		t.Errorf("at the end: %s", got.Text)
 	}
 }
@@ -125,7 +125,7 @@ func TestWalk(t *testing.T) {
 		"gone on with":       {"a=v1! b=v2", "v2", nil, "switchover, a v2", nil, "done both hosts run v2"},
 		"nothing to do":      {"a=v2! b=v2", "v2", nil, "", nil, "done both hosts run v2"},
 		"another version comes back": {"a=v1! b=v1", "v3", nil, "b v3", ErrDoubt,
-			"b runs v3 now, and not v2: install that, or begin again with --to v3"},
+			"b runs v3 now instead of v2: install that version, or start again with --to v3"},
 		"nothing was installed": {"a=v1! b=v1", "v1", nil, "b v1", ErrDoubt, "b still runs v1"},
 		"in doubt for long":     {"a=v1! b=v1", "v2", func(p *played) { p.Doubt = "the witness is gone" }, "", ErrDoubt, "the witness is gone; nothing more was done"},
 		"in doubt for a while":  {"a=v2! b=v2", "v2", func(p *played) { p.Doubt = "x"; p.later = []func(){func() {}, func() { p.Doubt = "" }} }, "", nil, "done both hosts run v2"},
@@ -135,7 +135,7 @@ func TestWalk(t *testing.T) {
 		"terminals stay away": {"a=v1! b=v1", "v2", func(p *played) {
 			p.Attached = 5
 			p.later = []func(){func() {}, func() { p.Attached = 3 }}
-		}, "b v2", ErrDoubt, "3 terminals are served, and 5 were before"},
+		}, "b v2", ErrDoubt, "3 terminals are served, but 5 were before"},
 		"terminals that nobody here knows of": {"a=v1! b=v1", "v2", func(p *played) {
 			p.Attached = 5
 			p.later = []func(){func() {}, func() { p.Attached = Unknown }}

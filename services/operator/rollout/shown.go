@@ -33,11 +33,11 @@ func Screen(s *screen.Screen, l bus.Levels) {
 	if l.PeerLevels.Valid() {
 		s.Line(fmt.Sprintf("%s knows %v", l.Peer, l.PeerLevels))
 	} else {
-		s.Line(l.Peer + " has not said what it knows")
+		s.Line(l.Peer + " has not reported its levels")
 	}
 }
 
-// Told writes a step as a line for people.
+// Told prints a step as a line.
 func Told(out io.Writer, step Step) {
 	text := step.Text
 	if step.Kind == Wait {
@@ -52,11 +52,11 @@ func Told(out io.Writer, step Step) {
 	}
 }
 
-// breaksOff is how long a command that installs may go on after it was told to end.
+// breaksOff is how long an installing command may keep running after it was told to end.
 const breaksOff = 10 * time.Second
 
-// Shell gives what installs by running a command of the operator with the shell: HOTPAIR_UPGRADE_HOST and HOTPAIR_UPGRADE_TO say what it is to
-// install where. What it writes goes to out.
+// Shell returns an Install that runs a command of the operator with the shell: HOTPAIR_UPGRADE_HOST and
+// HOTPAIR_UPGRADE_TO name the host and the version. Its output goes to out.
 func Shell(command, target string, out io.Writer) func(ctx context.Context, host string) error {
 	if command == "" {
 		return nil
@@ -70,7 +70,7 @@ func Shell(command, target string, out io.Writer) func(ctx context.Context, host
 		c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
 		c.WaitDelay = breaksOff
 		if err := c.Run(); err != nil {
-			return fmt.Errorf("the command that installs: %w", err)
+			return fmt.Errorf("the install command: %w", err)
 		}
 		return nil
 	}

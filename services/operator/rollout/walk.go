@@ -11,39 +11,39 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 )
 
-// ErrDoubt says that a rollout stopped because the pair is not as it should be for the next step. What was done stays, and can be gone on with
-// or taken back.
+// ErrDoubt says that a rollout stopped because the pair is not in a state for the next step. Finished steps stay; the
+// rollout can be continued or reversed.
 var ErrDoubt = errors.New("stopped")
 
-// lookEvery is how often the hosts are looked at while something is waited for.
+// lookEvery is how often the hosts are examined while waiting.
 const lookEvery = time.Second
 
 // Pair is the pair that is upgraded.
 type Pair interface {
-	// Look says how it is now. An error is that nobody who could say so answers.
+	// Look returns the present state. The error is that no host answers.
 	Look(ctx context.Context) (State, error)
-	// Switchover has the other host serve.
+	// Switchover makes the other host serve.
 	Switchover(ctx context.Context) error
 }
 
 // Config of a rollout.
 type Config struct {
 	Target string // version, in one word
-	// Install puts it on a host and restarts that; nil: a person does, who is told, and waited for without end.
+	// Install installs the target on a host and restarts that; nil: a person does, and is waited for without a limit.
 	Install func(ctx context.Context, host string) error
-	// Within is how long the pair may take to be whole again after each step.
+	// Within is how long the pair may take to recover after each step.
 	Within time.Duration
-	// Say tells each step as it begins, and each wait as its reason changes.
+	// Say is called for each step as it begins, and for each wait when its reason changes.
 	Say func(Step)
 }
 
-// Check refuses what no rollout can end with. The error is operator.ErrUsage.
+// Check refuses an invalid Config. The error is operator.ErrUsage.
 func (c Config) Check() error {
 	if fields := strings.Fields(c.Target); len(fields) != 1 || fields[0] != c.Target {
-		return fmt.Errorf("%w: --to %q is no version: it is one word, as hotpair version calls it", operator.ErrUsage, c.Target)
+		return fmt.Errorf("%w: --to %q is not a version: write one word, as shown by hotpair version", operator.ErrUsage, c.Target)
 	}
 	if c.Within <= 0 {
-		return fmt.Errorf("%w: --within %s is no time in which a pair could be whole again", operator.ErrUsage, c.Within)
+		return fmt.Errorf("%w: --within %s is too short for a pair to recover", operator.ErrUsage, c.Within)
 	}
 	return nil
 }
@@ -56,7 +56,8 @@ type walk struct {
 	said     string // the wait that was told last
 }
 
-// Walk walks until both hosts run the target. Errors: ErrDoubt, what Install and Switchover say, the cause of ctx.
+// Walk makes steps until both hosts run the target. Errors: ErrDoubt, those of Install and Switchover, the cause of
+// ctx.
 func Walk(ctx context.Context, pair Pair, c Config) error {
 	w := &walk{Config: c, pair: pair}
 	for {
@@ -75,12 +76,12 @@ func Walk(ctx context.Context, pair Pair, c Config) error {
 			err = w.install(ctx, step.Host, s.version(step.Host))
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w; begun again the same command goes on from here", step.Kind, err)
+			return fmt.Errorf("%s: %w; run the same command again to continue from here", step.Kind, err)
 		}
 	}
 }
 
-// whole waits until nothing speaks against the next step.
+// whole waits until the pair is ready for the next step.
 func (w *walk) whole(ctx context.Context) (State, error) {
 	var s State
 	return s, w.await(ctx, w.Within, func() (string, error) {
@@ -89,7 +90,7 @@ func (w *walk) whole(ctx context.Context) (State, error) {
 			return err.Error(), nil
 		}
 		if s.Doubt == "" && s.Attached != Unknown && s.Attached < w.attached {
-			s.Doubt = fmt.Sprintf("%d terminals are served, and %d were before", s.Attached, w.attached)
+			s.Doubt = fmt.Sprintf("%d terminals are served, but %d were before", s.Attached, w.attached)
 		}
 		w.attached = max(w.attached, s.Attached)
 		if step := Next(s, w.Target); step.Kind == Wait {
@@ -99,8 +100,8 @@ func (w *walk) whole(ctx context.Context) (State, error) {
 	})
 }
 
-// switchover has the other host serve. What the pair can't do at this moment, after which nothing was done, it may in the next: on a
-// busy machine a host is behind for an instant after it was looked at.
+// switchover makes the other host serve. A refusal, after which nothing was done, is retried: on a busy machine a host
+// may be behind for an instant after it was examined.
 func (w *walk) switchover(ctx context.Context) error {
 	return w.await(ctx, w.Within, func() (string, error) {
 		err := w.pair.Switchover(ctx)
@@ -133,12 +134,12 @@ func (w *walk) install(ctx context.Context, host, before string) error {
 		case "":
 			return host + " does not answer", nil
 		default:
-			return "", fmt.Errorf("%w: %s runs %s now, and not %s: install that, or begin again with --to %s", ErrDoubt, host, now, w.Target, now)
+			return "", fmt.Errorf("%w: %s runs %s now instead of %s: install that version, or start again with --to %s", ErrDoubt, host, now, w.Target, now)
 		}
 	})
 }
 
-// await waits until there is no reason to wait. within 0 is without end. The error names the last reason.
+// await waits until there is no reason to wait. within 0 is without a limit. The error names the last reason.
 func (w *walk) await(ctx context.Context, within time.Duration, look func() (reason string, err error)) error {
 	began := time.Now()
 	for {
@@ -151,7 +152,7 @@ func (w *walk) await(ctx context.Context, within time.Duration, look func() (rea
 			return err
 		}
 		if within > 0 && time.Since(began) > within {
-			return fmt.Errorf("%w: for %s it has been so that %s; nothing more was done. Fix that and begin again, or go back with --to and the version before", ErrDoubt, within, reason)
+			return fmt.Errorf("%w: no progress for %s: %s; nothing more was done. Fix that and start again, or go back with --to and the previous version", ErrDoubt, within, reason)
 		}
 		if reason != w.said {
 			w.said = reason

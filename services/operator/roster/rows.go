@@ -1,5 +1,5 @@
-// Package roster has lists of terminals as a person gives them and is shown them: rows of arguments and of files, changes in parts that
-// fit into a call each, and the tokens by which terminals enrol.
+// Package roster handles lists of terminals on the command line: rows of arguments and files, changes split into
+// calls, and the tokens with which terminals enrol.
 package roster
 
 import (
@@ -25,14 +25,15 @@ const (
 	namedFaults = 20
 )
 
-// Row is what a person wrote of one terminal.
+// Row is one row about a terminal.
 type Row struct {
 	Text string
 	// Where it stands, like tills.txt:17; empty for an argument.
 	Where string
 }
 
-// Read gives the rows of arguments and of a file, "-" being standard input. Empty lines and those that begin with # are passed over.
+// Read returns the rows of arguments and of a file, "-" being standard input. Empty lines and those that begin with #
+// are skipped.
 func Read(args []string, name string, stdin io.Reader) (rows []Row, err error) {
 	for _, a := range args {
 		rows = append(rows, Row{Text: a})
@@ -70,8 +71,8 @@ func Read(args []string, name string, stdin io.Reader) (rows []Row, err error) {
 	return rows, nil
 }
 
-// Terminals reads rows of the form ID=nats://HOST:PORT. The error names every row that is none, or whose id or address stands in another one,
-// so that nothing is begun that would stop in the middle.
+// Terminals parses rows of the form ID=nats://HOST:PORT. The error names every invalid row, and every row with the id
+// or address of another one, so that no change stops in the middle.
 func Terminals(rows []Row) (add []operator.TerminalAddress, err error) {
 	if len(rows) == 0 {
 		return nil, fmt.Errorf("%w: name terminals, as ID=nats://HOST:PORT", operator.ErrUsage)
@@ -95,7 +96,8 @@ func Terminals(rows []Row) (add []operator.TerminalAddress, err error) {
 	return add, bad.err()
 }
 
-// IDs reads rows that begin with an id; what stands behind = is passed over, so that a file may be the one that terminals were added with.
+// IDs parses rows that begin with an id; text after = is ignored, so that the file with which terminals were added can
+// be used.
 func IDs(rows []Row) (ids []string, err error) {
 	if len(rows) == 0 {
 		return nil, fmt.Errorf("%w: name terminals, or --file", operator.ErrUsage)
@@ -117,7 +119,7 @@ func IDs(rows []Row) (ids []string, err error) {
 	return ids, bad.err()
 }
 
-// name names a row for people.
+// name names a row in messages.
 func (r Row) name() string {
 	if r.Where == "" {
 		return fmt.Sprintf("%q", wording.Printable(r.Text))
@@ -125,7 +127,7 @@ func (r Row) name() string {
 	return r.Where
 }
 
-// faults are what is wrong with rows.
+// faults collects what is wrong with rows.
 type faults struct {
 	named []string
 	all   int
@@ -155,7 +157,7 @@ func (f *faults) err() error {
 	return fmt.Errorf("%w: %d of the terminals can't be used, and nothing was done:\n  %s", operator.ErrUsage, f.all, strings.Join(f.named, "\n  "))
 }
 
-// InParts makes a change in parts that fit into a call each.
+// InParts makes a change in parts that each fit into a call.
 func InParts[T any](c *cobra.Command, what string, all []T, change func([]T) (operator.TerminalsChanged, error)) (done operator.TerminalsChanged, err error) {
 	bar := screen.NewProgress(c.ErrOrStderr(), what)
 	defer bar.End()

@@ -18,17 +18,17 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// Wish says which tokens are wanted.
+// Wish says which tokens to make.
 type Wish struct {
 	IDs  []string
-	For  string // how long they hold; empty is what the host takes
-	File string // new file that they are written to; empty: they are shown
-	// Maybe: a pair that is not its own authority gives none.
+	For  string // how long they are valid; empty is the host's default
+	File string // new file to write them to; empty: they are shown
+	// Maybe: a pair that is not its own authority makes none, which is no error.
 	Maybe bool
 }
 
-// Tokens has tokens made, in parts that fit into a call each. With an error too it gives, or has written, those that were made before it: they
-// are shown here only.
+// Tokens makes tokens, in parts that each fit into a call. Those made before an error are returned or written too:
+// they are shown only here.
 func Tokens(ctx context.Context, c *cobra.Command, client *operator.Client, w Wish) (all []certificates.TerminalToken, err error) {
 	var to *durable.File
 	if w.File != "" { // before any token is made: they are shown once
@@ -74,7 +74,7 @@ func Tokens(ctx context.Context, c *cobra.Command, client *operator.Client, w Wi
 	return all, failed
 }
 
-// ShowTokens shows tokens, or says where they are.
+// ShowTokens shows tokens, or names the file that has them.
 func ShowTokens(c *cobra.Command, given []certificates.TerminalToken, file string) error {
 	out := c.OutOrStdout()
 	if len(given) == 0 {
@@ -82,11 +82,11 @@ func ShowTokens(c *cobra.Command, given []certificates.TerminalToken, file strin
 	}
 	until := given[0].Until.UTC().Format(time.DateTime)
 	if file != "" {
-		fmt.Fprintf(out, "%s in %s, good until %s UTC; at each terminal: hotpair terminal enrol TOKEN\n", wording.Count(uint64(len(given)), "token"), file, until)
+		fmt.Fprintf(out, "%s in %s, valid until %s UTC; at each terminal: hotpair terminal enrol TOKEN\n", wording.Count(uint64(len(given)), "token"), file, until)
 		return nil
 	}
 	if screen.IsTerminal(out) {
-		fmt.Fprintln(c.ErrOrStderr(), "SECRET: each is shown once, and lets one machine in as that terminal")
+		fmt.Fprintln(c.ErrOrStderr(), "SECRET: each token is shown once, and lets one machine enrol as that terminal")
 	}
 	for _, t := range given {
 		fmt.Fprintf(out, "at terminal %s (%s), until %s UTC:\n  hotpair terminal enrol %s\n", wording.Printable(t.ID), wording.Printable(t.Address), until, wording.Printable(t.Token))
@@ -94,13 +94,13 @@ func ShowTokens(c *cobra.Command, given []certificates.TerminalToken, file strin
 	return nil
 }
 
-// CertificateWord says in a line how it is with the certificate of a terminal.
+// CertificateWord describes the certificate of a terminal in a line.
 func CertificateWord(c *certificates.TerminalCertificate) string {
 	day := func(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 	text := ""
 	switch c.State {
 	case certificates.Waiting:
-		text = "waits to be enrolled, its token holds until " + c.Until.UTC().Format(time.DateTime) + " UTC"
+		text = "not enrolled yet, its token is valid until " + c.Until.UTC().Format(time.DateTime) + " UTC"
 	case certificates.Expired:
 		text = "its token expired on " + c.Until.UTC().Format(time.DateTime) + " UTC; hotpair terminals token makes another"
 	case certificates.Withdrawn:
@@ -112,7 +112,7 @@ func CertificateWord(c *certificates.TerminalCertificate) string {
 		text = "enrolled, certificate until " + day(c.NotAfter)
 	}
 	if !c.Misused.IsZero() {
-		text += "; another machine came with its token"
+		text += "; another machine presented its token"
 	}
 	return text
 }

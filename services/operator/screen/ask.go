@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// ErrNotConfirmed says that something else was typed than what would have been accepted.
+// ErrNotConfirmed says that the typed text did not confirm.
 var ErrNotConfirmed = errors.New("not confirmed, nothing was done")
 
-// Confirm asks for what must be accepted, and takes nothing else. The error is ErrNotConfirmed, or why ctx ended.
+// Confirm asks the user to type want, and accepts nothing else. The error is ErrNotConfirmed, or why ctx ended.
 func Confirm(ctx context.Context, in io.Reader, out io.Writer, want string) error {
-	fmt.Fprintf(out, "Type %s to go on, anything else to stop: ", want)
+	fmt.Fprintf(out, "Type %s to continue, anything else to stop: ", want)
 	line, err := bufio.NewReader(io.LimitReader(Input(ctx, in), 200)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
@@ -25,8 +25,8 @@ func Confirm(ctx context.Context, in io.Reader, out io.Writer, want string) erro
 	return nil
 }
 
-// Input gives what comes from in for as long as ctx lives. A read from a terminal or a pipe can't be ended: who waited in one would be
-// deaf to the signals that end ctx. What is read when ctx ends is lost, with the command that wanted it.
+// Input returns a reader of in that ends with ctx. A read from a terminal or a pipe can't be interrupted: a command
+// waiting in one would ignore the signals that end ctx. Input read after ctx has ended is lost.
 func Input(ctx context.Context, in io.Reader) io.Reader { return input{ctx, in} }
 
 type input struct {
@@ -41,7 +41,7 @@ func (i input) Read(b []byte) (int, error) {
 	}
 	got := make(chan result, 1)
 	go func() {
-		own := make([]byte, len(b)) // it may be read into when nobody wants it any more
+		own := make([]byte, len(b)) // the read may end after the caller has returned
 		n, err := i.in.Read(own)
 		got <- result{own[:n], err}
 	}()

@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// JSON prints a value as people and scripts read it.
+// JSON prints a value as indented JSON.
 func JSON(w io.Writer, v any) error {
 	text, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// barAfter is when a bar appears: what is done sooner needs none.
+	// barAfter is when a bar appears: shorter work needs none.
 	barAfter = time.Second
 	// barPace is how often a bar is drawn, linePace how often a plain line is written where there is no terminal.
 	barPace  = 100 * time.Millisecond
@@ -19,8 +19,8 @@ const (
 	barCells = 30
 )
 
-// Progress shows how far something is: a bar that redraws itself on a terminal, a line now and then elsewhere. It writes
-// beside the answer, so that --json stays what it is. It is for one goroutine.
+// Progress shows the progress of work: a bar that redraws itself on a terminal, a line now and then elsewhere. It
+// writes to standard error, so that it does not mix with --json. It is for one goroutine.
 type Progress struct {
 	out   io.Writer
 	bar   bool
@@ -31,12 +31,12 @@ type Progress struct {
 	open  bool      // a bar stands on the line of the cursor
 }
 
-// NewProgress makes a bar that is shown beside the answer.
+// NewProgress makes a bar for a command's standard error.
 func NewProgress(out io.Writer, what string) *Progress {
 	return &Progress{out: out, bar: IsTerminal(out), what: what, now: time.Now, began: time.Now()}
 }
 
-// Show tells how far it is, 0 to 1 or below 0 when that is not known, and a few words about it.
+// Show shows the progress, 0 to 1 or below 0 when not known, with a few words.
 func (p *Progress) Show(done float64, words string) {
 	now := p.now()
 	elapsed := now.Sub(p.began)
@@ -51,7 +51,7 @@ func (p *Progress) Show(done float64, words string) {
 	}
 }
 
-// End takes the bar away.
+// End removes the bar.
 func (p *Progress) End() {
 	if p.open {
 		fmt.Fprint(p.out, "\r\x1b[K")
@@ -85,7 +85,7 @@ func Cells(done float64) string {
 	return "[" + strings.Repeat("█", full) + strings.Repeat("·", barCells-full) + "]"
 }
 
-// remaining guesses how long it still takes; 0 when it is too early to say.
+// remaining estimates the time left; 0 when it is too early to say.
 func remaining(done float64, elapsed time.Duration) time.Duration {
 	if done < 0.02 || done >= 1 {
 		return 0

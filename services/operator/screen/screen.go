@@ -15,7 +15,7 @@ import (
 // Width of every screen, in characters.
 const Width = 100
 
-// Screen collects what a command shows. Text from hosts is made harmless as it comes in.
+// Screen collects the output of a command. Text from hosts is made safe for a terminal as it is added.
 type Screen struct {
 	Colour bool
 	Out    strings.Builder
@@ -52,12 +52,12 @@ func (s *Screen) Row(label, text string) {
 	}
 }
 
-// Pad fills text up to a column, and separates what is too long for it from what follows.
+// Pad fills text up to a column, and separates longer text from what follows with a space.
 func Pad(text string, to int) string {
 	return text + strings.Repeat(" ", max(1, to-utf8.RuneCountInString(text)))
 }
 
-// IsTerminal reports whether a writer shows colours: a terminal, and nobody has asked for none.
+// IsTerminal reports whether a writer shows colours: it is a terminal, and the environment does not forbid colours.
 func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {

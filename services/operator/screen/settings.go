@@ -16,9 +16,9 @@ const (
 	settingValue = (Width - settingName) / 2
 )
 
-// Settings shows the settings of both hosts beside each other: those that a host was given or that differ, or all of them.
+// Settings shows the settings of both hosts side by side: those that are set or differ, or all of them.
 func Settings(s *Screen, p config.PairSettings, all bool) {
-	level, sentence := operator.Good, "both hosts are set alike, where they should be"
+	level, sentence := operator.Good, "all settings that should be the same on both hosts are"
 	switch n := p.Differing(); n {
 	case 0:
 	case 1:
@@ -30,7 +30,7 @@ func Settings(s *Screen, p config.PairSettings, all bool) {
 	for _, h := range p.Hosts {
 		header += Pad(wording.Fit("HOST "+strings.ToUpper(h.Host), settingValue-1), settingValue)
 		if h.Problem != "" {
-			level, sentence = operator.Warning, "only "+p.Host+" tells what it is set to"
+			level, sentence = operator.Warning, "only the settings of "+p.Host+" are known"
 		}
 	}
 	s.Headline(level, sentence)
@@ -58,7 +58,7 @@ func Settings(s *Screen, p config.PairSettings, all bool) {
 	}
 	if hidden > 0 {
 		s.Line("")
-		s.Line(fmt.Sprintf("%d more are left at their defaults: --all shows them", hidden))
+		s.Line(fmt.Sprintf("%d more have their defaults: --all shows them", hidden))
 	}
 }
 
@@ -72,7 +72,7 @@ func settingsOf(s config.PairSetting) string {
 	return "of one host"
 }
 
-// settingRow shows the hosts' values side by side, or one below the other where they are too long for that.
+// settingRow shows the hosts' values side by side, or one below the other where they are too long.
 func settingRow(s *Screen, setting config.PairSetting, hosts []config.SettingsHost) {
 	line, fits := Pad("  "+setting.Name, settingName), true
 	for _, h := range hosts {

@@ -15,16 +15,16 @@ import (
 // firstShown is the first step of a switchover.
 const firstShown = "B3"
 
-// Steps shows the steps of a switchover while they are made, as both hosts tell them.
+// Steps shows the steps of a switchover as they happen, from the events of both hosts.
 type Steps struct {
 	out   io.Writer
 	mu    sync.Mutex
 	seen  map[string]bool
 	last  string           // step that was shown last
-	early []operator.Event // heard of before one that comes before them: the hosts are asked one beside the other
+	early []operator.Event // arrived before a step that precedes them: the hosts are asked concurrently
 }
 
-// NewSteps makes one that writes where the answer is written.
+// NewSteps makes a Steps that writes to a command's output.
 func NewSteps(out io.Writer) *Steps { return &Steps{out: out, seen: map[string]bool{}} }
 
 func keyOf(e operator.Event) string { return e.Host + e.Time.UTC().Format(time.RFC3339Nano) + e.Text }
@@ -50,7 +50,7 @@ func (s *Steps) Note(events []operator.Event, quietly bool) {
 	}
 }
 
-// due is the step after the one that was shown last: no other can belong before it.
+// due returns the step after the last one shown: no other can come before it.
 func (s *Steps) due() string {
 	if s.last == "" {
 		return firstShown
@@ -58,12 +58,12 @@ func (s *Steps) due() string {
 	return s.last[:len(s.last)-1] + string(s.last[len(s.last)-1]+1)
 }
 
-// inOrder sorts steps as they are made. The clocks of two hosts may differ, the numbers of steps don't.
+// inOrder sorts steps by their numbers. The clocks of two hosts may differ.
 func inOrder(steps []operator.Event) {
 	slices.SortStableFunc(steps, func(a, b operator.Event) int { return cmp.Or(cmp.Compare(a.Step, b.Step), a.Time.Compare(b.Time)) })
 }
 
-// Left gives the steps that were not shown.
+// Left returns the steps that were not shown.
 func (s *Steps) Left(steps []operator.Event) (left []operator.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,7 +77,7 @@ func (s *Steps) Left(steps []operator.Event) (left []operator.Event) {
 	return left
 }
 
-// StepRow is one step of a switchover, as a line.
+// StepRow returns one step of a switchover as a line.
 func StepRow(e operator.Event) string {
 	return wording.Fit(wording.Printable("  "+Pad(e.Step, 4)+Pad(e.Host, 4)+fmt.Sprintf("%10s  ", wording.Milliseconds(e.Took))+e.Text), Width)
 }

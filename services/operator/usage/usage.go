@@ -1,5 +1,5 @@
-// Package usage is how commands that ask no host read what they are told: arguments, flags, and secrets in files. What is wrong with
-// that is operator.ErrUsage, in one line.
+// Package usage reads the arguments, flags and secrets of commands that ask no host. An invalid one is
+// operator.ErrUsage, in one line.
 package usage
 
 import (
@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	// LeastPassphrase is how long a new passphrase is at least, in bytes.
+	// LeastPassphrase is the minimal length of a new passphrase, in bytes.
 	LeastPassphrase = 8
-	// mostSecret is more than any secret has that is read from a file, in bytes.
+	// mostSecret bounds a secret that is read from a file, in bytes.
 	mostSecret = 64 << 10
 )
 
-// Command makes a command that takes arguments, and whose context ends with Ctrl-C and SIGTERM.
+// Command makes a command with arguments whose context ends with Ctrl-C and SIGTERM.
 func Command(use, short, long, example string, args cobra.PositionalArgs, run func(ctx context.Context, c *cobra.Command, args []string) error) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Long: long + "\n\nExit code: 0 done, 1 failed, 2 wrong usage.", Example: example,
 		SilenceUsage: true, SilenceErrors: true}
@@ -45,17 +45,17 @@ func Command(use, short, long, example string, args cobra.PositionalArgs, run fu
 	return c
 }
 
-// Exactly is for a command that takes n arguments: otherwise it says how it is used.
+// Exactly accepts n arguments; otherwise the error shows the usage.
 func Exactly(n int) cobra.PositionalArgs {
 	return func(c *cobra.Command, given []string) error {
 		if len(given) != n {
-			return fmt.Errorf("%s is used as: hotpair %s", c.Name(), c.Use)
+			return fmt.Errorf("usage of %s: hotpair %s", c.Name(), c.Use)
 		}
 		return nil
 	}
 }
 
-// Secret reads what a flag names: a file, a pipe too, as a shell makes one of a command, or - for standard input, which is in.
+// Secret reads the file that a flag names, which may be a pipe of the shell, or - for standard input, which is in.
 func Secret(in io.Reader, flag, name string) (string, error) {
 	if name != "-" {
 		file, err := os.Open(name)
@@ -70,12 +70,12 @@ func Secret(in io.Reader, flag, name string) (string, error) {
 		return "", fmt.Errorf("%w: %s: %w", operator.ErrUsage, flag, err)
 	}
 	if len(raw) > mostSecret {
-		return "", fmt.Errorf("%w: %s: what it names has more than %d bytes, which no secret has", operator.ErrUsage, flag, mostSecret)
+		return "", fmt.Errorf("%w: %s: the file has more than %d bytes, too long for a secret", operator.ErrUsage, flag, mostSecret)
 	}
 	return string(raw), nil
 }
 
-// Passphrase is the first line of what Secret reads; "" for no file.
+// Passphrase returns the first line of Secret; "" for no file.
 func Passphrase(in io.Reader, flag, name string) (string, error) {
 	if name == "" {
 		return "", nil
@@ -86,7 +86,7 @@ func Passphrase(in io.Reader, flag, name string) (string, error) {
 	}
 	words, _, _ := strings.Cut(text, "\n")
 	if words = strings.TrimRight(words, "\r"); len(words) < LeastPassphrase {
-		return "", fmt.Errorf("%w: %s: the first line has %d bytes, and %d are the least", operator.ErrUsage, flag, len(words), LeastPassphrase)
+		return "", fmt.Errorf("%w: %s: the first line has %d bytes, at least %d are needed", operator.ErrUsage, flag, len(words), LeastPassphrase)
 	}
 	return words, nil
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// skewWarns is a difference of wall clocks that makes events of both hosts hard to read and ends pauses early.
+// skewWarns is the difference of wall clocks from which events of both hosts are hard to read and pauses end early.
 const skewWarns = time.Second
 
-// Diagnose joins what both hosts found. other is nil when it could not be asked, problem says why; skew is how far its clock
-// is ahead. pair is how the pair is, as the host that was asked sees it.
+// Diagnose joins the findings of both hosts. other is nil when the other host could not be asked, and problem says why.
+// skew is how far the other host's clock is ahead. pair is the status of the asked host.
 func Diagnose(pair operator.Status, own operator.Examination, other *operator.Examination, problem string, skew time.Duration) operator.Diagnosis {
 	d := operator.Diagnosis{Host: own.Host, Time: own.Time, Level: pair.Level, Summary: pair.Sentence, Findings: slices.Clone(own.Findings)}
 	d.Hosts = append(d.Hosts, operator.Runs{Host: own.Host, Role: own.Role, Version: own.Version})
@@ -43,7 +43,7 @@ func Diagnose(pair operator.Status, own operator.Examination, other *operator.Ex
 		d.Level = max(operator.LevelOf(d.Level), operator.LevelOf(f.Level)).String()
 	}
 	if !d.Takeover {
-		if pair.Level == operator.Good.String() { // the status did not know what was found here
+		if pair.Level == operator.Good.String() { // the examination found something that the status does not show
 			d.Summary = pair.ServedBy + " serves"
 		}
 		d.Level = operator.Bad.String()
@@ -57,7 +57,7 @@ func Diagnose(pair operator.Status, own operator.Examination, other *operator.Ex
 func verdict(pair operator.Status, own operator.Examination, other, successor *operator.Examination) (bool, string) {
 	switch {
 	case pair.ServedBy == "":
-		return false, "there is nothing to take over from: " + pair.Sentence
+		return false, "there is no active host to take over from: " + pair.Sentence
 	case successor == nil:
 		return false, "NO takeover is possible: the other host does not answer"
 	}
@@ -71,20 +71,20 @@ func verdict(pair operator.Status, own operator.Examination, other, successor *o
 		i := slices.IndexFunc(successor.Predictions, func(o operator.Prediction) bool { return o.Loss == loss })
 		switch {
 		case i < 0 || !successor.Predictions[i].Serves:
-			why := "it says nothing"
+			why := "it predicts nothing"
 			if i >= 0 {
 				why = ReasonOf(successor.Predictions[i])
 			}
 			return false, fmt.Sprintf("NO takeover by %s is possible now: %s", successor.Host, wording.Or(why, "see its conditions in hotpair explain"))
 		case successor.Predictions[i].Deferred != "":
-			return false, fmt.Sprintf("NO takeover by %s now: it is paused", successor.Host)
+			return false, fmt.Sprintf("NO takeover by %s is possible now: automatic takeover is paused", successor.Host)
 		}
 		worst = max(worst, successor.Predictions[i].AfterMS)
 	}
 	return true, fmt.Sprintf("%s could take over now, within %s at worst", successor.Host, wording.After(worst))
 }
 
-// compare finds what differs between the hosts.
+// compare returns the findings on differences between the hosts.
 func compare(own, other operator.Examination, skew time.Duration) (list []operator.Finding) {
 	one := func(check string, level operator.Level, value, remedy string) {
 		if level == operator.Good {
@@ -98,7 +98,7 @@ func compare(own, other operator.Examination, skew time.Duration) (list []operat
 	}
 	until := ""
 	if skew.Abs() > clocks.Apart {
-		until = fmt.Sprintf("; a new pair does not begin and pair time follows neither while they are more than %s apart", clocks.Apart)
+		until = fmt.Sprintf("; while they are more than %s apart a new pair can't start, and pair time follows neither clock", clocks.Apart)
 	}
 	one("clocks", level, other.Host+" is "+wording.Off(skew), "synchronise the clocks of both machines (chrony, systemd-timesyncd)"+until)
 	level = operator.Good
@@ -110,7 +110,7 @@ func compare(own, other operator.Examination, skew time.Duration) (list []operat
 			level = operator.Warning
 		}
 		one("reach", level, fmt.Sprintf("%s is connected to %d terminals, %s to %d", active.Host, active.Terminals, standby.Host, standby.Terminals),
-			"hotpair terminals probe says what is wrong with each: after a takeover those that are missing would wait")
+			"run hotpair terminals probe to see what is wrong with each: after a takeover the unreachable terminals would wait")
 	}
 	level = operator.Good
 	if own.Version != other.Version {
@@ -121,11 +121,11 @@ func compare(own, other operator.Examination, skew time.Duration) (list []operat
 	if own.Lease != other.Lease {
 		level = operator.Warning
 	}
-	one("leases", level, own.Lease.String()+", "+other.Lease.String(), "set HOTPAIR_LEASE the same on both hosts")
+	one("leases", level, own.Lease.String()+", "+other.Lease.String(), "set HOTPAIR_LEASE to the same value on both hosts")
 	return list
 }
 
-// lease finds out whether the lease is one for these machines and the line between them.
+// lease judges whether the lease suits these machines and the network between them.
 func lease(own operator.Examination, other *operator.Examination) operator.Finding {
 	f := operator.Finding{Host: own.Host, Check: "lateness", Level: operator.Good.String()}
 	day, shortest := own.Lateness, own.Lease
@@ -140,16 +140,16 @@ func lease(own operator.Examination, other *operator.Examination) operator.Findi
 	return f
 }
 
-// PairTime judges pair time, and up to when answers are forgotten, by a host's wall clock.
+// PairTime judges, by a host's wall clock, the pair time and the time up to which answers are forgotten.
 func PairTime(pair, forgotten, wall time.Time) (level operator.Level, value, remedy string) {
 	off := pair.Sub(wall)
 	switch {
 	case off < -clocks.Off:
-		return operator.Warning, wording.Off(off), "if the clocks of both hosts are right, stop both and start them: while they serve they follow no leap ahead, and only remember answers longer"
+		return operator.Warning, wording.Off(off), "if the clocks of both hosts are right, stop both hosts and start them again: a serving pair does not follow a leap ahead, it only remembers answers longer"
 	case off > clocks.Off:
-		return operator.Warning, wording.Off(off), "let both hosts run with clocks that are right: it follows them within two minutes"
+		return operator.Warning, wording.Off(off), "run both hosts with correct clocks: pair time follows them within two minutes"
 	case forgotten.Sub(wall) > clocks.Off:
-		return operator.Warning, "answers up to " + forgotten.Format(time.RFC3339) + " are forgotten", "until then let the agent give requests their ids"
+		return operator.Warning, "answers up to " + forgotten.Format(time.RFC3339) + " are forgotten", "until then let the agent assign the request ids"
 	}
 	return operator.Good, wording.Off(off), ""
 }

@@ -32,7 +32,7 @@ func TestDiagnose(t *testing.T) {
 		}, false, 0, false, "not in the set"},
 		{"paused", func(_, b *operator.Examination) {
 			b.Predictions = []operator.Prediction{{Loss: "other-dies", Serves: true, Deferred: "a is gone"}, {Loss: "other-vanishes", Serves: true}}
-		}, false, 0, false, "it is paused"},
+		}, false, 0, false, "automatic takeover is paused"},
 		{"nobody serves", func(a, _ *operator.Examination) { a.Role = "standby" }, false, 0, false, "nobody serves"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

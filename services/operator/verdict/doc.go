@@ -1,6 +1,6 @@
-// Package verdict says in words what the facts of a pair mean: how well it is ([Whole], which every status carries), what would
-// come of a loss ([Foresee]), whether a takeover could succeed ([Diagnose]).
+// Package verdict turns the facts about a pair into sentences: how well the pair is ([Whole], carried by every status),
+// what the next loss would cause ([Foresee]), and whether a takeover could succeed ([Diagnose]).
 //
-// Why a package: command line, console, health checks and explanations must never tell different stories. The verdict on the
-// pair is computed here and nowhere else; everybody shows what a status carries.
+// It is a package of its own so that command line, console, health checks and explanations never contradict each other:
+// the verdict is computed here only, and they all show the one that the status carries.
 package verdict

@@ -8,7 +8,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// predictionOf gives what is predicted of a loss; false when the host did not say.
+// predictionOf returns the host's prediction for a loss; false when it made none.
 func predictionOf(v *operator.OwnView, loss string) (operator.Prediction, bool) {
 	for _, o := range v.Predictions {
 		if o.Loss == loss {
@@ -18,7 +18,7 @@ func predictionOf(v *operator.OwnView, loss string) (operator.Prediction, bool) 
 	return operator.Prediction{}, false
 }
 
-// Foresee joins what the two hosts would do. other is nil when it could not be asked.
+// Foresee joins the predictions of the two hosts. other is nil when it could not be asked.
 func Foresee(own operator.OwnView, other *operator.OwnView) []operator.Foreseen {
 	active, standby := &own, other
 	if own.Role != "active" && other != nil && other.Role == "active" {
@@ -47,7 +47,7 @@ func hostOf(v *operator.OwnView, unknown string) string {
 	return v.Host
 }
 
-// foreseeOne is the loss of a host, as the one that stays sees it.
+// foreseeOne predicts the loss of one host, from the view of the remaining host.
 func foreseeOne(loss, lost string, stays *operator.OwnView) operator.Foreseen {
 	f := operator.Foreseen{Loss: loss, Level: operator.Bad.String(), DiesMS: -1, VanishesMS: -1}
 	if stays == nil {
@@ -57,7 +57,7 @@ func foreseeOne(loss, lost string, stays *operator.OwnView) operator.Foreseen {
 	dies, _ := predictionOf(stays, "other-dies")
 	vanishes, known := predictionOf(stays, "other-vanishes")
 	if !known {
-		f.Verdict = stays.Host + " does not say"
+		f.Verdict = stays.Host + " predicts nothing"
 		return f
 	}
 	if dies.Serves {
@@ -68,13 +68,13 @@ func foreseeOne(loss, lost string, stays *operator.OwnView) operator.Foreseen {
 	}
 	switch {
 	case !dies.Serves && !vanishes.Serves:
-		f.Verdict = fmt.Sprintf("if %s is lost, nobody serves: %s would not, %s", lost, stays.Host, wording.Or(ReasonOf(vanishes), "see its conditions"))
+		f.Verdict = fmt.Sprintf("if %s is lost, nobody serves: %s would not take over (%s)", lost, stays.Host, wording.Or(ReasonOf(vanishes), "see its conditions"))
 		return f
 	case dies.Deferred != "":
-		f.Verdict = fmt.Sprintf("if %s is lost, %s serves after %s only: %s, held back by the pause", lost, stays.Host, wording.After(vanishes.AfterMS), vanishes.Deferred)
+		f.Verdict = fmt.Sprintf("if %s is lost, %s serves only after %s: %s, deferred by the pause", lost, stays.Host, wording.After(vanishes.AfterMS), vanishes.Deferred)
 		return f
 	case dies.AfterMS == 0 && vanishes.AfterMS == 0:
-		f.Level, f.Verdict = operator.Good.String(), fmt.Sprintf("if %s is lost, %s goes on: nothing waits for %s", lost, stays.Host, lost)
+		f.Level, f.Verdict = operator.Good.String(), fmt.Sprintf("if %s is lost, %s keeps serving: it does not wait for %s", lost, stays.Host, lost)
 		return f
 	}
 	f.Level = operator.Good.String()
@@ -82,7 +82,7 @@ func foreseeOne(loss, lost string, stays *operator.OwnView) operator.Foreseen {
 	return f
 }
 
-// ReasonOf says why a host would not serve; "" when it does not say.
+// ReasonOf returns the reason why a host would not serve; "" when the prediction has none.
 func ReasonOf(o operator.Prediction) string {
 	if o.Waiting != "" {
 		return "it is " + strings.TrimPrefix(o.Waiting, "it is ")
@@ -98,13 +98,13 @@ func foreseeLink(active, standby *operator.OwnView) operator.Foreseen {
 	f := operator.Foreseen{Loss: "link", Level: operator.Bad.String(), DiesMS: -1, VanishesMS: -1}
 	switch {
 	case !o.Serves:
-		f.Verdict = fmt.Sprintf("if the link is lost, %s can't go on: %s", active.Host, wording.Or(ReasonOf(o), "it may not go solo"))
+		f.Verdict = fmt.Sprintf("if the link is lost, %s stops serving: %s", active.Host, wording.Or(ReasonOf(o), "it may not serve alone"))
 	case o.AfterMS == 0:
 		f.Level, f.DiesMS, f.VanishesMS = operator.Good.String(), 0, 0
-		f.Verdict = fmt.Sprintf("if the link is lost, %s goes on: it serves alone already", active.Host)
+		f.Verdict = fmt.Sprintf("if the link is lost, %s keeps serving: it serves alone already", active.Host)
 	default:
 		f.Level, f.DiesMS, f.VanishesMS = operator.Good.String(), o.AfterMS, o.AfterMS
-		f.Verdict = fmt.Sprintf("if the link is lost, %s goes on alone after at most %s", active.Host, wording.After(o.AfterMS))
+		f.Verdict = fmt.Sprintf("if the link is lost, %s serves alone after at most %s", active.Host, wording.After(o.AfterMS))
 		if standby != nil {
 			if s, known := predictionOf(standby, "link-lost"); known && s.Serves {
 				f.Level = operator.Bad.String()
@@ -125,11 +125,11 @@ func foreseeWitness(active, standby *operator.OwnView) operator.Foreseen {
 		f.Verdict = fmt.Sprintf("if the witness is lost, %s stops serving: %s", active.Host, ReasonOf(o))
 		return f
 	}
-	f.Verdict = fmt.Sprintf("if the witness is lost, %s goes on, but the next loss stops the service", active.Host)
+	f.Verdict = fmt.Sprintf("if the witness is lost, %s keeps serving, but the next loss stops the service", active.Host)
 	return f
 }
 
-// foreseeBoth is a loss of power at both, and only one of them coming back.
+// foreseeBoth predicts a loss of power at both hosts when only one of them comes back.
 func foreseeBoth(own operator.OwnView, other *operator.OwnView) operator.Foreseen {
 	f := operator.Foreseen{Loss: "both", Level: operator.Bad.String(), DiesMS: -1, VanishesMS: -1}
 	var can, not []string
@@ -142,10 +142,10 @@ func foreseeBoth(own operator.OwnView, other *operator.OwnView) operator.Foresee
 		switch {
 		case !known:
 		case o.Serves:
-			can = append(can, fmt.Sprintf("%s serves %s after it is back alone", v.Host, wording.After(o.AfterMS)))
+			can = append(can, fmt.Sprintf("%s serves %s after it comes back alone", v.Host, wording.After(o.AfterMS)))
 			f.DiesMS, f.VanishesMS = max(f.DiesMS, o.AfterMS), max(f.VanishesMS, o.AfterMS)
 		default:
-			not = append(not, fmt.Sprintf("%s alone does not (%s)", v.Host, wording.Or(ReasonOf(o), "see its conditions")))
+			not = append(not, fmt.Sprintf("%s alone does not serve (%s)", v.Host, wording.Or(ReasonOf(o), "see its conditions")))
 		}
 	}
 	if len(can) > 0 {

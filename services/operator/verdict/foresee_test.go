@@ -31,8 +31,8 @@ func TestForesee_SaysWhatIsBad(t *testing.T) {
 		{"standby would not", func(_, b *operator.OwnView) {
 			b.Predictions[0] = operator.Prediction{Loss: "other-dies", Waiting: "not fit: updater"}
 			b.Predictions[1] = operator.Prediction{Loss: "other-vanishes", Waiting: "not fit: updater"}
-		}, "active", "nobody serves: b would not, it is not fit", operator.Bad},
-		{"paused", func(_, b *operator.OwnView) { b.Predictions[0].Deferred = "a is silent" }, "active", "held back by the pause", operator.Bad},
+		}, "active", "nobody serves: b would not take over (it is not fit", operator.Bad},
+		{"paused", func(_, b *operator.OwnView) { b.Predictions[0].Deferred = "a is silent" }, "active", "deferred by the pause", operator.Bad},
 		{"both serve", func(_, b *operator.OwnView) { b.Predictions[2].Serves = true }, "link", "b takes over too", operator.Bad},
 		{"active stops without a witness", func(a, _ *operator.OwnView) { a.Predictions[3].Serves = false }, "witness", "stops serving", operator.Bad},
 		{"nobody", func(a, b *operator.OwnView) { a.Role, b.Role = "standby", "standby" }, "now", "nobody serves at the moment", operator.Bad},

@@ -11,7 +11,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// Whole completes a status: who serves, and what it all means.
+// Whole completes a status: the host that serves, and the level and summary of the pair.
 func Whole(s operator.Status) operator.Status {
 	if s.Processes == nil {
 		s.Processes = map[string]operator.Process{}
@@ -28,7 +28,7 @@ func Whole(s operator.Status) operator.Status {
 	return s
 }
 
-// Line is a status in one line: what it all means, and behind that what its host is.
+// Line returns a status in one line: the summary, then role, mode and epoch of the host.
 func Line(s operator.Status) string {
 	line := fmt.Sprintf("%s (%s, %s, epoch %d", s.Sentence, s.Role, s.Mode, s.Epoch)
 	if s.WaitingFor != "" && !strings.Contains(s.Sentence, s.WaitingFor) {
@@ -40,12 +40,12 @@ func Line(s operator.Status) string {
 // alarmLost is the id of the alarm that an acknowledged update is missing.
 const alarmLost = "updates-lost"
 
-// lost reports whether an acknowledged update is missing and no operator has said that it was seen.
+// lost reports whether an acknowledged update is missing and no operator has acknowledged the alarm.
 func lost(s operator.Status) bool {
 	return slices.ContainsFunc(s.Alarms, func(a operator.Alarm) bool { return a.ID == alarmLost })
 }
 
-// of says in one sentence how the pair is, as this host sees it, and how good that is.
+// of returns the level and the one-sentence summary of the pair, as this host sees it.
 func of(s operator.Status) (operator.Level, string) {
 	level, sentence := judge(s)
 	switch {
@@ -74,8 +74,8 @@ func judge(s operator.Status) (operator.Level, string) {
 // nobody says why nobody serves.
 func nobody(s operator.Status, peer string) string {
 	if s.Role == "standby" && s.Peer.Link != evidence.Connected {
-		// It may serve all the same: this host does not hear of it.
-		return fmt.Sprintf("nobody is known to serve: %s, and %s is not heard", waits(s, peer), peer)
+		// The other host may serve nonetheless: this one can't hear it.
+		return fmt.Sprintf("nobody is known to serve: %s, and %s can't be heard", waits(s, peer), peer)
 	}
 	switch s.Role {
 	case "starting":
@@ -96,7 +96,7 @@ func nobody(s operator.Status, peer string) string {
 func waits(s operator.Status, peer string) string {
 	switch {
 	case s.Pause != nil && s.Pause.Deferred != "":
-		return s.Host + " does not take over, because that is paused: hotpair resume ends it"
+		return s.Host + " does not take over: automatic takeover is paused, hotpair resume ends the pause"
 	case strings.HasPrefix(s.WaitingFor, "waiting for "):
 		return s.Host + " is " + s.WaitingFor
 	case s.WaitingFor != "":
@@ -111,7 +111,7 @@ func waits(s operator.Status, peer string) string {
 	return s.Host + " holds every acknowledged update, and takes over now"
 }
 
-// active judges what the host that serves knows.
+// active judges the pair from the view of the host that serves.
 func active(s operator.Status, peer string) (operator.Level, string) {
 	without := outage(s, ownDown(s), s.Peer.Down, s.Host)
 	if s.Mode != "paired" {
@@ -125,7 +125,7 @@ func active(s operator.Status, peer string) (operator.Level, string) {
 	lacks := slices.DeleteFunc(slices.Clone(s.Peer.Down), func(service string) bool { return slices.Contains(ownDown(s), service) })
 	switch {
 	case s.Pause != nil:
-		return operator.Warning, holds + ", but would not take over while that is paused" + without
+		return operator.Warning, holds + ", but would not take over: automatic takeover is paused" + without
 	case s.Peer.Unable != "":
 		return operator.Warning, holds + ", but could not take over: " + s.Peer.Unable + without
 	case !s.Witness.None && !s.Witness.Reachable:
@@ -133,21 +133,21 @@ func active(s operator.Status, peer string) (operator.Level, string) {
 	case without != "":
 		return operator.Warning, holds + without
 	case len(lacks) > 0:
-		return operator.Warning, holds + ", but " + services(lacks) + " down on " + peer + ": after a takeover nobody would answer for it"
+		return operator.Warning, holds + ", but " + services(lacks) + " down on " + peer + ": after a takeover its requests would not be answered"
 	}
 	return operator.Good, holds + ": either host may fail"
 }
 
-// standby judges what a host knows beside the one that serves.
+// standby judges the pair from the view of a host that does not serve, while the other one does.
 func standby(s operator.Status, peer string) (operator.Level, string) {
 	without := outage(s, s.Peer.Down, ownDown(s), peer)
 	switch {
 	case s.Mode == "catching-up":
 		return operator.Warning, s.Host + " is catching up with " + peer + s.CatchUp.Suffix(": ") + without
 	case s.Mode == "copying":
-		return operator.Warning, s.Host + " is taking a copy of " + peer + "'s database" + s.CatchUp.Suffix(": ") + without
+		return operator.Warning, s.Host + " is receiving a snapshot of " + peer + "'s database" + s.CatchUp.Suffix(": ") + without
 	case s.Mode == "paired" && s.Pause != nil:
-		return operator.Warning, s.Host + " holds every update, but would not take over from " + peer + " while that is paused"
+		return operator.Warning, s.Host + " holds every update, but would not take over from " + peer + ": automatic takeover is paused"
 	case s.Mode == "paired" && s.Role == "standby":
 		why := s.WaitingFor
 		if why == "" && !s.Fit {
@@ -171,7 +171,7 @@ func standby(s operator.Status, peer string) (operator.Level, string) {
 	return operator.Bad, s.Host + " is not in sync with " + peer + ", which serves"
 }
 
-// ownDown are this host's services that are not ready.
+// ownDown returns the services of this host that are not ready.
 func ownDown(s operator.Status) (services []string) {
 	for name, p := range s.Processes {
 		if service, is := strings.CutPrefix(name, bus.ProcessBusiness+"."); is && p.State != "ready" {
@@ -182,8 +182,8 @@ func ownDown(s operator.Status) (services []string) {
 	return services
 }
 
-// outage says which services nobody answers for, as the end of a sentence; "" when there is none. down are those that the host
-// that serves lacks, elsewhere those that the other one does.
+// outage names the services without an answer, as the end of a sentence; "" when there is none. down are the services
+// that are down on the serving host, elsewhere those that are down on the other one.
 func outage(s operator.Status, down, elsewhere []string, serves string) string {
 	if len(down) == 0 {
 		return ""

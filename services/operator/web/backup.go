@@ -30,7 +30,7 @@ func (p *pieces) Write(b []byte) (int, error) {
 		p.w.Header().Set("Trailer", operator.TrailerBackupProblem+", "+operator.TrailerBackupPosition)
 		p.w.Header().Set(operator.HeaderBackupSize, strconv.FormatInt(p.size, 10))
 	}
-	// A backup takes as long as it takes; a client that does not read must not hold it.
+	// A backup has no time limit as a whole; a client that does not read must not block it.
 	if err := p.control.SetWriteDeadline(time.Now().Add(pieceWithin)); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return 0, err
 	}
@@ -43,8 +43,8 @@ func (p *pieces) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// backup answers with a backup of this host's database: a file that hotpair restore takes. One that breaks off says why
-// in the trailer Hotpair-Problem, and lacks its end.
+// backup answers with a backup of this host's database: a file for hotpair restore. One that breaks off says why in the
+// trailer Hotpair-Problem, and is incomplete.
 func (h *handler) backup(w http.ResponseWriter, r *http.Request) error {
 	if err := arguments(r, &operator.None{}); err != nil {
 		return err

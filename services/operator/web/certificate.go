@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// certificate is read again when its files change. While they can't be used, as in the middle of being replaced, the last one that
-// could is kept: an operator who can't ask is worse off than one who sees a certificate that is about to expire.
+// certificate is read again when its files change. While they can't be used, as in the middle of a replacement, the
+// last usable one is kept: an operator without access is worse off than one with a certificate that is about to
+// expire.
 type certificate struct {
 	cert, key string
 	log       *slog.Logger
@@ -37,7 +38,7 @@ func (c *certificate) reread() error {
 	return c.look()
 }
 
-// look reads the files when they have been written since. The error says why the last one that could be used is kept.
+// look reads the files if they have changed. The error says why the last usable one is kept.
 func (c *certificate) look() error {
 	written := [2]time.Time{writtenAt(c.cert), writtenAt(c.key)}
 	if c.last != nil && written == c.read {

@@ -24,7 +24,7 @@ const (
 	maxCalls    = 32
 	maxFrom     = 24
 	maxReserved = 8
-	// turnWithin is how long a call that costs much waits for another of its kind to be done.
+	// turnWithin is how long a costly call waits for the end of another one of its kind.
 	turnWithin = 2 * time.Second
 )
 
@@ -38,9 +38,9 @@ type handler struct {
 	log     *slog.Logger
 	origin  *http.CrossOriginProtection
 	gate    Gate
-	reasons bool // who changes something must say why
+	reasons bool // calls that change something need a reason
 	pages   map[string]http.Handler
-	guarded map[string]operator.Role // pages that are not for everybody
+	guarded map[string]operator.Role // pages that need a role
 	names   []string
 	calls   *places
 	streams *places
@@ -52,19 +52,19 @@ type handler struct {
 // route is what one path does. do writes the answer itself or returns an error, not both.
 type route struct {
 	operator.Info
-	check bool // a health check: cheap, never refused for lack of room
+	check bool // a health check: cheap, never refused as overloaded
 	do    func(h *handler, w http.ResponseWriter, r *http.Request) error
-	open  bool // to whoever reaches the address: nothing of the pair is told
+	open  bool // public: it shows nothing of the pair
 }
 
-// ownRoutes are those that are no operations: checks for load balancers, what flows, and the document. Their deadlines are
-// their own.
+// ownRoutes are the routes that are no operations: checks for load balancers, streams, and the document. They have
+// their own deadlines.
 func ownRoutes() []route {
 	own := func(role operator.Role, path, says string, request, answer any, check bool, do func(*handler, http.ResponseWriter, *http.Request) error) route {
 		return route{operator.Info{Name: strings.TrimPrefix(path, "/api/v1"), Method: http.MethodGet, Path: path, Where: operator.Own, Role: role, Says: says,
 			Request: reflect.TypeOf(request), Answer: reflect.TypeOf(answer)}, check, do, false}
 	}
-	// Whoever wants to log in is nobody yet.
+	// A caller that logs in has no identity yet.
 	door := func(path, says string, request, answer any, do func(*handler, http.ResponseWriter, *http.Request) error) route {
 		rt := own("", path, says, request, answer, false, do)
 		rt.Method, rt.open = http.MethodPost, true
@@ -77,14 +77,14 @@ func ownRoutes() []route {
 		own(operator.Anyone, PathReady, "200 while this host does its part: as active, or as a standby that could take over now.", Check{}, "", true, (*handler).ready),
 		own(operator.Anyone, PathActive, "200 only on the active, under the same right by which answers leave. With lag: only while the other host lacks no more than so many updates.", Check{}, "", true, (*handler).active),
 		own(operator.Anyone, PathStandby, "200 only on an in-sync standby. With lag: only while its database is no more than so many updates behind its journal.", Check{}, "", true, (*handler).standby),
-		own(operator.View, PathStream, "What happens, as server-sent events: status (a Status, at each change and each second), peer (the other host's), event (an Event, with an id to resume after), point (a Point of either host).", operator.None{}, Stream{}, true, (*handler).stream),
+		own(operator.View, PathStream, "Live state as server-sent events: status (a Status, at each change and each second), peer (the other host's), event (an Event, with an id to resume after), point (a Point of either host).", operator.None{}, Stream{}, true, (*handler).stream),
 		document,
-		door(PathLogin, "Begins a session of the console with the token of an operator: the answer sets a cookie. It ends after twelve hours, one without use, or with its token.", Login{}, operator.Person{}, (*handler).login),
+		door(PathLogin, "Begins a session of the console with the token of an operator: the answer sets a cookie. It ends after twelve hours, after one hour without use, or with its token.", Login{}, operator.Person{}, (*handler).login),
 		door(PathLogout, "Ends the session whose cookie the call carries.", operator.None{}, operator.None{}, (*handler).logout),
 	}
 }
 
-// routes gives what there is at each path.
+// routes returns the route of each path.
 func routes(served []registry.Served) map[string]route {
 	all := map[string]route{operator.CallBackup.Path: {Info: operator.CallBackup.Info(), do: (*handler).backup}}
 	for _, rt := range ownRoutes() {
@@ -96,7 +96,7 @@ func routes(served []registry.Served) map[string]route {
 	return all
 }
 
-// NewHandler gives the HTTP interface of a host; of the config it takes all but Listen.
+// NewHandler returns the HTTP interface of a host; it uses the config except Listen.
 func NewHandler(c ServerConfig) http.Handler {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -122,7 +122,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !known {
-		h.refuse(w, r, &operator.Problem{Type: "about:blank", Title: "Not found", Status: http.StatusNotFound, Detail: "there is nothing at this path; " + operator.CallStatus.Path + " says how the pair is"})
+		h.refuse(w, r, &operator.Problem{Type: "about:blank", Title: "Not found", Status: http.StatusNotFound, Detail: "there is nothing at this path; " + operator.CallStatus.Path + " has the state of the pair"})
 		return
 	}
 	if r.Method != rt.Method && (r.Method != http.MethodHead || rt.Method != http.MethodGet) {
@@ -147,7 +147,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !rt.check {
 		leave := h.calls.take(r, person(r).Role.May(operator.Operate))
 		if leave == nil {
-			h.refuse(w, r, overloaded("who may act has a place of its own"))
+			h.refuse(w, r, overloaded("callers with the role operate or admin have reserved places"))
 			return
 		}
 		defer leave()
@@ -158,7 +158,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// turnAway refuses who may not make a call.
+// turnAway refuses a call that the caller may not make.
 func (h *handler) turnAway(w http.ResponseWriter, r *http.Request, err error) {
 	h.log.Warn("refused a call", "from", access.From(r), "path", r.URL.Path, "err", err)
 	p := operator.NewProblem(err)
@@ -173,7 +173,7 @@ func overloaded(detail string) *operator.Problem {
 	return &operator.Problem{Type: operator.ProblemType + "busy", Title: "Too many calls at the same time", Status: http.StatusTooManyRequests, Detail: detail}
 }
 
-// turn waits until no other call of a costly operation is under way; leave ends its turn.
+// turn waits until no other call of a costly operation is under way; leave ends the turn.
 func (h *handler) turn(ctx context.Context, o operator.Info) (leave func(), err error) {
 	one := h.turns[o.Name]
 	if one == nil {

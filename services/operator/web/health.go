@@ -20,7 +20,7 @@ const (
 	PathStandby = "/standby"
 )
 
-// finding is one thing that a health check looked at.
+// finding is one result of a health check.
 type finding struct {
 	ok   bool
 	name string
@@ -29,18 +29,18 @@ type finding struct {
 
 // Check are the parameters of a health check.
 type Check struct {
-	Lag     string `json:"lag"`     // how many updates may be behind
-	Verbose string `json:"verbose"` // give every finding
+	Lag     string `json:"lag"`     // how many updates the host may be behind
+	Verbose string `json:"verbose"` // return every finding
 }
 
-// check is what a health check was asked: lag is the most updates that may be behind, negative for any; verbose wants
-// every finding instead of the first that is wrong.
+// check is the parameters of a health check: lag is the most updates that may be behind, negative for any; verbose
+// asks for every finding instead of the first bad one.
 type check struct {
 	lag     int64
 	verbose bool
 }
 
-// checkOf reads lag and verbose. The error is ErrUsage.
+// checkOf parses lag and verbose. The error is ErrUsage.
 func checkOf(r *http.Request) (check, error) {
 	c := check{lag: -1}
 	for name, given := range r.URL.Query() {
@@ -60,7 +60,7 @@ func checkOf(r *http.Request) (check, error) {
 	return c, nil
 }
 
-// behind is a finding about updates that are behind, if the check asked for it.
+// behind returns a finding about the lag, if the check asked for it.
 func (c check) behind(updates uint64, text string) []finding {
 	if c.lag < 0 {
 		return nil
@@ -76,8 +76,8 @@ func (h *handler) live(w http.ResponseWriter, r *http.Request) error {
 	return c.write(w, "live", []finding{{true, "main", "answers"}})
 }
 
-// active: asked of the right itself, at this moment, as terminal-if asks before an answer leaves (R6). With lag: also,
-// that the other host lacks no more than so many updates.
+// active checks the right to answer itself, at this moment, as terminal-if does before it sends an answer (R6). With
+// lag it also checks that the other host lacks no more than that many updates.
 func (h *handler) active(w http.ResponseWriter, r *http.Request) error {
 	c, err := checkOf(r)
 	if err != nil {
@@ -99,8 +99,8 @@ func (h *handler) asActive(c check, holds bool, s operator.Status) []finding {
 	return append([]finding{right}, c.behind(unnotified(s), "not at the other host")...)
 }
 
-// standby: in sync, so that it could take over without losing anything. With lag: also, that its database is no more
-// than so many updates behind its journal.
+// standby checks that the host is in sync, so that it could take over without a loss. With lag it also checks that its
+// database is no more than that many updates behind its journal.
 func (h *handler) standby(w http.ResponseWriter, r *http.Request) error {
 	c, err := checkOf(r)
 	if err != nil {
@@ -117,7 +117,7 @@ func asStandby(c check, s operator.Status) []finding {
 	return append([]finding{sync}, c.behind(s.Lag, "not applied")...)
 }
 
-// ready: this host does its part, as active or as a standby that could take over now.
+// ready checks that this host does its part, as active or as a standby that could take over now.
 func (h *handler) ready(w http.ResponseWriter, r *http.Request) error {
 	c, err := checkOf(r)
 	if err != nil {
@@ -145,7 +145,7 @@ func (h *handler) ready(w http.ResponseWriter, r *http.Request) error {
 	return c.write(w, word, findings)
 }
 
-// parts are findings that judge nothing: what else is there to see.
+// parts returns the state of the host's parts, as findings that are always ok.
 func parts(s operator.Status) []finding {
 	var list []finding
 	for _, name := range slices.Sorted(maps.Keys(s.Processes)) {
@@ -162,7 +162,7 @@ func parts(s operator.Status) []finding {
 	return list
 }
 
-// write answers with the word, or with what is wrong; verbose with all findings either way.
+// write answers with the word, or with the bad finding; verbose with all findings.
 func (c check) write(w http.ResponseWriter, word string, findings []finding) error {
 	failed := slices.IndexFunc(findings, func(f finding) bool { return !f.ok })
 	if !c.verbose {
@@ -185,7 +185,7 @@ func (c check) write(w http.ResponseWriter, word string, findings []finding) err
 		word = "check failed"
 	}
 	b.WriteString(word + "\n")
-	_, _ = w.Write([]byte(b.String())) // who does not read the answer does not get it
+	_, _ = w.Write([]byte(b.String())) // a client that does not read gets no answer
 	return nil
 }
 

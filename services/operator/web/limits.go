@@ -8,8 +8,8 @@ import (
 	"github.com/hotpair/hotpair/services/refusals"
 )
 
-// places bounds how many calls are under way at the same time: in all, from one address, and beside both a few for those who may act.
-// So whoever only looks can keep others who only look waiting, but nobody who has to act.
+// places bounds the concurrent calls: in all, from one address, and a few reserved ones for operators who may act. So
+// readers can delay other readers, but nobody who has to act.
 type places struct {
 	all, each, reserved int
 
@@ -23,7 +23,7 @@ func newPlaces(all, each, reserved int) *places {
 	return &places{all: all, each: each, reserved: reserved, from: map[string]int{}}
 }
 
-// take gives what ends the call, nil when there is no place for it.
+// take returns the function that ends the call, nil when there is no place for it.
 func (p *places) take(r *http.Request, acts bool) (leave func()) {
 	address := hostName(r.RemoteAddr)
 	p.mu.Lock()
@@ -53,8 +53,8 @@ const (
 	maxConnsFrom = 256
 )
 
-// limits bounds the connections of a server. Of too many the one is closed that has waited longest without a call: who connects to ask
-// is served, however many others hold connections for nothing.
+// limits bounds the connections of a server. Of too many, the one that was idle longest is closed: a new caller is
+// served, however many others hold idle connections.
 type limits struct {
 	mu      sync.Mutex
 	refused *refusals.Counter
@@ -75,15 +75,15 @@ func newLimits(refused *refusals.Counter) *limits {
 	return &limits{refused: refused, conns: map[net.Conn]*counted{}, from: map[string]int{}}
 }
 
-// state is told what becomes of each connection, as http.Server.ConnState.
+// state takes the states of connections, as http.Server.ConnState.
 func (l *limits) state(conn net.Conn, state http.ConnState) {
 	if over := l.note(conn, state); over != nil {
 		l.refused.Count(refusals.HTTPConnection)
-		_ = over.Close() // its end is told too
+		_ = over.Close() // its end comes as a state, too
 	}
 }
 
-// note takes what is told, and gives a connection that is too many.
+// note records a state, and returns a connection to close if there are too many.
 func (l *limits) note(conn net.Conn, state http.ConnState) (over net.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -112,7 +112,7 @@ func (l *limits) note(conn net.Conn, state http.ConnState) (over net.Conn) {
 	return nil
 }
 
-// oldest forgets the connection that has waited longest, of one address or of any, and gives it.
+// oldest removes and returns the connection that was idle longest, of one address or of any.
 func (l *limits) oldest(address string) (found net.Conn) {
 	for conn, h := range l.conns {
 		if h.idle && (address == "" || h.address == address) && (found == nil || h.since < l.conns[found].since) {

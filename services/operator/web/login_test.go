@@ -138,8 +138,8 @@ func TestServer_OverTLS(t *testing.T) {
 	}
 	plain := serve(t, &operatortest.Host{Now: operatortest.Paired()})
 	for what, c := range map[string]struct{ url, says string }{
-		"plain text": {"http://" + s.Address(), "it speaks HTTPS: write https://"}, "nobody vouches for it": {"https://" + s.Address(), "--ca"},
-		"another name": {"https://localhost" + s.Address()[strings.LastIndex(s.Address(), ":"):], "for another name or address"}, "TLS to plain text": {"https://" + plain.Address(), "it speaks plain HTTP"},
+		"plain text": {"http://" + s.Address(), "the server speaks HTTPS: write https://"}, "nobody vouches for it": {"https://" + s.Address(), "--ca"},
+		"another name": {"https://localhost" + s.Address()[strings.LastIndex(s.Address(), ":"):], "for another name or address"}, "TLS to plain text": {"https://" + plain.Address(), "the server speaks plain HTTP"},
 	} {
 		client := operator.NewClient(c.url)
 		if what == "another name" {

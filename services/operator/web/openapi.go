@@ -5,10 +5,10 @@ import (
 	"net/http"
 )
 
-// PathOpenAPI is where the interface is described.
+// PathOpenAPI is the path of the OpenAPI document.
 const PathOpenAPI = "/api/v1/openapi.json"
 
-// described holds the OpenAPI document. It is generated from routes and types by a test, which also holds it to them.
+// described holds the OpenAPI document. A test generates it from routes and types, and checks that it is up to date.
 //
 //go:embed openapi.json
 var described embed.FS
@@ -19,6 +19,6 @@ func (h *handler) openAPI(w http.ResponseWriter, _ *http.Request) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(document) // who does not read the answer does not get it
+	_, _ = w.Write(document) // a client that does not read gets no answer
 	return nil
 }

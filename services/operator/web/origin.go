@@ -11,8 +11,8 @@ import (
 	"github.com/hotpair/hotpair/services/operator"
 )
 
-// page answers with a page that is no part of the API, if there is one at the path: the console's files, which tell nothing of the
-// pair, and metrics.
+// page answers with a page that is not part of the API, if there is one at the path: the console's files, which show
+// nothing of the pair, and metrics.
 func (h *handler) page(w http.ResponseWriter, r *http.Request) bool {
 	page, known := h.pages[r.URL.Path]
 	if !known || r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -35,21 +35,22 @@ func (h *handler) page(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// admit refuses what a web page of somebody else makes a browser send: being able to reach the address is all that
-// reading needs, and a browser on an operator's machine lends that to every page it shows.
+// admit refuses requests that a foreign web page makes a browser send: a browser on an operator's machine can reach
+// the address for every page that it shows.
 func (h *handler) admit(r *http.Request) error {
 	if err := h.origin.Check(r); err != nil {
 		return err
 	}
-	// A page can point its own name at this address and so be of the same origin, and the browser says nothing of that in a plain
-	// GET; it can't do so with a number, nor with a name that it does not own. Who names no host is no browser.
+	// A page can point its own name at this address and so be of the same origin, which a plain GET does not reveal
+	// (DNS rebinding); it can't do so with an IP address, nor with a name that it does not own. A request without a
+	// host is not from a browser.
 	if r.Host != "" && !isNumberOrLocal(r.Host) && !slices.ContainsFunc(h.names, func(name string) bool { return strings.EqualFold(name, hostName(r.Host)) }) {
-		return fmt.Errorf("the name %q is not one of this host: ask by its IP address, or name it in HOTPAIR_HTTP_HOSTS", hostName(r.Host))
+		return fmt.Errorf("%q is not a name of this host: use its IP address, or add the name to HOTPAIR_HTTP_HOSTS", hostName(r.Host))
 	}
 	return nil
 }
 
-// hostName is a Host header, or an address, without its port.
+// hostName returns a Host header, or an address, without its port.
 func hostName(host string) string {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		return h

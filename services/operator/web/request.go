@@ -20,11 +20,11 @@ import (
 
 func text(w http.ResponseWriter, line string) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = io.WriteString(w, line+"\n") // who does not read the answer does not get it
+	_, _ = io.WriteString(w, line+"\n") // a client that does not read gets no answer
 	return nil
 }
 
-// answer writes JSON. A list is a list also when it is empty, for programs that go through it.
+// answer writes JSON. An empty list is [] and never null, for programs that iterate over it.
 func answer[T any](w http.ResponseWriter, v T) error {
 	body, err := json.Marshal(listed(v))
 	if err != nil {
@@ -35,7 +35,7 @@ func answer[T any](w http.ResponseWriter, v T) error {
 	return nil
 }
 
-// refuse answers with the problem, and counts it if it is one of the door: nothing was asked of the host.
+// refuse answers with the problem, and counts it if the call was refused before it reached the host.
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, p *operator.Problem) {
 	switch p.Status {
 	case http.StatusUnauthorized:
@@ -68,11 +68,11 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p *operator.Problem) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(p.Status)
-	_, _ = w.Write(append(body, '\n')) // who does not read the answer does not get it
+	_, _ = w.Write(append(body, '\n')) // a client that does not read gets no answer
 }
 
-// arguments reads the body of a call. A field that there is not is refused: a caller that wants something special must
-// not believe it got it.
+// arguments decodes the body of a call. Unknown fields are refused, so that no caller believes that an unsupported
+// option had an effect.
 func arguments(r *http.Request, into any) error {
 	body, err := io.ReadAll(r.Body)
 	var tooLarge *http.MaxBytesError
@@ -90,8 +90,8 @@ func arguments(r *http.Request, into any) error {
 	return nil
 }
 
-// operate carries out an operation within its time and answers with what came of it. What more than a viewer may do leaves
-// its mark in log and events.
+// operate executes an operation within its deadline and writes the answer. Calls that need more than the role view are
+// recorded in log and events.
 func (h *handler) operate(s registry.Served, w http.ResponseWriter, r *http.Request) error {
 	prepared, err := s.Prepare(func(into any) error {
 		if r.Method == http.MethodPost {
@@ -135,14 +135,14 @@ func (h *handler) operate(s registry.Served, w http.ResponseWriter, r *http.Requ
 	return answer(w, done)
 }
 
-// called gives a call its number and says in the log that it came.
+// called assigns the id of a call and logs the call.
 func (h *handler) called(caller *operator.Caller, what string) {
 	caller.ID = rand.Text()
 	h.log.Info(what+" wanted", "call", caller.ID, "name", caller.Name, "role", caller.Role, "from", caller.From, "reason", caller.Reason)
 	h.host.Called(*caller, what, nil)
 }
 
-// failed says in the log that a call did not come about, and gives its problem with the call's id.
+// failed logs that a call failed, and returns its problem with the call's id.
 func (h *handler) failed(what string, caller operator.Caller, err error) *operator.Problem {
 	h.log.Warn(what+" did not happen", "call", caller.ID, "name", caller.Name, "from", caller.From, "err", err)
 	h.host.Called(caller, what, err)
@@ -151,7 +151,7 @@ func (h *handler) failed(what string, caller operator.Caller, err error) *operat
 	return &p
 }
 
-// listed gives an answer without lists that are null.
+// listed returns an answer without null lists.
 func listed(v any) any {
 	given := reflect.ValueOf(v)
 	if given.Kind() != reflect.Struct {

@@ -22,40 +22,39 @@ import (
 	"github.com/hotpair/hotpair/storage/position"
 )
 
-// Host is what the interface needs to know of a host beside its operations.
+// Host is what the interface needs of a host besides its operations.
 type Host interface {
-	// Status gives the present state. It must answer whatever else is down.
+	// Status returns the present state. It must answer whatever else is down.
 	Status(ctx context.Context) operator.Status
-	// Right is the right to answer that terminal-if has, at this moment.
+	// Right returns the present right to answer of terminal-if.
 	Right() lease.Right
-	// Called makes an event of an operator's call that would change something: when it comes, and again with the reason
-	// when it did not come about. It never blocks.
+	// Called makes an event of an operator's call that changes something: when it arrives, and again with the error if
+	// it fails. It never blocks.
 	Called(caller operator.Caller, what string, failure error)
 }
 
-// Backups gives backups of this host's database, whatever its role.
+// Backups makes backups of this host's database, whatever its role.
 type Backups interface {
-	// Backup writes a backup and gives the position that it holds. Nothing was written when the error is
-	// operator.ErrRefused: as many as can be are under way, or this host's database is not consistent. Otherwise what was
-	// written is worth nothing.
+	// Backup writes a backup and returns its position. Nothing was written when the error is operator.ErrRefused: too
+	// many are under way, or this host's database is not consistent. After another error what was written is useless.
 	Backup(ctx context.Context, caller operator.Caller, to operator.BackupOutput) (position.Position, error)
 }
 
-// Live is what a host tells those who watch it.
+// Live is the source of live measurements.
 type Live interface {
-	// Series gives the points after a time, oldest first; it waits for nobody.
+	// Series returns the points after a time, oldest first; it never waits.
 	Series(after time.Time) operator.Series
-	// PeerLook gives the other host's own status and what it did after a time, asked for over the link. Errors:
+	// PeerLook returns the other host's status and its points after a time, requested over the link. Errors:
 	// operator.ErrForward, operator.ErrUnavailable.
 	PeerLook(ctx context.Context, after time.Time) (operator.Look, error)
 }
 
-// Trail is told of whom the door has refused. It never blocks.
+// Trail takes refused calls. It never blocks.
 type Trail interface {
 	Refused(trail.Refusal)
 }
 
-// ServerConfig is what a Server needs to know.
+// ServerConfig configures a Server.
 type ServerConfig struct {
 	Listen string // host:port; port 0 picks a free one
 	// Network that Listen is of; nil is TCP.
@@ -67,22 +66,22 @@ type ServerConfig struct {
 	Live       Live
 	Clock      lease.Clock // the one that Host.Right is counted on
 	Log        *slog.Logger
-	// Gate says who asks.
+	// Gate identifies callers.
 	Gate Gate
 	// Cert and Key are files of a certificate; without them HTTP is plain.
 	Cert, Key string
-	// Reasons: who changes something must say why.
+	// Reasons requires a reason for calls that change something.
 	Reasons bool
-	// Socket is the path of a unix socket to listen on too; "" is none. While it can't be had, that is tried again and again.
+	// Socket is the path of a unix socket to listen on too; "" is none. Listening is retried while it fails.
 	Socket string
 	// Names are the names under which browsers and others may ask, beside its addresses and localhost.
 	Names []string
 	// Refused counts what is refused at the door; nil counts nothing.
 	Refused *refusals.Counter
-	// Trail is told who is refused; nil: nobody is.
+	// Trail takes refused calls; nil: none does.
 	Trail Trail
-	// Pages are served beside the API, by path: console, metrics. Of those that tell something of the pair, Guarded says who may see
-	// them.
+	// Pages are served besides the API, by path: console, metrics. Guarded has the roles for pages that show something
+	// of the pair.
 	Pages   map[string]http.Handler
 	Guarded map[string]operator.Role
 }
@@ -124,8 +123,8 @@ func (s *Server) Ready() <-chan struct{} { return s.ready }
 // Address is the host:port that it listens on. Valid after Ready.
 func (s *Server) Address() string { return s.address }
 
-// Run serves until ctx ends, which is no error. The error is bus.ErrListen when the port can't be had. It can be called
-// once.
+// Run serves until ctx ends, which is no error. The error is bus.ErrListen when the port can't be opened. It can be
+// called once.
 func (s *Server) Run(ctx context.Context) error {
 	listener, err := bus.OrTCP(s.config.Network).Listen(ctx, s.config.Listen)
 	if err != nil {
@@ -139,7 +138,7 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		listener = tls.NewListener(listener, &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: c.get, SessionTicketsDisabled: true, NextProtos: []string{"http/1.1"}})
 	} else if !access.IsLoopback(s.address) {
-		s.config.Log.Warn("the operator interface can be reached from other machines: tokens and all that is read cross the network in clear", "address", s.address)
+		s.config.Log.Warn("the operator interface can be reached from other machines over plain HTTP: tokens and answers cross the network in clear", "address", s.address)
 	}
 	close(s.ready)
 	limits := newLimits(s.config.Refused)

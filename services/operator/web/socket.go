@@ -12,10 +12,10 @@ import (
 	"github.com/hotpair/hotpair/services/pace"
 )
 
-// socketLook is how often it is looked whether the socket still stands where it is looked for: it is the way in when nothing else is.
+// socketLook is how often the path of the socket is checked: the socket is the last access when all else fails.
 const socketLook = time.Second
 
-// serveSocket answers at the unix socket until ctx ends. One that is gone, because somebody tidied up, is made anew.
+// serveSocket answers at the unix socket until ctx ends. A removed socket is made again.
 func (s *Server) serveSocket(ctx context.Context, server *http.Server) {
 	for said := ""; ctx.Err() == nil; {
 		err := s.listenSocket(ctx, server)
@@ -24,14 +24,14 @@ func (s *Server) serveSocket(ctx context.Context, server *http.Server) {
 		}
 		if text := err.Error(); text != said {
 			said = text
-			s.config.Log.Warn("the unix socket is not there: root can't operate this host without a token until it is", "path", s.config.Socket, "err", err)
+			s.config.Log.Warn("the unix socket is missing: until it is back root can't operate this host without a token", "path", s.config.Socket, "err", err)
 		}
 		_ = pace.Rest(ctx, socketLook)
 	}
 }
 
-// errSocketGone says that the socket's file is not the one that was made.
-var errSocketGone = errors.New("somebody removed it, or put another in its place")
+// errSocketGone says that the socket's file was removed or replaced.
+var errSocketGone = errors.New("the socket's file was removed or replaced")
 
 // listenSocket serves one listener until ctx ends or its file is gone.
 func (s *Server) listenSocket(ctx context.Context, server *http.Server) error {

@@ -18,27 +18,28 @@ import (
 // Stream is what PathStream answers: server-sent events.
 type Stream struct{}
 
-// PathStream is where a host tells what happens as server-sent events: status, peer, event, point.
+// PathStream is the path of the live state as server-sent events: status, peer, event, point.
 const PathStream = "/api/v1/stream"
 
 const (
-	// streamLook is how often a stream looks for something new: no status is told more often. streamRefresh is how often
-	// one is told although nothing changed, because ages in it do; by its absence a reader knows that it is not live.
+	// streamLook is how often a stream checks for changes. streamRefresh is how often a status is sent although only
+	// ages in it changed; by its absence a reader knows that the stream is not live.
 	streamLook    = 100 * time.Millisecond
 	streamRefresh = time.Second
-	// streamWrite is how long a reader may take to take one message; a slower one is dropped.
+	// streamWrite is how long a reader may take for one message; a slower one is disconnected.
 	streamWrite = 5 * time.Second
-	// maxStreams bounds readers at the same time, maxStreamsFrom those of one address. Who may act has places beside them.
+	// maxStreams bounds the concurrent readers, maxStreamsFrom those of one address. Operators who may act have
+	// reserved places.
 	maxStreams     = 16
 	maxStreamsFrom = 12
 )
 
-// stream tells what happens until the reader or the host leaves. Each stream looks for itself: a look costs less than
-// the bookkeeping of who has been told what would.
+// stream sends the live state until the reader or the host leaves. Each stream reads the state itself: that is cheaper
+// than shared bookkeeping of what each reader was sent.
 func (h *handler) stream(w http.ResponseWriter, r *http.Request) error {
 	leave := h.streams.take(r, person(r).Role.May(operator.Operate))
 	if leave == nil {
-		return &operator.Problem{Type: operator.ProblemType + "busy", Title: "Too many streams at the same time", Status: http.StatusTooManyRequests, Detail: fmt.Sprintf("at most %d are open, %d of one address; who may act has a place of its own", maxStreams, maxStreamsFrom)}
+		return &operator.Problem{Type: operator.ProblemType + "busy", Title: "Too many streams at the same time", Status: http.StatusTooManyRequests, Detail: fmt.Sprintf("at most %d are open, %d of one address; callers with the role operate or admin have reserved places", maxStreams, maxStreamsFrom)}
 	}
 	defer leave()
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -100,7 +101,7 @@ type peerAnswer struct {
 	err  error
 }
 
-// look tells what is new. The error is errReader, or that something can't be encoded.
+// look sends what is new. The error is errReader, or that of encoding.
 func (t *teller) look(ctx context.Context, now time.Time) error {
 	s := t.h.host.Status(ctx)
 	for _, e := range t.news(s.Events) {
@@ -121,14 +122,14 @@ func (t *teller) look(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	// When a role moves, the other host's is asked for at once: the picture must not show nobody serving for a second.
+	// When a role changes, the other host is asked at once: the console must not show for a second that nobody serves.
 	if roles := s.Role + s.Peer.Role + strconv.FormatUint(s.Epoch, 10); roles != t.roles {
 		t.roles, t.peerAt = roles, time.Time{}
 	}
 	return t.lookAtPeer(ctx, now)
 }
 
-// lookAtPeer tells how the other host sees itself. It is asked beside the stream: it may be frozen.
+// lookAtPeer sends the other host's view of itself. It is asked concurrently, because it may be frozen.
 func (t *teller) lookAtPeer(ctx context.Context, now time.Time) error {
 	if t.peer == nil && now.Sub(t.peerAt) >= streamRefresh {
 		t.peerAt = now
@@ -160,8 +161,9 @@ func (t *teller) lookAtPeer(ctx context.Context, now time.Time) error {
 	}
 }
 
-// news are the events that were not told yet. At first those are the ones after the last that the reader has; all, when
-// it is not among them. Later each is known by itself: one that reaches the pair's log late moves to another place.
+// news returns the events that were not sent yet. At first those are the ones after the last that the reader has; all,
+// if that is not among them. Later each event is tracked by its key: one that reaches the pair's log late changes its
+// place.
 func (t *teller) news(events []operator.Event) []operator.Event {
 	known, fresh := make(map[string]bool, len(events)), []operator.Event{}
 	for _, e := range events {
@@ -177,15 +179,15 @@ func (t *teller) news(events []operator.Event) []operator.Event {
 	return fresh
 }
 
-// eventKey names an event: the same on both hosts, whatever they learn about it later.
+// eventKey identifies an event, the same on both hosts, whatever they learn about it later.
 func eventKey(e operator.Event) string {
 	sum := fnv.New32a()
 	_, _ = fmt.Fprint(sum, e.Host, "\n", e.Step, "\n", e.Text) // never fails
 	return strconv.FormatInt(e.Time.UnixNano(), 36) + "-" + strconv.FormatUint(uint64(sum.Sum32()), 36)
 }
 
-// unaged is a status as text, without what changes by mere time: ages, which end in _ms, and since, which is counted back
-// from now and jitters.
+// unaged returns a status as text, without what changes by mere time: ages, which end in _ms, and since, which is
+// counted back from now and jitters.
 func (t *teller) unaged(s operator.Status) string {
 	s.Time, s.Since = time.Time{}, time.Time{}
 	text, err := json.Marshal(s)

@@ -14,10 +14,10 @@ import (
 	"github.com/hotpair/hotpair/services/trail"
 )
 
-// Gate says who asks, and lets people in by the console. *access.Gate is one.
+// Gate identifies callers, and keeps the sessions of the console. *access.Gate implements it.
 type Gate interface {
-	// Who gives who makes a request. The error is operator.ErrToken for what proves nothing, operator.ErrUnavailable when it can't be
-	// looked up now; the person is then what a stranger from there is.
+	// Who returns the caller of a request. The error is operator.ErrToken for an invalid proof,
+	// operator.ErrUnavailable when it can't be checked now; the person is then a stranger from that address.
 	Who(r *http.Request) (operator.Person, error)
 	// Login begins a session with a token. The errors are those of Who.
 	Login(w http.ResponseWriter, r *http.Request, token string) (operator.Person, error)
@@ -31,23 +31,24 @@ const (
 	PathLogout = "/api/v1/logout"
 )
 
-// actLogin is what somebody wants who logs in.
+// actLogin names a login in the audit trail.
 const actLogin = "login at the console"
 
-// Login is how a browser begins a session.
+// Login is the request that begins a session of the console.
 type Login struct {
 	Token string `json:"token"` // of an operator
 }
 
 type personKey struct{}
 
-// person is who makes a call that was let in.
+// person returns the caller of an admitted call.
 func person(r *http.Request) operator.Person {
 	p, _ := r.Context().Value(personKey{}).(operator.Person)
 	return p
 }
 
-// authorize gives the request of who may make it. The error is operator.ErrToken, operator.ErrRole or operator.ErrUnavailable.
+// authorize returns the request with its caller, if that may make it. The error is operator.ErrToken, operator.ErrRole
+// or operator.ErrUnavailable.
 func (h *handler) authorize(r *http.Request, what string, need operator.Role) (*http.Request, error) {
 	p, err := h.gate.Who(r)
 	if errors.Is(err, operator.ErrUnavailable) && p.Role.May(need) {
@@ -63,14 +64,14 @@ func (h *handler) authorize(r *http.Request, what string, need operator.Role) (*
 	return r.WithContext(context.WithValue(r.Context(), personKey{}, p)), nil
 }
 
-// tellRefused has the audit trail know of a call that is refused before anything is done.
+// tellRefused records in the audit trail a call that is refused before anything is done.
 func (h *handler) tellRefused(r *http.Request, p operator.Person, what string, err error) {
 	if h.trail != nil {
 		h.trail.Refused(trail.Refusal{What: what, Name: p.Name, Role: string(p.Role), From: access.From(r), Why: err.Error()})
 	}
 }
 
-// caller is who makes a call that was let in, with the reason that it gives.
+// caller returns the caller of an admitted call, with its reason.
 func (h *handler) caller(r *http.Request, o operator.Info) (operator.Caller, error) {
 	c := operator.Caller{Person: person(r), From: access.From(r)}
 	if !o.Changes() || o.Role == operator.View {
@@ -84,7 +85,7 @@ func (h *handler) caller(r *http.Request, o operator.Info) (operator.Caller, err
 	case len(text) > operator.MaxReason:
 		return c, fmt.Errorf("%w: the reason has %d bytes, at most %d", operator.ErrUsage, len(text), operator.MaxReason)
 	case text == "" && h.reasons:
-		return c, fmt.Errorf("%w: this pair wants to know why (HOTPAIR_REASONS=required): give --reason with hotpair, the header %s over HTTP", operator.ErrUsage, operator.HeaderReason)
+		return c, fmt.Errorf("%w: this pair requires a reason (HOTPAIR_REASONS=required): give --reason with hotpair, the header %s over HTTP", operator.ErrUsage, operator.HeaderReason)
 	}
 	c.Reason = text
 	return c, nil
@@ -101,7 +102,7 @@ func (h *handler) login(w http.ResponseWriter, r *http.Request) error {
 		h.tellRefused(r, p, actLogin, err)
 		return err
 	}
-	h.log.Info("somebody logged in at the console", "name", p.Name, "role", p.Role, "from", r.RemoteAddr)
+	h.log.Info("a login at the console", "name", p.Name, "role", p.Role, "from", r.RemoteAddr)
 	h.host.Called(operator.Caller{Person: p, From: access.From(r)}, actLogin, nil)
 	return answer(w, p)
 }

@@ -16,7 +16,7 @@ func Time(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
-// After says a time after a loss.
+// After formats a time after a loss.
 func After(ms int64) string {
 	switch {
 	case ms < 0:
@@ -27,7 +27,7 @@ func After(ms int64) string {
 	return Ago(time.Duration(ms) * time.Millisecond)
 }
 
-// Or gives a text, or another one where there is none.
+// Or returns a text, or another one where it is empty.
 func Or(text, other string) string {
 	if text == "" {
 		return other
@@ -35,7 +35,7 @@ func Or(text, other string) string {
 	return text
 }
 
-// Count gives "1 update", "2 updates", "12 408 updates".
+// Count returns "1 update", "2 updates", "12 408 updates".
 func Count(n uint64, word string) string {
 	if n != 1 {
 		word += "s"
@@ -56,7 +56,7 @@ func Grouped(n uint64) string {
 	return b.String()
 }
 
-// Ago gives a duration to two units at most: 870ms, 12s, 3m05s, 1h39m, 4d03h.
+// Ago formats a duration with at most two units: 870ms, 12s, 3m05s, 1h39m, 4d03h.
 func Ago(d time.Duration) string {
 	switch {
 	case d < 0:
@@ -85,7 +85,7 @@ func Off(d time.Duration) string {
 	return text + " ahead"
 }
 
-// Milliseconds gives a duration in milliseconds with one digit behind the point.
+// Milliseconds formats a duration in milliseconds with one digit after the point.
 func Milliseconds(d time.Duration) string {
 	return strconv.FormatFloat(float64(d)/float64(time.Millisecond), 'f', 1, 64) + " ms"
 }
@@ -126,7 +126,7 @@ func Wrap(text string, width int) []string {
 	return append(lines, Fit(line, width))
 }
 
-// Bytes is an amount of bytes for people.
+// Bytes formats an amount of bytes.
 func Bytes(n int64) string {
 	switch {
 	case n >= 10<<30:

@@ -1,5 +1,5 @@
-// Package archives has the commands for backups that ask a host: to write one into a file, to make one where the pair keeps its own, and to
-// list those.
+// Package archives has the backup commands that ask a host: write a backup to a file, make one now in the pair's backup
+// destination, and list those.
 package archives
 
 import (
@@ -21,24 +21,24 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// BackupCommand gives backup. It needs who knows the form of the files.
+// BackupCommand returns hotpair backup. files checks the format of backup files.
 func BackupCommand(files offline.Files) *cobra.Command {
 	var replace bool
-	c := command.Argued("backup FILE", "Write a backup of the database into a file, while in service",
-		`Writes a file that holds the whole database, the recorded answers and their history as they are at one position. Updates go on
-meanwhile: the database is read in short pieces, and the updates that came since are in the file too. Of a cluster the host that
-serves is asked; any host can be, with --host or --http. The file is read back and checked as a whole before it gets its name,
-so a file of that name is always a whole backup.
+	c := command.Argued("backup FILE", "Write a backup of the database to a file, while in service",
+		`Writes a file with the whole database, the recorded answers and their history at one position. The pair keeps accepting
+updates: the database is read in short pieces, and updates that arrive meanwhile are added to the file. In a cluster the active
+is asked; --host or --http choose another host. The file is read back and checked as a whole before it gets its name, so a file
+of that name is always a complete backup.
 
-A pair that is set to (HOTPAIR_BACKUP_TO) makes backups by itself: hotpair backup list, hotpair backup now.`,
+With HOTPAIR_BACKUP_TO the pair makes backups automatically: hotpair backup list, hotpair backup now.`,
 		`  hotpair backup /backup/hotpair-$(date +%F).backup
   hotpair backup nightly.backup --replace --host b # from the standby, over last night's
   hotpair backup nightly.backup --json | jq -r .position
-  hotpair backup check nightly.backup              # is it still whole?`,
+  hotpair backup check nightly.backup              # is it still complete?`,
 		cobra.ExactArgs(1), func(ctx context.Context, c *cobra.Command, f command.Asking, args []string) error {
 			return backup(ctx, c, f, files, args[0], replace)
 		})
-	c.Flags().BoolVar(&replace, "replace", false, "replace a file that is there, once the new one is whole")
+	c.Flags().BoolVar(&replace, "replace", false, "replace an existing file, once the new one is complete")
 	return c
 }
 
@@ -54,7 +54,7 @@ func backup(ctx context.Context, c *cobra.Command, f command.Asking, files offli
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	defer file.Discard() // gone once it has its name
+	defer file.Discard() // does nothing once the file has its name
 	bar := screen.NewProgress(c.ErrOrStderr(), "backup")
 	err = client.Backup(ctx, file, func(got, size int64) {
 		bar.Show(min(float64(got)/float64(max(size, 1)), 0.99), wording.Bytes(got))
@@ -66,15 +66,15 @@ func backup(ctx context.Context, c *cobra.Command, f command.Asking, files offli
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	proof := offline.Proof{Unproved: true} // it came from the host this moment
+	proof := offline.Proof{Unproved: true} // it came from the host just now
 	if secret, err := f.PairSecret(); err == nil {
 		proof.Key = config.BackupKey(secret)
 	}
 	summary, err := offline.Checked(ctx, c, files, file.Name(), proof)
 	if err != nil {
-		return fmt.Errorf("backup: what came is not whole: %w", err)
+		return fmt.Errorf("backup: the received file is not complete: %w", err)
 	}
-	settle := file.Create // what came to be there meanwhile stays
+	settle := file.Create // a file that appeared meanwhile stays
 	if replace {
 		settle = file.Replace
 	}
@@ -89,8 +89,8 @@ func backup(ctx context.Context, c *cobra.Command, f command.Asking, files offli
 	return nil
 }
 
-// destination is where a backup goes: what a symbolic link names, not the link. The error is ErrUsage for what must not be
-// written over.
+// destination returns the path of the backup: the target of a symbolic link, not the link. The error is ErrUsage for a
+// file that must not be overwritten.
 func destination(path string, replace bool) (string, error) {
 	link, err := os.Lstat(path)
 	switch {
@@ -101,7 +101,7 @@ func destination(path string, replace bool) (string, error) {
 	case link.Mode()&fs.ModeSymlink != 0:
 		to, err := filepath.EvalSymlinks(path)
 		if err != nil {
-			return "", fmt.Errorf("%w: %s is a symbolic link to what does not exist: name the file itself", operator.ErrUsage, path)
+			return "", fmt.Errorf("%w: %s is a symbolic link to a file that does not exist: name the file itself", operator.ErrUsage, path)
 		}
 		if link, err = os.Lstat(to); err != nil {
 			return "", fmt.Errorf("backup: %w", err)
@@ -109,10 +109,10 @@ func destination(path string, replace bool) (string, error) {
 		path = to
 	}
 	if !link.Mode().IsRegular() {
-		return "", fmt.Errorf("%w: %s is no regular file: name a file, new or to be replaced", operator.ErrUsage, path)
+		return "", fmt.Errorf("%w: %s is not a regular file: name a new file, or one to replace", operator.ErrUsage, path)
 	}
 	if !replace {
-		return "", fmt.Errorf("%w: %s is there already; --replace writes over it once the new one is whole", operator.ErrUsage, path)
+		return "", fmt.Errorf("%w: %s exists already; --replace overwrites it once the new backup is complete", operator.ErrUsage, path)
 	}
 	return path, nil
 }

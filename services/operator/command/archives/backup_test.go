@@ -45,15 +45,15 @@ func TestBackupCommands(t *testing.T) {
 	for _, c := range []struct{ args, err, want string }{
 		{"backup " + file + " " + good, "", "17 KiB at position 3/99"},
 		{"backup " + file + " --replace " + good, "", "not proved"},
-		{"backup " + file + " " + good, "is there already", ""},
+		{"backup " + file + " " + good, "exists already", ""},
 		{"backup " + file + " --replace --json " + good, "", `"position": "3/99"`},
 		{"backup " + file + "2 " + broken, "the disk is gone", ""},
 		{"backup " + file + "2 " + refuses, "refused", ""},
 		{"backup " + file + "2 --http=http://" + operatortest.ClosedPort(t), "host does not answer", ""},
 		{"backup", "wrong usage", ""},
 		{"backup " + link + " --replace " + good, "", file},
-		{"backup " + dir + " --replace " + good, "no regular file", ""},
-		{"backup " + dangling + " --replace " + good, "symbolic link to what does not exist", ""},
+		{"backup " + dir + " --replace " + good, "not a regular file", ""},
+		{"backup " + dangling + " --replace " + good, "symbolic link to a file that does not exist", ""},
 	} {
 		root := &cobra.Command{Use: "hotpair", SilenceErrors: true, SilenceUsage: true}
 		root.AddCommand(BackupCommand(aFiles{}))

@@ -16,15 +16,15 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// followPace is how often a command asks how far something is that a host does for it.
+// followPace is how often a command asks for the progress of work on a host.
 const followPace = 300 * time.Millisecond
 
-// ListCommand gives backup list.
+// ListCommand returns hotpair backup list.
 func ListCommand() *cobra.Command {
-	return command.Argued("list", "List the backups that the pair makes by itself",
-		`Lists what is in the place of the host that is asked (HOTPAIR_BACKUP_TO), the newest first, and how it stands with the pair's
-backups: how old the last good one is, who makes the next one, and why a try failed. Hosts may keep theirs in different
-places: --host or --http asks the other one. Only backups of this pair are listed; what was not finished is none.`,
+	return command.Argued("list", "List the backups that the pair makes automatically",
+		`Lists the backups in the destination of the asked host (HOTPAIR_BACKUP_TO), the newest first, and the state of the pair's
+backups: how old the last good one is, which host makes the next one, and why an attempt failed. The hosts may have different
+destinations: --host or --http asks the other one. Only complete backups of this pair are listed.`,
 		`  hotpair backup list
   hotpair backup list --json | jq -r '.shelf.kept[0].name'`,
 		cobra.NoArgs, func(ctx context.Context, c *cobra.Command, a command.Asking, _ []string) error {
@@ -49,7 +49,7 @@ func listScreen(s *screen.Screen, o backups.Overview, now time.Time) {
 	}
 	s.Headline(level, o.Upkeep.Sentence(now))
 	if t := o.Upkeep.Tried; t != nil {
-		s.Row("on trial", fmt.Sprintf("%s was restored and read as a whole, %s", t.Name, wording.Time(t.At)))
+		s.Row("on trial", fmt.Sprintf("%s was restored and read completely, %s", t.Name, wording.Time(t.At)))
 	}
 	s.Line("")
 	s.Line(fmt.Sprintf("%s, as %s sees it:", o.Shelf.Place, o.Shelf.Host))
@@ -64,13 +64,13 @@ func listScreen(s *screen.Screen, o backups.Overview, now time.Time) {
 	}
 }
 
-// NowCommand gives backup now.
+// NowCommand returns hotpair backup now.
 func NowCommand() *cobra.Command {
 	var begin bool
-	c := command.Argued("now", "Have the pair make a backup now, where it keeps its own",
-		`Has the host whose turn it is make a backup at once: the standby where it is in sync, else the one that serves. It is made,
-checked and kept as those are that the pair makes by itself, and counts as the last one. The command waits until it is
-there, or has failed; ending it ends nothing.`,
+	c := command.Argued("now", "Make a backup now in the pair's backup destination",
+		`Makes a backup at once, on the host whose turn it is: the standby if it is in sync, otherwise the active. It is made,
+checked and kept like the automatic ones, and counts as the last one. The command waits until the backup is complete or has
+failed; interrupting the command does not stop the backup.`,
 		`  hotpair backup now
   hotpair backup now --begin   # do not wait`,
 		cobra.NoArgs, func(ctx context.Context, c *cobra.Command, a command.Asking, _ []string) error {
@@ -95,28 +95,28 @@ there, or has failed; ending it ends nothing.`,
 				s.Headline(operator.Good, fmt.Sprintf("backup: %s, %s at position %s", made.Name, wording.Bytes(made.Bytes), made.Position))
 				s.Row("in", made.Place+", made by "+made.Host+" in "+wording.Ago(made.Took))
 				if made.Tried {
-					s.Row("on trial", "restored, and read as a whole")
+					s.Row("on trial", "restored and read completely")
 				}
 				if made.Sealed != "" {
 					s.Row("encrypted", "to "+made.Sealed)
 				}
 			})
 		})
-	c.Flags().BoolVar(&begin, "begin", false, "do not wait until it is there")
+	c.Flags().BoolVar(&begin, "begin", false, "do not wait until it is complete")
 	return c
 }
 
-// errUnheard says that nothing more is known of a backup that was begun.
-var errUnheard = errors.New("whether it goes on is not known, see hotpair backup list")
+// errUnheard says that the progress of a backup is unknown.
+var errUnheard = errors.New("it is not known whether the backup continues, see hotpair backup list")
 
-// follow waits until the pair has noted the backup, or the host that makes it says why there is none.
+// follow waits until the pair has recorded the backup, or the host that makes it reports a failure.
 func follow(ctx context.Context, client *operator.Client, ordered backups.Ordered, bar *screen.Progress) (backups.Made, error) {
 	defer bar.End()
 	for failures := 0; ; {
 		select {
 		case <-time.After(followPace):
 		case <-ctx.Done():
-			return backups.Made{}, fmt.Errorf("%w: %s goes on with it", operator.ErrUnfinished, ordered.Host)
+			return backups.Made{}, fmt.Errorf("%w: %s continues the backup", operator.ErrUnfinished, ordered.Host)
 		}
 		s, err := operator.CallStatus.Ask(ctx, client, operator.None{})
 		if err == nil && s.Host != ordered.Host {

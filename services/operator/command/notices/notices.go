@@ -1,4 +1,4 @@
-// Package notices has the command that shows what services have told terminals, and what waits for whom.
+// Package notices has the command that shows the notices of services to terminals.
 package notices
 
 import (
@@ -15,14 +15,14 @@ import (
 	"github.com/hotpair/hotpair/services/terminalif/delivery"
 )
 
-// Command gives notices.
+// Command returns hotpair notices.
 func Command() *cobra.Command {
 	q := delivery.WaitingQuestion{}
-	c := command.Argued("notices", "Show what services have told terminals, and what waits for whom",
-		`Services tell terminals something by notices: to some of them, or to all. A notice is kept until its terminal has stored it, for seven
-days, 10,000 notices or 4 MiB for each terminal, 64 MiB for those to all. A terminal that was away gets what waits when it is
-back, in order; of what was taken away before that it is told how much it misses. What terminals have is noted every half a
-minute, so a notice of the last moments may still be shown as waiting.`,
+	c := command.Argued("notices", "Show notices of services to terminals, and which still wait",
+		`Services send notices to some terminals, or to all. A notice is kept until its terminal has stored it, for at most seven days,
+10,000 notices or 4 MiB for each terminal, 64 MiB for notices to all. A terminal that was away gets the waiting notices in
+order when it is back, and is told how many were removed before that. Receipts of terminals are recorded every half minute,
+so a notice that was just delivered may still be shown as waiting.`,
 		`  hotpair notices
   hotpair notices --waiting
   hotpair notices --waiting --json | jq -r '.terminals[] | .id'`,
@@ -33,7 +33,7 @@ minute, so a notice of the last moments may still be shown as waiting.`,
 			}
 			return f.Show(c, list, func(s *screen.Screen) { draw(s, list) })
 		})
-	c.Flags().BoolVar(&q.Waiting, "waiting", false, "only terminals for which something waits")
+	c.Flags().BoolVar(&q.Waiting, "waiting", false, "only terminals with waiting notices")
 	return c
 }
 
@@ -64,7 +64,7 @@ func draw(s *screen.Screen, list delivery.WaitingNotices) {
 			waiting++
 		}
 	}
-	s.Line(fmt.Sprintf("%s to all terminals so far, %d of them kept (%s); something waits for %s",
+	s.Line(fmt.Sprintf("%s to all terminals so far, %d of them kept (%s); notices wait for %s",
 		wording.Count(list.Common.Total, "notice"), list.Common.Kept, wording.Bytes(int64(list.Common.Bytes)), wording.Count(uint64(waiting), "terminal")))
 	for _, t := range list.Terminals {
 		line := screen.Pad(wording.Printable(t.ID), 24) + screen.Pad(wording.Count(t.Own.Total, "own notice"), 20) + fmt.Sprintf("%d wait", t.Waiting)
@@ -75,7 +75,7 @@ func draw(s *screen.Screen, list delivery.WaitingNotices) {
 			line += ", since " + t.Oldest.UTC().Format(time.DateTime) + " UTC"
 		}
 		if t.Leaving {
-			line += "; it is none of the pair's any more"
+			line += "; no longer a terminal of the pair"
 		}
 		if t.Unreadable != "" {
 			line += "; can't be read, and is not sent: " + wording.Printable(t.Unreadable)

@@ -24,7 +24,7 @@ func TestCommand_ShowsWhatWaitsForWhom(t *testing.T) {
 		says, not, fail string
 	}{
 		"notices":                  {good, "till-2 9 own notices 2 wait, and 3 of those to all, since 2026-03-01", "none of the pair's", ""},
-		"notices --waiting":        {good, "12 notices to all terminals so far, 3 of them kept (768 bytes); something waits for 1 terminal", "till-1", ""},
+		"notices --waiting":        {good, "12 notices to all terminals so far, 3 of them kept (768 bytes); notices wait for 1 terminal", "till-1", ""},
 		"notices --waiting --json": {good, `"waiting": 2`, "till-1", ""},
 		"notices --json":           {bad, "", "", "can't be read"},
 		"notices t1":               {good, "", "", "t1"},

@@ -17,7 +17,7 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// EmissionsCommand gives emissions.
+// EmissionsCommand returns hotpair emissions.
 func EmissionsCommand() *cobra.Command {
 	q := waybill.ListEmissions{}
 	show := func(ctx context.Context, c *cobra.Command, a command.Asking, _ []string) error {
@@ -30,20 +30,20 @@ func EmissionsCommand() *cobra.Command {
 	flags := func(c *cobra.Command) *cobra.Command {
 		c.Flags().StringVar(&q.Target, "target", "", "only those of this target")
 		c.Flags().StringVar(&q.Lane, "lane", "", "only those of this lane of the target")
-		c.Flags().BoolVar(&q.Waiting, "waiting", false, "those that wait, instead of those that are parked")
+		c.Flags().BoolVar(&q.Waiting, "waiting", false, "show waiting emissions instead of parked ones")
 		return c
 	}
-	c := flags(command.Argued("emissions", "Show what services emit to the outside and is parked, and release or drop it",
-		`What services emit is sent to its target until that has taken it, in order within its lane. What the target refuses for good (400, 409,
-410, 413, 422), or what is too old, is parked, which the alarm emissions-parked tells of. A parked emission blocks its lane, unless
-the target is set to skip.`,
+	c := flags(command.Argued("emissions", "Show parked emissions of services, and release or drop them",
+		`Emissions of services are sent to their target until it accepts them, in order within a lane. An emission that the target
+refuses for good (400, 409, 410, 413, 422), or that is too old, is parked, and the alarm emissions-parked is raised. A parked
+emission blocks its lane, unless the target is set to skip.`,
 		`  hotpair emissions
   hotpair emissions --target billing --waiting
   hotpair emissions release billing/seat-12A
   hotpair emissions release --held`,
 		cobra.NoArgs, show))
 	c.AddCommand(
-		flags(command.Argued("list", "Show what is parked, or what waits", `As hotpair emissions alone.`, `  hotpair emissions list --json`, cobra.NoArgs, show)),
+		flags(command.Argued("list", "Show parked or waiting emissions", `The same as hotpair emissions.`, `  hotpair emissions list --json`, cobra.NoArgs, show)),
 		releaseCommand(), dropCommand())
 	return c
 }
@@ -51,7 +51,7 @@ the target is set to skip.`,
 // allEmissions reads all pages into one.
 func allEmissions(ctx context.Context, c *cobra.Command, a command.Asking, q waybill.ListEmissions) (all waybill.ListedEmissions, err error) {
 	if q.Lane != "" && q.Target == "" {
-		return all, fmt.Errorf("%w: --lane is of a --target", operator.ErrUsage)
+		return all, fmt.Errorf("%w: --lane needs --target", operator.ErrUsage)
 	}
 	client, err := a.Client(ctx, c)
 	if err != nil {
@@ -75,7 +75,7 @@ func allEmissions(ctx context.Context, c *cobra.Command, a command.Asking, q way
 func emissionsScreen(s *screen.Screen, l waybill.ListedEmissions, waiting bool) {
 	line := fmt.Sprintf("%s, %d of them parked", wording.Count(uint64(l.Waiting+l.Parked), "emission"), l.Parked)
 	if l.Deferred {
-		line += "; all are held until hotpair emissions release --held"
+		line += "; all are deferred until hotpair emissions release --held"
 	}
 	s.Line(line)
 	for i := range l.Emissions {
@@ -95,7 +95,7 @@ func emissionsScreen(s *screen.Screen, l waybill.ListedEmissions, waiting bool) 
 func lane(text string) (q waybill.ChangeEmissions, err error) {
 	parts := strings.SplitN(text, "/", 3)
 	if len(parts) < 2 || !bus.ValidName(parts[0]) || !outbox.ValidLane(parts[1]) {
-		return q, fmt.Errorf("%w: %q is none of TARGET/LANE and TARGET/LANE/NUMBER, as hotpair emissions shows them", operator.ErrUsage, text)
+		return q, fmt.Errorf("%w: %q is not TARGET/LANE or TARGET/LANE/NUMBER, as hotpair emissions shows them", operator.ErrUsage, text)
 	}
 	q.Target, q.Lane = parts[0], parts[1]
 	if len(parts) == 3 {
@@ -109,36 +109,36 @@ func lane(text string) (q waybill.ChangeEmissions, err error) {
 
 func releaseCommand() *cobra.Command {
 	deferred := false
-	c := command.Argued("release TARGET/LANE[/NUMBER]", "Have what is parked, or all that is held, sent again",
-		`Has an emission sent again that is parked, or all that are parked in a lane: in their places if the lane has waited for them, else
-behind all that waits. It needs the role operate.
+	c := command.Argued("release TARGET/LANE[/NUMBER]", "Send parked or deferred emissions again",
+		`Sends a parked emission again, or all that are parked in a lane: in their places if the lane has waited for them, otherwise
+after all waiting ones. Needs the role operate.
 
-After a promotion by force or a restore nothing leaves until --held: some of what waits may have been sent before, and some of what
-was sent is undone. Look at hotpair emissions --waiting, and at what the targets have, before. It needs the role admin.`,
+After a forced promotion or a restore no emission is sent until --held: some of the waiting ones may have been sent before, and
+some that were sent are undone. First compare hotpair emissions --waiting with what the targets have. Needs the role admin.`,
 		`  hotpair emissions release billing/seat-12A
   hotpair emissions release billing/seat-12A/7/123/0
   hotpair emissions release --held --reason "the targets were asked"`,
 		cobra.RangeArgs(0, 1), func(ctx context.Context, c *cobra.Command, a command.Asking, args []string) error {
 			if deferred == (len(args) == 1) {
-				return fmt.Errorf("%w: name a lane as TARGET/LANE, or say --held", operator.ErrUsage)
+				return fmt.Errorf("%w: name a lane as TARGET/LANE, or give --held", operator.ErrUsage)
 			}
 			if deferred {
 				done, err := ask(ctx, c, a, operator.CallReleaseDeferred, operator.None{})
 				if err != nil {
 					return err
 				}
-				return a.Show(c, done, func(s *screen.Screen) { s.Headline(operator.Good, "emissions leave again") })
+				return a.Show(c, done, func(s *screen.Screen) { s.Headline(operator.Good, "emissions are sent again") })
 			}
 			return change(ctx, c, a, operator.CallReleaseEmission, args[0], "released")
 		})
-	c.Flags().BoolVar(&deferred, "held", false, "let leave what is held after a promotion by force or a restore")
+	c.Flags().BoolVar(&deferred, "held", false, "send all emissions that are deferred after a forced promotion or a restore")
 	return c
 }
 
 func dropCommand() *cobra.Command {
-	return command.Argued("drop TARGET/LANE[/NUMBER]", "Take emissions away: their target never gets them",
-		`Takes away an emission, parked or waiting, or all that are parked in a lane. Their target never gets them; the service hears nothing
-of it. It needs the role admin.`,
+	return command.Argued("drop TARGET/LANE[/NUMBER]", "Drop emissions: their target never gets them",
+		`Drops a parked or waiting emission, or all that are parked in a lane. Their target never gets them, and the service is not
+told. Needs the role admin.`,
 		`  hotpair emissions drop billing/seat-12A/7/123/0 --reason "booked by hand"`,
 		cobra.ExactArgs(1), func(ctx context.Context, c *cobra.Command, a command.Asking, args []string) error {
 			return change(ctx, c, a, operator.CallDropEmission, args[0], "dropped")
@@ -155,9 +155,9 @@ func change(ctx context.Context, c *cobra.Command, a command.Asking, op operator
 		return err
 	}
 	return a.Show(c, done, func(s *screen.Screen) {
-		s.Headline(operator.Good, fmt.Sprintf("%s of the lane %s of %s %s", wording.Count(uint64(done.Count), "emission"), q.Lane, q.Target, became))
+		s.Headline(operator.Good, fmt.Sprintf("%s of lane %s of target %s %s", wording.Count(uint64(done.Count), "emission"), q.Lane, q.Target, became))
 		if done.Skipped > 0 {
-			s.Line(wording.Count(uint64(done.Skipped), "emission") + " can't be read and stay parked: hotpair emissions lists them, and hotpair emissions drop takes them away")
+			s.Line(wording.Count(uint64(done.Skipped), "emission") + " can't be read and stay parked: hotpair emissions lists them, hotpair emissions drop removes them")
 		}
 	})
 }

@@ -1,4 +1,4 @@
-// Package outgoing has the commands about what services emit to the outside: where it goes, what is parked, and what is to become of that.
+// Package outgoing has the commands about emissions of services to the outside: their targets, and what is parked.
 package outgoing
 
 import (
@@ -19,11 +19,11 @@ import (
 	"github.com/hotpair/hotpair/services/operator/wording"
 )
 
-// TargetsCommand gives targets.
+// TargetsCommand returns hotpair targets.
 func TargetsCommand() *cobra.Command {
 	c := command.Argued("targets", "Show and change where emissions go",
-		`Services emit: they tell the world outside something, which is sent to a target by HTTP POST. Both hosts know the same targets, and
-whoever serves sends. What is sent is signed with the secret of the target, which is never shown again.`,
+		`Services emit messages to the outside, which are sent to a target by HTTP POST. Both hosts know the same targets; the active
+sends. Messages are signed with the secret of the target, which is never shown again.`,
 		`  hotpair targets
   hotpair targets add billing=https://billing.example.com/hotpair --secret-file billing.secret
   hotpair targets set billing --skip --age 24h
@@ -34,7 +34,7 @@ whoever serves sends. What is sent is signed with the secret of the target, whic
 }
 
 func listCommand() *cobra.Command {
-	return command.Argued("list", "Show where emissions go", `Shows all targets, and what waits and is parked for each.`, `  hotpair targets list --json`, cobra.NoArgs, list)
+	return command.Argued("list", "Show where emissions go", `Shows all targets, with the number of waiting and parked emissions of each.`, `  hotpair targets list --json`, cobra.NoArgs, list)
 }
 
 func list(ctx context.Context, c *cobra.Command, a command.Asking, _ []string) error {
@@ -56,20 +56,20 @@ func targetsScreen(s *screen.Screen, l waybill.TargetList) {
 	}
 }
 
-// describe says in a line how a target is set, and what it has.
+// describe shows the settings and counts of a target in one line.
 func describe(t *waybill.ShownTarget) string {
 	if t.Unreadable != "" {
-		return "can't be read as it is kept, and nothing is sent to it: " + wording.Printable(t.Unreadable)
+		return "its stored settings can't be read, and nothing is sent to it: " + wording.Printable(t.Unreadable)
 	}
 	parts := []string{fmt.Sprintf("%d waiting, %d parked", t.Waiting, t.Parked), map[bool]string{true: "signed", false: "NOT signed"}[t.Signed]}
 	if t.OwnCA {
 		parts = append(parts, "own certificates")
 	}
 	if t.Skip {
-		parts = append(parts, "goes on past what is parked")
+		parts = append(parts, "skips parked emissions")
 	}
 	if t.AgeMS > 0 {
-		parts = append(parts, "parks what is older than "+(time.Duration(t.AgeMS)*time.Millisecond).String())
+		parts = append(parts, "parks emissions older than "+(time.Duration(t.AgeMS)*time.Millisecond).String())
 	}
 	if t.Closing {
 		parts = append(parts, "is being removed")
@@ -77,7 +77,7 @@ func describe(t *waybill.ShownTarget) string {
 	return strings.Join(parts, ", ")
 }
 
-// settings are the flags by which a target is set.
+// settings are the flags of a target's settings.
 type settings struct {
 	url, secretFile, caFile string
 	skip                    bool
@@ -85,13 +85,13 @@ type settings struct {
 }
 
 func (g *settings) add(c *cobra.Command) {
-	c.Flags().StringVar(&g.secretFile, "secret-file", "", fmt.Sprintf("file with the secret that what is sent is signed with, %d to %d printable signs of ASCII", waybill.MinSecret, waybill.MaxSecret))
-	c.Flags().StringVar(&g.caFile, "ca-file", "", "file with the certificates to believe of the target, in PEM; else the system's")
-	c.Flags().BoolVar(&g.skip, "skip", false, "have a lane go on past an emission that is parked, which is lost for the order then")
-	c.Flags().DurationVar(&g.age, "age", 0, "park what was not taken within this time; 0: nothing is")
+	c.Flags().StringVar(&g.secretFile, "secret-file", "", fmt.Sprintf("file with the secret that messages are signed with, %d to %d printable ASCII characters", waybill.MinSecret, waybill.MaxSecret))
+	c.Flags().StringVar(&g.caFile, "ca-file", "", "file with the certificates to trust for the target, in PEM; else the system's")
+	c.Flags().BoolVar(&g.skip, "skip", false, "let a lane continue past a parked emission, which then loses its place in the order")
+	c.Flags().DurationVar(&g.age, "age", 0, "park emissions that were not accepted within this time; 0: never")
 }
 
-// into puts what is given into a request.
+// into copies the given settings into a request.
 func (g *settings) into(c *cobra.Command, q *waybill.SetTarget) error {
 	for _, f := range []struct {
 		flag, path string
@@ -111,8 +111,8 @@ func (g *settings) into(c *cobra.Command, q *waybill.SetTarget) error {
 		*f.to = text
 	}
 	if g.secretFile != "" {
-		if q.Secret = strings.TrimRight(q.Secret, "\r\n"); q.Secret == "" { // which would be none, and nothing signed
-			return fmt.Errorf("%w: %s has no secret in it: the file is empty", operator.ErrUsage, g.secretFile)
+		if q.Secret = strings.TrimRight(q.Secret, "\r\n"); q.Secret == "" { // an empty secret would mean unsigned
+			return fmt.Errorf("%w: %s holds no secret: the file is empty", operator.ErrUsage, g.secretFile)
 		}
 	}
 	if c.Flags().Changed("skip") {
@@ -128,11 +128,11 @@ func (g *settings) into(c *cobra.Command, q *waybill.SetTarget) error {
 	return nil
 }
 
-// content reads a file that is not long.
+// content reads a short file.
 func content(path string, most int) (string, error) {
 	info, err := os.Stat(path)
 	if err == nil && (!info.Mode().IsRegular() || info.Size() > int64(most)+2) {
-		err = fmt.Errorf("%s is no file of at most %d bytes", path, most)
+		err = fmt.Errorf("%s is not a regular file of at most %d bytes", path, most)
 	}
 	var text []byte
 	if err == nil {
@@ -150,8 +150,8 @@ func content(path string, most int) (string, error) {
 func addCommand() *cobra.Command {
 	g := &settings{}
 	c := command.Argued("add NAME=URL", "Make a target that services can emit to",
-		`Makes a target: emissions to it are sent to the URL by HTTP POST, in JSON. It takes https, and http on this machine only. Without
---secret-file what is sent is not signed, and the target can't know that it is of this pair. It needs the role admin.`,
+		`Makes a target: emissions to it are sent to the URL by HTTP POST, in JSON. The URL is https, or http on this machine. Without
+--secret-file messages are not signed, and the target can't verify that they come from this pair. Needs the role admin.`,
 		`  hotpair targets add billing=https://billing.example.com/hotpair --secret-file billing.secret
   hotpair targets add stock=https://10.0.7.3:8443/in --secret-file stock.secret --ca-file stock-ca.pem --skip --age 72h`,
 		cobra.ExactArgs(1), func(ctx context.Context, c *cobra.Command, a command.Asking, args []string) error {
@@ -172,7 +172,7 @@ func addCommand() *cobra.Command {
 func setCommand() *cobra.Command {
 	g := &settings{}
 	c := command.Argued("set NAME", "Change a target",
-		`Changes what is given, and nothing else. What failed before is tried at once. It needs the role admin.`,
+		`Changes the given settings only. Failed emissions are retried at once. Needs the role admin.`,
 		`  hotpair targets set billing --url https://new.example.com/hotpair
   hotpair targets set billing --skip=false --age 0
   hotpair targets set billing --secret-file new.secret`,
@@ -182,12 +182,12 @@ func setCommand() *cobra.Command {
 				return err
 			}
 			if (q == waybill.SetTarget{Name: q.Name}) {
-				return fmt.Errorf("%w: say what is to be changed: --url, --secret-file, --ca-file, --skip or --age", operator.ErrUsage)
+				return fmt.Errorf("%w: give a setting to change: --url, --secret-file, --ca-file, --skip or --age", operator.ErrUsage)
 			}
 			return set(ctx, c, a, q, "is changed")
 		})
 	g.add(c)
-	c.Flags().StringVar(&g.url, "url", "", "where it is sent from now on")
+	c.Flags().StringVar(&g.url, "url", "", "the new URL")
 	return c
 }
 
@@ -203,9 +203,9 @@ func set(ctx context.Context, c *cobra.Command, a command.Asking, q waybill.SetT
 
 func removeCommand() *cobra.Command {
 	q := waybill.RemoveTarget{}
-	c := command.Argued("remove NAME", "Take a target away",
-		`Takes a target away. From then on a request that emits to it is refused. While something waits or is parked for it that is refused,
-unless --drop says that it is to be lost. It needs the role admin.`,
+	c := command.Argued("remove NAME", "Remove a target",
+		`Removes a target. Requests that emit to it are refused from then on. Refused while emissions wait or are parked for it,
+unless --drop accepts their loss. Needs the role admin.`,
 		`  hotpair targets remove billing
   hotpair targets remove billing --drop --reason "the old system is gone"`,
 		cobra.ExactArgs(1), func(ctx context.Context, c *cobra.Command, a command.Asking, args []string) error {
@@ -218,11 +218,11 @@ unless --drop says that it is to be lost. It needs the role admin.`,
 				s.Headline(operator.Good, fmt.Sprintf("target %s is removed, %s dropped", q.Name, wording.Count(uint64(done.Dropped), "emission")))
 			})
 		})
-	c.Flags().BoolVar(&q.Drop, "drop", false, "drop what waits and what is parked for it")
+	c.Flags().BoolVar(&q.Drop, "drop", false, "drop its waiting and parked emissions")
 	return c
 }
 
-// ask asks the best host there is, once.
+// ask asks the best host, once.
 func ask[Q, A any](ctx context.Context, c *cobra.Command, a command.Asking, op operator.Operation[Q, A], q Q) (answer A, err error) {
 	client, err := a.Client(ctx, c)
 	if err != nil {

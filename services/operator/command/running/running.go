@@ -1,4 +1,4 @@
-// Package running has the commands about the services that a pair runs: what there is, what they write, and their restart.
+// Package running has the commands about the services that a pair runs: list, log and restart.
 package running
 
 import (
@@ -19,15 +19,15 @@ import (
 	"github.com/hotpair/hotpair/services/processes/said"
 )
 
-// Commands gives list, restart and log, which stand below service.
+// Commands returns list, restart and log, the subcommands of hotpair service.
 func Commands() []*cobra.Command {
 	return []*cobra.Command{listCommand(), restartCommand(), logCommand()}
 }
 
 func listCommand() *cobra.Command {
 	return command.Argued("list", "Show the services of both hosts",
-		`Shows each service on each host: what state it is in and since when, the version that it says, the program that runs, and how often it
-was started again since its main began. A program that an operator put in the place of the one that HOTPAIR_BUSINESS names is marked.`,
+		`Shows each service on each host: its state and since when, the version that it reports, the program that runs, and how often it
+was restarted since main started. A program that an operator runs in place of the one in HOTPAIR_BUSINESS is marked.`,
 		`  hotpair service list
   hotpair service list --json | jq -r '.services[] | select(.state != "ready") | [.host, .service, .why] | @tsv'`,
 		cobra.NoArgs, func(ctx context.Context, c *cobra.Command, a command.Asking, _ []string) error {
@@ -81,12 +81,12 @@ func row(s *screen.Screen, one *programs.Service) {
 
 func restartCommand() *cobra.Command {
 	q := programs.RestartService{}
-	c := command.Argued("restart NAME", "Restart a service on both hosts, by another program if you like",
-		`Restarts a service while the pair serves, on the standby first: what it has is finished, what comes meanwhile waits, all other services
-go on, and nobody takes over. A program that is not ready within 10 s, or ends before, is replaced by the one that ran, and its last
-words are shown. With --path the hosts run that program from now on, also after a restart of theirs, as long as HOTPAIR_BUSINESS names
-the same as today: name it there when it has proved itself; hotpair doctor reminds of it. --path with the program that HOTPAIR_BUSINESS
-names goes back to that. It needs the role admin.`,
+	c := command.Argued("restart NAME", "Restart a service on both hosts, optionally with another program",
+		`Restarts a service while the pair serves, on the standby first: its open requests are finished, new ones wait, all other
+services continue, and no host takes over. If the program is not ready within 10 s, or ends before, the previous one runs again,
+and the last output of the failed one is shown. With --path the hosts run that program from now on, also after their own
+restarts, until HOTPAIR_BUSINESS changes: put it there once it has proved itself; hotpair doctor reminds you. --path with the
+program in HOTPAIR_BUSINESS goes back to it. Needs the role admin.`,
 		`  hotpair service restart tickets
   hotpair service restart tickets --path /opt/acme/tickets-1.5 --reason "new fares"
   hotpair service restart tickets --on b`,
@@ -103,13 +103,13 @@ names goes back to that. It needs the role admin.`,
 				}
 			})
 		})
-	c.Flags().StringVar(&q.Path, "path", "", "the program that is to run from now on, where it is on the hosts")
+	c.Flags().StringVar(&q.Path, "path", "", "path, on the hosts, of the program to run from now on")
 	c.Flags().StringVar(&q.Host, "on", "", "only on this host of the pair")
 	return c
 }
 
 const (
-	// followEvery is how often is asked whether a service wrote more, firstLines how many lines are shown first.
+	// followEvery is how often new lines of a service are requested, firstLines how many lines are shown first.
 	followEvery = time.Second
 	firstLines  = 100
 )
@@ -118,9 +118,9 @@ func logCommand() *cobra.Command {
 	q := programs.ServiceLogRequest{}
 	follow := false
 	c := command.Argued("log NAME", "Show what a service has written, on both hosts",
-		fmt.Sprintf(`Shows the last lines that a program wrote to its output and to its standard error (marked !), and when its host started it and saw it
-end (marked -). A host keeps the last %d lines of each service while its main runs; all of them stand in its own log. What is part of
-hotpair writes to that alone.`, said.MostLines),
+		fmt.Sprintf(`Shows the last lines that a program wrote to its output and to its standard error (marked !), and when its host started it and
+saw it end (marked -). A host keeps the last %d lines of each service while its main runs; its own log has all of them.
+Services that are part of hotpair write only to that log.`, said.MostLines),
 		`  hotpair service log tickets
   hotpair service log tickets --on b --lines 500
   hotpair service log tickets --follow`,
@@ -146,13 +146,13 @@ hotpair writes to that alone.`, said.MostLines),
 			}
 			return goOn(ctx, c, a, q, log.Hosts)
 		})
-	c.Flags().IntVar(&q.Limit, "lines", firstLines, "how many of each host")
+	c.Flags().IntVar(&q.Limit, "lines", firstLines, "how many lines of each host")
 	c.Flags().StringVar(&q.Host, "on", "", "only of this host of the pair")
-	c.Flags().BoolVar(&follow, "follow", false, "go on with what it writes, until Ctrl-C; with --json one line each")
+	c.Flags().BoolVar(&follow, "follow", false, "keep showing new lines, until Ctrl-C; with --json one object on each line")
 	return c
 }
 
-// write writes lines as they came.
+// write prints lines in their order.
 func write(c *cobra.Command, a command.Asking, lines []programs.ServiceLine) error {
 	for _, line := range lines {
 		var err error
@@ -169,8 +169,8 @@ func write(c *cobra.Command, a command.Asking, lines []programs.ServiceLine) err
 	return nil
 }
 
-// goOn asks for more, of each host behind what is known of it. A host that does not answer is asked again; of one that was not there at the
-// beginning all is new.
+// goOn requests more lines of each host, after those already known. A host that does not answer is asked again; of one
+// that was away at the beginning all lines are new.
 func goOn(ctx context.Context, c *cobra.Command, a command.Asking, q programs.ServiceLogRequest, asked []programs.ServicesHost) error {
 	q.Limit = said.MostLines
 	silent := map[string]bool{}
@@ -210,7 +210,7 @@ func goOn(ctx context.Context, c *cobra.Command, a command.Asking, q programs.Se
 	}
 }
 
-// ask asks the best host there is, once.
+// ask asks the best host, once.
 func ask[Q, A any](ctx context.Context, c *cobra.Command, a command.Asking, op operator.Operation[Q, A], q Q) (answer A, err error) {
 	client, err := a.Client(ctx, c)
 	if err != nil {

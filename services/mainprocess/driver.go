@@ -21,8 +21,7 @@ type envelope struct {
 	do func()
 }
 
-// actor performs what the machine orders. Its methods run on the driver's goroutine, in the order of the steps, and
-// never wait.
+// actor performs what the machine orders. Its methods run on the driver's goroutine in order, and never wait.
 type actor interface {
 	// stepped is called after each step, before its actions begin.
 	stepped(role.View, lease.Right)

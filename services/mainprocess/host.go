@@ -122,8 +122,7 @@ func (h *host) ProcessUp(name string) {
 	}
 }
 
-// askFacts asks a started updater for the facts on disk. Until it has answered, this main sends no hello, grants
-// nothing and submits nothing.
+// askFacts asks a started updater for the facts on disk. Until then this main sends no hello, grants and submits nothing.
 func (h *host) askFacts() {
 	bus.CallFacts.Post(h.orders, bus.FactsRequest{}, 5*time.Second, func(f bus.Facts, err error) {
 		if err != nil {

@@ -44,8 +44,7 @@ type peer struct {
 	giving sync.Mutex
 	seen   atomic.Int64 // evidence.State of its link port
 	alarms atomic.Pointer[[]bus.Alarm]
-	// unproved counts calls without proof of an operator; toldUnproved is when they were last reported, in Unix
-	// nanoseconds.
+	// unproved counts calls without proof of an operator, last reported at toldUnproved, in Unix nanoseconds.
 	unproved     atomic.Uint64
 	toldUnproved atomic.Int64
 	says         atomic.Pointer[saying] // in its last beat, for operators
@@ -178,8 +177,7 @@ func (p *peer) Beaten(b bus.Beat, answer func(bus.BeatReply, error)) {
 	}}
 }
 
-// refuses returns why a hello is refused: another pair or witness, or no common level. Then there is no lease and no
-// add.
+// refuses returns why a hello is refused: another pair or witness, or no common level: no lease, no add.
 func (p *peer) refuses(b bus.Beat) error {
 	v := p.driver.View()
 	_, err := level.Meet(level.Party{Name: p.config.Host, Range: level.Own(), At: p.heard.level()}, level.Party{Name: b.Host, Range: b.Levels, At: b.Level})

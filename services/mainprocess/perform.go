@@ -91,8 +91,7 @@ func (p *performer) perform(action role.Action) {
 				why := failure(err)
 				p.driver.Give(role.Prepared{Serial: a.Serial, Position: r.Position, Unfit: why, Damaged: errors.Is(err, bus.ErrDamagedJournal)})
 				if why == "" {
-					// Reported after the machine, which waits for it: reporting first would add to the time of a
-					// takeover.
+					// Reported after the machine, which waits for it: a takeover takes no longer.
 					p.reports.report(role.Report{Step: role.B7, Epoch: a.Epoch, Text: fmt.Sprintf("the journal is fenced behind %v, the disk takes writes", r.Position)})
 				}
 			})
@@ -158,8 +157,7 @@ func failure(err error) string {
 }
 
 // insist repeats an order whose only answer is that it was carried out, until it is, as long as the host keeps the
-// role of the order. A process that went down needs it no more: it starts without a term. It runs on the driver's
-// goroutine.
+// role of the order. A process that went down starts without a term. It runs on the driver's goroutine.
 func (p *performer) insist(process, order string, give func(done func(error))) {
 	term := p.terms.current.ctx
 	give(func(err error) {

@@ -56,8 +56,7 @@ func (r *reports) start(ctx context.Context, group *errgroup.Group, facts alarms
 	r.tell(bus.Event{Kind: bus.EventProcess, Text: fmt.Sprintf("main started, pid %d", pid), Details: map[string]string{events.DetailProcess: bus.ProcessMain}}, false)
 }
 
-// stepped wakes the recorder when the destination of events changes. It runs on the driver's goroutine after each
-// step.
+// stepped wakes the recorder when the destination of events changes. It runs on the driver's goroutine.
 func (r *reports) stepped() {
 	if to := r.recordsAt(); to != r.at {
 		r.at = to
@@ -158,8 +157,7 @@ func (l pairLog) take(q bus.HandEvents, answer func(bus.RecordedEvents, error)) 
 	bus.CallRecord.Post(l.h.orders, bus.RecordEvents{Events: q.Events}, events.HandWithin, answer)
 }
 
-// eventsWithin bounds a question for a page: much less than an operator's patience, because memory can answer
-// instead.
+// eventsWithin bounds a question for a page: less than an operator's patience: memory can answer instead.
 const eventsWithin = 3 * time.Second
 
 // Events implements events.Log: it asks this host's updater.

@@ -18,8 +18,7 @@ import (
 // shownEvents is how many of the last events a status contains.
 const shownEvents = 20
 
-// Status returns what this main knows and what it means, without asking other processes: it works whatever else is
-// down.
+// Status returns what this main knows and what it means, without asking other processes, whatever is down.
 func (h *host) Status(context.Context) operator.Status {
 	v, now, wall := h.driver.View(), h.clock(), h.run.wall()
 	s := operator.Status{
@@ -113,8 +112,7 @@ type beginning struct {
 	last     uint64
 }
 
-// from returns the sequence at which the present catch-up was first seen; another state or a step back starts a new
-// one.
+// from returns the sequence at which this catch-up was first seen; another state or a step back starts a new one.
 func (b *beginning) from(state string, at uint64) uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()

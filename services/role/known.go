@@ -30,8 +30,7 @@ func (m *Machine) mustHold() bool {
 	return (m.paired() || adding || m.term.untold) && !m.peerResigned
 }
 
-// Right returns the right to answer: an epoch and the time at which it ends (R6, V4). It is a time, so it ends without
-// help.
+// Right returns the right to answer: an epoch and the time at which it ends (R6, V4). It is a time, so it just ends.
 func (m *Machine) Right() (epoch uint64, until time.Duration) {
 	switch {
 	case m.role != Active && (m.role != Handover || m.handover.drained), m.term.epoch == 0, m.record.Epoch != m.term.epoch, m.outranked():

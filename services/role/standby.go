@@ -102,8 +102,7 @@ func (m *Machine) restartedUnknown(active Member) bool {
 		m.holderEpoch == m.record.Epoch && m.peer.Incarnation != m.holder
 }
 
-// resign leaves the set durably before a clean end, so that a healthy active need not stop when the witness is away
-// (T9).
+// resign leaves the set durably before a clean end, so that the active need not stop if the witness is away (T9).
 func (m *Machine) resign() {
 	if m.attempt.open() {
 		return

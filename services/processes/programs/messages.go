@@ -41,7 +41,7 @@ func (q *RestartService) Check() error {
 	case !bus.ValidName(q.Service):
 		return errName
 	case q.Path != "" && (!filepath.IsAbs(q.Path) || filepath.Clean(q.Path) != q.Path || len(q.Path) > longestPath):
-		return errors.New("give the program by its absolute path on the hosts, without . or ..")
+		return errors.New("give the program by its absolute path on the hosts, without relative parts")
 	}
 	return nil
 }

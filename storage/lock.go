@@ -31,10 +31,10 @@ func lockDirectory(dir string) (l *directoryLock, made bool, err error) {
 		if err := durable.Own(f); err != nil {
 			return nil, false, errors.Join(err, f.Close())
 		}
-		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if err := durable.Lock(f); err != nil {
 			defer f.Close()
-			if !errors.Is(err, unix.EWOULDBLOCK) {
-				return nil, false, fmt.Errorf("lock %s: %w", path, err)
+			if !errors.Is(err, durable.ErrLocked) {
+				return nil, false, err
 			}
 			owner := "another process"
 			if pid, err := io.ReadAll(io.LimitReader(f, 32)); err == nil {
@@ -46,7 +46,7 @@ func lockDirectory(dir string) (l *directoryLock, made bool, err error) {
 		}
 		if !names(path, f) {
 			// Its previous holder has removed the file meanwhile, so the locked file has no name.
-			_ = f.Close()
+			_ = durable.Unlock(f)
 			continue
 		}
 		// The process id is a help for people; the lock holds without it.
@@ -99,7 +99,7 @@ func (l *directoryLock) release() error {
 	if l.file == nil {
 		return nil
 	}
-	err := l.file.Close()
+	err := durable.Unlock(l.file)
 	l.file = nil
 	return err
 }

@@ -236,8 +236,8 @@ func (p Place) lock(create bool) (release func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := durable.Lock(f); err != nil {
 		return nil, errors.Join(ErrInProgress, f.Close())
 	}
-	return func() { _ = f.Close() }, nil // closing the descriptor releases the lock
+	return func() { _ = durable.Unlock(f) }, nil
 }

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/hotpair/hotpair/deployments/founding"
 	"github.com/hotpair/hotpair/services/durable"
 )
@@ -94,7 +92,7 @@ func (d *directory) takeLock() error {
 	if err != nil {
 		return fmt.Errorf("lock: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := durable.Lock(f); err != nil {
 		defer f.Close()
 		owner, _ := os.ReadFile(f.Name()) // only for the text
 		return fmt.Errorf("%w in %s (process %s): stop that one with Ctrl-C or SIGTERM, or give another directory with --dir",
@@ -122,7 +120,7 @@ func (d *directory) keep() bool {
 func (d *directory) release() error {
 	var failed []error
 	if d.lock != nil {
-		failed = append(failed, d.lock.Close())
+		failed = append(failed, durable.Unlock(d.lock))
 	}
 	d.lock = nil
 	if d.temporary {

@@ -25,7 +25,7 @@ func SyncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Lock has an open file for this process alone until it is closed, also when the process is killed. Where somebody else has it, it does not
+// Lock has an open file for this process alone until Unlock, or until the process ends. Where somebody else has it, it does not
 // wait: the error is ErrLocked.
 func Lock(f *os.File) error {
 	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
@@ -36,6 +36,12 @@ func Lock(f *os.File) error {
 		return fmt.Errorf("lock %s: %w", f.Name(), err)
 	}
 	return nil
+}
+
+// Unlock ends the lock of a file and closes it. Closing alone would not: a program that this process is starting has a copy of
+// every open file until it executes, and with it the lock.
+func Unlock(f *os.File) error {
+	return errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_UN), f.Close())
 }
 
 // Own gives a file that root has made to the owner of the directory that it stands in: a command of root would keep the user out

@@ -44,7 +44,7 @@ func SyncDir(dir string) error {
 // locked is where the byte lies that is locked. Locks are mandatory here: it is far behind what anybody reads or writes.
 const locked = 1 << 62
 
-// Lock has an open file for this process alone until it is closed, also when the process is killed. Where somebody else has it, it does not
+// Lock has an open file for this process alone until Unlock, or until the process ends. Where somebody else has it, it does not
 // wait: the error is ErrLocked.
 func Lock(f *os.File) error {
 	at := windows.Overlapped{OffsetHigh: locked >> 32}
@@ -57,6 +57,9 @@ func Lock(f *os.File) error {
 	}
 	return nil
 }
+
+// Unlock ends the lock of a file and closes it.
+func Unlock(f *os.File) error { return f.Close() }
 
 // Own does nothing: what is made in a directory has the rights that the directory hands down.
 func Own(*os.File) error { return nil }

@@ -15,7 +15,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"golang.org/x/sys/unix"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/broker"
@@ -205,9 +204,9 @@ func (j *Journal) takeLock() error {
 	if err != nil {
 		return err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := durable.Lock(f); err != nil {
 		f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
+		if errors.Is(err, durable.ErrLocked) {
 			return fmt.Errorf("%w: another process uses it; stop that process or choose another directory", ErrLocked)
 		}
 		return err
@@ -280,7 +279,7 @@ func (j *Journal) Close() error {
 		j.server.Stop()
 	}
 	if j.lock != nil {
-		err := j.lock.Close()
+		err := durable.Unlock(j.lock)
 		j.lock = nil
 		return err
 	}

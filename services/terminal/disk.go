@@ -58,7 +58,7 @@ func OpenDisk(dir string) (*Disk, error) {
 		d.notices, err = inbox.Open(dir)
 	}
 	if err != nil {
-		return nil, errors.Join(err, file.Close())
+		return nil, errors.Join(err, durable.Unlock(file))
 	}
 	return d, nil
 }
@@ -150,4 +150,4 @@ func (d *Disk) flush() error {
 }
 
 // Close closes the files. No agent may use them afterwards.
-func (d *Disk) Close() error { return errors.Join(d.notices.Close(), d.file.Close()) }
+func (d *Disk) Close() error { return errors.Join(d.notices.Close(), durable.Unlock(d.file)) }

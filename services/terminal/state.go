@@ -86,13 +86,13 @@ func openStore(dir string) (*store, error) {
 	if err := durable.Lock(file); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %s", ErrInUse, dir), file.Close())
 	}
-	s := &store{file: file, flush: func() error { return durable.Flush(file) }, close: file.Close}
+	s := &store{file: file, flush: func() error { return durable.Flush(file) }, close: func() error { return durable.Unlock(file) }}
 	slots := make([]byte, 2*slotSize)
 	if _, err := file.ReadAt(slots, 0); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %s: %w", ErrDamaged, path, err), file.Close())
+		return nil, errors.Join(fmt.Errorf("%w: %s: %w", ErrDamaged, path, err), durable.Unlock(file))
 	}
 	if !s.adopt(slots) {
-		return nil, errors.Join(fmt.Errorf("%w: %s; remove it if no other host can still hold its term", ErrDamaged, path), file.Close())
+		return nil, errors.Join(fmt.Errorf("%w: %s; remove it if no other host can still hold its term", ErrDamaged, path), durable.Unlock(file))
 	}
 	return s, nil
 }

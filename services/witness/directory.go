@@ -9,8 +9,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/hotpair/hotpair/services/durable"
 	certificate "github.com/hotpair/hotpair/services/identity"
 )
@@ -57,9 +55,9 @@ func openDirectory(path string) (*directory, error) {
 		return nil, fmt.Errorf("lock data directory: %w", err)
 	}
 	// Two servers can open one store without noticing, and then each destroys what the other wrote.
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := durable.Lock(lock); err != nil {
 		_ = lock.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
+		if errors.Is(err, durable.ErrLocked) {
 			return nil, fmt.Errorf("%w: %s", ErrLocked, path)
 		}
 		return nil, fmt.Errorf("lock data directory %s: %w", path, err)
@@ -139,4 +137,4 @@ func (d *directory) write(id identity) error {
 }
 
 // close gives the lock back.
-func (d *directory) close() error { return d.lock.Close() }
+func (d *directory) close() error { return durable.Unlock(d.lock) }

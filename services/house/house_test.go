@@ -12,6 +12,7 @@ import (
 // arrows cross, which "go run ./services/house PACKAGE" shows.
 const (
 	maxLines     = 3000 // of a package
+	maxFile      = 400  // lines of a file, which a person reads in one sitting
 	maxCore      = 2000 // of the two packages that everything else would pile up in
 	maxInterface = 9    // methods, counted as package measure says
 	maxUpward    = 20   // arrows between the files of a package
@@ -54,6 +55,7 @@ func TestHouse_KeepsItsBounds(t *testing.T) {
 			lines = maxCore
 		}
 		atMost("lines of "+p.Path, p.Lines, lines, "split it")
+		atMost("lines of "+p.Path+"/"+p.LongestFile.Name, p.LongestFile.Count, maxFile, "split the file")
 		atMost("upward arrows of "+p.Path, len(p.Upward), maxUpward, "go run ./services/house "+p.Path)
 		for _, typ := range p.Types {
 			atMost(fmt.Sprintf("methods of the interface %s.%s", p.Path, typ.Name), typ.Required, maxInterface, "ask for what is used")

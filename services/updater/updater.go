@@ -18,7 +18,6 @@ import (
 	"github.com/hotpair/hotpair/services/journal"
 	"github.com/hotpair/hotpair/services/lease"
 	"github.com/hotpair/hotpair/services/link"
-	"github.com/hotpair/hotpair/services/membership"
 	"github.com/hotpair/hotpair/services/replication"
 	"github.com/hotpair/hotpair/services/timers"
 	"github.com/hotpair/hotpair/services/traffic"
@@ -38,7 +37,6 @@ import (
 	"github.com/hotpair/hotpair/services/updater/turns"
 	"github.com/hotpair/hotpair/services/wires"
 	"github.com/hotpair/hotpair/storage"
-	"github.com/hotpair/hotpair/storage/divergent"
 	"github.com/hotpair/hotpair/storage/facts"
 	"github.com/hotpair/hotpair/storage/history"
 	"github.com/hotpair/hotpair/storage/position"
@@ -366,53 +364,6 @@ func (u *updater) now() timers.Now {
 	return timers.Now{Reading: r, Other: u.times.Difference(), Synchronised: clocks.Synchronised()}
 }
 
-// watchJournal ends the process when its journal takes no more writes (R8).
-func (u *updater) watchJournal(ctx context.Context) error {
-	select {
-	case <-u.journal.Dead():
-		return u.journal.Err()
-	case <-ctx.Done():
-		return nil
-	}
-}
-
-// received is called by the receiver: as standby there may be more to apply.
-func (u *updater) received() {
-	u.times.Observe(u.store.PairTime())
-	u.moved.beat()
-	r := u.receiver.State()
-	if r.Open && u.serving() == nil {
-		// What an active sends, it has: as standby each committed update is notified.
-		u.store.SetNotified(earlier(r.Committed, u.store.Committed().Position))
-		if err := u.timers.Follow(!r.Catching); err != nil {
-			u.log.Error("the time base of timers can't be read", "error", err)
-		}
-	}
-	u.applier.kick()
-	u.beatOn(func(n *news) {
-		n.open, n.catching, n.inconsistent, n.note = r.Open, r.Catching, r.Inconsistent, u.facts.Get().Note
-	})
-}
-
-// news is what main is told at once; positions, which change with each frame, can wait for the next beat.
-type news struct {
-	open, catching, inconsistent bool
-	note                         membership.Note
-	peer, reason                 string
-}
-
-// beatOn beats if a change of the news is one.
-func (u *updater) beatOn(change func(*news)) {
-	u.mu.Lock()
-	before := u.news
-	change(&u.news)
-	changed := u.news != before
-	u.mu.Unlock()
-	if changed {
-		u.beat()
-	}
-}
-
 // purge gives the journal up behind what bolt holds. On a standby the receiver does it, which has more to do then; the
 // state does not change meanwhile, because only one of them may commit.
 func (u *updater) purge(ctx context.Context, m history.Mark) error {
@@ -424,48 +375,4 @@ func (u *updater) purge(ctx context.Context, m history.Mark) error {
 		return u.tail.Applied(ctx, m)
 	}
 	return u.receiver.Applied(ctx, m)
-}
-
-// divergentCount counts divergent updates; committed are those of them that were known to be.
-type divergentCount struct {
-	updates, committed int
-}
-
-// countDivergent counts the updates in files of divergent updates.
-func (u *updater) countDivergent() error {
-	paths, err := divergent.List(u.config.Data)
-	if err != nil {
-		return err
-	}
-	var count divergentCount
-	for _, path := range paths {
-		file, err := divergent.Read(path)
-		if err != nil {
-			u.log.Warn("a file of divergent updates can't be read", "file", path, "error", err)
-			count.updates++ // at least one, or there would be no file
-			continue
-		}
-		count.updates += len(file.Records)
-		count.committed += file.Committed
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.divergent = count
-	return nil
-}
-
-// noteDivergence counts what only this host had (R10); the receiver has told it.
-func (u *updater) noteDivergence(d replication.Divergence) {
-	u.mu.Lock()
-	u.divergent.updates += max(1, d.Updates)
-	u.divergent.committed += d.Committed
-	u.mu.Unlock()
-	u.beat()
-}
-
-// beat tells main at once that something has changed. Before the bus is connected it does nothing.
-func (u *updater) beat() {
-	if u.heart != nil {
-		u.heart.Now()
-	}
 }

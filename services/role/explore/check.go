@@ -38,8 +38,7 @@ func (w *world) check() {
 	}
 }
 
-// respectsPause looks whether a compare-and-set that takes effect makes another host active while that is paused, with
-// nobody having handed over.
+// respectsPause looks for a takeover during a pause, without a hand-over.
 func (w *world) respectsPause(q request) {
 	r, next := w.register.record, q.write.Record
 	if r.Pause.Until.After(wall(w.hosts[q.host].clock)) && next.Active != r.Active && len(next.InSync) == 1 {

@@ -49,8 +49,7 @@ const (
 	evFault                 // the first of the faults, see faultEvent
 )
 
-// stalled is the thaw of a main that knows how late it is before it takes anything else. It says a whole lease, also when
-// it was less: no excuse may be unsafe.
+// stalled is the thaw of a main that first learns how long it was stalled: always a whole lease, the longest excuse.
 const stalled = 1
 
 // faultEvent is a fault of a kind, with its target: a host, and what of it.

@@ -6,8 +6,7 @@ import "github.com/hotpair/hotpair/services/role/explore/plan"
 // hand-over and healthyTime before a host is added again, one after the other.
 const healing = 100 + 2*int(healthyTime/tick)
 
-// healthyTime is the longest wait before a host is added again that is explored. It doubles up to minutes, which brings
-// the same states again and again.
+// healthyTime is the longest explored wait before an add. Real ones double up to minutes, without new states.
 const healthyTime = 4 * lease
 
 // heal ends all faults.

@@ -97,8 +97,7 @@ func (w *world) canFrame(k int) bool {
 	return w.works(to) && w.hosts[to].upd.up && (!f.back || w.replicationOpen())
 }
 
-// deliverFrame appends at the journal of the other host, if the session is still granted and the end is the expected one,
-// or takes the acknowledgement.
+// deliverFrame appends at the other journal, if session and end are as expected, or takes the acknowledgement.
 func (w *world) deliverFrame(k int) {
 	f := w.frames[k]
 	w.frames = slices.Delete(w.frames, k, k+1)

@@ -211,7 +211,7 @@ func TestStart_SaysWhyItDoesNotStart(t *testing.T) {
 	}{
 		{"absent", "", 0, "count", []string{"can't be started", "no such file"}},
 		{"unexecutable", "#!/bin/sh\n", 0o600, "count", []string{"can't be started", "chmod +x"}},
-		{"uninterpreted", "#!/no/such/interpreter\n", 0o700, "count", []string{"can't be started", "its interpreter /no/such/interpreter"}},
+		{"uninterpreted", "#!/no/such/interpreter\n", 0o700, "count", []string{"can't be started", "the interpreter /no/such/interpreter"}},
 		{"ends", "#!/bin/sh\nexit 3\n", 0o700, "count", []string{"ended before it answered a ping", "exited with code 3"}},
 		{"ends-unnamed", "#!/bin/sh\nexit 3\n", 0o700, "", []string{"ended before it answered a ping", "exited with code 3"}},
 		{"complains", "#!/bin/sh\necho first >&2\necho 'no such table' >&2\nexit 1\n", 0o700, "count", []string{"code 1", "no such table"}},

@@ -224,7 +224,7 @@ func TestEnrolment_RefusesAndSaysWhy(t *testing.T) {
 		t.Errorf("replaced: %v", err)
 	}
 	e.token("till-3")
-	if _, err := e.agent(enrolment.NewToken("bank", "till-3", time.Now().Add(time.Hour)), filepath.Join(t.TempDir(), "c"), 4*time.Second, nil); !errors.Is(err, enrolment.ErrStranger) || !strings.Contains(err.Error(), "the token is of pair bank") {
+	if _, err := e.agent(enrolment.NewToken("bank", "till-3", time.Now().Add(time.Hour)), filepath.Join(t.TempDir(), "c"), 4*time.Second, nil); !errors.Is(err, enrolment.ErrStranger) || !strings.Contains(err.Error(), "the token is from pair bank") {
 		t.Errorf("of another pair: %v", err)
 	}
 	if m := e.member("till-3"); !m.Key.IsZero() || !m.Waits() {

@@ -33,8 +33,8 @@ func TestBoard_Take(t *testing.T) {
 		"a gap":           {[]notice.Told{a, {Number: 2, Service: notice.System, Topic: notice.TopicGap, To: b.ID}}, map[string]int{"a": 1}, true, ""},
 		"a hole":          {[]notice.Told{a, c}, nil, false, " follows number "},
 		"out of order":    {[]notice.Told{a, sold(2, 1, 4, "b")}, nil, false, " follows {"},
-		"no id":           {[]notice.Told{{Number: 1, Service: tickets.Name, ID: "p/1"}}, nil, false, "no id"},
-		"of the pair":     {[]notice.Told{a, {Number: 2, Service: notice.System, Topic: notice.TopicDiverged, From: "x"}}, nil, false, "no id"},
+		"no id":           {[]notice.Told{{Number: 1, Service: tickets.Name, ID: "p/1"}}, nil, false, "not a notice id"},
+		"of the pair":     {[]notice.Told{a, {Number: 2, Service: notice.System, Topic: notice.TopicDiverged, From: "x"}}, nil, false, "not a notice id"},
 		"another service": {[]notice.Told{{Number: 1, Service: "kv", Topic: "sold", ID: a.ID, Body: a.Body}}, map[string]int{}, false, ""},
 	} {
 		for _, pageOf := range []int{1, 2, len(s.list)} { // however it is read

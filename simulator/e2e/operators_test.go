@@ -89,7 +89,7 @@ func TestOperators_OfBothHosts(t *testing.T) {
 		all := string(text)
 		return err == nil && hasLine(all, `"host":"b"`, `"kind":"operator"`, `"name":"alice"`, `"reason":"work on the switch"`, `"from":"127.0.0.1:`) &&
 			hasLine(all, `"host":"a"`, `"kind":"operator"`, "operator alice added as operate") && hasLine(all, `"kind":"refused"`, `"name":"victor"`, `"what":"switchover"`) &&
-			hasLine(all, `"host":"a"`, `"kind":"refused"`, "somebody", "no operator's") && hasLine(all, `"kind":"role"`, `"step":"`) && hasLine(all, `"kind":"process"`)
+			hasLine(all, `"host":"a"`, `"kind":"refused"`, "somebody", "no operator has this token") && hasLine(all, `"kind":"role"`, `"step":"`) && hasLine(all, `"kind":"process"`)
 	})
 	if text, err := os.ReadFile(trail); err != nil || strings.Contains(string(text), "hpt_") || strings.Contains(string(text), accounts.Digest(alice)) {
 		t.Errorf("%v: the audit trail shows what is kept of a token:\n%s", err, text)

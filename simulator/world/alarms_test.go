@@ -155,7 +155,7 @@ func TestFault_B12_CausesRaiseTheirAlarms(t *testing.T) {
 			w.await(5*time.Minute, "pair time of both clocks", func() bool { return w.ahead() == time.Hour })
 			w.set(0, 0)
 		}, at: pair.HostA},
-		alarms.ClocksApart: {then: func(w *clocked) { w.set(time.Hour, 0) }, at: pair.HostB, remedy: func(w *clocked) { w.follow(pair.HostB, "set the clock that is wrong") }},
+		alarms.ClocksApart: {then: func(w *clocked) { w.set(time.Hour, 0) }, at: pair.HostB, remedy: func(w *clocked) { w.follow(pair.HostB, "set the wrong clock") }},
 		alarms.ProcessFailed: {before: func(w *clocked) {
 			c := &w.Host(pair.HostB).config
 			c.Business = append(slices.Clone(c.Business), config.Service{Name: "tickets", Path: "/nowhere/tickets"})
@@ -216,7 +216,7 @@ func TestFault_B12_CausesRaiseTheirAlarms(t *testing.T) {
 		alarms.DiskNearlyFull: {before: func(w *clocked) { w.small("200m", 10_000) }, then: func(w *clocked) { w.fill(40 << 20) }, at: pair.HostB,
 			remedy: func(w *clocked) { w.follow(pair.HostB, "make room") }},
 		alarms.DiskUnfit: {before: func(w *clocked) { w.small("300m", 1000) }, then: func(w *clocked) { w.crowd() }, at: pair.HostB,
-			remedy: func(w *clocked) { w.follow(pair.HostB, "have the disk of HOTPAIR_DATA take writes again") }},
+			remedy: func(w *clocked) { w.follow(pair.HostB, "make the disk of HOTPAIR_DATA writable again") }},
 		alarms.OtherPair: {then: func(w *clocked) { w.foreign(pair.HostB) }, at: pair.HostB},
 	} {
 		t.Run(id, func(t *testing.T) {

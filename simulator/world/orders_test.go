@@ -50,7 +50,7 @@ func (w *clocked) orders(at string) map[string]func() error {
 			w.newWitness()
 			return nil
 		},
-		"fix the way to it": func() error { w.network.RepairAll(); return nil },
+		"fix the network to it": func() error { w.network.RepairAll(); return nil },
 		"fix what they name": func() error { // which is to use this host's own data directory
 			s, err := w.Status(w.t.Context(), at)
 			if err != nil || !strings.Contains(fmt.Sprint(s.Alarms), "use this host's own data directory") {
@@ -90,8 +90,8 @@ func (w *clocked) orders(at string) map[string]func() error {
 		},
 		"set the clock": func() error { w.set(0, 0); return nil },
 		"make room":     func() error { w.clear(); return nil },
-		"have the disk of HOTPAIR_DATA take writes again": func() error { w.clear(); return nil },
-		"set the clock that is wrong":                     func() error { w.set(0, 0); return nil },
+		"make the disk of HOTPAIR_DATA writable again": func() error { w.clear(); return nil },
+		"set the wrong clock":                          func() error { w.set(0, 0); return nil },
 		"hotpair explain": func() error {
 			e, err := operator.CallExplain.Ask(w.t.Context(), w.clients[at], operator.None{})
 			if err == nil && len(e.Next) == 0 {

@@ -97,7 +97,7 @@ func remedies() map[string]remedy {
 		"the same for good":                              {stuck: func(w *clocked) { w.behind() }, at: b, says: ahead, do: []string{force}, serves: b},
 		"no witness, and the later of two actives":       {before: func(w *clocked) { w.witnessless() }, stuck: func(w *clocked) { w.followed() }, at: a, says: served, do: []string{other}},
 		"no witness, and the later of both for good":     {before: func(w *clocked) { w.witnessless() }, stuck: func(w *clocked) { w.followed() }, at: a, says: served, do: []string{force}, serves: a},
-		"who knows more does not reach the witness":      {stuck: func(w *clocked) { w.knowsMore() }, at: b, says: more, do: []string{"fix the way to it"}},
+		"who knows more does not reach the witness":      {stuck: func(w *clocked) { w.knowsMore() }, at: b, says: more, do: []string{"fix the network to it"}},
 		"a foreign directory":                            {stuck: func(w *clocked) { w.pairless() }, at: b, says: "nobody serves: … is starting", do: []string{"fix what they name"}, serves: b},
 		"no witness, and cut off meanwhile":              {before: func(w *clocked) { w.witnessless() }, stuck: func(w *clocked) { w.parted() }, at: b, says: apart, do: []string{other}, serves: a},
 		"no witness, and cut off, the other for good":    {before: func(w *clocked) { w.witnessless() }, stuck: func(w *clocked) { w.parted() }, at: b, says: apart, do: []string{force}, serves: b},

@@ -164,7 +164,7 @@ func (c *Clock) MayBegin() error {
 		return nil
 	}
 	return fmt.Errorf("the first update would set the pair's time, but the clock of the other host is %v %s this host's, which shows %s: "+
-		"set the clock that is wrong (hotpair doctor shows both); the pair begins within a minute",
+		"set the wrong clock (hotpair doctor shows both); the pair begins within a minute",
 		d.Other.Abs().Round(time.Second), map[bool]string{true: "ahead of", false: "behind"}[d.Other > 0], c.wall().UTC().Format(time.RFC3339))
 }
 

@@ -147,7 +147,7 @@ func TestFault_A12_NoPairBeginsByAClockThatIsContradicted(t *testing.T) {
 	}
 	b.wall = b.wall.Add(10 * 365 * 24 * time.Hour)
 	b.compare()
-	if err := b.MayBegin(); err == nil || !strings.Contains(err.Error(), "87600h0m0s behind this host's") || !strings.Contains(err.Error(), "set the clock") {
+	if err := b.MayBegin(); err == nil || !strings.Contains(err.Error(), "87600h0m0s behind this host's") || !strings.Contains(err.Error(), "set the wrong clock") {
 		t.Errorf("ten years ahead: %v", err)
 	}
 	if b.Shown() != 0 {

@@ -16,6 +16,8 @@ const (
 	switchoverDeadline = 15 * time.Second
 	// servesWithin bounds the wait before it for a host that is about to serve.
 	servesWithin = 10 * time.Second
+	// witnessWithin bounds the question to the witness before it.
+	witnessWithin = 2 * time.Second
 )
 
 // waiters wait for a state of the role machine.
@@ -96,9 +98,26 @@ func (o *Operations) awaitServing(ctx context.Context, caller operator.Caller) {
 	_ = o.waiters.until(ctx, func(v role.View) bool { return !comesUp(v) }) // else it is refused, with the reason
 }
 
+// mayAsk refuses a switchover while the witness can't record it: this host would stop serving, and none could take over.
+func (o *Operations) mayAsk(ctx context.Context) error {
+	if o.Machine.View().WitnessReplaced {
+		return fmt.Errorf("%w: another witness answers, so no host could take over and the service would stop; see hotpair explain", operator.ErrRefused)
+	}
+	ctx, cancel := context.WithTimeout(ctx, witnessWithin)
+	defer cancel()
+	if _, err := o.Record.Read(ctx); err != nil {
+		return fmt.Errorf("%w: the witness can't be reached, so no host could take over and the service would stop; "+
+			"start the witness, or fix the network to it, then ask again: %w", operator.ErrRefused, err)
+	}
+	return nil
+}
+
 // switchover hands over to the other host and returns when it serves.
 func (o *Operations) switchover(ctx context.Context, caller operator.Caller, _ operator.None) (operator.Switchover, error) {
 	o.awaitServing(ctx, caller)
+	if err := o.mayAsk(ctx); err != nil {
+		return operator.Switchover{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, switchoverDeadline)
 	defer cancel()
 	began := time.Now()

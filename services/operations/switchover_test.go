@@ -2,12 +2,15 @@ package operations
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/hotpair/hotpair/bus"
+	"github.com/hotpair/hotpair/services/arbiter"
 	"github.com/hotpair/hotpair/services/operator"
 	"github.com/hotpair/hotpair/services/role"
 )
@@ -51,6 +54,44 @@ type aHost struct {
 func (h *aHost) View() role.View { h.mu.Lock(); defer h.mu.Unlock(); return h.view }
 
 func (h *aHost) Tell(e bus.Event) { h.told = append(h.told, e.Text) }
+
+// aWitness is what a host knows of the witness; it answers after a time.
+type aWitness struct {
+	Record
+	err   error
+	after time.Duration
+}
+
+func (w aWitness) Read(ctx context.Context) (arbiter.Value, error) {
+	select {
+	case <-time.After(w.after):
+		return arbiter.Value{}, w.err
+	case <-ctx.Done():
+		return arbiter.Value{}, context.Cause(ctx)
+	}
+}
+
+// TestSwitchover_NotWithoutTheWitness: the host stopped serving, and nobody could take over until the witness was back.
+func TestSwitchover_NotWithoutTheWitness(t *testing.T) {
+	for name, c := range map[string]struct {
+		view role.View
+		of   aWitness
+		says string
+	}{
+		"it answers":    {},
+		"it is gone":    {of: aWitness{err: arbiter.ErrUnreachable}, says: "start the witness"},
+		"it is silent":  {of: aWitness{after: time.Hour}, says: "start the witness"},
+		"it is another": {view: role.View{WitnessReplaced: true}, says: "another witness"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			o := &Operations{Config: Config{Machine: &aHost{view: c.view}, Record: c.of}}
+			err := o.mayAsk(t.Context())
+			if c.says == "" && err != nil || c.says != "" && (!errors.Is(err, operator.ErrRefused) || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+}
 
 // TestSwitchover_WaitsForAHostThatIsAboutToServe: one that was asked just after a kill was refused, because the updater was started anew.
 func TestSwitchover_WaitsForAHostThatIsAboutToServe(t *testing.T) {

@@ -86,7 +86,7 @@ func TestCluster_BadOrdersAreExplained(t *testing.T) {
 		{[]string{"cluster", "--terminals", "0"}, 2, "--terminals 0"},
 		{[]string{"cluster", "--dir", foreign, "--port", "0"}, 1, "give a new or empty directory"},
 		{[]string{"cluster", "--dir", c.Dir, "--port", "0"}, 1, "already runs"},
-		{[]string{"cluster", "--port", port}, 1, "runs already on port"},
+		{[]string{"cluster", "--port", port}, 1, "already runs on port"},
 		{[]string{"cluster", "--nonsense"}, 2, "unknown flag"},
 		{[]string{"nonsense"}, 2, "unknown command"},
 		{[]string{"simulate", "--workload", "chess"}, 2, "kv, ledger, mixed"},

@@ -74,7 +74,7 @@ func TestDev_SaysWhatIsWrongAndKeepsTheOldOne(t *testing.T) {
 	for _, wrong := range []struct{ with, said string }{
 		// After ten seconds its host waits for it no longer, and dev does: on a slow machine that is said before.
 		{"service.rum()", "has no attribute 'rum'"},
-		{"pass", "exited with code 0 by itself"},
+		{"pass", "exited with code 0 on its own"},
 		{"service.name = 'bill'; service.run()", `the host started this program as "till", and it is bill`},
 		{"import time; time.sleep(1000)", "till is not ready on host b yet: "},
 	} {

@@ -321,7 +321,7 @@ func TestGate_OpensOnceOrSomebodyIsTold(t *testing.T) {
 	before = at.copied()
 	at.awaitServed()
 	another := func(e bus.Event) bool {
-		return strings.Contains(e.Text, "the agent of terminal till has another directory than before")
+		return strings.Contains(e.Text, "the agent of terminal till has a new data directory")
 	}
 	active, _ := c.mustActive()
 	last := uint64(0) // of those before, which the takeovers brought

@@ -39,7 +39,7 @@ func TestSettings_OfBothHosts(t *testing.T) {
 	if p.Hosts[1].Problem == "" || settingOf(p, "HOTPAIR_LEASE").Hosts["a"].Value == "" || p.Differing() != 0 {
 		t.Errorf("while b is down a says:\n%s", text)
 	}
-	if !strings.Contains(text, "only a tells") || !strings.Contains(text, "not known: ") {
+	if !strings.Contains(text, "only the settings of a are known") || !strings.Contains(text, "not known: ") {
 		t.Errorf("while b is down a says:\n%s", text)
 	}
 

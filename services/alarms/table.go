@@ -109,7 +109,7 @@ func Table() []Kind {
 		{ID: DiskUnfit, Severity: bus.Critical, After: 2 * time.Second, Calm: 10 * time.Second,
 			Remedy: "Make the disk of HOTPAIR_DATA writable again (space, inodes, mount options); until then this host can't take over."},
 		{ID: CertificateEnding, Severity: bus.Critical, After: 2 * time.Second, Calm: 2 * time.Second,
-			Remedy: "Write a new certificate and key to the files of HOTPAIR_TLS_CERT and HOTPAIR_TLS_KEY: they are read within 2 seconds, without a restart. Hosts and witness accept the expired one; terminals refuse it after 90 days."},
+			Remedy: "Write a new certificate and key to the files of HOTPAIR_TLS_CERT and HOTPAIR_TLS_KEY: they are read within 2 seconds, without a restart. Nobody refuses the old one."},
 		{ID: RestartStorm, Severity: bus.Warning, Calm: 30 * time.Second,
 			Remedy: "The host's log says why the process ends each time; hotpair switchover moves the work to the other host meanwhile."},
 		{ID: NoWitness, Severity: bus.Warning, After: 2 * time.Second, Calm: 2 * time.Second,

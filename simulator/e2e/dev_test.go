@@ -75,7 +75,7 @@ func TestDev_SaysWhatIsWrongAndKeepsTheOldOne(t *testing.T) {
 		// After ten seconds its host waits for it no longer, and dev does: on a slow machine that is said before.
 		{"service.rum()", "has no attribute 'rum'"},
 		{"pass", "exited with code 0 on its own"},
-		{"service.name = 'bill'; service.run()", `the host started this program as "till", and it is bill`},
+		{"service.name = 'bill'; service.run()", `the host started this program as "till", but it is bill`},
 		{"import time; time.sleep(1000)", "till is not ready on host b yet: "},
 	} {
 		save(strings.Replace(good, "service.run()", wrong.with, 1))

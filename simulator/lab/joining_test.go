@@ -111,11 +111,12 @@ func (m *machine) switchOff() {
 	}
 }
 
-// run runs a command of a shell on the machine, as root, and gives what it prints.
+// run runs a command of a shell on the machine, as root, and gives what it prints. Its temporary files are its own, so that it finds no cluster
+// that runs on this machine.
 func (m *machine) run(ctx context.Context, command string) (string, error) {
 	ns := fmt.Sprintf("/proc/%d/ns/", m.holder.Process.Pid)
 	c := exec.CommandContext(ctx, "nsenter", "--mount="+ns+"mnt", "--pid="+ns+"pid_for_children", "--net="+m.space.path(), "sh", "-c", "cd /root && "+command)
-	c.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
+	c.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TMPDIR=/root", "LANG=C.UTF-8"}
 	c.WaitDelay = time.Second // what a unit runs keeps what this one has open
 	out, err := c.CombinedOutput()
 	return string(out), err
@@ -200,9 +201,10 @@ func TestJoining_FromNothingToAPair(t *testing.T) {
 		t.Errorf("systemd was told %q, %v", told, err)
 	}
 
-	_, token, found := strings.Cut(do(pair.HostB, all[3]), "hotpair terminal enrol ")
+	added := do(pair.HostB, all[3])
+	_, token, found := strings.Cut(added, "hotpair terminal enrol ")
 	if !found {
-		t.Fatal("no token")
+		t.Fatalf("no token in what b says:\n%s", added)
 	}
 	do(till, all[4])
 	if said := do(till, strings.Replace(all[5], "TOKEN", strings.Fields(token)[0], 1)); !strings.Contains(said, "is a member of pair") {

@@ -212,7 +212,7 @@ func sequenceWitnessLostThenStandbyLost(t *testing.T) {
 	f.finish()
 }
 
-// As before, but the standby comes back instead of the witness: the two see each other again and go on, still in sync.
+// As before, but the standby comes back first. That does not help: only the witness can say who may serve. With it the two continue.
 func sequenceWitnessLostThenStandbyLostAndBack(t *testing.T) {
 	f := begin(t, Options{})
 	active, _ := f.mustActive()
@@ -221,6 +221,8 @@ func sequenceWitnessLostThenStandbyLostAndBack(t *testing.T) {
 	f.must(f.Kill(f.ctx, pair.Other(active)))
 	f.nobody(2 * f.options.Lease)
 	f.must(f.Run(pair.Other(active)))
+	f.nobody(3 * f.options.Lease)
+	f.must(f.Run(pair.Witness))
 	f.progress()
 	f.finish()
 }

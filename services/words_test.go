@@ -28,28 +28,27 @@ type word struct {
 func fieldWords() map[string]word {
 	transfer := []string{"storage", "services/replication"}
 	return map[string]word{
-		"tenure":     {instead: "term"},
-		"duty":       {instead: "state"},
-		"activity":   {instead: "state"},
-		"aside":      {instead: "divergent (updates), quarantined (files)"},
-		"mend":       {instead: "repair (data), fix (a bug)"},
-		"foretell":   {instead: "predict"},
-		"rehearsal":  {instead: "prediction"},
-		"outlook":    {instead: "prediction"},
-		"ground":     {instead: "environment"},
-		"way":        {instead: "path, route"},
-		"overslept":  {instead: "stalled"},
-		"blackbox":   {instead: "flight recorder"},
-		"conductor":  {instead: "order queue"},
-		"crew":       {instead: "group"},
-		"pack":       {instead: "batch", but: []string{"pack", "packed"}}, // archives are packed
-		"busy":       {instead: "overloaded", declared: true},
-		"held":       {instead: "deferred", declared: true, but: []string{"closedButHeld"}},
-		"post":       {instead: "term, state", declared: true, within: []string{"services/role", "services/updater"}},
-		"cut":        {instead: "truncate", declared: true, within: []string{"services/journal"}},
-		"late":       {instead: "stalled", declared: true, within: []string{"services/role/exchange", "services/supervisor"}},
-		"copy":       {instead: "snapshot", declared: true, within: transfer, but: []string{"AsCopy", "Copy", "Copied", "copyOf"}}, // of a pair, or of a value
-		"blackboxes": {instead: "flight recorders"},
+		"tenure":    {instead: "term"},
+		"duty":      {instead: "state"},
+		"activity":  {instead: "state"},
+		"aside":     {instead: "divergent (updates), quarantined (files)"},
+		"mend":      {instead: "repair (data), fix (a bug)"},
+		"foretell":  {instead: "predict"},
+		"rehearsal": {instead: "prediction"},
+		"outlook":   {instead: "prediction"},
+		"ground":    {instead: "environment"},
+		"way":       {instead: "path, route"},
+		"overslept": {instead: "stalled"},
+		"blackbox":  {instead: "flight recorder"},
+		"conductor": {instead: "order queue"},
+		"crew":      {instead: "group"},
+		"pack":      {instead: "batch", but: []string{"pack", "packed"}}, // archives are packed
+		"busy":      {instead: "overloaded", declared: true},
+		"held":      {instead: "deferred", declared: true, but: []string{"closedButHeld"}},
+		"post":      {instead: "term, state", declared: true, within: []string{"services/role", "services/updater"}},
+		"cut":       {instead: "truncate", declared: true, within: []string{"services/journal"}},
+		"late":      {instead: "stalled", declared: true, within: []string{"services/role/exchange", "services/supervisor"}},
+		"copy":      {instead: "snapshot", declared: true, within: transfer, but: []string{"AsCopy", "Copy", "Copied", "copyOf"}}, // of a pair, or of a value
 	}
 }
 
@@ -89,10 +88,10 @@ func parts(name string) (list []string) {
 }
 
 // misnamed gives the word that an identifier should not have, and what stands for it.
-func misnamed(name, folder string, local bool) (found, instead string) {
+func misnamed(words map[string]word, name, folder string, local bool) (found, instead string) {
 	for _, part := range parts(name) {
 		for _, form := range forms(part) {
-			w, is := fieldWords()[form]
+			w, is := words[form]
 			if !is || w.declared && local || slices.Contains(w.but, name) {
 				continue
 			}
@@ -108,7 +107,7 @@ func misnamed(name, folder string, local bool) (found, instead string) {
 // commands are strings.
 func TestWords_OfIdentifiers(t *testing.T) {
 	const root = ".."
-	looked := 0
+	words, looked := fieldWords(), 0
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -129,7 +128,7 @@ func TestWords_OfIdentifiers(t *testing.T) {
 		}
 		declarations(file, func(id *ast.Ident, local bool) {
 			looked++
-			if found, instead := misnamed(id.Name, filepath.ToSlash(folder), local); found != "" {
+			if found, instead := misnamed(words, id.Name, filepath.ToSlash(folder), local); found != "" {
 				t.Errorf("%s: %s: not %q but %s", set.Position(id.Pos()), id.Name, found, instead)
 			}
 		})
@@ -216,7 +215,7 @@ func TestWords_AreFound(t *testing.T) {
 		{"ErrBusy", "bus", false, "busy"}, {"busy", "bus", true, ""}, {"copyRange", "storage", false, "copy"}, {"copyRange", "storage/backup", false, "copy"},
 		{"copyRange", "simulator", false, ""}, {"AsCopy", "storage", false, ""}, {"HTTPWay", "bus", false, "way"}, {"TestTail_CutDrops", "services/journal", false, "cut"},
 	} {
-		if got, _ := misnamed(c.name, c.folder, c.local); got != c.want {
+		if got, _ := misnamed(fieldWords(), c.name, c.folder, c.local); got != c.want {
 			t.Errorf("%s in %s: %q, want %q", c.name, c.folder, got, c.want)
 		}
 	}

@@ -178,11 +178,7 @@ func TestLink_BeatsWaitBehindNoCall(t *testing.T) {
 		_, err := callBulk.Ask(t.Context(), a.Bulk(), call)
 		stuck <- err
 	}()
-	for deadline := time.Now().Add(10 * time.Second); stall.Blocked() == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the call is not stuck")
-		}
-	}
+	processtest.Await(t, "the call is stuck", func() bool { return stall.Blocked() > 0 })
 	for drained := false; !drained; {
 		select {
 		case <-a.replies:

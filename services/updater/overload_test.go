@@ -3,10 +3,10 @@ package updater
 import (
 	"bytes"
 	"testing"
-	"time"
 
 	"github.com/hotpair/hotpair/bus"
 	"github.com/hotpair/hotpair/bus/bustest"
+	"github.com/hotpair/hotpair/services/process/processtest"
 )
 
 // Whatever stands still between the updater and the business processes: it beats, and carries out main's orders.
@@ -24,11 +24,7 @@ func TestUpdater_ControlWaitsBehindNoTraffic(t *testing.T) {
 	for range 8 { // each answer is larger than the buffer before the socket
 		a.kv.Go(bus.DatabaseCall{Read: &bus.Read{Keys: [][]byte{[]byte("large")}}}, func(bus.DatabaseReply, error) {})
 	}
-	for deadline := time.Now().Add(patience); stall.Blocked() == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("no answer stands before the bus")
-		}
-	}
+	processtest.Await(t, "an answer that the bus does not take", func() bool { return stall.Blocked() > 0 })
 	a.mu.Lock()
 	a.state = bus.UpdaterState{}
 	a.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"github.com/hotpair/hotpair/simulator/pair"
 )
 
-// way is a state in which nobody serves, and a way out of it that the operations guide names.
+// remedy is a state in which nobody serves, and what the operations guide says ends it.
 type remedy struct {
 	before func(w *clocked) // what is other than usual before the hosts start
 	stuck  func(w *clocked) // brings about the state: a serves and b is in sync until then
@@ -21,7 +21,7 @@ type remedy struct {
 	serves string           // who serves then; "" is either
 }
 
-// ways out, by what happened.
+// remedies by what happened.
 func remedies() map[string]remedy {
 	const a, b = pair.HostA, pair.HostB
 	const (
